@@ -1,0 +1,136 @@
+"""Puts the server together from its settings: one registry behind one to three addresses."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.address import Address, Router
+from app.answers import Headers
+from app.descriptions import INFERENCE, MANAGEMENT, METRICS, Descriptions, Operation
+from app.guards import Guards
+from app.inference import Inference
+from app.logs import Logs
+from app.management import Management
+from app.metrics import MetricsPage
+from app.security import Tokens
+from app.settings import Settings
+from app.startup import initial_models, initial_workers, register_all
+from app.values import Binding
+from handler.device import find_devices
+from handler.metrics import Metrics
+from handler.system_metrics import SystemMetrics
+from model_registry.config import Defaults
+from model_registry.registry import Registry
+from model_registry.store import ModelStore
+from model_registry.workshop import Rules, Workshop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Application:
+    """One server: made from settings, started and stopped once, on one event loop."""
+
+    def __init__(self, settings: Settings, logs: Logs) -> None:
+        self.settings = settings
+        self.logs = logs
+        self.metrics = Metrics(
+            settings.metrics_mode,
+            settings.metrics_config,
+            settings.model_metrics_auto_detect,
+            settings.marserve_metrics,
+            system=None if settings.disable_system_metrics else SystemMetrics(settings.metric_time_interval),
+        )
+        self.metrics.log_sink = logs.metric_line
+        allowed = [re.compile(url) for url in settings.allowed_urls]
+        self.store = ModelStore(settings.model_store, allowed)
+        self.devices = find_devices(number_of_gpu=settings.number_of_gpu)
+        self.guards = Guards(settings, Path.cwd())
+        self.registry = Registry(
+            self._workshop(),
+            drain_seconds=settings.drain_timeout,
+            hung_limit=settings.hung_workers_limit,
+        )
+        self._starting: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to register the start-up models; requests for one that is still to come wait for it."""
+        chosen = initial_models(self.settings, self.store)
+        self._starting = asyncio.create_task(register_all(self.registry, chosen))
+
+    async def stop(self) -> None:
+        """Answer what was accepted, end the workers, and remove what was unpacked."""
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.wait({self._starting})
+        await self.registry.close()
+
+    def _workshop(self) -> Workshop:
+        settings = self.settings
+        defaults = Defaults(
+            workers=settings.default_workers_per_model,
+            startup_workers=initial_workers(settings, self.devices),
+            gpus=sum(device.kind == "cuda" for device in self.devices),
+            response_timeout=settings.default_response_timeout,
+            startup_timeout=settings.default_startup_timeout,
+            job_queue_size=settings.job_queue_size,
+        )
+        rules = Rules(
+            defaults=defaults,
+            settings=settings.models,
+            envelope=settings.service_envelope,
+            default_handler=settings.default_service_handler,
+            decode=settings.decode_input_request,
+            limit_max_image_pixels=settings.limit_max_image_pixels,
+            max_response_size=settings.max_response_size,
+            first_worker_id=settings.initial_worker_port,
+        )
+        return Workshop(self.store, rules, self.devices, self.metrics, self.logs.model_line)
+
+    def addresses(self) -> dict[Binding, Address]:
+        """Who answers on each address. APIs that name the same one share it, in the order that TorchServe asks them."""
+        settings = self.settings
+        apis = {"inference": settings.inference_address, "management": settings.management_address}
+        if settings.enable_metrics_api:
+            apis["metrics"] = settings.metrics_address
+        shared: dict[Binding, list[str]] = {}
+        for api, binding in apis.items():
+            shared.setdefault(binding, []).append(api)
+        return {binding: self._address(names) for binding, names in shared.items()}
+
+    def _address(self, apis: Sequence[str]) -> Address:
+        routers: list[Router] = [Descriptions(*(operations for api in apis for operations in OPERATIONS[api]))]
+        routers += [router for api in apis for router in self._routers(api)]
+        settings = self.settings
+        guard = self.guards.guard(apis)
+        return Address(routers, guard, settings.max_request_size, self.metrics, self.logs.access, cors(settings))
+
+    def _routers(self, api: str) -> "Iterator[Router]":
+        if api == "inference":
+            yield Inference(self.registry)
+        elif api == "metrics":
+            yield MetricsPage(self.metrics)
+        else:
+            yield Management(self.registry, enabled=self.settings.enable_model_api)
+            if self.guards.keys is not None:
+                yield Tokens(self.guards.keys)
+
+
+OPERATIONS: dict[str, tuple[Sequence[Operation], ...]] = {
+    "inference": (METRICS, INFERENCE),
+    "management": (METRICS, MANAGEMENT),
+    "metrics": (METRICS,),
+}
+"""What each address describes; TorchServe names /metrics on all of them."""
+
+
+def cors(settings: Settings) -> Headers:
+    """The configured cross-origin headers, with the text as it is."""
+    configured = {
+        b"access-control-allow-origin": settings.cors_allowed_origin,
+        b"access-control-allow-methods": settings.cors_allowed_methods,
+        b"access-control-allow-headers": settings.cors_allowed_headers,
+    }
+    return tuple((name, value.encode()) for name, value in configured.items() if value)

@@ -1,0 +1,105 @@
+"""The commands: `marserve`, `torchserve` and `torch-model-archiver`. What is heavy is imported when it is needed."""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ts.version
+
+from app import launch
+from app.layers import ConfigurationError
+from app.options import marserve_parser, torchserve_parser
+from app.pid_file import AlreadyRunning
+from app.release import version
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The `marserve` command; returns its exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["archive"]:
+        return torch_model_archiver(words[1:])
+    if words[:1] == ["verify"]:
+        from app.verify import main as verify
+
+        return verify(words[1:])
+    return _marserve(words)
+
+
+def torch_model_archiver(argv: Sequence[str] | None = None) -> int:
+    """The `torch-model-archiver` command; returns its exit status."""
+    from app.archiver import main as archive
+
+    return archive(None if argv is None else list(argv))
+
+
+def torchserve(argv: Sequence[str] | None = None) -> int:
+    """The `torchserve` command, with the original's options, messages and exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = torchserve_parser().parse_args(words)
+    if arguments.version:
+        print(f"TorchServe Version is {ts.version.__version__}")
+        return 0
+    if arguments.stop:
+        return launch.stop()
+    try:
+        return _start(arguments, words)
+    except AlreadyRunning:
+        print("TorchServe is already running, please use torchserve --stop to stop TorchServe.")
+    except ConfigurationError as error:
+        print(error)
+    return 1
+
+
+def _start(arguments: argparse.Namespace, words: Sequence[str]) -> int:
+    if launch.is_running():
+        raise AlreadyRunning
+    _check(arguments, os.environ)
+    from app.precedence import torchserve_settings
+
+    settings = torchserve_settings(arguments, os.environ, Path.cwd())
+    return launch.in_foreground(lambda: _serve(settings)) if arguments.foreground else launch.in_background(words)
+
+
+def _check(arguments: argparse.Namespace, environ: Mapping[str, str]) -> None:
+    """What TorchServe asks of its options and of TEMP, although little of it has a use here."""
+    for option, file in (("--log-config", arguments.log_config), ("--cpp-log-config", arguments.cpp_log_config)):
+        if file and not Path(file).is_file():
+            raise ConfigurationError(f"{option} file not found: {Path(file).resolve()}")
+    folder = environ.get("TEMP")
+    if folder and not Path(folder).is_dir():
+        raise ConfigurationError(f"Invalid temp directory: {folder}, please check TEMP environment variable.")
+
+
+def _marserve(words: Sequence[str]) -> int:
+    parser = marserve_parser()
+    arguments = parser.parse_args(words)
+    if arguments.version:
+        print(f"marserve {version()}")
+    elif arguments.command == "serve":
+        return _marserve_serve(arguments)
+    else:
+        parser.print_help()
+    return 0
+
+
+def _marserve_serve(arguments: argparse.Namespace) -> int:
+    from app.precedence import marserve_settings
+
+    options = {key: value for key, value in vars(arguments).items() if key not in ("command", "version")}
+    try:
+        return _serve(marserve_settings(os.environ, Path.cwd(), **options))
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _serve(settings: "Settings") -> int:
+    from app.server import serve
+
+    return serve(settings)

@@ -1,0 +1,114 @@
+"""The table of errors: which status, and which of TorchServe's exception names, a domain error has on the wire."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from handler import errors as handler
+from model_registry import errors as registry
+
+
+class RequestError(Exception):
+    """A request that no model is needed to refuse."""
+
+
+class ResourceNotFound(RequestError):
+    """No route has this path."""
+
+    def __init__(self) -> None:
+        super().__init__("Requested resource is not found, please refer to API document.")
+
+
+class MethodNotAllowed(RequestError):
+    """The path exists, but not for this method."""
+
+    def __init__(self) -> None:
+        super().__init__("Requested method is not allowed, please refer to API document.")
+
+
+class BadRequest(RequestError):
+    """A parameter is missing or cannot be used."""
+
+
+class BadJson(RequestError):
+    """A management request's JSON body is not JSON."""
+
+
+class InvalidKey(RequestError):
+    """No token, or not the right one."""
+
+
+class ManagementLocked(RequestError):
+    """A management call without the token, on a port that strangers may reach."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Management needs the header `Authorization: Bearer TOKEN`. TOKEN is MARSERVE_MANAGEMENT_TOKEN "
+            'in the server\'s environment; without that, the "management" key of the key file that the log names.'
+        )
+
+
+class PayloadTooLarge(RequestError):
+    """The body exceeds max_request_size; TorchServe answers this without a body, whatever the route."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How an error looks to a client: HTTP status, TorchServe's `type`, and the message (None: the error's own)."""
+
+    status: int
+    type: str
+    message: str | None = None
+
+
+TABLE: dict[type[Exception], Wire] = {
+    ResourceNotFound: Wire(404, "ResourceNotFoundException"),
+    MethodNotAllowed: Wire(405, "MethodNotAllowedException"),
+    BadRequest: Wire(400, "BadRequestException"),
+    BadJson: Wire(500, "JsonSyntaxException"),
+    InvalidKey: Wire(400, "InvalidKeyException"),
+    ManagementLocked: Wire(401, "InvalidKeyException"),
+    registry.NoWorker: Wire(503, "ServiceUnavailableException"),
+    registry.ModelNotFound: Wire(404, "ModelNotFoundException"),
+    registry.ArchiveNotFound: Wire(404, "ModelNotFoundException"),
+    registry.EmptyUrl: Wire(404, "ModelNotFoundException"),
+    registry.UrlRefused: Wire(404, "ModelNotFoundException"),
+    registry.VersionNotFound: Wire(404, "ModelVersionNotFoundException"),
+    registry.UnknownDefault: Wire(404, "ModelVersionNotFoundException"),
+    registry.Conflict: Wire(409, "ConflictStatusException"),
+    registry.InvalidModel: Wire(400, "InvalidModelException"),
+    registry.InvalidRuntime: Wire(400, "BadRequestException"),
+    registry.InvalidVersionRemoval: Wire(403, "InvalidModelVersionException"),
+    registry.DownloadFailed: Wire(400, "DownloadArchiveException"),
+    registry.ArchiveExists: Wire(500, "InternalServerException"),
+    registry.SaveFailed: Wire(500, "InternalServerException"),
+    registry.WorkersFailed: Wire(500, "InternalServerException"),
+    registry.WorkersOutOfMemory: Wire(507, "InternalServerException"),
+    handler.WorkerDied: Wire(500, "InternalServerException"),
+    handler.PredictionFailed: Wire(503, "InternalServerException"),
+    handler.BadOutput: Wire(503, "InternalServerException"),
+    handler.OutOfMemory: Wire(507, "InternalServerException"),
+}
+"""Looked up along an error's classes. What is not here is a 500 that tells the client nothing."""
+
+UNKNOWN = Wire(500, "InternalServerException", "Internal server error; the server's log has the cause.")
+KILLED = 137
+"""The exit status of a process that ran out of memory."""
+
+
+def wire(error: Exception) -> Wire:
+    """How `error` goes over the wire."""
+    if isinstance(error, handler.PredictionRefused):  # the handler chose the status; TorchServe writes 413 as 507
+        return Wire(507 if error.code == 413 else error.code, "InternalServerException", error.message)
+    if isinstance(error, handler.WorkerDied) and error.status == KILLED:
+        return Wire(507, "InternalServerException", str(error))
+    found = next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), UNKNOWN)
+    return found if found.message is not None else Wire(found.status, found.type, str(error))
+
+
+def reason(status: int) -> str:
+    """The reason phrase of a status as TorchServe writes it, also for codes that no standard names."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        kinds = {1: "Informational", 2: "Success", 3: "Redirection", 4: "Client Error", 5: "Server Error"}
+        return f"{kinds.get(status // 100, 'Unknown Status')} ({status})"

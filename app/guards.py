@@ -1,0 +1,65 @@
+"""Which token the calls of an address need: TorchServe's keys, one for management alone, or none."""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from app.address import Guard
+from app.call import Call
+from app.errors import ManagementLocked
+from app.security import KEY_FILE, Keys, is_free, is_management, matches
+from app.settings import Settings
+
+LOG = logging.getLogger("marserve.security")
+
+
+class Guards:
+    """Made once at start; writes the key file where TorchServe's token authorisation is on."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self._kind = settings.authorization
+        self._token = settings.management_token
+        self.keys: Keys | None = None
+        needs_keys = self._kind == "all" or (self._kind == "management" and self._token is None)
+        if needs_keys:
+            self.keys = Keys(folder / KEY_FILE, settings.token_expiration_min)
+            LOG.info("Token authorisation is on; the keys are in %s.", folder / KEY_FILE)
+
+    def __repr__(self) -> str:
+        return f"<Guards {self._kind}>"
+
+    def guard(self, apis: Sequence[str]) -> Guard:
+        """The guard of an address that serves these APIs."""
+        if self._kind == "all":
+            return self._ask_always(self._kind_of_call(apis))
+        return open_guard if self._kind == "off" else self._ask_for_management
+
+    def _kind_of_call(self, apis: Sequence[str]) -> Callable[[Call], str]:
+        if "management" in apis and "inference" in apis:
+            return lambda call: "management" if is_management(call) else "inference"
+        return lambda call: apis[0]
+
+    def _ask_always(self, kind_of: Callable[[Call], str]) -> Guard:
+        keys = self.keys
+        assert keys is not None
+
+        def guard(call: Call) -> None:
+            if not is_free(call) and call.segments[0] != "token":  # /token asks for the API key itself
+                keys.check(kind_of(call), call)
+
+        return guard
+
+    def _ask_for_management(self, call: Call) -> None:
+        if not is_management(call):
+            return
+        if self._token is not None:
+            good = matches(call, self._token)
+        else:
+            assert self.keys is not None
+            good = self.keys.opens("management", call)
+        if not good:
+            raise ManagementLocked
+
+
+def open_guard(call: Call) -> None:
+    """Lets every call in."""

@@ -1,0 +1,42 @@
+"""The server's few timers: none runs unless there is something to do."""
+
+import asyncio
+from types import TracebackType
+
+from app.application import Application
+
+FLUSH = 0.1
+"""Seconds that a line of the access log may wait in memory."""
+
+
+class Housekeeping:
+    """Flushes the access log soon after it was written to, and (in log mode) reads the host's gauges at intervals."""
+
+    def __init__(self, application: Application) -> None:
+        self._access = application.logs.access
+        self._metrics = application.metrics
+        settings = application.settings
+        wanted = settings.metrics_mode != "prometheus" and not settings.disable_system_metrics
+        self._interval = settings.metric_time_interval if wanted else None
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> None:
+        self._access.soon = self._flush_soon
+        if self._interval is not None:
+            self._observe()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._access.flush()
+
+    def _flush_soon(self) -> None:
+        self._loop.call_later(FLUSH, self._access.flush)
+
+    def _observe(self) -> None:
+        assert self._interval is not None
+        self._metrics.observe_host()
+        self._timer = self._loop.call_later(self._interval, self._observe)

@@ -1,0 +1,110 @@
+"""The inference API: predictions under each of TorchServe's URLs, explanations, and /ping."""
+
+from app.answers import Answer, output_answer, status_answer
+from app.body import parts_of
+from app.call import Call
+from app.descriptions import describe_model_inference
+from app.errors import BadRequest
+from handler.job import Input, Part
+from model_registry.errors import WorkflowNotFound
+from model_registry.registry import Registry
+from model_registry.reply import Stream
+
+EXPLAIN = {"predict": "False", "infer": "False", "explain": "True"}
+
+
+class Inference:
+    """Answers the calls of the inference address; the method of a request never matters, as with TorchServe."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._routes = {
+            "ping": self._ping,
+            "predictions": self._predictions,
+            "explanations": self._explanations,
+            "invocations": self._invocations,
+            "v1": self._v1,
+            "v2": self._v2,
+            "models": self._invoke,
+            "wfpredict": self._workflow,
+        }
+
+    async def answer(self, call: Call) -> Answer | None:
+        """Predict, explain, or tell about health; None for other paths."""
+        segments = call.segments
+        route = self._routes.get(segments[0])
+        if route is not None:
+            return await route(call, segments)
+        if len(segments) in (2, 3) and segments[-1] == "predict":  # the oldest form
+            return await self._with_query(call, segments[0], segments[1] if len(segments) == 3 else None)
+        return None
+
+    async def _ping(self, call: Call, segments: list[str]) -> Answer:
+        healthy = self._registry.healthy
+        return status_answer("Healthy" if healthy else "Unhealthy", 200 if healthy else 500)
+
+    async def _predictions(self, call: Call, segments: list[str], explain: str = "False") -> Answer | None:
+        if len(segments) < 2 or not segments[1]:
+            return None
+        version = segments[2] if len(segments) > 2 else None
+        extras = (("explain", explain), ("url_path", "/".join(segments[3:])))
+        return await self._predict(call, segments[1], version, extras=extras)
+
+    async def _explanations(self, call: Call, segments: list[str]) -> Answer | None:
+        return await self._predictions(call, segments, explain="True")
+
+    async def _v1(self, call: Call, segments: list[str]) -> Answer | None:
+        name, _, verb = segments[-1].rpartition(":")
+        if len(segments) != 3 or segments[1] != "models" or verb not in ("predict", "explain"):
+            return None
+        return await self._predict(call, name, extras=(("explain", EXPLAIN[verb]),))
+
+    async def _v2(self, call: Call, segments: list[str]) -> Answer | None:
+        if len(segments) != 4 or segments[1] != "models" or segments[3] not in ("infer", "explain"):
+            return None
+        return await self._predict(call, segments[2], extras=(("explain", EXPLAIN[segments[3]]),))
+
+    async def _invoke(self, call: Call, segments: list[str]) -> Answer | None:
+        if len(segments) != 3 or segments[2] != "invoke":
+            return None
+        return await self._with_query(call, segments[1])
+
+    async def _invocations(self, call: Call, segments: list[str]) -> Answer:
+        parts = parts_of(call.body, call.header(b"content-type"))
+        named = {part.name: part.value for part in (*_query_parts(call), *parts)}.get("model_name", b"").decode()
+        name = self._registry.only_startup_model or named
+        if not name:
+            raise BadRequest("Parameter model_name is required.")
+        return await self._with_query(call, name)
+
+    async def _workflow(self, call: Call, segments: list[str]) -> Answer | None:
+        if len(segments) < 2:
+            return None
+        raise WorkflowNotFound(segments[1])
+
+    async def _with_query(self, call: Call, name: str, version: str | None = None) -> Answer:
+        return await self._predict(call, name, version, _query_parts(call))
+
+    async def _predict(
+        self,
+        call: Call,
+        name: str,
+        version: str | None = None,
+        query: tuple[Part, ...] = (),
+        extras: tuple[tuple[str, str], ...] = (),
+    ) -> Answer:
+        if call.method == "OPTIONS":
+            await self._registry.find(name, version)
+            return describe_model_inference(name)
+        parts = parts_of(call.body, call.header(b"content-type"))
+        headers, case_known = call.wire_headers
+        request = Input((*query, *parts), (*headers, *extras), case_known)
+        chosen = await self._registry.find(name, version)
+        answer = await chosen.predict(request, call.request_id, version or "default")
+        if isinstance(answer, Stream):
+            return output_answer(answer.first, answer)
+        return output_answer(answer)
+
+
+def _query_parts(call: Call) -> tuple[Part, ...]:
+    return tuple(Part(name, "", value.encode()) for name, value in call.query.items())

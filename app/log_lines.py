@@ -1,0 +1,87 @@
+"""The forms of a log line: TorchServe's text, or JSON."""
+
+import logging
+import re
+import time
+from datetime import UTC, datetime
+
+import orjson
+
+_LEVELS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
+_WORKER = re.compile(r"W-\d+-(?P<model>.+)_(?P<version>[^_]*)")
+_NAMED = ("model", "version", "worker")
+
+_second = (0, "")
+
+
+def stamp(seconds: float) -> str:
+    """Local time as TorchServe writes it: 2026-11-21T01:00:35,341. The last second is kept for the next line."""
+    global _second
+    whole = int(seconds)
+    known, text = _second
+    if known != whole:
+        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(whole))
+        _second = (whole, text)
+    return f"{text},{int((seconds - whole) * 1000):03d}"
+
+
+def utc_stamp(seconds: float) -> str:
+    """The time in JSON lines: 2026-11-21T01:00:35.341Z."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def text_line(seconds: float, level: str, thread: str, logger: str, message: str) -> str:
+    """One line of ts_log.log, of model_log.log and of the console."""
+    return f"{stamp(seconds)} [{level:<5}] {thread} {logger} - {message}"
+
+
+def level_name(level: str) -> str:
+    """Python's name of a level as TorchServe's: WARN for WARNING, FATAL for CRITICAL."""
+    return _LEVELS.get(level, level)
+
+
+def worker_words(label: str) -> dict[str, str]:
+    """What a worker's label, like W-9000-mlp_1.0, says by the names of the JSON form."""
+    match = _WORKER.fullmatch(label)
+    return {**match.groupdict(), "worker": label} if match else {"worker": label}
+
+
+class TextFormatter(logging.Formatter):
+    """TorchServe's form; `extra={"ts_logger": ...}` names the logger that TorchServe would name."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, and a traceback below it if there is one."""
+        logger = getattr(record, "ts_logger", record.name)
+        level, thread = level_name(record.levelname), _thread(record)
+        line = text_line(record.created, level, thread, logger, record.getMessage())
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line; model, version and worker are in it where `extra` names them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        entry = {
+            "time": utc_stamp(record.created),
+            "level": level_name(record.levelname),
+            "logger": record.name,
+            "thread": _thread(record),
+            "message": record.getMessage(),
+        }
+        entry |= {name: getattr(record, name) for name in _NAMED if hasattr(record, name)}
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(entry, default=str).decode()
+
+
+class MetricFormatter(logging.Formatter):
+    """The form of the metrics logs: the time, and the metric as it is."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        return f"{stamp(record.created)} - {record.getMessage()}"
+
+
+def _thread(record: logging.LogRecord) -> str:
+    return "main" if record.threadName == "MainThread" else str(record.threadName)

@@ -1,0 +1,116 @@
+"""Where log lines go: the console, and TorchServe's five files."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Literal, TextIO
+
+from app.access_log import AccessLog, console_line, file_line, json_line
+from app.log_lines import JsonFormatter, MetricFormatter, TextFormatter, worker_words
+from app.settings import Settings
+
+LOG = logging.getLogger("marserve.logs")
+OURS = logging.getLogger("marserve")
+ROLL = 100 << 20
+"""Bytes of a file after which a new one is begun."""
+KEPT = 5
+"""Old files that are kept of each log."""
+
+
+def configure(settings: Settings, console: TextIO | None = None) -> "Logs":
+    """Open the logs and send them all that loggers below `marserve` say, until `Logs.close`.
+
+    The console is the process's own standard output, whatever stands for it meanwhile: archives' prints are caught.
+    """
+    logs = Logs(settings, console or sys.__stdout__ or sys.stderr)
+    OURS.setLevel(logging.DEBUG if settings.debug else logging.INFO)
+    OURS.propagate = False
+    OURS.handlers = [*logs.server]
+    for problem in (*logs.problems, *settings.warnings):
+        LOG.warning(problem)
+    return logs
+
+
+class Logs:
+    """The open logs of one server. Its methods may be called by any thread, and never raise."""
+
+    def __init__(self, settings: Settings, console: TextIO) -> None:
+        as_json = settings.log_format == "json"
+        form = JsonFormatter() if as_json else TextFormatter()
+        self.problems: list[str] = []
+        screen = Console(console)
+        screen.setFormatter(form)
+        self.server = [screen, *self._open(settings.log_location, "ts_log", form)]
+        self._model = [screen, *self._open(settings.log_location, "model_log", form)]
+        self._metrics = {
+            kind: [screen, *self._open(settings.metrics_location, f"{kind}_metrics", MetricFormatter())]
+            for kind in ("ts", "model")
+        }
+        access = self._open(settings.log_location, "access_log", None)
+        self.access = AccessLog(
+            [(Console(console), json_line if as_json else console_line)]
+            + [(file, json_line if as_json else file_line) for file in access]
+        )
+
+    def __repr__(self) -> str:
+        return f"<Logs {len(self._handlers())} outputs, {self.access}>"
+
+    def model_line(self, label: str, stream: str, line: str) -> None:
+        """A line that the worker `label` (W-9000-mlp_1.0) wrote to `stream`, stdout or stderr."""
+        level = logging.WARNING if stream == "stderr" else logging.INFO
+        _put(self._model, "MODEL_LOG", level, line, threadName=f"{label}-{stream}", **worker_words(label))
+
+    def metric_line(self, log: Literal["ts", "model"], line: str) -> None:
+        """A line of ts_metrics.log or model_metrics.log, without its time."""
+        _put(self._metrics[log], f"{log.upper()}_METRICS", logging.INFO, line)
+
+    def close(self) -> None:
+        """Write what waits and close the files; later lines are lost."""
+        self.access.flush()
+        OURS.handlers, OURS.propagate = [], True
+        handlers = self._handlers()
+        self.server, self._model, self._metrics = [], [], {"ts": [], "model": []}
+        for handler in handlers:
+            handler.close()
+
+    def _handlers(self) -> set[logging.Handler]:
+        return {*self.server, *self._model, *self._metrics["ts"], *self._metrics["model"], *self.access.handlers()}
+
+    def _open(self, folder: Path | None, name: str, form: logging.Formatter | None) -> list["LogFile"]:
+        """The file, or none: a folder that cannot be written must not keep a server from serving."""
+        if folder is None:
+            return []
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = LogFile(folder / f"{name}.log", maxBytes=ROLL, backupCount=KEPT, encoding="utf-8")
+        except OSError as error:
+            self.problems.append(f"{name}.log is not written: {error}")
+            return []
+        file.setFormatter(form)
+        return [file]
+
+
+def _put(handlers: Sequence[logging.Handler], logger: str, level: int, line: str, **fields: str) -> None:
+    named = {"name": logger, "levelno": level, "levelname": logging.getLevelName(level), "msg": line}
+    record = logging.makeLogRecord({**named, **fields})
+    for handler in handlers:
+        handler.handle(record)
+
+
+class Quiet(logging.Handler):
+    """Loses a line that cannot be written, instead of complaining on stderr: what archives say there comes back as a
+    line for these very logs.
+    """
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Do nothing."""
+
+
+class Console(Quiet, logging.StreamHandler[TextIO]):
+    """The terminal or the platform's log collector."""
+
+
+class LogFile(Quiet, RotatingFileHandler):
+    """A file that is rolled when it has grown."""

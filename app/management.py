@@ -1,0 +1,171 @@
+"""The management API: register, list, describe, scale, choose the default, unregister."""
+
+import json
+from typing import Any
+
+from app.answers import Answer, json_answer, status_answer
+from app.call import Call
+from app.describe import customized_metadata, describe_version
+from app.descriptions import describe_management_models
+from app.errors import BadJson, BadRequest, MethodNotAllowed, ResourceNotFound
+from model_registry.config import RequestConfig
+from model_registry.errors import InvalidRuntime
+from model_registry.registry import Registry
+from model_registry.version import ModelVersion
+from model_registry.workshop import Registration
+
+PAGE = 100
+RUNTIMES = ("python", "python3")
+PROCESSING = "Processing worker updates..."
+
+
+class Management:
+    """Answers the calls of the management address; registering and unregistering only with the model API enabled."""
+
+    def __init__(self, registry: Registry, *, enabled: bool) -> None:
+        self._registry = registry
+        self._enabled = enabled
+
+    async def answer(self, call: Call) -> Answer | None:
+        """Manage models; None for other paths."""
+        segments = call.segments
+        if segments[0] in ("models", "v1"):
+            await self._registry.started.wait()
+        if segments[:2] == ["v1", "models"] and len(segments) == 3:
+            return self._ready(call, segments[2].partition(":")[0])
+        if segments[0] != "models":
+            return None
+        if len(segments) == 1:
+            return await self._collection(call)
+        if len(segments) == 4 and segments[3] == "set-default":
+            return await self._default(call, segments[1], segments[2])
+        if len(segments) > 3:
+            raise ResourceNotFound
+        return await self._item(call, segments[1], segments[2] if len(segments) == 3 else None)
+
+    async def _collection(self, call: Call) -> Answer:
+        if call.method == "GET":
+            return self._list(call)
+        if call.method == "POST" and self._enabled:
+            return await self._register(call)
+        raise MethodNotAllowed
+
+    async def _item(self, call: Call, name: str, version: str | None) -> Answer:
+        if call.method == "GET":
+            return await self._describe(call, name, version)
+        if call.method == "PUT":
+            return await self._scale(call, name, version)
+        if call.method == "OPTIONS":
+            self._registry.model(name)
+            return describe_management_models(name)
+        if call.method == "DELETE" and self._enabled:
+            await self._registry.unregister(name, version)
+            return status_answer(f'Model "{name}" unregistered')
+        raise MethodNotAllowed
+
+    async def _default(self, call: Call, name: str, version: str) -> Answer:
+        if call.method == "GET":  # as TorchServe does: it describes the default version
+            return await self._describe(call, name, None)
+        if call.method != "PUT":
+            raise MethodNotAllowed
+        self._registry.set_default(name, version)
+        return status_answer(f'Default version successfully updated for model "{name}" to "{version}"')
+
+    def _ready(self, call: Call, name: str) -> Answer:
+        if call.method != "GET":
+            raise MethodNotAllowed
+        return json_answer({"name": name, "ready": bool(self._registry.resolve(name).pool.workers)})
+
+    def _list(self, call: Call) -> Answer:
+        limit = _integer(call.query, "limit", PAGE)
+        limit = limit if 0 <= limit <= PAGE else PAGE
+        start = max(0, _integer(call.query, "next_page_token", 0))
+        models, following = self._registry.page(start, limit)
+        listed = [{"modelName": model.name, "modelUrl": model.choose().archive.url} for model in models]
+        return json_answer({"nextPageToken": None if following is None else str(following), "models": listed})
+
+    async def _register(self, call: Call) -> Answer:
+        parameters = _register_parameters(call)
+        if "url" not in parameters:
+            raise BadRequest("Parameter url is required.")
+        runtime = parameters.get("runtime")
+        if runtime is not None and runtime not in RUNTIMES:
+            raise InvalidRuntime(runtime)
+        wait = str(parameters.get("synchronous", "true")).lower() == "true"
+        config = RequestConfig(
+            batch_size=_optional(parameters, "batch_size"),
+            max_batch_delay=_optional(parameters, "max_batch_delay"),
+            initial_workers=_optional(parameters, "initial_workers"),
+            response_timeout=_optional(parameters, "response_timeout"),
+            startup_timeout=_optional(parameters, "startup_timeout"),
+        )
+        version = await self._registry.register(
+            Registration(
+                str(parameters["url"]),
+                parameters.get("model_name") or None,
+                parameters.get("handler") or None,
+                config,
+                wait=wait,
+            )
+        )
+        workers = version.config.min_workers
+        if workers > 0 and not wait:
+            return status_answer(PROCESSING, 202)
+        more = "" if workers > 0 else ". Use scale workers API to add workers for the model."
+        name, number = version.name, version.version
+        return status_answer(
+            f'Model "{name}" Version: {number} registered with {max(0, workers)} initial workers{more}'
+        )
+
+    async def _describe(self, call: Call, name: str, version: str | None) -> Answer:
+        model = self._registry.model(name)
+        if version == "all":
+            return json_answer([self._description(one) for one in model.versions.values()])
+        chosen = model.choose(version)
+        if call.query.get("customized", "").lower() != "true":
+            return json_answer([self._description(chosen)])
+        metadata = await customized_metadata(chosen, call)
+        return json_answer([{**self._description(chosen), "customizedMetadata": metadata}])._replace(reason=b"")
+
+    def _description(self, version: ModelVersion) -> dict[str, Any]:
+        return describe_version(version, at_startup=version.name in self._registry.startup_models)
+
+    async def _scale(self, call: Call, name: str, version: str | None) -> Answer:
+        least = _integer(call.query, "min_worker", 1)
+        most = _integer(call.query, "max_worker", least)
+        if most < least:
+            raise BadRequest("max_worker cannot be less than min_worker.")
+        if least < 0:
+            raise BadRequest("min_worker cannot be negative.")
+        named = version or call.query.get("model_version")
+        chosen: ModelVersion = self._registry.resolve(name, named)
+        wait = call.query.get("synchronous", "false").lower() == "true"
+        await self._registry.scale(chosen, least, most, wait=wait)
+        if not wait:
+            return status_answer(PROCESSING, 202)
+        told = f", version: {named}" if named else ""
+        return status_answer(f"Workers scaled to {least} for model: {name}{told}")
+
+
+def _register_parameters(call: Call) -> dict[str, Any]:
+    if call.header(b"content-type").partition(";")[0].strip() != "application/json":
+        return dict(call.query)
+    try:
+        body = json.loads(call.body or b"{}")
+    except ValueError as error:
+        raise BadJson(f"The body is not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise BadJson("The body is not a JSON object.")
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _optional(parameters: dict[str, Any], name: str) -> int | None:
+    try:
+        return int(parameters[name])
+    except (KeyError, TypeError, ValueError):
+        return None  # what is not a number silently means the default, as TorchServe does
+
+
+def _integer(parameters: dict[str, Any], name: str, default: int) -> int:
+    value = _optional(parameters, name)
+    return default if value is None else value

@@ -1,0 +1,115 @@
+"""The server process: listens on one to three addresses in one event loop, and ends without losing a request."""
+
+import asyncio
+import logging
+import signal
+import ssl
+from collections.abc import Callable
+
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+from uvicorn.server import ServerState
+
+from app.certificates import server_context
+from app.lifespan import running
+from app.protocol import TorchServeProtocol
+from app.settings import Settings
+from app.values import Binding
+
+LOG = logging.getLogger("marserve.server")
+BACKLOG = 2048
+KEEP_ALIVE = 620
+"""Seconds an idle connection is kept: longer than any common proxy does, so that none closes under its request."""
+
+
+def serve(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit status."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> int:
+    stop = _stop_on_signals()
+    async with running(settings) as application:
+        listeners = [Listener(binding, address, settings) for binding, address in application.addresses().items()]
+        for listener in listeners:
+            try:
+                await listener.open()
+            except OSError as error:
+                LOG.error("Cannot listen on %s: %s", listener, error)
+                return 1
+        print("Model server started.", flush=True)
+        await stop.wait()
+        LOG.info("Shutting down; accepted requests are answered first.")
+        for listener in listeners:
+            listener.close()
+        await asyncio.gather(*(listener.drain(settings.drain_timeout) for listener in listeners))
+    return 0
+
+
+class Listener:
+    """One address: its socket, and the connections that came through it."""
+
+    def __init__(self, binding: Binding, app: ASGIApp, settings: Settings) -> None:
+        self._binding = binding
+        self._ssl: ssl.SSLContext | None = server_context(settings) if binding.scheme == "https" else None
+        self._state = ServerState()
+        self._config = uvicorn.Config(
+            app, lifespan="off", http=TorchServeProtocol, ws="none", log_config=None, access_log=False,
+            server_header=False, date_header=False, timeout_keep_alive=KEEP_ALIVE,
+        )  # fmt: skip
+        self._config.load()
+        self._server: asyncio.Server | None = None
+
+    def __str__(self) -> str:
+        return str(self._binding)
+
+    def __repr__(self) -> str:
+        return f"<Listener {self._binding}, {len(self._state.connections)} connections>"
+
+    async def open(self) -> None:
+        """Bind and accept; raises OSError."""
+        loop, where = asyncio.get_running_loop(), self._binding
+        if where.scheme == "unix":
+            self._server = await loop.create_unix_server(self._protocol, where.path, ssl=self._ssl, backlog=BACKLOG)
+        else:
+            self._server = await loop.create_server(
+                self._protocol, where.host, where.port, ssl=self._ssl, backlog=BACKLOG
+            )
+        LOG.info("Listening on %s.", where)
+
+    def close(self) -> None:
+        """Accept no more connections, and none of the open ones for another request."""
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._state.connections):
+            connection.shutdown()
+
+    async def drain(self, seconds: float) -> None:
+        """Let the requests in progress be answered, for at most `seconds`."""
+        tasks = set(self._state.tasks)
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=seconds)
+        for task in late:
+            task.cancel()
+
+    def _protocol(self) -> asyncio.Protocol:
+        return TorchServeProtocol(self._config, self._state, {})
+
+
+def _stop_on_signals() -> asyncio.Event:
+    """An event for the first SIGTERM or SIGINT; a second signal ends the process at once."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def asked(number: signal.Signals) -> None:
+        if stop.is_set():
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        handler: Callable[[], None] = lambda number=number: asked(number)  # noqa: E731
+        loop.add_signal_handler(number, handler)
+    return stop

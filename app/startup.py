@@ -1,0 +1,56 @@
+"""The models that the server loads when it starts."""
+
+import logging
+from collections.abc import Iterable, Sequence
+
+from app.settings import Settings
+from app.values import InitialModel
+from handler.cpu_budget import cpu_budget
+from handler.device import Device
+from model_registry.config import RequestConfig
+from model_registry.errors import RegistryError
+from model_registry.naming import default_name
+from model_registry.registry import Registry
+from model_registry.store import ModelStore
+from model_registry.workshop import Registration
+
+LOG = logging.getLogger("marserve.startup")
+MANAGER = {"ts_logger": "org.pytorch.serve.ModelServer"}
+
+
+def initial_models(settings: Settings, store: ModelStore) -> list[InitialModel]:
+    """What `--models` or load_models names; "all" means every archive of the store."""
+    if any(model.name is None and model.url.lower() == "all" for model in settings.load_models):
+        return [InitialModel(None, name) for name in store.names()]
+    return list(settings.load_models)
+
+
+def initial_workers(settings: Settings, devices: Sequence[Device]) -> int:
+    """Workers of a start-up model that asks for no number: as configured, else one for each GPU, else for each core."""
+    gpus = sum(device.kind == "cuda" for device in devices)
+    return settings.default_workers_per_model or gpus or max(1, int(cpu_budget()))
+
+
+async def register_all(registry: Registry, models: Iterable[InitialModel]) -> None:
+    """Register the models in order, one that cannot be skipped with a warning; their workers load in the background."""
+    try:
+        for model in models:
+            await _register(registry, model)
+    finally:
+        registry.started.set()
+
+
+async def _register(registry: Registry, model: InitialModel) -> None:
+    LOG.info("Loading initial models: %s", model.url, extra=MANAGER)
+    wanted = Registration(
+        model.url,
+        model.name,
+        config=RequestConfig(at_startup=True),
+        wait=False,
+        fallback_name=default_name(model.url),
+    )
+    try:
+        await registry.register(wanted)
+    except RegistryError as error:
+        cause = f" ({error.__cause__})" if error.__cause__ else ""
+        LOG.warning("Failed to load model: %s: %s%s", model, error, cause, extra=MANAGER)

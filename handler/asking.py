@@ -1,0 +1,92 @@
+"""Whose code asks: an archive's, the server's, or a library's that works for one of them."""
+
+import sys
+from types import FrameType, ModuleType
+from typing import Protocol
+
+from handler.threads import Inherited
+
+MARK = "__archive__"
+"""The key under which an archive's builtins name its modules: any frame of its code, `exec` included, is known by it."""
+
+SERVER = frozenset({"app", "handler", "model_registry"})
+"""The top-level names of the server's own packages."""
+
+_MACHINERY = frozenset(
+    {
+        "importlib",
+        "importlib._bootstrap",
+        "importlib._bootstrap_external",
+        "importlib.util",
+        "handler.asking",
+        "handler.dispatch",
+        "handler.finder",
+        "handler.imports",
+        "handler.logs",
+        "handler.namespace",
+    }
+)
+
+
+class Modules(Protocol):
+    """The modules of one worker's archive, by the plain names that its code uses."""
+
+    key: str
+    closed: bool
+    builtins: ModuleType
+
+    def owns(self, name: str) -> bool:
+        """Tell whether a plain dotted name is the archive's."""
+
+    def load(self, name: str) -> ModuleType:
+        """Import the archive's module of that name."""
+
+    def loaded(self, name: str) -> ModuleType | None:
+        """The archive's module of that name, if it is imported already."""
+
+
+MODULES: Inherited[Modules] = Inherited()
+
+
+def asking() -> Modules | None:
+    """The modules that the calling code means by plain names; None: the process's own.
+
+    The nearest frame decides if it is an archive's or the server's. A library (pickle, torch) asks for the archive that
+    called it, or, called by nobody's code (an executor's thread), for the archive to which the thread belongs.
+    """
+    frame = _nearest(sys._getframe(1))
+    if frame is None or _is_archive(frame) or not _is_server(frame):
+        return _on_stack(frame) or _open(MODULES.get())
+    return None
+
+
+def directly_asking() -> Modules | None:
+    """The modules of the archive whose own code calls, not through a library."""
+    frame = _nearest(sys._getframe(1))
+    return _open(frame.f_builtins.get(MARK)) if frame is not None else None
+
+
+def _nearest(frame: FrameType | None) -> FrameType | None:
+    while frame is not None and frame.f_globals.get("__name__") in _MACHINERY and not _is_archive(frame):
+        frame = frame.f_back
+    return frame
+
+
+def _on_stack(frame: FrameType | None) -> Modules | None:
+    while frame is not None:
+        if modules := frame.f_builtins.get(MARK):
+            return _open(modules)
+        frame = frame.f_back
+    return None
+
+
+def _is_archive(frame: FrameType) -> bool:
+    return MARK in frame.f_builtins
+
+
+def _is_server(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).partition(".")[0] in SERVER
+
+
+def _open(modules: Modules | None) -> Modules | None:
+    return None if modules is None or modules.closed else modules

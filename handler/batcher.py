@@ -1,0 +1,169 @@
+"""The queue of one model version: jobs in, batches out. It holds the only lock, and under it only decides."""
+
+from collections import deque
+from threading import Condition, Lock
+from time import monotonic
+
+from handler.errors import BatcherClosed, QueueFull
+from handler.job import Job
+from handler.patience import Patience
+
+
+class Batch:
+    """The jobs that one worker took together; whoever finishes it first may answer them."""
+
+    __slots__ = ("jobs", "progress")
+
+    def __init__(self, jobs: list[Job]) -> None:
+        self.jobs = jobs
+        self.progress = jobs[0].taken
+        """When the batch was taken, or last sent a piece of a stream; monotonic seconds."""
+
+    def __repr__(self) -> str:
+        return f"<Batch of {len(self.jobs)}>"
+
+
+class Batcher:
+    """Jobs wait here until a worker takes them.
+
+    A free worker takes what is there. While fewer than `batch_size` jobs wait and more are usual, it gathers
+    until `max_delay` seconds after the first arrival. A worker that was busy meanwhile finds the time spent.
+    Queued jobs count against `capacity`; jobs being worked on do not.
+    """
+
+    def __init__(self, batch_size: int, max_delay: float, capacity: int, *, tickets: bool = False) -> None:
+        self.batch_size = max(1, batch_size)
+        self.capacity = capacity
+        self._delay = max(0.0, max_delay)
+        self._tickets = tickets
+        self._patience = Patience(self.batch_size)
+        self._jobs: deque[Job] = deque()
+        self._taken: set[Batch] = set()
+        self._working = 0
+        self._wanted = 0  # jobs that the gathering worker waits for; 0 while none gathers
+        self._sleeping = 0
+        self._open = True
+        lock = Lock()
+        self._lock = lock
+        self._idle = Condition(lock)
+        self._gathered = Condition(lock)
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def __repr__(self) -> str:
+        return f"<Batcher {len(self._jobs)} waiting, {self._working} in work, {'open' if self._open else 'closed'}>"
+
+    @property
+    def idle(self) -> bool:
+        """Whether no job that somebody waits for is queued or being worked on."""
+        with self._lock:
+            return not self._working and all(job.left for job in self._jobs)
+
+    def submit(self, job: Job) -> None:
+        """Accept a job, to be answered exactly once; raises QueueFull or BatcherClosed and then owes nothing."""
+        with self._lock:
+            if not self._open:
+                raise BatcherClosed
+            if self._is_full():
+                raise QueueFull
+            self._jobs.append(job)
+            if self._wanted:
+                if len(self._jobs) >= self._wanted:
+                    self._gathered.notify()
+            elif self._sleeping:
+                self._idle.notify()
+
+    def take(self, worker: "Taker") -> Batch | None:
+        """Wait for the next batch; None once the batcher is closed and empty, or the worker is to leave."""
+        with self._lock:
+            while True:
+                if not self._wait_for_jobs(worker):
+                    return None
+                self._gather()
+                batch = self._leave()
+                if batch is not None:
+                    return batch
+
+    def finish(self, batch: Batch) -> bool:
+        """Claim the right to answer a batch: true for the first claim, false for any later one."""
+        with self._lock:
+            if batch not in self._taken:
+                return False
+            self._taken.remove(batch)
+            self._working -= len(batch.jobs)
+            return True
+
+    def wake(self) -> None:
+        """Let idle workers look again whether they are to leave."""
+        with self._lock:
+            self._idle.notify_all()
+
+    def close(self) -> None:
+        """Accept no more jobs; workers serve what waits, without gathering, and then leave."""
+        with self._lock:
+            self._open = False
+            self._idle.notify_all()
+            self._gathered.notify_all()
+
+    def clear(self) -> list[Job]:
+        """Hand back the jobs that still wait; whoever asked for them has to answer them."""
+        with self._lock:
+            jobs, self._jobs = list(self._jobs), deque()
+            return jobs
+
+    def _is_full(self) -> bool:
+        if len(self._jobs) < self.capacity and not self._tickets:
+            return False
+        self._forget_gone()
+        return len(self._jobs) >= (min(self.capacity, self._sleeping) if self._tickets else self.capacity)
+
+    def _forget_gone(self) -> None:
+        self._jobs = deque(job for job in self._jobs if not job.left)
+
+    def _wait_for_jobs(self, worker: "Taker") -> bool:
+        while not worker.leaving:
+            if self._jobs and not self._wanted:
+                return True
+            if not self._open and not self._jobs:
+                return False
+            self._sleeping += 1
+            self._idle.wait()
+            self._sleeping -= 1
+        if self._jobs:  # it may have been woken for a job that it will not take
+            self._idle.notify()
+        return False
+
+    def _gather(self) -> None:
+        deadline = self._jobs[0].arrived + self._delay
+        while self._open:
+            self._wanted = min(self.batch_size, self._patience.usual - self._working)
+            rest = deadline - monotonic()
+            if len(self._jobs) >= self._wanted or rest <= 0 or not self._gathered.wait(rest):
+                break
+        self._wanted = 0
+
+    def _leave(self) -> Batch | None:
+        self._patience.note(self._working + len(self._jobs))
+        now = monotonic()
+        jobs: list[Job] = []
+        while self._jobs and len(jobs) < self.batch_size and not (jobs and (self._jobs[0].alone or jobs[0].alone)):
+            job = self._jobs.popleft()
+            if not job.left:
+                job.taken = now
+                jobs.append(job)
+        if self._jobs and self._sleeping:
+            self._idle.notify()
+        if not jobs:
+            return None
+        batch = Batch(jobs)
+        self._taken.add(batch)
+        self._working += len(jobs)
+        return batch
+
+
+class Taker:
+    """What the batcher needs to know of a worker."""
+
+    leaving = False
+    """Set (before `Batcher.wake`) to make the worker's next `take` return None."""

@@ -1,0 +1,56 @@
+"""What can go wrong between a request and its answer, in domain words: statuses belong to the top floor."""
+
+
+class HandlerError(Exception):
+    """The root of what this floor raises and answers."""
+
+
+class QueueFull(HandlerError):
+    """The queue holds `job_queue_size` jobs already, or (with job tickets) no worker is idle."""
+
+
+class BatcherClosed(HandlerError):
+    """The model version is being unloaded and takes no more jobs."""
+
+
+class WorkerDied(HandlerError):
+    """The worker ended, hung or was abandoned while it held the job; `status` is its exit status."""
+
+    def __init__(self, status: int = 1) -> None:
+        super().__init__("Worker died.")
+        self.status = status
+
+
+class PredictionFailed(HandlerError):
+    """The handler raised; the text tells the client nothing of it."""
+
+    def __init__(self) -> None:
+        super().__init__("Prediction failed")
+
+
+class PredictionRefused(HandlerError):
+    """The handler raised `PredictionException`: its own code and message, for every row of the batch."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.message, self.code = message, code
+
+
+class OutOfMemory(HandlerError):
+    """The handler ran out of memory, on the host or on a CUDA device."""
+
+    def __init__(self) -> None:
+        super().__init__("Out of resources")
+
+
+class BadOutput(HandlerError):
+    """The handler returned something else than one encodable result for each row."""
+
+
+class LoadFailed(HandlerError):
+    """A worker could not load its archive's handler; the cause is the handler's own exception."""
+
+    def __init__(self, label: str, cause: BaseException) -> None:
+        super().__init__(f"{label}: {type(cause).__name__}: {cause}")
+        self.out_of_memory = isinstance(cause, MemoryError) or "CUDA" in str(cause)
+        self.__cause__ = cause

@@ -1,0 +1,1 @@
+"""Archives to look at, to serve at once, and to copy."""

@@ -1,0 +1,100 @@
+"""From a manifest's handler string to the two functions that a worker calls."""
+
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from handler.namespace import Namespace
+
+if TYPE_CHECKING:
+    from ts.context import Context
+
+_BUILT_IN = "ts.torch_handler"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a handler offers: a function called once before all, and one called for each batch of rows."""
+
+    initialize: Callable[["Context"], object]
+    handle: Callable[[list[Any], "Context"], object]
+    owner: object | None
+    """The instance, of a handler that is a class."""
+
+
+def load_entry(namespace: Namespace, handler: str, envelope: str | None = None) -> Entry:
+    """Import a handler: "handler.py", "handler", "handler:function", "handler.py:function", or a built-in handler's name.
+
+    As TorchServe does: a function of the module, `handle` if none is named, is called once with (None, context) in place of
+    `initialize`; a module without it must define exactly one class. `envelope` wraps what handles, not what initializes.
+    Raises what the archive's code raises, ModuleNotFoundError, ValueError or AttributeError.
+    """
+    path, _, function = handler.partition(":")
+    name = path.removesuffix(".py").rpartition("/")[2]
+    module = _handler_module(namespace, name)
+    entry = _function_entry(module, function or "handle") or _class_entry(module)
+    return Entry(entry.initialize, _enveloped(entry.handle, envelope), entry.owner) if envelope else entry
+
+
+def _handler_module(namespace: Namespace, name: str) -> ModuleType:
+    if namespace.owns(name) or (namespace.holds(name) and name not in sys.modules):
+        return namespace.load(name)
+    if name in sys.stdlib_module_names and namespace.holds(name):
+        raise ImportError(
+            f"{namespace.folder}: {name}.py has the name of a standard module; rename it and its handler entry"
+        )
+    if not find_spec(_BUILT_IN) or not name.isidentifier() or not find_spec(f"{_BUILT_IN}.{name}"):
+        raise ModuleNotFoundError(
+            f"{namespace.folder} has no {name}.py, and no built-in handler is called {name!r}; "
+            f"archive the file with --handler, or correct the handler entry of MAR-INF/MANIFEST.json",
+            name=name,
+        )
+    return import_module(f"{_BUILT_IN}.{name}")
+
+
+def _function_entry(module: ModuleType, name: str) -> Entry | None:
+    function = getattr(module, name, None)
+    return function and Entry(partial(function, None), function, None)
+
+
+def _class_entry(module: ModuleType) -> Entry:
+    classes = _classes_of(module)
+    if len(classes) != 1:
+        found = ", ".join(found.__name__ for found in classes) or "none"
+        raise ValueError(
+            f"{module.__file__} must define a function handle(data, context) or exactly one class, but defines {found}; "
+            f"move the others to a module of their own"
+        )
+    owner = classes[0]()
+    # Fetched before `initialize`, as TorchServe does: handlers put a `handle` into the instance, and what they change later does not count.
+    handle = _method(module, owner, "handle")
+    return Entry(_method(module, owner, "initialize"), handle, owner)
+
+
+def _classes_of(module: ModuleType) -> list[type]:
+    defined = inspect.getmembers(
+        module, lambda member: inspect.isclass(member) and member.__module__ == module.__name__
+    )
+    return list(dict.fromkeys(member for _, member in defined))
+
+
+def _method(module: ModuleType, owner: object, name: str) -> Callable[..., object]:
+    method: Callable[..., object] | None = getattr(owner, name, None)
+    if method is None:
+        signature = "handle(self, data, context)" if name == "handle" else "initialize(self, context)"
+        raise AttributeError(
+            f"{module.__file__}: class {type(owner).__name__} has no {name}; add {signature}", name=name, obj=owner
+        )
+    return method
+
+
+def _enveloped(handle: Callable[..., object], name: str) -> Callable[..., object]:
+    module = import_module(f"{_BUILT_IN}.request_envelope.{name}")
+    envelope = _classes_of(module)[0](handle)
+    return _method(module, envelope, "handle")

@@ -1,0 +1,177 @@
+"""The modules of one worker of one archive: any number of archives may call theirs `handler`, `model` or `utils`."""
+
+import builtins
+import importlib
+import linecache
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache, partial
+from importlib.machinery import ModuleSpec
+from itertools import count
+from pathlib import Path
+from threading import RLock
+from types import CodeType, ModuleType
+
+from handler import dispatch
+from handler.asking import MARK, SERVER
+from handler.finder import FINDER, PREFIX, find_in, forget_files, has_dotted, has_module, has_portion
+from handler.imports import import_for, import_module
+from handler.system import real_path
+
+_numbers = count(1)
+
+# A second copy of these would crash or quarrel with the first, or is the contract itself.
+_NEVER_TWICE = frozenset({"ts", "numpy", "torch", "onnxruntime"})
+
+# Modules that write into `sys.modules` while they run do so one at a time: nothing tells whose such an entry is.
+_placing = RLock()
+
+
+class Namespace:
+    """Where an archive's import statements lead.
+
+    Each module is in `sys.modules` twice: under a private name (`_mar_7.model`) the module itself, and under its plain
+    name a stand-in, shared by all archives, which forwards to the module of whoever asks. `__name__`, and with it the
+    `__module__` of classes, is the plain name, so that pickles, logger names and `sys.modules[__name__]` are what they
+    are in a process of the archive's own; only `__spec__.name` and `__package__` are private.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.key = f"{PREFIX}{next(_numbers)}"
+        self.closed = False
+        self._process_path = frozenset(real_path())
+        self.path = [str(folder), *real_path()]
+        """What its code sees as `sys.path`; entries that it adds are searched for its modules alone."""
+        self.builtins = self._add(
+            builtins.__name__, vars(builtins) | {"__import__": partial(import_for, self), MARK: self}
+        )
+        self._add("__main__", {"__getattr__": partial(getattr, dispatch.outside("__main__"))})
+        sys.modules[self.key] = self._package()
+        FINDER.add(self)
+        self._cover_loaded()
+
+    def __repr__(self) -> str:
+        return f"<Namespace {self.key} of {self.folder}{', closed' if self.closed else ''}>"
+
+    @property
+    def roots(self) -> list[str]:
+        """The folders whose modules are the archive's, absolute."""
+        own = [entry for entry in self.path if entry == str(self.folder) or entry not in self._process_path]
+        return [str(self.folder / entry) for entry in own]
+
+    def owns(self, name: str) -> bool:
+        """Tell whether a plain dotted name is the archive's: all of a package is, or nothing.
+
+        The standard library always wins, and so does what the server itself had imported before the first archive.
+        """
+        top = name.partition(".")[0]
+        if self.loaded(top) is not None:
+            return True
+        return not self.closed and top not in _shared() and self.holds(top)
+
+    def holds(self, top: str) -> bool:
+        """Tell whether the archive's folders hold a module of that top-level name, whoever wins."""
+        # Never cached: archives unpack modules while they are imported.
+        roots = self.roots
+        if any(has_module(root, top) for root in roots):
+            return True
+        # An installed package precedes a mere folder of its name (of weights, say), as in the import system.
+        return any(has_portion(root, top) for root in roots) and not dispatch.installed(top)
+
+    def loaded(self, name: str) -> ModuleType | None:
+        """The archive's module of that plain name, if it is imported already."""
+        return sys.modules.get(f"{self.key}.{name}")
+
+    def load(self, name: str) -> ModuleType:
+        """Import the archive's module of that plain name; raises what its code raises."""
+        try:
+            return import_module(f"{self.key}.{name}")
+        except ModuleNotFoundError as error:
+            _speak_plainly(error, self.key)
+            raise
+
+    def find(self, name: str, path: Sequence[str] | None = None) -> ModuleSpec | None:
+        """The spec, under its private name, of the module with that plain name."""
+        parent = name.rpartition(".")[0]
+        if not parent:
+            path = self.roots
+        elif path is None:
+            path = list(self.load(parent).__path__)
+        return find_in(self, f"{self.key}.{name}", path)
+
+    def run(self, module: ModuleType, name: str, code: CodeType | None) -> None:
+        """Execute a module's code under its plain name, with builtins whose `__import__` leads here."""
+        module.__name__ = name
+        vars(module)["__builtins__"] = vars(self.builtins)
+        if code is not None:
+            with _placing_modules(code) as placing:
+                exec(code, vars(module))  # noqa: S102
+                if placing:
+                    self.adopt(name)
+
+    def adopt(self, running: str | None = None) -> None:
+        """Take over what the archive wrote into `sys.modules`: its own modules under any name, and what a module put there for itself."""
+        for name, module in list(sys.modules.items()):
+            if type(module) is not dispatch.StandIn and (name == running or self._is_stray(name, module)):
+                sys.modules[f"{self.key}.{name}"] = module
+                dispatch.reclaim(name, self.key)
+
+    def close(self) -> None:
+        """Forget all modules; code that still runs keeps what it has, but imports nothing more."""
+        if self.closed:
+            return
+        self.closed = True
+        FINDER.remove(self)
+        dispatch.release(self.key)
+        for name in [name for name in list(sys.modules) if f"{name}.".startswith(f"{self.key}.")]:
+            sys.modules.pop(name, None)
+        forget_files(self.roots, (linecache.cache, sys.path_importer_cache))
+
+    def _add(self, name: str, contents: Mapping[str, object]) -> ModuleType:
+        module = ModuleType(name)
+        vars(module).update(contents)
+        sys.modules[f"{self.key}.{name}"] = module
+        return module
+
+    def _package(self) -> ModuleType:
+        package = ModuleType(self.key, f"The modules of {self.folder}.")
+        package.__path__ = [str(self.folder)]
+        package.__spec__ = ModuleSpec(self.key, None, is_package=True)
+        return package
+
+    def _cover_loaded(self) -> None:
+        """Put stand-ins over what the process has already under names that are the archive's as well."""
+        dispatch.register(
+            "__main__", self.key
+        )  # "setattr(__main__, 'Net', Net)" is how handlers load pickles of notebooks
+        tops = {name.partition(".")[0] for name in list(sys.modules)} - _shared()
+        owned = {top for top in tops if not top.startswith(PREFIX) and self.owns(top)}
+        for name in list(sys.modules):
+            if name.partition(".")[0] in owned and has_dotted(self.roots, name):
+                dispatch.register(name, self.key)
+
+    def _is_stray(self, name: str, module: ModuleType) -> bool:
+        if name.startswith(PREFIX) or not isinstance(module, ModuleType):
+            return False
+        return ModuleType.__getattribute__(module, "__dict__").get("__builtins__") is vars(self.builtins)
+
+
+def _speak_plainly(error: ModuleNotFoundError, key: str) -> None:
+    """Take the private prefix out of an error's texts."""
+    error.name = (error.name or "").removeprefix(f"{key}.") or None
+    error.msg = str(error.msg).replace(f"{key}.", "")
+    error.args = (error.msg, *error.args[1:])
+
+
+def _placing_modules(code: CodeType) -> AbstractContextManager[object]:
+    """The lock for modules whose own code mentions `sys.modules`; true for these alone."""
+    return _placing if "modules" in code.co_names else nullcontext()
+
+
+@cache
+def _shared() -> frozenset[str]:
+    """The top-level names that never are an archive's; what the server has imported is told at the first call."""
+    loaded = {name.partition(".")[0] for name in list(sys.modules)}
+    return _NEVER_TWICE | sys.stdlib_module_names | (loaded - SERVER - {"__main__"})

@@ -1,0 +1,45 @@
+"""From a handler's results to the bytes that clients get, encoded as TorchServe does."""
+
+import io
+import json
+import sys
+from typing import Any
+
+from handler.errors import BadOutput
+
+
+def check(results: Any, rows: int) -> list[Any]:
+    """The results, if they are a list with one element for each row; raises BadOutput."""
+    if not isinstance(results, list):
+        raise BadOutput("Invalid model predict output")
+    if len(results) != rows:
+        raise BadOutput("number of batch response mismatched")
+    return results
+
+
+def encode(value: Any) -> bytes:
+    """One result: bytes as they are, text as UTF-8, a tensor as `torch.save` writes it, anything else as indented JSON.
+
+    Raises BadOutput for what JSON cannot say.
+    """
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value)
+    if _is_tensor(value):
+        return _save(value)
+    try:
+        return json.dumps(value, indent=2).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadOutput("Unsupported model output data type.") from error
+
+
+def _is_tensor(value: Any) -> bool:
+    torch = sys.modules.get("torch")  # a handler that returns tensors has imported it
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def _save(tensor: Any) -> bytes:
+    buffer = io.BytesIO()
+    sys.modules["torch"].save(tensor, buffer)
+    return buffer.getvalue()

@@ -1,0 +1,173 @@
+"""A loaded handler with its context: a batch of jobs in, one outcome for each out."""
+
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ts.context import Context, RequestProcessor
+from ts.metrics.metric_cache_yaml_impl import MetricsCacheYamlImpl
+from ts.utils.util import PredictionException
+
+from handler.device import Device
+from handler.errors import HandlerError, OutOfMemory, PredictionFailed, PredictionRefused
+from handler.job import Job, Outcome, Output, Piece
+from handler.loader import Entry, load_entry
+from handler.results import check, encode
+from handler.rows import make_headers, make_row
+from handler.surroundings import Surroundings
+
+SERVER_VERSION = "0.12.0"
+"""The TorchServe release whose contract handlers see."""
+
+Deliver = Callable[[Sequence[tuple[Job, Outcome]]], None]
+MetricSink = Callable[[str, float, str, Mapping[str, str], str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """What every worker of a model version needs to load its service."""
+
+    model_name: str
+    folder: Path
+    manifest: Callable[[], dict[str, Any]]
+    """A fresh copy at each call: handlers change what they are given."""
+    handler: str
+    batch_size: int
+    config: Callable[[], dict[str, Any] | None] = dict
+    envelope: str | None = None
+    decode: bool = True
+    limit_max_image_pixels: bool = True
+    max_response_size: int = 6553500
+    metric_sink: MetricSink | None = None
+
+
+class BatchContext(Context):
+    """The context of one worker; the processors of a batch are made when the handler first asks for them."""
+
+    def begin(self, jobs: Sequence[Job]) -> None:
+        """Turn to the next batch."""
+        self.jobs = jobs
+        self.request_ids = {index: job.request_id for index, job in enumerate(jobs)}
+        self._processors: list[RequestProcessor] | None = None
+
+    @property
+    def request_processor(self) -> Any:
+        """One processor for each row: its request headers, and what the handler answers besides the body."""
+        if self._processors is None and self.jobs is not None:
+            self._processors = [RequestProcessor(make_headers(job.input)) for job in self.jobs]
+        return self._processors
+
+    @request_processor.setter
+    def request_processor(self, processors: list[RequestProcessor] | None) -> None:
+        self._processors = processors
+
+    jobs: Sequence[Job] | None = None
+    _processors = None
+
+    def output(self, index: int, body: bytes) -> Output:
+        """The answer of one row, with the status and headers that the handler set."""
+        if self._processors is None:
+            return Output(body)
+        processor = self._processors[index]
+        headers = processor.get_response_headers()
+        status = processor.get_response_status_code()
+        phrase = processor.get_response_status_phrase() or ""
+        return Output(body, status or 200, phrase, tuple((str(name), str(value)) for name, value in headers.items()))
+
+
+class Service:
+    """One handler instance with its context, called by one thread only."""
+
+    def __init__(
+        self, entry: Entry, context: BatchContext, blueprint: Blueprint, say: Callable[[str, str], None]
+    ) -> None:
+        self._entry = entry
+        self._context = context
+        self._blueprint = blueprint
+        self._say = say
+
+    @classmethod
+    def load(
+        cls, blueprint: Blueprint, surroundings: Surroundings, device: Device, imported: Callable[[], object]
+    ) -> "Service":
+        """Import and initialize the handler, calling `imported` in between; raises whatever the handler raises."""
+        context = make_context(blueprint, device)
+        with surroundings.loading():
+            entry = load_entry(surroundings.namespace, blueprint.handler, blueprint.envelope)
+            imported()
+            entry.initialize(context)
+        return cls(entry, context, blueprint, surroundings.say)
+
+    def predict(self, jobs: Sequence[Job], deliver: Deliver) -> list[Outcome]:
+        """Call the handler with one row for each job; pieces of a stream are delivered while it runs.
+
+        An exception of the handler becomes every job's outcome. What is no `Exception` (SystemExit) passes through:
+        it ends the worker.
+        """
+        try:
+            return list(self._outputs(jobs, deliver))
+        except HandlerError as error:
+            return [error] * len(jobs)
+        except Exception as error:
+            self._tell(error)
+            return [_outcome(error)] * len(jobs)
+
+    def _outputs(self, jobs: Sequence[Job], deliver: Deliver) -> list[Output]:
+        context = self._context
+        rows = [make_row(job.input, self._blueprint.decode) for job in jobs]
+        context.begin(jobs)
+        context.metrics.set_request_ids(context.request_ids)
+        context.send_piece = lambda index, value: deliver([(jobs[index], Piece(self._output(index, value)))])
+        began = time.perf_counter()
+        results = check(self._entry.handle(rows, context), len(jobs))
+        outputs = [self._output(index, value) for index, value in enumerate(results)]
+        context.metrics.add_time("PredictionTime", round((time.perf_counter() - began) * 1000, 2), None, "ms")
+        return outputs
+
+    def _output(self, index: int, value: Any) -> Output:
+        body = encode(value)
+        if len(body) > self._blueprint.max_response_size:
+            self._say(
+                "stderr",
+                f"An answer of {len(body)} bytes exceeds max_response_size={self._blueprint.max_response_size}.",
+            )
+            raise OversizedAnswer
+        return self._context.output(index, body)
+
+    def _tell(self, error: Exception) -> None:
+        self._say("stdout", "Invoking custom service failed.")
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            self._say("stdout", line)
+
+
+class OversizedAnswer(BaseException):
+    """An answer beyond `max_response_size`, which costs the worker, as in TorchServe."""
+
+
+def make_context(blueprint: Blueprint, device: Device) -> BatchContext:
+    """The context of one worker, as handlers find it in `initialize`."""
+    metrics = MetricsCacheYamlImpl()
+    metrics.model_name = blueprint.model_name
+    metrics.sink = blueprint.metric_sink
+    return BatchContext(
+        blueprint.model_name,
+        str(blueprint.folder),
+        blueprint.manifest(),
+        blueprint.batch_size,
+        device.gpu_id,
+        SERVER_VERSION,
+        blueprint.limit_max_image_pixels,
+        metrics,
+        blueprint.config(),
+    )
+
+
+def _outcome(error: Exception) -> HandlerError:
+    if isinstance(error, PredictionException):
+        return PredictionRefused(error.message, error.error_code)
+    if isinstance(error, MemoryError) or "CUDA" in str(error):
+        return OutOfMemory()
+    return PredictionFailed()

@@ -1,0 +1,1 @@
+"""Streaming, timing and micro-batching for handlers."""

@@ -1,0 +1,1 @@
+"""Preparation of inputs by other libraries, which do not run here."""

@@ -1,0 +1,1 @@
+"""Metrics that handlers emit; the modules are named as TorchServe's."""

@@ -1,0 +1,1 @@
+"""Services in the style of MXNet Model Server, which TorchServe grew out of."""

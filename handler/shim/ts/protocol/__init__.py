@@ -1,0 +1,1 @@
+"""Where handlers of older releases found the streaming call."""

@@ -1,0 +1,1 @@
+"""Handlers to inherit from, or to be named in a manifest as they are."""

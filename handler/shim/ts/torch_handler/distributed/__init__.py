@@ -1,0 +1,1 @@
+"""Handlers of models spread over several processes, which do not run here."""

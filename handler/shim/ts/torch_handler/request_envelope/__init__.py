@@ -1,0 +1,1 @@
+"""Envelopes: shapes of requests and answers that a handler need not know."""

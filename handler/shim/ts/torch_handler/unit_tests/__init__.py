@@ -1,0 +1,1 @@
+"""What authors of handlers use in their tests."""

@@ -1,0 +1,1 @@
+"""A stand-in for the server's context, and model folders."""

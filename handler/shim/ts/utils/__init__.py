@@ -1,0 +1,1 @@
+"""Labels, classes, YAML and the exception with a status."""

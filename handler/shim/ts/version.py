@@ -1,0 +1,3 @@
+"""The release of TorchServe whose contract this package keeps."""
+
+__version__ = "0.12.0"

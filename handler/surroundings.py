@@ -1,0 +1,83 @@
+"""What a worker's thread finds around it, so that an archive written for a process of its own runs unchanged."""
+
+import builtins
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import get_ident
+from typing import Any
+
+from handler import exits, imports, logs, output, system, threads
+from handler.asking import MODULES
+from handler.changes import WATCH
+from handler.exits import EXITS, Exits
+from handler.folder import WorkFolder, unshare
+from handler.logs import LOGS, Logs
+from handler.namespace import Namespace
+from handler.output import SPEECH, Say, Speech
+from handler.relative import PLACE
+from handler.threads import Inherited
+
+
+class Surroundings:
+    """One worker's modules, `sys.path`, working directory, output, logging and way to exit.
+
+    `folder` is the unpacked archive, `label` names the worker in the server's log, `say` takes each line that its code
+    writes or logs, from any thread. `unshare` parts the thread's working directory, and is False where that is refused.
+    """
+
+    def __init__(self, folder: Path, label: str, say: Say, unshare: Callable[[], bool] = unshare) -> None:
+        _install()
+        self.label = label
+        self.on_exit: Callable[[int], None] = lambda status: None
+        """Called with the status when the archive's code calls `os._exit` on another thread than the worker's own."""
+        self.namespace = Namespace(folder.absolute())
+        self._folder = WorkFolder(folder.absolute(), unshare)
+        self._speech = Speech(say)
+        self._exits = Exits(lambda status: self.on_exit(status))
+        self._logs = Logs(self._speech)
+
+    def __repr__(self) -> str:
+        return f"<Surroundings of {self.label}: {self.namespace}, {self._folder}>"
+
+    def enter(self) -> None:
+        """Make the calling thread the worker's own; may be repeated, and by another thread."""
+        self._folder.enter()
+        self._exits.thread = get_ident()
+        self.namespace.builtins.open = builtins.open  # type: ignore[attr-defined]
+        threads.settle(self._values())
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Surround the import and initialization of the handler, on the worker's own thread."""
+        with self._folder.loading(), WATCH.loading(self.label):
+            yield
+        self.namespace.adopt()
+
+    def say(self, stream: str, line: str) -> None:
+        """Hand a line to the worker's log, as if its code had written it."""
+        self._speech.say(stream, line)
+
+    def exited(self) -> int | None:
+        """The status with which the archive's code called `os._exit`, on whatever thread, or None."""
+        return self._exits.status
+
+    def close(self) -> None:
+        """Forget the archive's modules; threads of it that still run keep what they have."""
+        self._speech.close()
+        self.namespace.close()
+
+    def _values(self) -> dict[Inherited[Any], Any]:
+        values: dict[Inherited[Any], Any] = {
+            MODULES: self.namespace,
+            SPEECH: self._speech,
+            LOGS: self._logs,
+            EXITS: self._exits,
+        }
+        return values if self._folder.private else {**values, PLACE: self._folder.place}
+
+
+def _install() -> None:
+    """Change the process, once for all workers; its other threads notice nothing."""
+    for part in (threads, output, system, logs, exits, imports):
+        part.install()

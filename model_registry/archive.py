@@ -1,0 +1,26 @@
+"""An archive that was opened: its manifest and the folder it lies unpacked in."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from model_registry.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """One registration's own copy of an archive."""
+
+    url: str
+    """As it was asked for."""
+    manifest: Manifest
+    folder: Path
+    """Absolute. Of an archive that is a folder itself: a link to it, alone in a fresh folder."""
+    downloaded: Path | None = None
+    """The file in the store, if this registration has put it there."""
+
+    def remove(self) -> None:
+        """Delete the unpacked files and what was downloaded; a folder that is linked to stays. May be repeated."""
+        shutil.rmtree(self.folder.parent if self.folder.is_symlink() else self.folder, ignore_errors=True)
+        if self.downloaded is not None:
+            self.downloaded.unlink(missing_ok=True)

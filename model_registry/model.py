@@ -1,0 +1,40 @@
+"""A model: a name, its versions, and the one that requests get which name none."""
+
+from model_registry.errors import UnknownDefault, VersionNotFound
+from model_registry.version import ModelVersion
+
+
+class Model:
+    """The versions registered under one name; the first becomes the default and stays it until another is chosen."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.versions: dict[str, ModelVersion] = {}
+        self.default = ""
+
+    def __repr__(self) -> str:
+        return f"<Model {self.name}: {', '.join(self.versions)}; default {self.default}>"
+
+    def add(self, version: ModelVersion) -> None:
+        """Take a version in."""
+        self.versions[version.version] = version
+        self.default = self.default or version.version
+
+    def choose(self, version: str | None = None) -> ModelVersion:
+        """The named version, else the default; raises VersionNotFound."""
+        try:
+            return self.versions[version or self.default]
+        except KeyError:
+            raise VersionNotFound(self.name, version or self.default) from None
+
+    def set_default(self, version: str) -> None:
+        """Give requests without a version to `version`; raises UnknownDefault."""
+        if version not in self.versions:
+            raise UnknownDefault(self.name, version)
+        self.default = version
+
+    def take_out(self, version: ModelVersion) -> None:
+        """Forget a version."""
+        del self.versions[version.version]
+        if version.version == self.default:
+            self.default = next(iter(self.versions), "")

@@ -1,0 +1,38 @@
+"""What archives and models are called when nobody says: pure functions of urls, as TorchServe reads them."""
+
+import re
+from urllib.parse import urlsplit
+
+SCHEMES = ("http", "https", "file", "ftp")
+
+
+def file_name(url: str) -> str:
+    """The last segment of a url or path: the name of the archive's file in the store.
+
+    Of a web address only the path counts, and it is not percent-decoded; of anything else all of the text.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    path = parts.path if parts.scheme in SCHEMES else url.rstrip("/")
+    return re.split(r"[/\\]", path)[-1]
+
+
+def startup_name(spec: str) -> tuple[str | None, str]:
+    """What `--models` means: "name=url" is split, a bare url has no name."""
+    name, equals, url = spec.partition("=")
+    if not equals:
+        return None, spec.strip()
+    return name.strip() or None, url.strip()
+
+
+def default_name(url: str) -> str:
+    """The name of a model at start-up that neither `--models` nor the manifest names.
+
+    The file name, without its last ending if the url mentions ".mar" or ".model", and "_" for odd characters.
+    """
+    name = url.rpartition("/")[2]
+    if ".mar" in url or ".model" in url:
+        name = name.rpartition(".")[0] or name
+    return re.sub(r"\W|^_", "_", name, flags=re.ASCII)

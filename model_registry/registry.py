@@ -1,0 +1,159 @@
+"""All models of the server: register, resolve, scale, choose defaults, unregister, list."""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+
+from handler.errors import LoadFailed
+from model_registry.errors import (
+    Conflict,
+    InvalidVersionRemoval,
+    ModelNotFound,
+    WorkersFailed,
+    WorkersOutOfMemory,
+)
+from model_registry.model import Model
+from model_registry.version import ModelVersion
+from model_registry.workshop import Registration, Workshop
+
+LOG = logging.getLogger("marserve.registry")
+MANAGER = {"ts_logger": "org.pytorch.serve.wlm.ModelManager"}
+
+
+class Registry:
+    """The models by name. It lives on the event loop; files and workers are waited for without blocking it."""
+
+    def __init__(self, workshop: Workshop, *, drain_seconds: float = 8.0, hung_limit: int = 4) -> None:
+        self._workshop = workshop
+        self._drain_seconds = drain_seconds
+        self._hung_limit = hung_limit
+        self._models: dict[str, Model] = {}
+        self.startup_models: set[str] = set()
+        """Names of the models that were loaded at start."""
+        self._closing: set[asyncio.Task[None]] = set()
+        self.started = asyncio.Event()
+        """Set when the start-up models are registered (their workers may still be loading)."""
+
+    def __repr__(self) -> str:
+        return f"<Registry {', '.join(self._models) or 'empty'}>"
+
+    @property
+    def healthy(self) -> bool:
+        """Whether every default version has the workers it should have, and few enough threads hang."""
+        defaults = (model.choose() for model in self._models.values())
+        return all(version.healthy for version in defaults) and self.hung < self._hung_limit
+
+    @property
+    def hung(self) -> int:
+        """Workers abandoned since the start whose threads nobody can end."""
+        return sum(version.pool.abandoned for version in self.versions())
+
+    @property
+    def only_startup_model(self) -> str | None:
+        """The model that /invocations means without naming one: the only one loaded at start."""
+        return next(iter(self.startup_models)) if len(self.startup_models) == 1 else None
+
+    def versions(self) -> Iterator[ModelVersion]:
+        """Every version of every model."""
+        return (version for model in self._models.values() for version in model.versions.values())
+
+    def model(self, name: str) -> Model:
+        """The model of that name; raises ModelNotFound."""
+        try:
+            return self._models[name]
+        except KeyError:
+            raise ModelNotFound(name) from None
+
+    def resolve(self, name: str, version: str | None = None) -> ModelVersion:
+        """Who serves a request: the named version, else the default. Raises ModelNotFound or VersionNotFound."""
+        return self.model(name).choose(version)
+
+    async def find(self, name: str, version: str | None = None) -> ModelVersion:
+        """The same as `resolve`, but a model that is not there yet is waited for while the server starts."""
+        if name not in self._models and not self.started.is_set():
+            await self.started.wait()
+        return self.resolve(name, version)
+
+    def page(self, start: int, limit: int) -> tuple[Sequence[Model], int | None]:
+        """Models by name, `limit` from `start` on, and where the next page starts; as in TorchServe a page that ends
+        exactly at the end still names a next one."""
+        names = sorted(self._models)
+        end = start + limit
+        return [self._models[name] for name in names[start:end]], end if end <= len(names) else None
+
+    async def register(self, wanted: Registration) -> ModelVersion:
+        """Open the archive, add the version, and start its workers.
+
+        A version that cannot load its workers while the caller waits is unregistered again. Raises the errors of
+        ModelStore.open, Conflict, and WorkersFailed or WorkersOutOfMemory.
+        """
+        archive = await asyncio.to_thread(self._workshop.open, wanted)
+        try:
+            version = self._workshop.make(archive, wanted)
+            self._add(version)
+        except Exception:
+            await asyncio.to_thread(archive.remove)
+            raise
+        if wanted.config.at_startup:
+            self.startup_models.add(version.name)
+        await self._staff(version, version.config.min_workers, version.config.max_workers, wanted.wait)
+        LOG.info("Model %s loaded.", version.name, extra=MANAGER)
+        return version
+
+    async def scale(self, version: ModelVersion, least: int, most: int, *, wait: bool) -> None:
+        """Set the number of workers; raises WorkersFailed or WorkersOutOfMemory when waiting for ones that fail."""
+        LOG.info("Scaling %s %s to %d workers.", version.name, version.version, least)
+        await self._staff(version, least, most, wait, keep=True)
+
+    def set_default(self, name: str, version: str) -> None:
+        """Make a version the default; raises ModelNotFound or UnknownDefault."""
+        self.model(name).set_default(version)
+
+    async def unregister(self, name: str, version: str | None = None) -> None:
+        """Take a version out, answer what it has accepted, and end it.
+
+        Raises ModelNotFound, VersionNotFound, and InvalidVersionRemoval for a default that is not the last.
+        """
+        model = self.model(name)
+        chosen = model.choose(version)
+        if chosen.version == model.default and len(model.versions) > 1:
+            raise InvalidVersionRemoval(name)
+        await self._take_out(chosen)
+        LOG.info("Model %s %s unregistered.", name, chosen.version)
+
+    async def close(self) -> None:
+        """Answer what was accepted, then end every version."""
+        versions = list(self.versions())
+        self._models.clear()
+        await asyncio.gather(*(version.close(self._drain_seconds) for version in versions), *self._closing)
+
+    def _add(self, version: ModelVersion) -> None:
+        model = self._models.get(version.name) or Model(version.name)
+        if version.version in model.versions:
+            raise Conflict(version.name, version.version)
+        model.add(version)
+        self._models[version.name] = model
+
+    async def _staff(self, version: ModelVersion, least: int, most: int, wait: bool, *, keep: bool = False) -> None:
+        if not wait:
+            version.start_scaling(least, most)
+            return
+        try:
+            await version.scale(least, most)
+        except LoadFailed as error:
+            LOG.error("%s", error, extra=MANAGER)
+            if not keep:
+                await self._take_out(version)
+            failure = WorkersOutOfMemory if error.out_of_memory else WorkersFailed
+            raise failure(version.name, version.version) from error
+
+    async def _take_out(self, version: ModelVersion) -> None:
+        model = self.model(version.name)
+        model.take_out(version)
+        if not model.versions:
+            del self._models[version.name]
+        # The caller may leave while the workers end: the closing goes on without it.
+        task = asyncio.ensure_future(version.close(self._drain_seconds))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+        await asyncio.shield(task)

@@ -1,0 +1,156 @@
+"""One archive being served: predict, scale, watch over, close."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from time import monotonic
+
+from handler.batcher import Batcher
+from handler.errors import BatcherClosed, QueueFull, WorkerDied
+from handler.job import Answers, Input, Job, Output
+from handler.metrics import Metrics, ModelMetrics
+from handler.pool import Placement, WorkerPool
+from handler.service import Blueprint
+from handler.worker import Worker
+from model_registry.archive import Archive
+from model_registry.config import ModelConfig
+from model_registry.errors import NoWorker
+from model_registry.reply import Reply, Stream
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a model version is made of."""
+
+    archive: Archive
+    blueprint: Blueprint
+    config: ModelConfig
+    place: Callable[["ModelVersion"], Placement]
+    metrics: ModelMetrics
+    host: Metrics
+
+
+class ModelVersion:
+    """Serves one version of a model on the running event loop, from its registration until it is closed."""
+
+    def __init__(self, name: str, version: str, parts: Parts) -> None:
+        self.name, self.version = name, version
+        self.archive = parts.archive
+        self.config = parts.config
+        self.metrics = parts.metrics
+        self._loop = asyncio.get_running_loop()
+        config = parts.config
+        self.batcher = Batcher(
+            config.batch_size, config.max_batch_delay / 1000, config.job_queue_size, tickets=config.use_job_ticket
+        )
+        self.pool = WorkerPool(
+            parts.blueprint, self.batcher, parts.place(self), parts.metrics, parts.host,
+            retry_for=config.max_retry_timeout,
+        )  # fmt: skip
+        self._timer: asyncio.TimerHandle | None = None
+        self._drained: asyncio.Future[None] | None = None
+        parts.metrics.watch(self.batcher.__len__, lambda: self.pool.ready, lambda: self.pool.abandoned)
+
+    def __repr__(self) -> str:
+        return f"<ModelVersion {self.name} {self.version} {self.batcher} {self.pool}>"
+
+    @property
+    def healthy(self) -> bool:
+        """Whether at least `min_workers` workers serve, load, or may be tried again."""
+        return self.pool.viable >= self.config.min_workers
+
+    async def predict(
+        self, request: Input, request_id: str, label: str = "default", *, alone: bool = False
+    ) -> Output | Stream:
+        """The handler's answer to one request.
+
+        `label` is the version as the client named it. Raises NoWorker when the request is refused, and any
+        HandlerError that the worker answered. When the caller is cancelled the job is not served, if it still waits.
+        """
+        reply = Reply(self._loop, label)
+        job = Job(request, request_id, reply, alone=alone)
+        if not alone:
+            self.metrics.accepted(label)
+        self._submit(job)
+        try:
+            return await reply.future
+        finally:
+            job.left = True
+            self._note_drained()
+
+    async def scale(self, least: int, most: int) -> None:
+        """Set how many workers there are; returns when they are loaded. Raises LoadFailed of the first that is not."""
+        loading = self.start_scaling(least, most)
+        await asyncio.gather(*(asyncio.wrap_future(worker.loaded) for worker in loading))
+
+    def start_scaling(self, least: int, most: int) -> list[Worker]:
+        """Set how many workers there are, and do not wait; returns the new ones."""
+        self.config = replace(self.config, min_workers=least, max_workers=most)
+        loading = self.pool.scale(least)
+        self._watch()
+        return loading
+
+    async def drain(self, seconds: float) -> bool:
+        """Take no more requests and answer the accepted ones; false if some were still open after `seconds`."""
+        self.batcher.close()
+        if not self.batcher.idle and self.pool.viable:
+            self._drained = self._loop.create_future()
+            await asyncio.wait({self._drained}, timeout=seconds)
+        return self.batcher.idle
+
+    async def close(self, seconds: float) -> None:
+        """Drain for at most `seconds`, end the workers, and remove the unpacked archive."""
+        await self.drain(seconds)
+        for job in self.batcher.clear():
+            job.reply.put(WorkerDied())
+        if self._timer is not None:
+            self._timer.cancel()
+        leaving = self.pool.close()
+        await asyncio.gather(*(asyncio.to_thread(worker.join, seconds) for worker in leaving))
+        self.metrics.close()
+        await asyncio.to_thread(self.archive.remove)
+
+    def receive(self, answers: Answers) -> None:
+        """Take outcomes from a worker's thread to the event loop: one wake-up for a whole batch."""
+        self._loop.call_soon_threadsafe(self._settle, answers)
+
+    def ended(self, worker: Worker) -> None:
+        """Take the news of a worker's death from its thread to the event loop."""
+        self._loop.call_soon_threadsafe(self._mend, worker)
+
+    def _submit(self, job: Job) -> None:
+        if not self.pool.workers:
+            raise NoWorker(self.name, job.reply.label)
+        try:
+            self.batcher.submit(job)
+        except (QueueFull, BatcherClosed) as error:
+            raise NoWorker(self.name, job.reply.label) from error
+        if self._timer is None:
+            self._watch()
+
+    def _settle(self, answers: Answers) -> None:
+        now = monotonic()
+        for job, outcome in answers:
+            if isinstance(outcome, Output):
+                queued, total = job.taken - job.arrived, now - job.arrived
+                self.metrics.answered(job.reply.label, total * 1e6, queued * 1e6)
+            job.reply.put(outcome)
+
+    def _note_drained(self) -> None:
+        if self._drained is not None and not self._drained.done() and self.batcher.idle:
+            self._drained.set_result(None)
+
+    def _mend(self, worker: Worker) -> None:
+        self.pool.ended(worker)
+        self._watch()
+
+    def _watch(self) -> None:
+        """Look after hanging workers when the first may be due; no timer runs while nothing is in work."""
+        if self._timer is not None:
+            self._timer.cancel()
+        timeout = self.config.response_timeout
+        rest = self.pool.abandon_overdue(timeout, self.config.startup_timeout)
+        if rest is None and self.batcher.idle:
+            self._timer = None
+        else:  # a batch taken meanwhile is not due before a whole timeout has passed
+            self._timer = self._loop.call_later(max(0.01, min(timeout, rest or timeout)), self._watch)

@@ -1,0 +1,116 @@
+"""Makes model versions: an archive, the configuration in force and the host's devices become something that serves."""
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from handler.cpu_budget import threads_per_worker
+from handler.device import Device, deal
+from handler.device_thread import caller_for
+from handler.metrics import Metrics
+from handler.pool import Placement
+from handler.service import Blueprint
+from handler.worker import Post
+from model_registry.archive import Archive
+from model_registry.config import Defaults, ModelConfig, RequestConfig, load_model_config, readable_model_config
+from model_registry.errors import InvalidModel
+from model_registry.store import ModelStore
+from model_registry.version import ModelVersion, Parts
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A request to serve an archive; what is None is taken from the archive and the configuration."""
+
+    url: str
+    model_name: str | None = None
+    handler: str | None = None
+    config: RequestConfig = field(default_factory=RequestConfig)
+    wait: bool = True
+    """Whether to return only when the workers have loaded."""
+    fallback_name: str | None = None
+    """The name of a model that neither the request nor its manifest names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the server's configuration says about every model."""
+
+    defaults: Defaults
+    settings: dict[str, dict[str, dict[str, Any]]]
+    """The `models` setting: name -> version -> its configuration."""
+    envelope: str | None = None
+    default_handler: str | None = None
+    decode: bool = True
+    limit_max_image_pixels: bool = True
+    max_response_size: int = 6553500
+    first_worker_id: int = 9000
+
+
+class Workshop:
+    """Opens archives and builds model versions from them."""
+
+    def __init__(
+        self, store: ModelStore, rules: Rules, devices: Sequence[Device], metrics: Metrics,
+        say: Callable[[str, str, str], None],
+    ) -> None:  # fmt: skip
+        self._store = store
+        self._rules = rules
+        self._devices = devices
+        self._metrics = metrics
+        self._say = say
+        self._ids = count(rules.first_worker_id)
+
+    def open(self, wanted: Registration) -> Archive:
+        """Fetch and unpack the archive; blocking. Raises the errors of ModelStore.open."""
+        return self._store.open(wanted.url)
+
+    def make(self, archive: Archive, wanted: Registration) -> ModelVersion:
+        """A version with no workers yet; raises InvalidModel when it has no name."""
+        manifest, rules = archive.manifest, self._rules
+        name = wanted.model_name or manifest.model_name or wanted.fallback_name
+        if not name:
+            raise InvalidModel.no_name()
+        setting = rules.settings.get(name, {}).get(manifest.version, {})
+        config = ModelConfig.merge(wanted.config, readable_model_config(archive), setting, rules.defaults)
+        blueprint = Blueprint(
+            model_name=name,
+            folder=archive.folder,
+            manifest=lambda: copy.deepcopy(manifest.raw),
+            handler=wanted.handler or manifest.handler or rules.default_handler or "",
+            batch_size=max(1, config.batch_size),
+            config=lambda: load_model_config(archive),
+            envelope=rules.envelope,
+            decode=rules.decode,
+            limit_max_image_pixels=rules.limit_max_image_pixels,
+            max_response_size=rules.max_response_size,
+            metric_sink=self._metrics.emit,
+        )
+        parts = Parts(
+            archive, blueprint, config, self._place, self._metrics.model(name, manifest.version), self._metrics
+        )
+        return ModelVersion(name, manifest.version, parts)
+
+    def _place(self, version: ModelVersion) -> Placement:
+        config = version.config
+
+        def post(number: int, device: Device) -> Post:
+            label = f"W-{number}-{version.name}_{version.version}"
+            return Post(
+                number=number,
+                label=label,
+                device=device,
+                threads=threads_per_worker(max(1, config.max_workers)),
+                say=lambda stream, line: self._say(label, stream, line),
+                deliver=version.receive,
+                ended=version.ended,
+                elsewhere=caller_for(device),
+            )
+
+        return Placement(
+            deal=lambda index: deal(index, self._devices, config.device_ids, config.device_type),
+            number=lambda: next(self._ids),
+            post=post,
+        )

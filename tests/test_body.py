@@ -1,0 +1,69 @@
+"""Bodies of every content type, as parts with TorchServe's names and types."""
+
+import pytest
+
+from app.body import parts_of
+from handler.job import Part
+
+BOUNDARY = "multipart/form-data; boundary=frontier"
+
+
+def multipart(*parts: tuple[str, str]) -> bytes:
+    pieces = [f"--frontier\r\n{head}\r\n\r\n{value}\r\n" for head, value in parts]
+    return ("".join(pieces) + "--frontier--\r\n").encode()
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", "image/png", "", "Application/JSON"])
+def test_a_body_that_is_no_form_is_one_part_with_its_mime_type(kind: str) -> None:
+    assert parts_of(b"x", kind) == (Part("body", kind, b"x"),)
+
+
+def test_parameters_of_the_content_type_do_not_count() -> None:
+    assert parts_of(b"{}", "application/json; charset=utf-8") == (Part("body", "application/json", b"{}"),)
+
+
+def test_form_fields_are_decoded_the_last_of_a_name_wins_and_a_bare_name_is_dropped() -> None:
+    parts = parts_of(b"a=1&b=two+words&c=%C3%A9&a=2&d=&e", "application/x-www-form-urlencoded")
+    assert {part.name: part.value for part in parts} == {"a": b"2", "b": b"two words", "c": "é".encode(), "d": b""}
+    assert {part.content_type for part in parts} == {""}
+
+
+def test_an_empty_form_has_no_parts() -> None:
+    assert parts_of(b"", "application/x-www-form-urlencoded") == ()
+
+
+def test_a_file_keeps_its_type_and_a_field_has_none() -> None:
+    body = multipart(
+        ('Content-Disposition: form-data; name="one"; filename="1.jpg"\r\nContent-Type: image/jpeg', "aaa"),
+        ('Content-Disposition: form-data; name="two"; filename="2"\r\nContent-Type: text/plain; charset=utf-8', "bbb"),
+        ('Content-Disposition: form-data; name="bare"; filename="3"', "ccc"),
+        ('Content-Disposition: form-data; name="note"\r\nContent-Type: application/json', "{}"),
+    )
+    assert parts_of(body, BOUNDARY) == (
+        Part("one", "image/jpeg", b"aaa"),
+        Part("two", "text/plain", b"bbb"),
+        Part("bare", "application/octet-stream", b"ccc"),
+        Part("note", "", b"{}"),
+    )
+
+
+def test_of_parts_with_one_name_the_last_wins() -> None:
+    head = 'Content-Disposition: form-data; name="data"; filename="f"'
+    assert parts_of(multipart((head, "first"), (head, "second")), BOUNDARY) == (
+        Part("data", "application/octet-stream", b"second"),
+    )
+
+
+@pytest.mark.parametrize("body", [b"", b"not multipart", b"--frontier\r\n", b"--frontier--\r\n"])
+def test_a_broken_multipart_body_has_no_parts(body: bytes) -> None:
+    assert parts_of(body, BOUNDARY) == ()
+
+
+def test_multipart_without_a_boundary_is_plain_bytes() -> None:
+    assert parts_of(b"x", "multipart/form-data") == (Part("body", "multipart/form-data", b"x"),)
+
+
+def test_a_large_field_is_taken_whole() -> None:
+    value = "x" * 3_000_000
+    (part,) = parts_of(multipart(('Content-Disposition: form-data; name="data"', value)), BOUNDARY)
+    assert len(part.value) == 3_000_000

@@ -1,0 +1,400 @@
+"""Where metrics end: the exposition, the lines of the logs, and the gauges of the host."""
+
+import re
+from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from handler.metrics import Metrics, ModelMetrics
+from handler.system_metrics import Reading, SystemMetrics
+
+Lines = list[tuple[str, str]]
+
+MODEL = {"ModelName": "ver", "Level": "Model"}
+
+
+def samples(metrics: Metrics, *names: str) -> dict[str, float]:
+    """The samples that a scrape shows, label text and all."""
+    lines = metrics.expose(names).decode().splitlines()
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
+
+def listening(mode: Any, **options: Any) -> tuple[Metrics, Lines]:
+    """Metrics in that mode, and the lines that they will write."""
+    metrics, lines = Metrics(mode, hostname="vm", **options), Lines()
+    metrics.log_sink = lambda log, line: lines.append((log, re.sub(r"timestamp:\d+", "timestamp:0", line)))
+    return metrics, lines
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    """Metrics as with metrics_mode=prometheus and nothing of ours."""
+    return Metrics(extra=False, hostname="vm")
+
+
+@pytest.fixture
+def declared(tmp_path: Path) -> Path:
+    """A metrics file with families of its own."""
+    file = tmp_path / "metrics.yaml"
+    file.write_text(
+        "ts_metrics:\n"
+        "  counter: [{name: Requests2XX, unit: Count, dimensions: [Level, Hostname]}]\n"
+        "  histogram: [{name: WorkerThreadTime, unit: ms, dimensions: [Level, Hostname]}]\n"
+        "model_metrics:\n"
+        "  counter: [{name: Cats, unit: Count, dimensions: [Kind, ModelName, Level]}]\n"
+        "  gauge: [{name: Heat, unit: Degrees, dimensions: [ModelName, Level]}]\n"
+    )
+    return file
+
+
+@pytest.fixture
+def proc(tmp_path: Path) -> Path:
+    """A /proc of a machine with 1000 MB of memory, half of it used."""
+    (tmp_path / "meminfo").write_text(
+        "MemTotal: 1024000 kB\nMemFree: 9 kB\nMemAvailable: 512000 kB\nHugePages_Total: 0\n"
+    )
+    (tmp_path / "stat").write_text("cpu  100 0 100 800 0 0 0 0 50 0\ncpu0 1 2 3\n")
+    return tmp_path
+
+
+def test_all_declared_families_show_before_any_update_and_nothing_else(metrics: Metrics) -> None:
+    """These are TorchServe's, as it showed them."""
+    text = metrics.expose().decode()
+    assert samples(metrics) == {}
+    assert set(re.findall(r"^# TYPE (.*)", text, re.MULTILINE)) == {
+        *(f"Requests{hundreds}XX counter" for hundreds in (2, 4, 5)),
+        *(f"{name} gauge" for name in ("QueueTime", "WorkerThreadTime", "WorkerLoadTime", "CPUUtilization")),
+        *(f"{name} gauge" for name in ("MemoryUsed", "MemoryAvailable", "MemoryUtilization")),
+        *(f"{name} gauge" for name in ("DiskUsage", "DiskAvailable", "DiskUtilization")),
+        *(f"{name} gauge" for name in ("GPUMemoryUtilization", "GPUMemoryUsed", "GPUUtilization")),
+        *(f"{name} gauge" for name in ("HandlerTime", "PredictionTime")),
+        "ts_inference_requests_total counter",
+        "ts_inference_latency_microseconds counter",
+        "ts_queue_latency_microseconds counter",
+    }
+    assert "# HELP HandlerTime Torchserve prometheus gauge metric with unit: ms\n" in text
+
+
+def test_answers_are_counted_by_class_and_odd_ones_as_5xx(metrics: Metrics) -> None:
+    for status in (200, 201, 404, 503, 302, 100):
+        metrics.response(status)
+    assert samples(metrics) == {
+        'Requests2XX{Level="Host",Hostname="vm",}': 2,
+        'Requests4XX{Level="Host",Hostname="vm",}': 1,
+        'Requests5XX{Level="Host",Hostname="vm",}': 3,
+    }
+
+
+def test_a_models_requests_are_counted_by_the_version_that_the_path_named(metrics: Metrics) -> None:
+    model = metrics.model("ver", "1.0")
+    model.accepted("default")
+    model.accepted("1.0")
+    model.accepted("1.0")
+    labels = 'model_name="ver",model_version="{}",hostname="vm",'
+    assert samples(metrics) == {
+        f"ts_inference_requests_total{{{labels.format('default')}}}": 1,
+        f"ts_inference_requests_total{{{labels.format('1.0')}}}": 2,
+    }
+
+
+def test_an_answer_adds_its_latencies_and_sets_the_queue_time_in_whole_milliseconds(metrics: Metrics) -> None:
+    model = metrics.model("ver", "1.0")
+    model.answered("default", 2500.5, 1999.0)
+    model.answered("default", 500.0, 2999.0)
+    labels = '{model_name="ver",model_version="default",hostname="vm",}'
+    assert samples(metrics) == {
+        f"ts_inference_latency_microseconds{labels}": 3000.5,
+        f"ts_queue_latency_microseconds{labels}": 4998.0,
+        'QueueTime{Level="Host",Hostname="vm",}': 2,
+    }
+
+
+def test_workers_show_their_last_turn_and_each_its_load(metrics: Metrics) -> None:
+    metrics.worker_loaded("W-9000-ver_1.0", 1781.9)
+    metrics.worker_loaded("W-9001-ver_1.0", 20)
+    metrics.worker_turn(7.2)
+    assert samples(metrics) == {
+        'WorkerLoadTime{WorkerName="W-9000-ver_1.0",Level="Host",Hostname="vm",}': 1781,
+        'WorkerLoadTime{WorkerName="W-9001-ver_1.0",Level="Host",Hostname="vm",}': 20,
+        'WorkerThreadTime{Level="Host",Hostname="vm",}': 7,
+    }
+
+
+def test_a_handlers_metric_shows_only_if_it_is_declared(metrics: Metrics) -> None:
+    metrics.emit("PredictionTime", 0.62, "Milliseconds", MODEL, "GAUGE", "id")
+    metrics.emit("KitCounter", 1, "Count", MODEL, "COUNTER", "id")
+    assert samples(metrics) == {'PredictionTime{ModelName="ver",Level="Model",Hostname="vm",}': 0.62}
+
+
+def test_a_declaration_decides_type_labels_and_order_of_a_handlers_metric(declared: Path) -> None:
+    """Values go to labels by their place, as TorchServe does."""
+    metrics = Metrics(config=declared, extra=False, hostname="vm")
+    for _ in range(2):
+        metrics.emit("Cats", 2, "Kilos", {"X": "blue", "Y": "ver", "Z": "Model"}, "GAUGE", "id")
+    metrics.emit("Cats", 1, "Count", MODEL, "COUNTER", "id")
+    assert samples(metrics) == {'Cats{Kind="blue",ModelName="ver",Level="Model",Hostname="vm",}': 4}
+
+
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), "many", None])
+def test_a_value_that_a_counter_cannot_take_is_dropped(declared: Path, value: Any) -> None:
+    metrics = Metrics(config=declared, extra=False)
+    metrics.emit("Cats", value, "Count", {"Kind": "blue", **MODEL}, "COUNTER", "id")
+    assert samples(metrics) == {}
+
+
+def test_a_gauge_takes_negative_values(declared: Path) -> None:
+    metrics = Metrics(config=declared, extra=False, hostname="vm")
+    metrics.emit("Heat", -3.5, "Degrees", MODEL, "GAUGE", "id")
+    assert list(samples(metrics).values()) == [-3.5]
+
+
+def test_families_that_the_file_leaves_out_do_not_exist(declared: Path) -> None:
+    metrics = Metrics(config=declared, extra=False, hostname="vm")
+    metrics.response(200)
+    metrics.response(404)
+    metrics.model("ver", "1.0").answered("default", 1, 1)
+    metrics.worker_turn(9)
+    assert b"Requests4XX" not in metrics.expose()
+    assert samples(metrics, "Requests2XX", "WorkerThreadTime_sum", "ts_inference_requests_total") == {
+        'Requests2XX{Level="Host",Hostname="vm",}': 1,
+        'WorkerThreadTime_sum{Level="Host",Hostname="vm",}': 9,
+    }
+
+
+def test_auto_detection_declares_a_metric_by_its_first_look() -> None:
+    metrics = Metrics(auto_detect=True, extra=False, hostname="vm")
+    metrics.emit("Size", 3, "Megabytes", {"Kind": "a", **MODEL}, "GAUGE", "id")
+    metrics.emit("Size", 4, "Bytes", {"Kind": "b", **MODEL}, "COUNTER", "id")
+    assert b"# HELP Size Torchserve prometheus gauge metric with unit: Megabytes\n# TYPE Size gauge" in metrics.expose()
+    assert samples(metrics) == {
+        'Size{Kind="a",ModelName="ver",Level="Model",Hostname="vm",}': 3,
+        'Size{Kind="b",ModelName="ver",Level="Model",Hostname="vm",}': 4,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "dimensions", "kind"),
+    [
+        ("bad.name", MODEL, "GAUGE"),
+        ("Fine", {"a-b": "x"}, "GAUGE"),
+        ("Fine", MODEL, "SUMMARY"),
+        ("QueueTime", MODEL, "GAUGE"),
+    ],
+)
+def test_auto_detection_passes_over_what_prometheus_cannot_bear(
+    name: str, dimensions: dict[str, str], kind: str
+) -> None:
+    metrics = Metrics(auto_detect=True, extra=False)
+    before = metrics.expose()
+    metrics.emit(name, 1, "Count", dimensions, kind, "id")
+    assert metrics.expose() == before
+
+
+def test_detection_from_many_threads_loses_no_count() -> None:
+    metrics = Metrics(auto_detect=True, extra=False)
+    threads = [
+        Thread(target=lambda: [metrics.emit("Seen", 1, "Count", MODEL, "COUNTER", "id") for _ in range(50)])
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert list(samples(metrics).values()) == [400]
+
+
+def test_log_mode_shows_nothing_and_writes_each_update() -> None:
+    metrics, lines = listening("log")
+    model = metrics.model("ver", "1.0")
+    model.accepted("default")
+    model.answered("default", 6043.1, 193.544)
+    metrics.response(200)
+    metrics.worker_loaded("W-9000-ver_1.0", 1781)
+    metrics.emit("PredictionTime", 2.32, "Milliseconds", MODEL, "GAUGE", "eb55520c")
+    metrics.emit("PredictionTime", 12345678.9, "Milliseconds", MODEL, "GAUGE", "")
+    metrics.emit("KitTime", 1, "Milliseconds", MODEL, "GAUGE", "id")
+    assert metrics.expose() == b""
+    request = "|#model_name:ver,model_version:default|#hostname:vm,timestamp:0"
+    assert lines == [
+        ("ts", f"ts_inference_requests_total.Count:1.0{request}"),
+        ("ts", f"ts_inference_latency_microseconds.Microseconds:6043.1{request}"),
+        ("ts", f"ts_queue_latency_microseconds.Microseconds:193.544{request}"),
+        ("ts", "QueueTime.Milliseconds:0.0|#Level:Host|#hostname:vm,timestamp:0"),
+        ("ts", "Requests2XX.Count:1.0|#Level:Host|#hostname:vm,timestamp:0"),
+        ("ts", "WorkerLoadTime.Milliseconds:1781.0|#WorkerName:W-9000-ver_1.0,Level:Host|#hostname:vm,timestamp:0"),
+        ("model", "PredictionTime.ms:2.32|#ModelName:ver,Level:Model|#hostname:vm,requestID:eb55520c,timestamp:0"),
+        ("model", "PredictionTime.ms:1.23456789E7|#ModelName:ver,Level:Model|#hostname:vm,requestID:null,timestamp:0"),
+    ]
+
+
+def test_log_mode_without_a_sink_is_quiet() -> None:
+    metrics = Metrics("log")
+    metrics.response(200)
+    assert metrics.expose() == b""
+
+
+def test_log_mode_detects_too() -> None:
+    metrics, lines = listening("log", auto_detect=True)
+    metrics.emit("PErr", 1, "unit", {"Level": "Error"}, "COUNTER", "")
+    assert lines == [("model", "PErr.unit:1.0|#Level:Error|#hostname:vm,requestID:null,timestamp:0")]
+
+
+def test_prometheus_mode_writes_no_lines() -> None:
+    metrics, lines = listening("prometheus")
+    metrics.response(200)
+    assert lines == []
+
+
+def test_legacy_mode_shows_three_counters_and_writes_the_rest() -> None:
+    """What TorchServe was seen to do."""
+    metrics, lines = listening("legacy")
+    metrics.model("ver", "1.0").answered("default", 1, 2)
+    assert re.findall("# TYPE (.*)", metrics.expose().decode()) == [
+        "ts_inference_requests_total counter",
+        "ts_inference_latency_microseconds counter",
+        "ts_queue_latency_microseconds counter",
+    ]
+    assert list(samples(metrics).values()) == [1, 2]
+    assert lines == [("ts", "QueueTime.Milliseconds:0.0|#Level:Host|#hostname:vm,timestamp:0")]
+
+
+def test_our_own_series_measure_seconds_batches_and_failures() -> None:
+    metrics = Metrics(hostname="vm")
+    model = metrics.model("ver", "1.0")
+    model.answered("default", 2_500_000, 500_000)
+    model.batch(3)
+    model.failed("timeout")
+    model.failed("timeout")
+    labels = 'model_name="ver",model_version="1.0",'
+    shown = samples(metrics)
+    assert shown[f"marserve_request_duration_seconds_sum{{{labels}}}"] == 2.5
+    assert shown[f"marserve_queue_duration_seconds_sum{{{labels}}}"] == 0.5
+    assert shown[f'marserve_queue_duration_seconds_bucket{{{labels}le="0.5",}}'] == 1
+    assert shown[f'marserve_batch_size_bucket{{{labels}le="2.0",}}'] == 0
+    assert shown[f'marserve_batch_size_bucket{{{labels}le="4.0",}}'] == 1
+    assert shown[f'marserve_failures_total{{{labels}reason="timeout",}}'] == 2
+
+
+def test_our_gauges_are_read_at_the_scrape() -> None:
+    queue: list[int] = []
+    metrics = Metrics()
+    metrics.model("ver", "1.0").watch(queue.__len__, lambda: 2, lambda: 1)
+    queue.append(7)
+    labels = '{model_name="ver",model_version="1.0",}'
+    assert samples(metrics, "marserve_queued_requests", "marserve_workers_ready", "marserve_workers_abandoned") == {
+        f"marserve_queued_requests{labels}": 1,
+        f"marserve_workers_ready{labels}": 2,
+        f"marserve_workers_abandoned{labels}": 1,
+    }
+
+
+def busy(model: ModelMetrics) -> None:
+    """Give every series of a version a value."""
+    model.accepted("default")
+    model.answered("default", 1, 1)
+    model.batch(1)
+    model.failed("timeout")
+    model.watch(lambda: 0, lambda: 1, lambda: 0)
+
+
+def test_a_closed_version_takes_our_series_with_it_and_leaves_torchserves() -> None:
+    metrics = Metrics()
+    model = metrics.model("ver", "1.0")
+    busy(model)
+    model.close()
+    model.failed("gone")
+    model.answered("default", 1, 1)
+    assert not any(name.startswith("marserve_") for name in samples(metrics))
+    assert any(name.startswith("ts_inference_requests_total") for name in samples(metrics))
+    assert repr(metrics) == "<Metrics prometheus, 0 model versions>"
+
+
+def test_closing_an_old_version_leaves_the_series_of_the_one_that_took_its_place() -> None:
+    metrics = Metrics()
+    old, new = metrics.model("ver", "1.0"), metrics.model("ver", "1.0")
+    busy(new)
+    before = metrics.expose()
+    old.close()
+    assert metrics.expose() == before
+    assert repr(new) == "<ModelMetrics of ver/1.0>"
+
+
+def test_the_host_is_read_at_the_first_scrape_and_again_when_the_interval_is_over(proc: Path) -> None:
+    times = iter([0.0, 30.0, 60.0, 60.0])
+    system = SystemMetrics(interval=60, proc=proc, disk=proc, clock=lambda: next(times))
+    metrics = Metrics(extra=False, hostname="vm", system=system)
+    used = 'MemoryUsed{Level="Host",Hostname="vm",}'
+    assert samples(metrics)[used] == 500
+    (proc / "meminfo").write_text("MemTotal: 1024000 kB\nMemFree: 1024000 kB\n")
+    assert samples(metrics)[used] == 500
+    assert samples(metrics)[used] == 0
+
+
+def test_in_log_mode_the_host_is_read_when_told(proc: Path) -> None:
+    metrics, lines = listening("log", system=SystemMetrics(proc=proc, disk=proc))
+    metrics.expose()
+    assert lines == []
+    metrics.observe_host()
+    assert ("ts", "MemoryUsed.Megabytes:500.0|#Level:Host|#hostname:vm,timestamp:0") in lines
+
+
+def test_without_a_reader_the_host_is_never_read() -> None:
+    metrics, lines = listening("log")
+    metrics.observe_host()
+    assert lines == []
+
+
+def test_the_hosts_gauges_are_shares_megabytes_and_gigabytes(proc: Path) -> None:
+    system = SystemMetrics(proc=proc, disk=proc)
+    (proc / "stat").write_text("cpu  130 0 100 870 0 0 0 0 80 0\n")
+    readings = {reading.name: reading.value for reading in system.collect()}
+    assert readings["CPUUtilization"] == 30.0
+    assert (readings["MemoryAvailable"], readings["MemoryUsed"], readings["MemoryUtilization"]) == (500, 500, 50)
+    assert readings["DiskAvailable"] > 0
+    assert 0 <= readings["DiskUtilization"] <= 100
+    assert {reading.value for reading in system.collect() if reading.name == "CPUUtilization"} == {0.0}
+
+
+def test_where_there_is_no_proc_only_the_disk_is_told(tmp_path: Path) -> None:
+    system = SystemMetrics(proc=tmp_path / "none", disk=tmp_path)
+    assert {reading.name for reading in system.collect()} == {"DiskAvailable", "DiskUsage", "DiskUtilization"}
+    assert repr(system) == "<SystemMetrics every 60 s>"
+
+
+class FakeNvml:
+    """NVML with two GPUs, the second of which is cut into parts and tells no utilization."""
+
+    NVMLError = LookupError
+
+    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
+        return 2
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
+        return index
+
+    def nvmlDeviceGetMemoryInfo(self, handle: int) -> SimpleNamespace:  # noqa: N802
+        return SimpleNamespace(used=512 << 20, total=2048 << 20)
+
+    def nvmlDeviceGetUtilizationRates(self, handle: int) -> SimpleNamespace:  # noqa: N802
+        if handle:
+            raise LookupError
+        return SimpleNamespace(gpu=80)
+
+
+def test_gpus_are_told_one_by_one_and_errors_passed_over(proc: Path) -> None:
+    gpus = [reading for reading in SystemMetrics(proc=proc, disk=proc, nvml=FakeNvml()).collect() if reading.device]
+    assert gpus == [
+        Reading("GPUMemoryUtilization", 25.0, "0"),
+        Reading("GPUMemoryUsed", 512.0, "0"),
+        Reading("GPUUtilization", 80, "0"),
+        Reading("GPUMemoryUtilization", 25.0, "1"),
+        Reading("GPUMemoryUsed", 512.0, "1"),
+    ]
+
+
+def test_a_gpu_is_a_label_of_its_gauges(proc: Path) -> None:
+    metrics = Metrics(extra=False, hostname="vm", system=SystemMetrics(proc=proc, disk=proc, nvml=FakeNvml()))
+    assert samples(metrics, "GPUUtilization") == {'GPUUtilization{Level="Host",DeviceId="0",Hostname="vm",}': 80}

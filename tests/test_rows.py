@@ -1,0 +1,97 @@
+"""The rows that handlers get, by the recorded rules of TorchServe."""
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler.job import Input, Part
+from handler.rows import FoldedHeaders, decode_part, make_headers, make_row, parse_json
+
+
+def body(content_type: str, value: bytes) -> object:
+    return decode_part(Part("body", content_type, value))
+
+
+def test_json_is_parsed_by_its_exact_type_only() -> None:
+    assert body("application/json", b'{"a": 1}') == {"a": 1}
+    assert body("Application/JSON", b'{"a": 1}') == bytearray(b'{"a": 1}')
+    assert body("application/vnd.api+json", b"1") == bytearray(b"1")
+    assert body("", b"1") == bytearray(b"1")
+
+
+@pytest.mark.parametrize("broken", [b"", b"{not json", b"\xef\xbb\xbf{}", b'"\xff"', b'"\x00\x01"', b"[" * 100_000])
+def test_what_is_not_json_stays_a_bytearray(broken: bytes) -> None:
+    assert body("application/json", broken) == bytearray(broken)
+    assert isinstance(body("application/json", broken), bytearray)
+
+
+def test_text_is_decoded_as_utf_8_whatever_its_charset() -> None:
+    assert body("text/csv", "é,☃".encode()) == "é,☃"
+    assert body("text/plain", b"\xff") == bytearray(b"\xff")
+
+
+def test_other_bytes_are_a_bytearray_of_their_own() -> None:
+    value = body("image/jpeg", b"\xff\xd8")
+    assert value == bytearray(b"\xff\xd8")
+    assert isinstance(value, bytearray)
+
+
+@pytest.mark.parametrize("length", [0, 2000])
+@pytest.mark.parametrize(
+    "text",
+    ["NaN", "[Infinity, -Infinity]", "123456789012345678901234567890", "-12345678901234567890", '"\\ud800"', "1e400"],
+)
+def test_json_of_any_length_means_what_it_means_to_python(text: str, length: int) -> None:
+    document = f"[{text}, {json.dumps('x' * length)}]"
+    expected, found = json.loads(document), parse_json(document.encode())
+    assert repr(found) == repr(expected)
+
+
+def test_the_last_of_doubled_keys_wins_in_long_documents_too() -> None:
+    assert parse_json(b'{"a": 1, "pad": "' + b"x" * 2000 + b'", "a": 2}')["a"] == 2
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(), st.lists))
+def test_long_documents_are_parsed_as_the_standard_library_does(value: object) -> None:
+    text = json.dumps([value, "x" * 600])
+    assert parse_json(text.encode()) == json.loads(text)
+
+
+def test_without_decoding_json_and_text_stay_bytes() -> None:
+    request = Input((Part("body", "application/json", b"{}"), Part("note", "text/plain", b"x")))
+    assert make_row(request, decode=False) == {"body": bytearray(b"{}"), "note": bytearray(b"x")}
+
+
+def test_of_parts_with_one_name_the_last_wins() -> None:
+    request = Input((Part("data", "text/plain", b"first"), Part("data", "text/plain", b"second")))
+    assert make_row(request) == {"data": "second"}
+
+
+def test_headers_begin_with_the_types_of_the_parts_and_keep_the_clients_spelling() -> None:
+    parts = (Part("body", "application/json", b"{}"),)
+    headers = make_headers(Input(parts, (("X-One", "1"), ("X-One", "2"), ("explain", "False"))))
+    assert list(headers.items()) == [
+        ("body", {"content-type": "application/json"}),
+        ("X-One", "2"),
+        ("explain", "False"),
+    ]
+    assert headers.get("x-one") is None
+
+
+def test_where_a_server_folded_the_names_any_spelling_finds_them() -> None:
+    headers = make_headers(Input((), (("x-api-key", "k"),), case_known=False))
+    assert headers["X-API-Key"] == headers.get("x-api-KEY") == "k"
+    assert "X-Api-Key" in headers
+    assert list(headers) == ["x-api-key"]
+    assert headers.get("missing", "default") == "default"
+    with pytest.raises(KeyError):
+        headers["missing"]
+    assert isinstance(headers, FoldedHeaders)
+
+
+def test_floats_survive_exactly() -> None:
+    values = [math.pi, 1e-320, 1.7976931348623157e308, 0.1, -0.0] * 100
+    assert parse_json(json.dumps(values).encode()) == values
