@@ -6,24 +6,30 @@ from time import time
 
 import orjson
 
-from app.log_lines import stamp, text_line, utc_stamp
+from app.log_lines import stamp, utc_stamp
 
 Client = tuple[str, int] | None
 Request = tuple[float, Client, str, str, str, int, int]
 """When it was answered (seconds), client, method, target, HTTP version, status, milliseconds."""
-Form = Callable[[Request], str]
+Form = Callable[[Request], tuple[str, ...]]
+"""The parts of a request's line, between which each output puts a text of its own."""
+
+FILE = " - "
+CONSOLE = " [INFO ] main ACCESS_LOG - "
 
 
 class AccessLog:
     """Keeps requests in memory until `flush`, which writes them in one piece to each of `outputs`.
 
+    An output is a handler with what stands between time and message there: FILE or CONSOLE, as TorchServe has it.
     `soon` is called when a first line waits: whoever owns a timer then calls `flush` within a moment.
     """
 
     soon: Callable[[], object] | None = None
 
-    def __init__(self, outputs: Sequence[tuple[logging.Handler, Form]]) -> None:
+    def __init__(self, outputs: Sequence[tuple[logging.Handler, str]], form: Form) -> None:
         self._outputs = outputs
+        self._form = form
         self._waiting: list[Request] = []
 
     def __repr__(self) -> str:
@@ -52,23 +58,23 @@ class AccessLog:
         written, self._waiting = self._waiting, []
         if not written:
             return
-        for handler, form in self._outputs:
-            lines = "\n".join(map(form, written))
-            handler.handle(logging.makeLogRecord({"msg": lines}))
+        lines = [self._form(request) for request in written]
+        for handler, between in self._outputs:
+            handler.handle(logging.makeLogRecord({"msg": "\n".join([between.join(parts) for parts in lines])}))
+
+    def close(self) -> None:
+        """Write what waits, and lose what comes later."""
+        self.flush()
+        self._outputs = ()
 
 
-def file_line(request: Request) -> str:
-    """The line of access_log.log, as TorchServe writes it."""
-    return f"{stamp(request[0])} - {_message(request)}"
+def text_form(request: Request) -> tuple[str, ...]:
+    """Time and message, as TorchServe writes them."""
+    return stamp(request[0]), _message(request)
 
 
-def console_line(request: Request) -> str:
-    """The line among the others of the console."""
-    return text_line(request[0], "INFO", "main", "ACCESS_LOG", _message(request))
-
-
-def json_line(request: Request) -> str:
-    """A JSON object for file and console; `client` is null for a unix socket."""
+def json_form(request: Request) -> tuple[str, ...]:
+    """A JSON object; `client` is null for a unix socket."""
     seconds, client, method, target, http_version, status, milliseconds = request
     entry = {
         "time": utc_stamp(seconds),
@@ -83,7 +89,7 @@ def json_line(request: Request) -> str:
         "status": status,
         "milliseconds": milliseconds,
     }
-    return orjson.dumps(entry).decode()
+    return (orjson.dumps(entry).decode(),)
 
 
 def _message(request: Request) -> str:

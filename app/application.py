@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.address import Address, Router
 from app.answers import Headers
-from app.descriptions import INFERENCE, MANAGEMENT, METRICS, Descriptions, Operation
+from app.descriptions import DESCRIPTION, INFERENCE, MANAGEMENT, METRICS, Descriptions, Operation
 from app.guards import Guards
 from app.inference import Inference
 from app.logs import Logs
@@ -44,7 +44,7 @@ class Application:
             system=None if settings.disable_system_metrics else SystemMetrics(settings.metric_time_interval),
         )
         self.metrics.log_sink = logs.metric_line
-        allowed = [re.compile(url) for url in settings.allowed_urls]
+        allowed = [re.compile(url, re.IGNORECASE) for url in settings.allowed_urls]
         self.store = ModelStore(settings.model_store, allowed)
         self.devices = find_devices(number_of_gpu=settings.number_of_gpu)
         self.guards = Guards(settings, Path.cwd())
@@ -101,7 +101,8 @@ class Application:
         return {binding: self._address(names) for binding, names in shared.items()}
 
     def _address(self, apis: Sequence[str]) -> Address:
-        routers: list[Router] = [Descriptions(*(operations for api in apis for operations in OPERATIONS[api]))]
+        described = [operations for api in apis for operations in OPERATIONS[api]]
+        routers: list[Router] = [Descriptions(described)]
         routers += [router for api in apis for router in self._routers(api)]
         settings = self.settings
         guard = self.guards.guard(apis)
@@ -118,12 +119,12 @@ class Application:
                 yield Tokens(self.guards.keys)
 
 
-OPERATIONS: dict[str, tuple[Sequence[Operation], ...]] = {
-    "inference": (METRICS, INFERENCE),
-    "management": (METRICS, MANAGEMENT),
-    "metrics": (METRICS,),
+OPERATIONS: dict[str, list[Operation]] = {
+    "inference": [*DESCRIPTION, *METRICS, *INFERENCE],
+    "management": [*DESCRIPTION, *METRICS, *MANAGEMENT],
+    "metrics": METRICS,
 }
-"""What each address describes; TorchServe names /metrics on all of them."""
+"""What each address describes, as TorchServe does: /metrics everywhere, and the metrics address nothing else."""
 
 
 def cors(settings: Settings) -> Headers:

@@ -133,8 +133,8 @@ def describe_management_models(name: str) -> Answer:
 class Descriptions:
     """Answers `OPTIONS /` and `/api-description` of an address; any other method on "/" is refused."""
 
-    def __init__(self, *operations: Iterable[Operation]) -> None:
-        self._document = document([*DESCRIPTION, *(each for group in operations for each in group)])
+    def __init__(self, operations: Iterable[Operation]) -> None:
+        self._document = document(operations)
 
     async def answer(self, call: Call) -> Answer | None:
         """The address's description; None for other paths."""

@@ -1,5 +1,7 @@
 """The inference API: predictions under each of TorchServe's URLs, explanations, and /ping."""
 
+from collections.abc import Awaitable, Callable
+
 from app.answers import Answer, output_answer, status_answer
 from app.body import parts_of
 from app.call import Call
@@ -13,12 +15,15 @@ from model_registry.reply import Stream
 EXPLAIN = {"predict": "False", "infer": "False", "explain": "True"}
 
 
+Route = Callable[[Call, list[str]], Awaitable[Answer | None]]
+
+
 class Inference:
     """Answers the calls of the inference address; the method of a request never matters, as with TorchServe."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._routes = {
+        self._routes: dict[str, Route] = {
             "ping": self._ping,
             "predictions": self._predictions,
             "explanations": self._explanations,

@@ -30,16 +30,6 @@ def utc_stamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def text_line(seconds: float, level: str, thread: str, logger: str, message: str) -> str:
-    """One line of ts_log.log, of model_log.log and of the console."""
-    return f"{stamp(seconds)} [{level:<5}] {thread} {logger} - {message}"
-
-
-def level_name(level: str) -> str:
-    """Python's name of a level as TorchServe's: WARN for WARNING, FATAL for CRITICAL."""
-    return _LEVELS.get(level, level)
-
-
 def worker_words(label: str) -> dict[str, str]:
     """What a worker's label, like W-9000-mlp_1.0, says by the names of the JSON form."""
     match = _WORKER.fullmatch(label)
@@ -52,8 +42,7 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line, and a traceback below it if there is one."""
         logger = getattr(record, "ts_logger", record.name)
-        level, thread = level_name(record.levelname), _thread(record)
-        line = text_line(record.created, level, thread, logger, record.getMessage())
+        line = f"{stamp(record.created)} [{_level(record):<5}] {_thread(record)} {logger} - {record.getMessage()}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
@@ -64,7 +53,7 @@ class JsonFormatter(logging.Formatter):
         """One line."""
         entry = {
             "time": utc_stamp(record.created),
-            "level": level_name(record.levelname),
+            "level": _level(record),
             "logger": record.name,
             "thread": _thread(record),
             "message": record.getMessage(),
@@ -81,6 +70,10 @@ class MetricFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
         return f"{stamp(record.created)} - {record.getMessage()}"
+
+
+def _level(record: logging.LogRecord) -> str:
+    return _LEVELS.get(record.levelname, record.levelname)
 
 
 def _thread(record: logging.LogRecord) -> str:

@@ -7,7 +7,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Literal, TextIO
 
-from app.access_log import AccessLog, console_line, file_line, json_line
+from app.access_log import CONSOLE, FILE, AccessLog, json_form, text_form
 from app.log_lines import JsonFormatter, MetricFormatter, TextFormatter, worker_words
 from app.settings import Settings
 
@@ -48,11 +48,9 @@ class Logs:
             kind: [screen, *self._open(settings.metrics_location, f"{kind}_metrics", MetricFormatter())]
             for kind in ("ts", "model")
         }
-        access = self._open(settings.log_location, "access_log", None)
-        self.access = AccessLog(
-            [(Console(console), json_line if as_json else console_line)]
-            + [(file, json_line if as_json else file_line) for file in access]
-        )
+        files = self._open(settings.log_location, "access_log", None)
+        outputs = [(Console(console), CONSOLE), *((file, FILE) for file in files)]
+        self.access = AccessLog(outputs, json_form if as_json else text_form)
 
     def __repr__(self) -> str:
         return f"<Logs {len(self._handlers())} outputs, {self.access}>"
@@ -68,9 +66,9 @@ class Logs:
 
     def close(self) -> None:
         """Write what waits and close the files; later lines are lost."""
-        self.access.flush()
         OURS.handlers, OURS.propagate = [], True
         handlers = self._handlers()
+        self.access.close()
         self.server, self._model, self._metrics = [], [], {"ts": [], "model": []}
         for handler in handlers:
             handler.close()

@@ -9,13 +9,11 @@ from app.describe import customized_metadata, describe_version
 from app.descriptions import describe_management_models
 from app.errors import BadJson, BadRequest, MethodNotAllowed, ResourceNotFound
 from model_registry.config import RequestConfig
-from model_registry.errors import InvalidRuntime
 from model_registry.registry import Registry
 from model_registry.version import ModelVersion
 from model_registry.workshop import Registration
 
 PAGE = 100
-RUNTIMES = ("python", "python3")
 PROCESSING = "Processing worker updates..."
 
 
@@ -88,9 +86,6 @@ class Management:
         parameters = _register_parameters(call)
         if "url" not in parameters:
             raise BadRequest("Parameter url is required.")
-        runtime = parameters.get("runtime")
-        if runtime is not None and runtime not in RUNTIMES:
-            raise InvalidRuntime(runtime)
         wait = str(parameters.get("synchronous", "true")).lower() == "true"
         config = RequestConfig(
             batch_size=_optional(parameters, "batch_size"),
@@ -104,6 +99,7 @@ class Management:
                 str(parameters["url"]),
                 parameters.get("model_name") or None,
                 parameters.get("handler") or None,
+                parameters.get("runtime"),
                 config,
                 wait=wait,
             )

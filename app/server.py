@@ -4,7 +4,6 @@ import asyncio
 import logging
 import signal
 import ssl
-from collections.abc import Callable
 
 import uvicorn
 import uvloop
@@ -110,6 +109,5 @@ def _stop_on_signals() -> asyncio.Event:
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        handler: Callable[[], None] = lambda number=number: asked(number)  # noqa: E731
-        loop.add_signal_handler(number, handler)
+        loop.add_signal_handler(number, asked, number)
     return stop

@@ -1,39 +1,32 @@
 """Whose code asks: an archive's, the server's, or a library's that works for one of them."""
 
 import sys
-from types import FrameType, ModuleType
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from types import CodeType, FrameType, ModuleType
 from typing import Protocol
 
 from handler.threads import Inherited
 
 MARK = "__archive__"
-"""The key under which an archive's builtins name its modules: any frame of its code, `exec` included, is known by it."""
+"""The key under which an archive's builtins name its modules, by which any frame of its code is known."""
 
 SERVER = frozenset({"app", "handler", "model_registry"})
 """The top-level names of the server's own packages."""
 
-_MACHINERY = frozenset(
-    {
-        "importlib",
-        "importlib._bootstrap",
-        "importlib._bootstrap_external",
-        "importlib.util",
-        "handler.asking",
-        "handler.dispatch",
-        "handler.finder",
-        "handler.imports",
-        "handler.logs",
-        "handler.namespace",
-    }
-)
+_OURS = ("asking", "dispatch", "finder", "imports", "loggers", "namespace", "torchscript")
+_MACHINERY = {"importlib", "importlib._bootstrap", "importlib._bootstrap_external", "importlib.util"}
+_MACHINERY |= {f"handler.{name}" for name in _OURS}
 
 
 class Modules(Protocol):
     """The modules of one worker's archive, by the plain names that its code uses."""
 
     key: str
+    """The name of the package under which `sys.modules` has them: "_mar_7"."""
     closed: bool
     builtins: ModuleType
+    path: list[str]
 
     def owns(self, name: str) -> bool:
         """Tell whether a plain dotted name is the archive's."""
@@ -43,6 +36,12 @@ class Modules(Protocol):
 
     def loaded(self, name: str) -> ModuleType | None:
         """The archive's module of that name, if it is imported already."""
+
+    def find(self, name: str, path: Sequence[str] | None = None) -> ModuleSpec | None:
+        """The spec of the archive's module of that name; its `name` begins with `key`."""
+
+    def run(self, module: ModuleType, name: str, code: CodeType | None) -> None:
+        """Execute code as that of a module with that name."""
 
 
 MODULES: Inherited[Modules] = Inherited()
@@ -54,7 +53,7 @@ def asking() -> Modules | None:
     The nearest frame decides if it is an archive's or the server's. A library (pickle, torch) asks for the archive that
     called it, or, called by nobody's code (an executor's thread), for the archive to which the thread belongs.
     """
-    frame = _nearest(sys._getframe(1))
+    frame = _nearest(sys._getframe(1))  # noqa: SLF001
     if frame is None or _is_archive(frame) or not _is_server(frame):
         return _on_stack(frame) or _open(MODULES.get())
     return None
@@ -62,7 +61,7 @@ def asking() -> Modules | None:
 
 def directly_asking() -> Modules | None:
     """The modules of the archive whose own code calls, not through a library."""
-    frame = _nearest(sys._getframe(1))
+    frame = _nearest(sys._getframe(1))  # noqa: SLF001
     return _open(frame.f_builtins.get(MARK)) if frame is not None else None
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 LOG = logging.getLogger("marserve.loading")
 
-# They decide over devices and thread pools that all models share, and do not work after start-up as they would before.
-_FOR_ALL = re.compile(r"(CUDA|HIP|ROCR|GPU|NVIDIA|OMP|MKL|KMP|OPENBLAS)_\w+|ZE_AFFINITY_MASK")
+# They decide over devices and thread pools, which all models share.
+_FOR_ALL = re.compile(r"\w+_VISIBLE_DEVICES|CUDA_DEVICE_ORDER|ZE_AFFINITY_MASK|OMP_\w+|(MKL|OPENBLAS)_NUM_THREADS")
 
 _TORCH_AT_FIRST = {"default dtype": "float32", "cudnn.benchmark": False, "cudnn.deterministic": False}
 
@@ -49,23 +49,13 @@ class Watch:
 
     def _compare(self, label: str) -> None:
         after = _settings()
-        for name in sorted(after.keys() | self._before.keys()):
-            before, now = self._before.get(name), after.get(name)
-            if before != now and not self._undo(label, name, before, now):
-                LOG.warning("%s: its load set %s from %r to %r for all models", label, name, before, now)
-                self._before[name] = now
-
-    def _undo(self, label: str, name: str, before: Any, now: Any) -> bool:
-        if name == "default dtype":
-            _restore_dtype(before)
-        elif _FOR_ALL.fullmatch(name):
-            _restore_variable(name, before)
-        else:
-            return False
-        LOG.warning(
-            "%s: its load set %s to %r, which was undone: all models share it; set it for the server", label, name, now
-        )
-        return True
+        changed = {name for name in after.keys() | self._before.keys() if after.get(name) != self._before.get(name)}
+        undone = {name for name in changed if _undo(name, self._before.get(name))}
+        if undone:
+            LOG.warning("%s: its load changed %s, which was undone, since all models share it", label, _list(undone))
+        if changed - undone:
+            LOG.warning("%s: its load changed %s for all models", label, _list(changed - undone))
+        self._before = _settings()
 
 
 WATCH = Watch()
@@ -84,13 +74,19 @@ def _torch_settings() -> Settings:
     return {"default dtype": dtype, "cudnn.benchmark": cudnn.benchmark, "cudnn.deterministic": cudnn.deterministic}
 
 
-def _restore_dtype(name: str) -> None:
-    torch = sys.modules["torch"]
-    torch.set_default_dtype(getattr(torch, name))
-
-
-def _restore_variable(name: str, value: str | None) -> None:
-    if value is None:
-        os.environ.pop(name, None)
+def _undo(name: str, before: Any) -> bool:
+    if name == "default dtype":
+        torch = sys.modules["torch"]
+        torch.set_default_dtype(getattr(torch, before))
+        return True
+    if not _FOR_ALL.fullmatch(name):
+        return False
+    if before is None:
+        del os.environ[name]
     else:
-        os.environ[name] = value
+        os.environ[name] = before
+    return True
+
+
+def _list(names: set[str]) -> str:
+    return ", ".join(sorted(names))  # no values: an environment holds secrets

@@ -3,7 +3,7 @@
 Whatever finds modules by name alone needs them: pickle, `sys.modules[__name__]`, libraries that import by name.
 """
 
-import importlib._bootstrap as bootstrap
+import importlib._bootstrap
 import importlib.util
 import sys
 from importlib.machinery import ModuleSpec
@@ -13,6 +13,7 @@ from typing import Any
 
 from handler.asking import asking
 
+_machinery: Any = importlib._bootstrap  # noqa: SLF001
 _lock = Lock()
 _users: dict[str, set[str]] = {}
 _outside: dict[str, ModuleType] = {}
@@ -48,7 +49,7 @@ class StandIn(ModuleType):
 
 
 def register(name: str, user: str) -> None:
-    """Put a stand-in under a plain name, over the process's own module if there is one, until its last user's `release`."""
+    """Put a stand-in under a plain name, over the process's own module if there is one, until `release`."""
     with _lock:
         _users.setdefault(name, set()).add(user)
         _cover(name)
@@ -140,7 +141,7 @@ def _import_outside(name: str) -> None:
     """Import the process's own module beside its stand-in, under the lock that the import system has for the name."""
     parent = name.rpartition(".")[0]
     path = importlib.import_module(parent).__path__ if parent else None
-    with bootstrap._ModuleLockManager(name):
+    with _machinery._ModuleLockManager(name):  # noqa: SLF001
         if name in _outside:
             return
         spec = find_outside(name, path)

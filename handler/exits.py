@@ -10,7 +10,7 @@ from handler.threads import Inherited, outside
 
 
 class WorkerExit(SystemExit):
-    """Archive code called `os._exit`. As a SystemExit it passes through event loops, and ends threads without a word."""
+    """Archive code called `os._exit`; as a SystemExit it passes through event loops and ends threads silently."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)

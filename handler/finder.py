@@ -1,6 +1,7 @@
 """Finds the modules of archives in their own folders, and has them run under their plain names."""
 
-# ruff: noqa: PTH (paths are strings here, as in the import system, and each import statement of a handler comes by)
+# Paths are strings here, as in the import system: each import statement of a handler comes by.
+# ruff: noqa: PTH112, PTH113, PTH118
 
 import os
 import sys
@@ -18,8 +19,8 @@ from importlib.machinery import (
     SourceFileLoader,
     SourcelessFileLoader,
 )
-from types import CodeType, ModuleType
-from typing import Any, Protocol
+from types import ModuleType
+from typing import Any
 
 from handler import dispatch
 from handler.asking import Modules, asking
@@ -30,34 +31,24 @@ PREFIX = "_mar_"
 _SUFFIXES = (*SOURCE_SUFFIXES, *BYTECODE_SUFFIXES, *EXTENSION_SUFFIXES)
 
 
-class Runner(Modules, Protocol):
-    """Modules that can also be searched, and run."""
-
-    def find(self, name: str, path: Sequence[str] | None = None) -> ModuleSpec | None:
-        """The spec, under its private name, of a module with that plain name."""
-
-    def run(self, module: ModuleType, name: str, code: CodeType | None) -> None:
-        """Execute a module's code as that of a module with that plain name."""
-
-
 class Finder:
     """The process's one entry in `sys.meta_path` for all archives."""
 
     def __init__(self) -> None:
-        self._open: dict[str, Runner] = {}
+        self._open: dict[str, Modules] = {}
 
     def __repr__(self) -> str:
         return f"<Finder of {len(self._open)} namespaces>"
 
-    def add(self, runner: Runner) -> None:
+    def add(self, modules: Modules) -> None:
         """Search that namespace from now on."""
-        self._open[runner.key] = runner
+        self._open[modules.key] = modules
 
-    def remove(self, runner: Runner) -> None:
+    def remove(self, modules: Modules) -> None:
         """Search it no more."""
-        self._open.pop(runner.key, None)
+        self._open.pop(modules.key, None)
 
-    def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:  # noqa: ARG002
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
         """Find a private name for the import system, or a plain one for `importlib.util.find_spec`."""
         if not name.startswith(PREFIX):
             modules = asking()
@@ -73,27 +64,27 @@ FINDER = Finder()
 
 
 class _Ours:
-    """The part that both loaders share; the import system knows a module by its private name, everybody else by the plain one."""
+    """What both loaders share: the import system knows a module by its private name, all others by the plain one."""
 
     name: str
     path: str
 
-    def __init__(self, runner: Runner, name: str, path: str) -> None:
+    def __init__(self, modules: Modules, name: str, path: str) -> None:
         super().__init__(name, path)  # type: ignore[call-arg]
-        self._runner = runner
+        self._modules = modules
 
     def exec_module(self, module: ModuleType) -> None:
-        plain = self.name.removeprefix(self._runner.key + ".")
-        self._runner.run(module, plain, self.get_code(self.name))  # type: ignore[attr-defined]
+        plain = self.name.removeprefix(self._modules.key + ".")
+        self._modules.run(module, plain, self.get_code(self.name))  # type: ignore[attr-defined]
 
-    def get_filename(self, name: str | None = None) -> str:  # noqa: ARG002
+    def get_filename(self, name: str | None = None) -> str:
         return self.path
 
-    def get_resource_reader(self, name: str | None = None) -> Any:  # noqa: ARG002
+    def get_resource_reader(self, name: str | None = None) -> Any:
         return super().get_resource_reader(self.name)  # type: ignore[misc]
 
 
-class SourceLoader(_Ours, SourceFileLoader):
+class SourceLoader(_Ours, SourceFileLoader):  # type: ignore[misc]
     """Loads a .py file of an archive."""
 
 
@@ -104,26 +95,27 @@ class BytecodeLoader(_Ours, SourcelessFileLoader):
 class PortionLoader(NamespaceLoader):
     """Loads a folder without `__init__.py` as a package."""
 
-    def __init__(self, runner: Runner, name: str, folders: list[str]) -> None:
+    def __init__(self, modules: Modules, name: str, folders: list[str]) -> None:
         super().__init__(name, folders, lambda *_: None)
-        self._plain = name.removeprefix(runner.key + ".")
+        self.folders = folders
+        self._plain = name.removeprefix(modules.key + ".")
 
     def exec_module(self, module: ModuleType) -> None:
         module.__name__ = self._plain
 
 
-def find_in(runner: Runner, name: str, folders: Iterable[str]) -> ModuleSpec | None:
-    """Find the module with the private name `name` in folders (or zip files), as `PathFinder` would, but without its caches:
+def find_in(modules: Modules, name: str, folders: Iterable[str]) -> ModuleSpec | None:
+    """Find the module with the private name `name` in folders, or zip files, as `PathFinder` would.
 
-    archives write modules while they are imported, and must leave nothing behind.
+    It does without the caches of that, since archives write modules while they are imported.
     """
     portions: list[str] = []
     for folder in folders:
-        spec = _find_in_folder(runner, name, folder) if os.path.isdir(folder) else PathFinder.find_spec(name, [folder])
+        spec = _find_in_folder(modules, name, folder) if os.path.isdir(folder) else PathFinder.find_spec(name, [folder])
         if spec is not None and spec.loader is not None:
             return spec
         portions += spec.submodule_search_locations or [] if spec is not None else []
-    return _portions_spec(runner, name, portions) if portions else None
+    return _portions_spec(modules, name, portions) if portions else None
 
 
 def has_module(folder: str, name: str) -> bool:
@@ -147,19 +139,19 @@ def _is_file(stem: str) -> bool:
     return any(os.path.isfile(stem + suffix) for suffix in _SUFFIXES)
 
 
-def _find_in_folder(runner: Runner, name: str, folder: str) -> ModuleSpec | None:
+def _find_in_folder(modules: Modules, name: str, folder: str) -> ModuleSpec | None:
     loaders = (
         (ExtensionFileLoader, EXTENSION_SUFFIXES),
-        (partial(SourceLoader, runner), SOURCE_SUFFIXES),
-        (partial(BytecodeLoader, runner), BYTECODE_SUFFIXES),
+        (partial(SourceLoader, modules), SOURCE_SUFFIXES),
+        (partial(BytecodeLoader, modules), BYTECODE_SUFFIXES),
     )
     return FileFinder(folder, *loaders).find_spec(name)  # type: ignore[arg-type]
 
 
-def _portions_spec(runner: Runner, name: str, portions: list[str]) -> ModuleSpec:
-    loader = PortionLoader(runner, name, portions)
+def _portions_spec(modules: Modules, name: str, portions: list[str]) -> ModuleSpec:
+    loader = PortionLoader(modules, name, portions)
     spec = ModuleSpec(name, loader, is_package=True)
-    spec.submodule_search_locations = loader._path  # noqa: SLF001
+    spec.submodule_search_locations = loader.folders
     return spec
 
 

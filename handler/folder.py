@@ -8,7 +8,6 @@ from pathlib import Path
 from threading import RLock
 
 from handler import relative
-from handler.relative import PLACE
 
 _CLONE_FS = 0x200  # from Linux's sched.h: working directory, root and umask
 

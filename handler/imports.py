@@ -114,7 +114,7 @@ def _find_and_load(original: Callable[[str, Any], ModuleType], name: str, import
 
 
 def _lock_unlock_module(original: Callable[[str], None], name: str) -> None:
-    """Called for a name whose entry in `sys.modules` is not ready, as all stand-ins seem to be until theirs is imported."""
+    """Called for a name that has an entry, but not a ready one: stand-ins seem so until theirs is imported."""
     if type(sys.modules.get(name)) is dispatch.StandIn:
         dispatch.ready(name)
     else:

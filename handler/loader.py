@@ -1,9 +1,8 @@
 """From a manifest's handler string to the two functions that a worker calls."""
 
 import inspect
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
@@ -29,30 +28,29 @@ class Entry:
 
 
 def load_entry(namespace: Namespace, handler: str, envelope: str | None = None) -> Entry:
-    """Import a handler: "handler.py", "handler", "handler:function", "handler.py:function", or a built-in handler's name.
+    """Import a handler: "handler.py", "handler", "handler:function", "handler.py:function", or a built-in one's name.
 
-    As TorchServe does: a function of the module, `handle` if none is named, is called once with (None, context) in place of
-    `initialize`; a module without it must define exactly one class. `envelope` wraps what handles, not what initializes.
-    Raises what the archive's code raises, ModuleNotFoundError, ValueError or AttributeError.
+    As TorchServe does: a function of the module, `handle` if none is named, is called once with (None, context) in
+    place of `initialize`; a module without it must define exactly one class. `envelope` wraps `handle` only.
+    Raises what the archive's code raises, ModuleNotFoundError, ImportError, ValueError or AttributeError.
     """
     path, _, function = handler.partition(":")
-    name = path.removesuffix(".py").rpartition("/")[2]
-    module = _handler_module(namespace, name)
+    module = _handler_module(namespace, path.removesuffix(".py").rpartition("/")[2])
     entry = _function_entry(module, function or "handle") or _class_entry(module)
-    return Entry(entry.initialize, _enveloped(entry.handle, envelope), entry.owner) if envelope else entry
+    return replace(entry, handle=_enveloped(entry.handle, envelope)) if envelope else entry
 
 
 def _handler_module(namespace: Namespace, name: str) -> ModuleType:
-    if namespace.owns(name) or (namespace.holds(name) and name not in sys.modules):
+    """The archive's file precedes a built-in handler; an ImportError that it raises is no reason to look further."""
+    top = name.partition(".")[0]
+    if namespace.holds(top):
+        if namespace.forbids(top):
+            raise ImportError(f"{namespace.folder}/{name}.py hides a module that Python or the server needs; rename it")
         return namespace.load(name)
-    if name in sys.stdlib_module_names and namespace.holds(name):
-        raise ImportError(
-            f"{namespace.folder}: {name}.py has the name of a standard module; rename it and its handler entry"
-        )
-    if not find_spec(_BUILT_IN) or not name.isidentifier() or not find_spec(f"{_BUILT_IN}.{name}"):
+    if not name.isidentifier() or not find_spec(f"{_BUILT_IN}.{name}"):
         raise ModuleNotFoundError(
-            f"{namespace.folder} has no {name}.py, and no built-in handler is called {name!r}; "
-            f"archive the file with --handler, or correct the handler entry of MAR-INF/MANIFEST.json",
+            f"{namespace.folder} has no {name}.py, and no built-in handler is called {name!r}; archive the file, "
+            f"or correct the handler named at registration or in MAR-INF/MANIFEST.json",
             name=name,
         )
     return import_module(f"{_BUILT_IN}.{name}")
@@ -60,7 +58,7 @@ def _handler_module(namespace: Namespace, name: str) -> ModuleType:
 
 def _function_entry(module: ModuleType, name: str) -> Entry | None:
     function = getattr(module, name, None)
-    return function and Entry(partial(function, None), function, None)
+    return None if function is None else Entry(partial(function, None), function, None)
 
 
 def _class_entry(module: ModuleType) -> Entry:
@@ -68,11 +66,11 @@ def _class_entry(module: ModuleType) -> Entry:
     if len(classes) != 1:
         found = ", ".join(found.__name__ for found in classes) or "none"
         raise ValueError(
-            f"{module.__file__} must define a function handle(data, context) or exactly one class, but defines {found}; "
-            f"move the others to a module of their own"
+            f"{module.__file__} must define a function handle(data, context), or exactly one class; it defines: "
+            f"{found}; move what is not the handler to a module beside it"
         )
     owner = classes[0]()
-    # Fetched before `initialize`, as TorchServe does: handlers put a `handle` into the instance, and what they change later does not count.
+    # Fetched before `initialize`, as TorchServe does: `__init__` may set it, but what changes it later does not count.
     handle = _method(module, owner, "handle")
     return Entry(_method(module, owner, "initialize"), handle, owner)
 

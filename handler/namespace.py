@@ -1,7 +1,6 @@
 """The modules of one worker of one archive: any number of archives may call theirs `handler`, `model` or `utils`."""
 
 import builtins
-import importlib
 import linecache
 import sys
 from collections.abc import Mapping, Sequence
@@ -78,7 +77,11 @@ class Namespace:
         if any(has_module(root, top) for root in roots):
             return True
         # An installed package precedes a mere folder of its name (of weights, say), as in the import system.
-        return any(has_portion(root, top) for root in roots) and not dispatch.installed(top)
+        return any(has_portion(root, top) for root in roots) and (top in SERVER or not dispatch.installed(top))
+
+    def forbids(self, top: str) -> bool:
+        """Tell whether a handler module of that name could only do harm: the process uses another one already."""
+        return top in _NEVER_TWICE or (top in sys.stdlib_module_names and dispatch.outside(top) is not None)
 
     def loaded(self, name: str) -> ModuleType | None:
         """The archive's module of that plain name, if it is imported already."""
@@ -105,18 +108,21 @@ class Namespace:
         """Execute a module's code under its plain name, with builtins whose `__import__` leads here."""
         module.__name__ = name
         vars(module)["__builtins__"] = vars(self.builtins)
-        if code is not None:
-            with _placing_modules(code) as placing:
-                exec(code, vars(module))  # noqa: S102
-                if placing:
-                    self.adopt(name)
+        if code is None:
+            return
+        with _placing_modules(code) as placing:
+            before = sys.modules.get(name)
+            exec(code, vars(module))  # noqa: S102
+            if placing and sys.modules.get(name, before) is not before:
+                self._take(name)  # it has put something in its own place, as lazy packages do
+            if placing:
+                self.adopt()
 
-    def adopt(self, running: str | None = None) -> None:
-        """Take over what the archive wrote into `sys.modules`: its own modules under any name, and what a module put there for itself."""
+    def adopt(self) -> None:
+        """Take over the modules of the archive that it wrote into `sys.modules` by itself, under whatever names."""
         for name, module in list(sys.modules.items()):
-            if type(module) is not dispatch.StandIn and (name == running or self._is_stray(name, module)):
-                sys.modules[f"{self.key}.{name}"] = module
-                dispatch.reclaim(name, self.key)
+            if not name.startswith(PREFIX) and self._is_own(module):
+                self._take(name)
 
     def close(self) -> None:
         """Forget all modules; code that still runs keeps what it has, but imports nothing more."""
@@ -152,10 +158,14 @@ class Namespace:
             if name.partition(".")[0] in owned and has_dotted(self.roots, name):
                 dispatch.register(name, self.key)
 
-    def _is_stray(self, name: str, module: ModuleType) -> bool:
-        if name.startswith(PREFIX) or not isinstance(module, ModuleType):
+    def _is_own(self, module: ModuleType) -> bool:
+        if type(module) is dispatch.StandIn or not isinstance(module, ModuleType):
             return False
         return ModuleType.__getattribute__(module, "__dict__").get("__builtins__") is vars(self.builtins)
+
+    def _take(self, name: str) -> None:
+        sys.modules[f"{self.key}.{name}"] = sys.modules[name]
+        dispatch.reclaim(name, self.key)
 
 
 def _speak_plainly(error: ModuleNotFoundError, key: str) -> None:

@@ -61,7 +61,7 @@ SPEECH: Inherited[Speech] = Inherited()
 
 
 class Stream:
-    """Stands for `sys.stdout` or `sys.stderr`: the real one for the server's threads, and in all but writing for workers'."""
+    """Stands for `sys.stdout` or `sys.stderr`: the real one to the server's threads, while workers' text it diverts."""
 
     def __init__(self, name: str, real: Any) -> None:
         self._name = name
@@ -95,6 +95,6 @@ class Stream:
 def install() -> None:
     """Put streams in place; again, where something has replaced them since."""
     if not isinstance(sys.stdout, Stream):
-        sys.stdout = Stream("stdout", sys.stdout)  # type: ignore[assignment]
+        sys.stdout = Stream("stdout", sys.stdout)
     if not isinstance(sys.stderr, Stream):
-        sys.stderr = Stream("stderr", sys.stderr)  # type: ignore[assignment]
+        sys.stderr = Stream("stderr", sys.stderr)

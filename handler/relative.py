@@ -1,12 +1,13 @@
 """Relative paths against a folder of the thread's own, for systems that do not part threads' working directories."""
 
-# ruff: noqa: PTH (these are the very functions that pathlib calls)
+# These are the very functions that pathlib calls.
+# ruff: noqa: PTH208
 
 import builtins
 import io
 import os
 from collections.abc import Callable
-from functools import wraps
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,12 +74,15 @@ def install() -> None:
 
 
 def _resolving(function: Callable[..., Any], count: int) -> Any:
-    @wraps(function)
-    def resolved(*arguments: Any, **options: Any) -> Any:
-        place = PLACE.get()
-        if place is None or options.get("dir_fd") is not None:
-            return function(*arguments, **options)
-        paths = [place.resolve(path) for path in arguments[:count]] or ([str(place.folder)] if not options else [])
-        return function(*paths, *arguments[count:], **options)
+    """A partial, since a function would become a method where a class body says "open = open"."""
+    return partial(_call, function, count)
 
-    return resolved
+
+def _call(function: Callable[..., Any], count: int, *arguments: Any, **options: Any) -> Any:
+    place = PLACE.get()
+    if place is None or options.get("dir_fd") is not None:
+        return function(*arguments, **options)
+    if not arguments and "path" in options:
+        arguments = (options.pop("path"),)
+    paths = [place.resolve(path) for path in arguments[:count]] or [str(place.folder)]
+    return function(*paths, *arguments[count:], **options)

@@ -47,11 +47,14 @@ class Blueprint:
 class BatchContext(Context):
     """The context of one worker; the processors of a batch are made when the handler first asks for them."""
 
+    jobs: Sequence[Job] | None = None
+    _processors: list[RequestProcessor] | None = None
+
     def begin(self, jobs: Sequence[Job]) -> None:
         """Turn to the next batch."""
         self.jobs = jobs
         self.request_ids = {index: job.request_id for index, job in enumerate(jobs)}
-        self._processors: list[RequestProcessor] | None = None
+        self._processors = None
 
     @property
     def request_processor(self) -> Any:
@@ -63,9 +66,6 @@ class BatchContext(Context):
     @request_processor.setter
     def request_processor(self, processors: list[RequestProcessor] | None) -> None:
         self._processors = processors
-
-    jobs: Sequence[Job] | None = None
-    _processors = None
 
     def output(self, index: int, body: bytes) -> Output:
         """The answer of one row, with the status and headers that the handler set."""

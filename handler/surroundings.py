@@ -7,12 +7,12 @@ from pathlib import Path
 from threading import get_ident
 from typing import Any
 
-from handler import exits, imports, logs, output, system, threads
+from handler import exits, imports, loggers, output, system, threads
 from handler.asking import MODULES
 from handler.changes import WATCH
 from handler.exits import EXITS, Exits
 from handler.folder import WorkFolder, unshare
-from handler.logs import LOGS, Logs
+from handler.loggers import LOGS, Logs
 from handler.namespace import Namespace
 from handler.output import SPEECH, Say, Speech
 from handler.relative import PLACE
@@ -34,7 +34,7 @@ class Surroundings:
         self.namespace = Namespace(folder.absolute())
         self._folder = WorkFolder(folder.absolute(), unshare)
         self._speech = Speech(say)
-        self._exits = Exits(lambda status: self.on_exit(status))
+        self._exits = Exits(lambda status: self.on_exit(status))  # noqa: PLW0108 (it may be set later)
         self._logs = Logs(self._speech)
 
     def __repr__(self) -> str:
@@ -79,5 +79,5 @@ class Surroundings:
 
 def _install() -> None:
     """Change the process, once for all workers; its other threads notice nothing."""
-    for part in (threads, output, system, logs, exits, imports):
+    for part in (threads, output, system, loggers, exits, imports):
         part.install()

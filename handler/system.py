@@ -28,9 +28,9 @@ class SystemByThread(ModuleType):
 
     @property
     def path(self) -> list[str]:
-        """The worker's own, for all readers but the import system, which would take an archive's module for everybody's."""
+        """The worker's own, for all but the import system, which would take an archive's module for everybody's."""
         modules = MODULES.get()
-        if modules is None or sys._getframe(1).f_globals is vars(bootstrap_external):
+        if modules is None or sys._getframe(1).f_globals is vars(bootstrap_external):  # noqa: SLF001
             return real_path()
         return modules.path
 
@@ -78,4 +78,4 @@ def _redirect(name: str, stream: Any) -> None:
 @once
 def install() -> None:
     """Give `sys` its class."""
-    sys.__class__ = SystemByThread  # type: ignore[assignment]
+    sys.__class__ = SystemByThread

@@ -1,4 +1,4 @@
-"""What belongs to a thread and to every thread started from it: by this the process tells one worker's code from another's."""
+"""What belongs to a thread and to the threads started from it, by which one worker's are told from another's."""
 
 import threading
 from collections.abc import Iterator

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from threading import Event, Thread
 from typing import Any
 
@@ -131,7 +132,7 @@ class Worker(Taker):
         while batch := self._batcher.take(self):
             self.batch = batch
             began = time.monotonic()
-            outcomes = self._call(lambda batch=batch: service.predict(batch.jobs, self._deliver_piece))
+            outcomes = self._call(partial(service.predict, batch.jobs, self._deliver_piece))
             self._host.worker_turn((time.monotonic() - began) * 1000)
             self._metrics.batch(len(batch.jobs))
             self._answer(batch, outcomes)
@@ -144,7 +145,12 @@ class Worker(Taker):
     def _call(self, function: Callable[[], Any]) -> Any:
         if self.post.elsewhere is None:
             return function()
-        return self.post.elsewhere(lambda: (self._settle_in(), function())[1])
+
+        def settled() -> Any:
+            self._settle_in()
+            return function()
+
+        return self.post.elsewhere(settled)
 
     def _deliver_piece(self, answers: Answers) -> None:
         if self.batch is not None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from handler.errors import LoadFailed
 from model_registry.errors import (
@@ -92,7 +93,8 @@ class Registry:
             version = self._workshop.make(archive, wanted)
             self._add(version)
         except Exception:
-            await asyncio.to_thread(archive.remove)
+            # What was downloaded for it stays in the store, as TorchServe leaves it.
+            await asyncio.to_thread(replace(archive, downloaded=None).remove)
             raise
         if wanted.config.at_startup:
             self.startup_models.add(version.name)

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
@@ -15,7 +15,6 @@ from handler.service import Blueprint
 from handler.worker import Post
 from model_registry.archive import Archive
 from model_registry.config import Defaults, ModelConfig, RequestConfig, load_model_config, readable_model_config
-from model_registry.errors import InvalidModel
 from model_registry.store import ModelStore
 from model_registry.version import ModelVersion, Parts
 
@@ -27,6 +26,7 @@ class Registration:
     url: str
     model_name: str | None = None
     handler: str | None = None
+    runtime: str | None = None
     config: RequestConfig = field(default_factory=RequestConfig)
     wait: bool = True
     """Whether to return only when the workers have loaded."""
@@ -68,18 +68,19 @@ class Workshop:
         return self._store.open(wanted.url)
 
     def make(self, archive: Archive, wanted: Registration) -> ModelVersion:
-        """A version with no workers yet; raises InvalidModel when it has no name."""
-        manifest, rules = archive.manifest, self._rules
-        name = wanted.model_name or manifest.model_name or wanted.fallback_name
-        if not name:
-            raise InvalidModel.no_name()
+        """A version with no workers yet; raises InvalidRuntime or InvalidModel."""
+        rules = self._rules
+        manifest = archive.manifest.registered(
+            wanted.model_name, wanted.handler, wanted.runtime, wanted.fallback_name or ""
+        )
+        archive, name = replace(archive, manifest=manifest), str(manifest.model_name)
         setting = rules.settings.get(name, {}).get(manifest.version, {})
         config = ModelConfig.merge(wanted.config, readable_model_config(archive), setting, rules.defaults)
         blueprint = Blueprint(
             model_name=name,
             folder=archive.folder,
             manifest=lambda: copy.deepcopy(manifest.raw),
-            handler=wanted.handler or manifest.handler or rules.default_handler or "",
+            handler=manifest.handler or rules.default_handler or "",
             batch_size=max(1, config.batch_size),
             config=lambda: load_model_config(archive),
             envelope=rules.envelope,

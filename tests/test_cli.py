@@ -120,8 +120,7 @@ def test_torchserve_runs_in_the_background_until_it_is_stopped(folder: Path) -> 
     with subprocess.Popen(start, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ, text=True) as starter:
         assert starter.stdout is not None
         assert starter.wait() == 0
-        output = iter(starter.stdout.readline, "Model server started.\n")
-        list(output)  # ends only when the server says that it has started, or ends itself
+        assert "Model server started.\n" in starter.stdout
         second = subprocess.run(start, capture_output=True, text=True, env=environ, check=False)
         assert (second.returncode, second.stdout.split(",")[0]) == (1, "TorchServe is already running")
         stop = subprocess.run([*command, "--stop"], capture_output=True, text=True, env=environ, check=False)

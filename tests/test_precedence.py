@@ -97,7 +97,9 @@ def test_variables_do_nothing_unless_the_file_enables_them(folder: Path) -> None
 
 def test_enabled_variables_win_over_the_command_line_as_in_torchserve(folder: Path) -> None:
     write(folder, "enable_envvars_config=true")
-    settings = torchserve(folder, "--models", "a.mar", "--dt", TS_LOAD_MODELS="b", TS_DISABLE_TOKEN_AUTHORIZATION="false")
+    settings = torchserve(
+        folder, "--models", "a.mar", "--dt", TS_LOAD_MODELS="b", TS_DISABLE_TOKEN_AUTHORIZATION="false"
+    )
     assert settings.load_models == (InitialModel(None, "b"),)
     assert settings.authorization == "all"
 
@@ -119,7 +121,7 @@ def test_every_key_has_its_variable() -> None:
 
 def test_a_model_store_is_needed_and_may_be_configured(folder: Path) -> None:
     arguments = torchserve_parser().parse_args(["--start"])
-    with pytest.raises(ConfigurationError, match="^Missing mandatory parameter --model-store$"):
+    with pytest.raises(ConfigurationError, match=r"^Missing mandatory parameter --model-store$"):
         torchserve_settings(arguments, {}, folder)
     write(folder, "model_store=store")
     assert torchserve_settings(arguments, {}, folder).model_store == folder / "store"

@@ -57,10 +57,7 @@ def test_a_malformed_escape_is_an_error_that_names_its_line(text: str) -> None:
 def test_dump_writes_as_torchserve_writes_snapshots() -> None:
     values = {"inference_address": "http://127.0.0.1:8080", "a b": " x\n", "é": "#\U0001f600"}
     assert dump(values, "Saving snapshot") == (
-        "#Saving snapshot\n"
-        "inference_address=http\\://127.0.0.1\\:8080\n"
-        "a\\ b=\\ x\\n\n"
-        "\\u00E9=\\#\\uD83D\\uDE00\n"
+        "#Saving snapshot\ninference_address=http\\://127.0.0.1\\:8080\na\\ b=\\ x\\n\n\\u00E9=\\#\\uD83D\\uDE00\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""From a url to an unpacked archive: files and folders of the store, web addresses, and everything that is refused."""
+"""From a url to an unpacked archive: files and folders of the store, and everything that is refused."""
 
 import json
 import re

@@ -6,6 +6,7 @@ import os
 import tempfile
 import threading
 
+import torch
 from torch.profiler import ProfilerActivity, profile, tensorboard_trace_handler
 
 logger = logging.getLogger(__name__)
@@ -18,7 +19,8 @@ def default_arguments(model_name, given):
     """The profiler's arguments: those given, and for the rest CPU and GPU, shapes, and a trace for TensorBoard."""
     arguments = dict(given)
     if "activities" not in arguments:
-        arguments |= {"activities": [ProfilerActivity.CPU, ProfilerActivity.CUDA], "record_shapes": True}
+        gpu = [ProfilerActivity.CUDA] if torch.cuda.is_available() else []
+        arguments |= {"activities": [ProfilerActivity.CPU, *gpu], "record_shapes": True}
     if "on_trace_ready" not in arguments:
         folder = os.path.join(tempfile.gettempdir(), "pytorch_profiler", model_name)
         logger.info("Saving chrome trace to : %s", folder)

@@ -64,7 +64,7 @@ def _shaped(given):
 
 
 def _output(name, result):
-    flat = np.array(result).flatten()
+    flat = np.asarray(result).flatten()
     # Texts of any length are BYTES; a type that the protocol lacks raises KeyError.
     datatype = "BYTES" if flat.dtype.kind == "U" else _DATATYPES[flat.dtype.name]
     return {"name": name, "datatype": datatype, "data": flat.tolist(), "shape": flat.shape}

@@ -72,7 +72,7 @@ class Logs:
             logger.setLevel(logger.level) if isinstance(logger, Logger) else None
 
     def _way(self, logger: Logger | None) -> Iterator[list[Logger]]:
-        """The worker's own loggers and the library's of the same names, and at last the worker's root, not the process's."""
+        """The worker's own loggers and the library's of the same names; at last the worker's root alone."""
         while logger is not None and logger.parent is not None:
             own = self.manager.loggerDict.get(logger.name)
             yield [own, logger] if isinstance(own, Logger) else [logger]
@@ -125,7 +125,7 @@ def _replace_method(name: str, routed: Callable[..., Any]) -> None:
 
 
 def _replace_configuring(module: Any, name: str) -> None:
-    """A worker's logging is configured already, so that `basicConfig` does nothing, as in TorchServe; the others may not do more."""
+    """A worker's logging is configured already: `basicConfig` does nothing, as in TorchServe, nor do the others."""
     original = getattr(module, name)
 
     def configure(*arguments: Any, **named: Any) -> None:

@@ -1,0 +1,69 @@
+"""An answer of a server, and how two of them differ."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+REASON = True
+"""Whether reason phrases must agree."""
+SHOWN = 12
+"""How many differing lines of a body are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status line, headers and body; `chunks` is the body as it was cut on the wire."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    chunks: tuple[str, ...]
+
+    @property
+    def body(self) -> str:
+        """The body in one piece."""
+        return "".join(self.chunks)
+
+
+Outcome = Answer | int | str
+"""An answer, an answer's status alone, or what kept a request from being answered."""
+
+
+def differences(wanted: Outcome, got: Outcome) -> list[str]:
+    """One line for each thing that is not as wanted."""
+    if isinstance(wanted, int) and isinstance(got, Answer):
+        return list(_unequal("status", wanted, got.status))
+    if isinstance(wanted, Answer) and isinstance(got, Answer):
+        return list(_between(wanted, got))
+    return list(_unequal("outcome", wanted, got))
+
+
+def _between(wanted: Answer, got: Answer) -> Iterator[str]:
+    yield from _unequal("status", wanted.status, got.status)
+    if REASON:
+        yield from _unequal("reason", wanted.reason, got.reason)
+    for name in sorted(wanted.headers.keys() | got.headers.keys()):
+        yield from _unequal(f"header {name}", wanted.headers.get(name), got.headers.get(name))
+    if wanted.body != got.body:
+        yield from _in_lines(wanted.body, got.body)
+    elif wanted.chunks != got.chunks:
+        yield from _unequal("chunks", wanted.chunks, got.chunks)
+
+
+def _unequal(what: str, wanted: object, got: object) -> Iterator[str]:
+    if wanted != got:
+        yield f"{what}: wanted {_short(wanted)}, got {_short(got)}"
+
+
+def _in_lines(wanted: str, got: str) -> Iterator[str]:
+    """The lines that only one of the bodies has, those of the recording with a minus."""
+    lines = difflib.ndiff(wanted.splitlines(keepends=True), got.splitlines(keepends=True))
+    unequal = [line for line in lines if line[0] in "-+"]
+    yield from (f"body {line[0]} {_short(line[2:])}" for line in unequal[:SHOWN])
+    if len(unequal) > SHOWN:
+        yield f"body: {len(unequal) - SHOWN} more lines differ"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 300 else text[:300] + "..."

@@ -1,0 +1,104 @@
+"""Builds the archives that the scenarios serve, good ones with our own packer and odd ones by hand."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from model_registry.packer import FORMATS, pack
+from model_registry.recipe import Recipe
+from tests.conformance.layer import onnx_model, torchscript, weights
+from tests.conformance.odd import build_odd
+
+MODELS = Path(__file__).parent / "models"
+AS_THEY_ARE = (
+    "echo", "results", "respond", "raises", "wrongcount", "stream", "batcher", "metered", "explain", "describe", "func",
+)  # fmt: skip
+VERSIONS = {"ver_1": "1.0", "ver_2": "2.0", "ver_3": "3.0", "ver_again": "1.0", "ver_named": "beta-2_x"}
+SETTINGS = {
+    "timeouts": "minWorkers: 1\nmaxWorkers: 1\nbatchSize: 1\nmaxBatchDelay: 10\nresponseTimeout: 2\n",
+    "smallqueue": "minWorkers: 1\nmaxWorkers: 1\nbatchSize: 1\nmaxBatchDelay: 1\njobQueueSize: 1\n",
+}
+BROKEN = {
+    "syntax": "def handle(data, context)\n    return ['never']\n",
+    **{
+        f"init_{word}": f"class Broken:\n    def initialize(self, context):\n        raise {error}('at load')\n"
+        "    def handle(self, data, context):\n        return ['never'] * len(data)\n"
+        for word, error in {"value": "ValueError", "runtime": "RuntimeError", "memory": "MemoryError"}.items()
+    },
+}
+
+
+class Workshop:
+    """Packs models into one folder, from copies of their sources in another."""
+
+    def __init__(self, store: Path, sources: Path) -> None:
+        self._store = store
+        self._sources = sources
+
+    def __repr__(self) -> str:
+        return f"<Workshop of {self._store}>"
+
+    def pack(
+        self, name: str, handler: str, files: Mapping[str, str | bytes] | None = None, *,
+        file: str | None = None, version: str = "1.0", form: str = "default", **parts: str,
+    ) -> None:  # fmt: skip
+        """Make an archive of a model folder and further files; parts name the files that the manifest tells."""
+        source = self._sources / (file or name)
+        shutil.copytree(MODELS / handler, source, ignore=shutil.ignore_patterns("__pycache__"))
+        write(source, files or {})
+        paths: dict[str, Any] = {part: str(source / path) for part, path in parts.items()}
+        recipe = Recipe(name, version, str(source / "handler.py"), extra_files=(str(source),), **paths)
+        pack(recipe, self._store, form).rename(self._store / ((file or name) + FORMATS[form]))
+
+
+def write(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    """Write files by their names."""
+    for name, content in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def build(store: Path, sources: Path) -> None:
+    """Make all archives in one folder, with the help of an empty one."""
+    workshop = Workshop(store, sources)
+    for name in AS_THEY_ARE:
+        workshop.pack(name, name)
+    for file, version in VERSIONS.items():
+        workshop.pack("ver", "ver", file=file, version=version)
+    workshop.pack("tarred", "ver", form="tgz")
+    workshop.pack("folder", "ver", form="no-archive")
+    workshop.pack("yamlcfg", "yamlcfg", config_file="model-config.yaml")
+    for name, text in SETTINGS.items():
+        workshop.pack(name, "slow", {"model-config.yaml": text}, config_file="model-config.yaml")
+    for name, text in BROKEN.items():
+        workshop.pack(name, "ver", {"handler.py": text})
+    for name in ("local_a", "local_b"):
+        workshop.pack(name, "local", {"note.txt": f"the note of {name}\n"})
+    for letter in "ab":
+        workshop.pack(f"clash_{letter}", "clash", clashing(letter.upper()))
+    build_trained(workshop)
+    build_odd(store, (MODELS / "ver/handler.py").read_text())
+
+
+def clashing(letter: str) -> dict[str, str]:
+    """Modules whose names are the same in both archives, and whose contents tell them apart."""
+    lazy = f"def describe():\n    import utils\n    return f'lazy part of {letter}, which sees {{utils.WHO}}'\n"
+    return {
+        "utils.py": f"WHO = 'utils of {letter}'\n",
+        "model.py": f"NAME = 'model of {letter}'\n",
+        "lazy_part.py": lazy,
+        "helpers/__init__.py": "",
+        "helpers/deep.py": f"WHERE = 'package of {letter}'\n",
+    }
+
+
+def build_trained(workshop: Workshop) -> None:
+    """The same small layer as weights, as TorchScript and as ONNX."""
+    names = {"index_to_name.json": json.dumps({"0": "low", "1": "high"})}
+    trained = {"model_file": "model.py", "serialized_file": "weights.pt"}
+    workshop.pack("eager", "eager", {"weights.pt": weights()}, **trained)
+    workshop.pack("eager_named", "eager", {"weights.pt": weights(), **names}, **trained)
+    workshop.pack("script", "eager", {"script.pt": torchscript()}, serialized_file="script.pt")
+    workshop.pack("onnx", "onnx", {"linear.onnx": onnx_model()}, serialized_file="linear.onnx")

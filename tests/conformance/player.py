@@ -1,0 +1,107 @@
+"""Does the steps of a scenario with a server, and tells what came out otherwise than recorded."""
+
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from tests.conformance.answer import Answer, Outcome, differences
+from tests.conformance.client import send
+from tests.conformance.patience import patiently
+from tests.conformance.recording import Step, in_full
+from tests.conformance.server import Server
+from tests.conformance.views import VIEWS
+
+
+class Player:
+    """Plays scenarios' steps; each returns a line for every difference."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._steps = {
+            "request": self._request, "parallel": self._parallel, "ready": self._ready, "sleep": self._sleep,
+            "files": self._files, "line": self._line, "cli": self._cli,
+        }  # fmt: skip
+
+    def __repr__(self) -> str:
+        return f"<Player with {self._server!r}>"
+
+    def play(self, step: Step) -> list[str]:
+        """Do one step."""
+        return next(do(step) for kind, do in self._steps.items() if kind in step)
+
+    def _request(self, step: Step) -> list[str]:
+        wanted = in_full(step["expect"])
+        return patiently(lambda: differences(wanted, self._send(step)), lambda found: not found, self._patience(step))
+
+    def _patience(self, step: Step) -> int:
+        """TorchServe shows new and leaving workers, and metrics, a moment late: seconds granted for that."""
+        return 10 if step.get("patient") else 0
+
+    def _send(self, step: Step) -> Outcome:
+        """Send the request; the answer without what is new in every run."""
+        request = self._server.places.fill(step, **self._server.tokens())
+        answer = send(request, self._server.ports[step.get("api", "inference")])
+        if not isinstance(answer, Answer):
+            return answer
+        hide = self._server.places.hide
+        headers = {name: hide(value) for name, value in answer.headers.items()}
+        answer = replace(answer, headers=headers, chunks=tuple(map(hide, answer.chunks)))
+        if "view" in step and answer.status == 200:
+            answer = replace(answer, chunks=(VIEWS[step["view"]](answer.body),))
+        return answer
+
+    def _parallel(self, step: Step) -> list[str]:
+        def one(place: int, request: Step) -> list[str]:
+            time.sleep(place * step.get("stagger_ms", 0) / 1000)
+            return [f"[{place}] {found}" for found in self._request(request)]
+
+        with ThreadPoolExecutor(len(step["parallel"])) as threads:
+            found = threads.map(one, *zip(*enumerate(step["parallel"]), strict=True))
+            return [line for lines in found for line in lines]
+
+    def _ready(self, step: Step) -> list[str]:
+        return [] if self._server.ready(step["ready"]) else [f"no worker of {step['ready']} became ready"]
+
+    def _sleep(self, step: Step) -> list[str]:
+        time.sleep(step["sleep"])
+        return []
+
+    def _files(self, step: Step) -> list[str]:
+        """Names of files, and where recorded their modes and lines."""
+        wanted = step["expect"]
+        return patiently(lambda: list(self._different_files(step["files"], wanted)), lambda found: not found)
+
+    def _different_files(self, pattern: str, wanted: dict[str, list[str]]) -> Iterator[str]:
+        root, hide = self._server.root, self._server.places.hide
+        files = sorted(root.glob(pattern))
+        got = {
+            "files": [hide(str(file.relative_to(root))) for file in files],
+            "modes": [oct(file.stat().st_mode & 0o777) for file in files],
+            "lines": sorted({line for file in files for line in hide(file.read_text(errors="replace")).splitlines()}),
+        }
+        yield from (f"{key}: wanted {value}, got {got[key]}" for key, value in wanted.items() if value != got[key])
+
+    def _line(self, step: Step) -> list[str]:
+        """Whether a file has a line that matches a pattern."""
+        file = self._server.root / step["file"]
+        wanted: bool = step["expect"]
+
+        def found() -> bool:
+            return file.exists() and bool(re.search(step["line"], file.read_text(errors="replace"), re.MULTILINE))
+
+        got = patiently(found, bool, 5 if wanted else 0)
+        return [] if got == wanted else [f"line {step['line']!r} in {step['file']}: wanted {wanted}, got {got}"]
+
+    def _cli(self, step: Step) -> list[str]:
+        """Exit status and output of the command itself."""
+        arguments = self._server.places.fill(step["cli"])
+        done = subprocess.run(
+            **self._server.command(arguments), stdout=subprocess.PIPE, text=True, timeout=30, check=False
+        )
+        got = {"exit": done.returncode, "output": self._server.places.hide(done.stdout)}
+        return [
+            f"{key}: wanted {value!r}, got {got[key]!r}" for key, value in step["expect"].items() if value != got[key]
+        ]

@@ -1,0 +1,44 @@
+"""What TorchServe 0.12 answered, scenario by scenario, is what is answered here; conformance/README.md tells how."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.archives import build
+from tests.conformance.player import Player
+from tests.conformance.recording import NAMES, load
+from tests.conformance.server import Server
+from tests.conformance.web import serve_folder
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+
+
+@pytest.fixture(scope="session")
+def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The archives of all scenarios."""
+    store = tmp_path_factory.mktemp("archives")
+    build(store, tmp_path_factory.mktemp("sources"))
+    return store
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_answers_are_as_torchserve_gave_them(
+    name: str, archives: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Every step of the scenario; all that differ are told at once."""
+    scenario = load(name)
+    root = tmp_path_factory.mktemp("server").resolve()
+    differing = []
+    with serve_folder(root / "www") as web, Server(root, archives, web, scenario.server) as server:
+        player = Player(server)
+        for number, step in enumerate(scenario.steps, 1):
+            if found := player.play(step):
+                differing += [f"#{number} {title(step)}", *(f"    {line}" for line in found)]
+    if differing:
+        pytest.fail("\n".join([scenario.about, *differing]), pytrace=False)
+
+
+def title(step: dict[str, object]) -> str:
+    """What a step is called: its name, or what it does."""
+    kinds = ("name", "request", "files", "line", "cli", "ready")
+    return next(str(step[kind]) for kind in kinds if kind in step)
