@@ -1,7 +1,6 @@
 """An address of the server as an ASGI application: read, authorize, route, answer, count, log."""
 
 import logging
-from asyncio import CancelledError
 from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Protocol
@@ -61,7 +60,7 @@ class Address:
             with cancelled_when_gone(scope, receive):
                 answer = await self._answer(call)
                 await self._send(answer, call, send, began)
-        except CancelledError:
+        except Disconnected:
             return  # nobody is there to be answered
 
     async def _answer(self, call: Call) -> Answer:

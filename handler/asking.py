@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
-from types import CodeType, FrameType, ModuleType
+from types import CodeType, FrameType, ModuleType, TracebackType
 from typing import Protocol
 
 from handler.threads import Inherited
@@ -65,8 +65,15 @@ def directly_asking() -> Modules | None:
     return _open(frame.f_builtins.get(MARK)) if frame is not None else None
 
 
+def without_machinery(traceback: TracebackType | None) -> TracebackType | None:
+    """A traceback from its first frame on that is not the import system's: what readers of a model's log look for."""
+    while traceback is not None and _is_machinery(traceback.tb_frame):
+        traceback = traceback.tb_next
+    return traceback
+
+
 def _nearest(frame: FrameType | None) -> FrameType | None:
-    while frame is not None and frame.f_globals.get("__name__") in _MACHINERY and not _is_archive(frame):
+    while frame is not None and _is_machinery(frame):
         frame = frame.f_back
     return frame
 
@@ -81,6 +88,10 @@ def _on_stack(frame: FrameType | None) -> Modules | None:
 
 def _is_archive(frame: FrameType) -> bool:
     return MARK in frame.f_builtins
+
+
+def _is_machinery(frame: FrameType) -> bool:
+    return frame.f_globals.get("__name__") in _MACHINERY and not _is_archive(frame)
 
 
 def _is_server(frame: FrameType) -> bool:

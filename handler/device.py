@@ -30,8 +30,8 @@ class Device:
 
     @property
     def gpu_id(self) -> int | None:
-        """What a handler finds as `gpu_id`; None on MPS too, since handlers make "cuda:0" of a number."""
-        return self.index if self.kind == "cuda" else None
+        """What a handler finds as `gpu_id`: a number on MPS too, where BaseHandler asks for one before it uses it."""
+        return None if self.kind == "cpu" else self.index or 0
 
     @property
     def torch_name(self) -> str:

@@ -25,8 +25,8 @@ class StandIn(ModuleType):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         # Unready for ever: the import system thus asks `ready` before it lets anybody import this.
-        spec = ModuleSpec(name, None)
-        setattr(spec, "_initializing", True)  # noqa: B010 (unknown to the type checker)
+        spec: Any = ModuleSpec(name, None)
+        spec._initializing = True  # noqa: SLF001
         ModuleType.__setattr__(self, "__spec__", spec)
 
     def __getattribute__(self, attribute: str) -> Any:
@@ -144,9 +144,10 @@ def _import_outside(name: str) -> None:
     with _machinery._ModuleLockManager(name):  # noqa: SLF001
         if name in _outside:
             return
-        spec = find_outside(name, path)
+        spec: Any = find_outside(name, path)
         if spec is None:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        spec._initializing = True  # noqa: SLF001 (makes others wait for the lock)
         module = _outside[name] = importlib.util.module_from_spec(spec)
         try:
             if spec.loader is not None:  # a namespace package has nothing to execute
@@ -154,5 +155,7 @@ def _import_outside(name: str) -> None:
         except BaseException:
             _outside.pop(name, None)
             raise
+        finally:
+            spec._initializing = False  # noqa: SLF001
         with _lock:
             _cover(name)  # it may have replaced itself in `sys.modules`

@@ -119,9 +119,11 @@ def find_in(modules: Modules, name: str, folders: Iterable[str]) -> ModuleSpec |
 
 
 def has_module(folder: str, name: str) -> bool:
-    """Tell whether a folder has a module or a regular package of that top-level name."""
+    """Tell whether a folder, or a zip file, has a module or a regular package of that top-level name."""
     place = os.path.join(folder, name)
-    return _is_file(place) or (os.path.isdir(place) and _is_file(os.path.join(place, "__init__")))
+    if _is_file(place) or (os.path.isdir(place) and _is_file(os.path.join(place, "__init__"))):
+        return True
+    return os.path.isfile(folder) and PathFinder.find_spec(name, [folder]) is not None
 
 
 def has_dotted(folders: Iterable[str], name: str) -> bool:

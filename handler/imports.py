@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from builtins import __import__ as import_outside
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from types import FunctionType, ModuleType
 from typing import Any, cast
 
@@ -76,8 +77,8 @@ def install() -> None:
     finder.install()
     _replace_import_module()
     _replace_spec_from_file()
-    _replace_in_machinery("_find_and_load", _find_and_load)
-    _replace_in_machinery("_lock_unlock_module", _lock_unlock_module)
+    _replace_in_machinery("_find_and_load", cast("FunctionType", _find_and_load))
+    _replace_in_machinery("_lock_unlock_module", cast("FunctionType", _lock_unlock_module))
 
 
 def _replace_import_module() -> None:
@@ -117,17 +118,12 @@ def _lock_unlock_module(original: Callable[[str], None], name: str) -> None:
     """Called for a name that has an entry, but not a ready one: stand-ins seem so until theirs is imported."""
     if type(sys.modules.get(name)) is dispatch.StandIn:
         dispatch.ready(name)
-    else:
-        original(name)
+    original(name)
 
 
-def _replace_in_machinery(name: str, function: Callable[..., Any]) -> None:
+def _replace_in_machinery(name: str, function: FunctionType) -> None:
     """The interpreter looks these two up by name each time that it needs them, since Python 3.4."""
-    original = cast("FunctionType", getattr(bootstrap, name))
-
-    def replacement(*arguments: Any) -> Any:
-        return function(original, *arguments)
-
+    original = getattr(bootstrap, name)
     # By its file name the interpreter knows a frame of the import system, and hides it from tracebacks.
-    replacement.__code__ = replacement.__code__.replace(co_filename=original.__code__.co_filename)
-    setattr(bootstrap, name, replacement)
+    function.__code__ = function.__code__.replace(co_filename=original.__code__.co_filename)
+    setattr(bootstrap, name, partial(function, original))

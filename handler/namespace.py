@@ -13,7 +13,7 @@ from threading import RLock
 from types import CodeType, ModuleType
 
 from handler import dispatch
-from handler.asking import MARK, SERVER
+from handler.asking import MARK, SERVER, without_machinery
 from handler.finder import FINDER, PREFIX, find_in, forget_files, has_dotted, has_module, has_portion
 from handler.imports import import_for, import_module
 from handler.system import real_path
@@ -43,9 +43,7 @@ class Namespace:
         self._process_path = frozenset(real_path())
         self.path = [str(folder), *real_path()]
         """What its code sees as `sys.path`; entries that it adds are searched for its modules alone."""
-        self.builtins = self._add(
-            builtins.__name__, vars(builtins) | {"__import__": partial(import_for, self), MARK: self}
-        )
+        self.builtins = self._add("builtins", {**vars(builtins), "__import__": partial(import_for, self), MARK: self})
         self._add("__main__", {"__getattr__": partial(getattr, dispatch.outside("__main__"))})
         sys.modules[self.key] = self._package()
         FINDER.add(self)
@@ -91,8 +89,10 @@ class Namespace:
         """Import the archive's module of that plain name; raises what its code raises."""
         try:
             return import_module(f"{self.key}.{name}")
-        except ModuleNotFoundError as error:
-            _speak_plainly(error, self.key)
+        except BaseException as error:
+            if isinstance(error, ModuleNotFoundError):
+                _speak_plainly(error, self.key)
+            error.__traceback__ = without_machinery(error.__traceback__)
             raise
 
     def find(self, name: str, path: Sequence[str] | None = None) -> ModuleSpec | None:
@@ -149,9 +149,8 @@ class Namespace:
 
     def _cover_loaded(self) -> None:
         """Put stand-ins over what the process has already under names that are the archive's as well."""
-        dispatch.register(
-            "__main__", self.key
-        )  # "setattr(__main__, 'Net', Net)" is how handlers load pickles of notebooks
+        # Handlers write their classes into `__main__` to load pickles that were made in a notebook.
+        dispatch.register("__main__", self.key)
         tops = {name.partition(".")[0] for name in list(sys.modules)} - _shared()
         owned = {top for top in tops if not top.startswith(PREFIX) and self.owns(top)}
         for name in list(sys.modules):
@@ -182,6 +181,9 @@ def _placing_modules(code: CodeType) -> AbstractContextManager[object]:
 
 @cache
 def _shared() -> frozenset[str]:
-    """The top-level names that never are an archive's; what the server has imported is told at the first call."""
+    """The top-level names that never are an archive's; what the server has imported is told at the first call.
+
+    Of the standard library, `test` is its own and nobody else's.
+    """
     loaded = {name.partition(".")[0] for name in list(sys.modules)}
-    return _NEVER_TWICE | sys.stdlib_module_names | (loaded - SERVER - {"__main__"})
+    return _NEVER_TWICE | sys.stdlib_module_names - {"test"} | (loaded - SERVER - {"__main__"})

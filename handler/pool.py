@@ -1,6 +1,7 @@
 """The workers of one model version: how many there should be, dealt over devices, mended when they die."""
 
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -51,8 +52,8 @@ class WorkerPool:
         self._delays = restart_delays()
         self._failing_since: float | None = None
         self.workers: list[Worker] = []
-        self.left: list[Worker] = []
-        """Workers on their way out; hanging ones stay here."""
+        self._left: list[Worker] = []
+        self._told = ""
         self.abandoned = 0
 
     def __repr__(self) -> str:
@@ -76,15 +77,20 @@ class WorkerPool:
 
     def ended(self, worker: Worker) -> None:
         """Replace a worker that ended unasked, unless its loads have failed for too long."""
+        failure = worker.loaded.exception()
+        if failure is not None:
+            self._tell(worker, failure)
         if worker not in self.workers:
             return
         self._dismiss(worker)
-        if worker.loaded.exception() is None:
-            self._failing_since, self._delays = None, restart_delays()
+        if failure is None:
+            self._failing_since, self._delays, self._told = None, restart_delays(), ""
         elif self._failing_since is None:
             self._failing_since = time.monotonic()
         if self._failing_since is None or time.monotonic() - self._failing_since < self._retry_for:
             self._hire(worker.post.device, next(self._delays))
+        else:
+            worker.post.say("stderr", f"No worker is started any more: loading has failed for {self._retry_for:g} s.")
 
     def abandon_overdue(self, response_timeout: float, startup_timeout: float) -> float | None:
         """Abandon and replace workers that hang; returns seconds until the next one may be due, None if none can be."""
@@ -100,9 +106,9 @@ class WorkerPool:
         return min(rests, default=None)
 
     def close(self) -> list[Worker]:
-        """Dismiss all workers; returns every one whose thread may still be alive."""
+        """Dismiss all workers; returns those that are still to end. For hanging threads nobody can wait."""
         self.scale(0)
-        return self.left
+        return [worker for worker in self._left if not worker.abandoned]
 
     def _hire(self, device: Device, delay: float = 0.0) -> Worker:
         post = self._placement.post(self._placement.number(), device)
@@ -113,8 +119,17 @@ class WorkerPool:
 
     def _dismiss(self, worker: Worker) -> None:
         self.workers.remove(worker)
-        self.left = [other for other in self.left if not other.join(0)] + [worker]
+        self._left = [other for other in self._left if not other.join(0)] + [worker]
         worker.leave()
+
+    def _tell(self, worker: Worker, failure: BaseException) -> None:
+        """Show the handler's own traceback once; when the next attempt fails alike, a line is enough."""
+        lines = [str(failure)]
+        if failure.__cause__ is not None and repr(failure.__cause__) != self._told:
+            self._told = repr(failure.__cause__)
+            lines = "".join(traceback.format_exception(failure.__cause__)).splitlines()
+        for line in ("The model could not be loaded.", *lines):
+            worker.post.say("stderr", line)
 
 
 def _rest(worker: Worker, now: float, response_timeout: float, startup_timeout: float) -> float | None:

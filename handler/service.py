@@ -115,6 +115,12 @@ class Service:
             self._tell(error)
             return [_outcome(error)] * len(jobs)
 
+    def close(self) -> None:
+        """Let go of what the handler started by itself: micro-batching keeps threads until it is told."""
+        shutdown = getattr(self._entry.handle, "shutdown", None)
+        if callable(shutdown):
+            shutdown()
+
     def _outputs(self, jobs: Sequence[Job], deliver: Deliver) -> list[Output]:
         context = self._context
         rows = [make_row(job.input, self._blueprint.decode) for job in jobs]

@@ -57,11 +57,13 @@ class Worker(Taker):
         self.loaded: Future[None] = Future()
         """Resolves when the service is loaded; fails with LoadFailed."""
         self.batch: Batch | None = None
+        self.abandoned = False
         self._blueprint = blueprint
         self._batcher = batcher
         self._metrics = metrics
         self._host = host
         self._over = False
+        self._service: Service | None = None
         self._told = Event()
         self._thread = Thread(target=self._run, name=post.label, daemon=True)
         self._surroundings = Surroundings(blueprint.folder, post.label, post.say)
@@ -93,6 +95,7 @@ class Worker(Taker):
 
     def abandon(self, reason: str) -> None:
         """Give up a worker that hangs; its jobs are answered with WorkerDied, its thread may go on alone."""
+        self.abandoned = True
         self.post.say("stderr", f"The worker is abandoned: {reason}. Its thread cannot be killed and may go on alone.")
         self._die(TimeoutError(reason))
 
@@ -110,12 +113,13 @@ class Worker(Taker):
             self._die(error)
         finally:
             self._over = True
+            self._close_service()
             self._fail_load(InterruptedError("it was told to leave before it had loaded"))
             self._surroundings.close()
 
     def _load(self) -> Service:
         self.loading_since = began = time.monotonic()
-        service: Service = self._call(self._load_service)
+        self._service = service = self._call(self._load_service)
         milliseconds = (time.monotonic() - began) * 1000
         self._host.worker_loaded(self.post.label, milliseconds)
         self._host.worker_turn(milliseconds)
@@ -156,6 +160,10 @@ class Worker(Taker):
         if self.batch is not None:
             self.batch.progress = time.monotonic()  # response_timeout applies to each piece
         self.post.deliver(answers)
+
+    def _close_service(self) -> None:
+        if self._service is not None:
+            self._service.close()
 
     def _answer(self, batch: Batch, outcomes: list[Outcome]) -> None:
         if self._batcher.finish(batch):

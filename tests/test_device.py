@@ -93,7 +93,7 @@ def test_device_ids_that_no_gpu_has_do_not_count_and_are_warned_of_once(caplog: 
 
 
 @pytest.mark.parametrize(
-    ("device", "gpu_id", "torch_name"), [(GPUS[1], 1, "cuda:1"), (MPS, None, "mps"), (CPU, None, "cpu")]
+    ("device", "gpu_id", "torch_name"), [(GPUS[1], 1, "cuda:1"), (MPS, 0, "mps"), (CPU, None, "cpu")]
 )
 def test_a_device_knows_what_handlers_and_torch_call_it(device: Device, gpu_id: int | None, torch_name: str) -> None:
     assert (device.gpu_id, device.torch_name) == (gpu_id, torch_name)

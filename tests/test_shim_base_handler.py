@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+import types
 
 import pytest
 import torch
@@ -114,8 +115,25 @@ def test_an_onnx_file_becomes_a_session(folder, context):
 def test_the_server_governs_the_threads_of_onnx_runtime(tmp_path, monkeypatch):
     save_onnx(tmp_path / "double.onnx")
     monkeypatch.setattr(base_handler, "ORT_THREADS", 3)
-    session = setup_ort_session(str(tmp_path / "double.onnx"), "cuda:1")
+    session = setup_ort_session(str(tmp_path / "double.onnx"), None)
     assert session.get_session_options().intra_op_num_threads == 3
+
+
+@pytest.mark.parametrize(
+    ("device", "installed", "providers"),
+    [
+        ("cuda:1", True, [("CUDAExecutionProvider", {"device_id": 1}), "CPUExecutionProvider"]),
+        ("cuda", True, [("CUDAExecutionProvider", {"device_id": 0}), "CPUExecutionProvider"]),
+        ("cuda:1", False, ["CPUExecutionProvider"]),
+        ("mps", True, ["CPUExecutionProvider"]),
+    ],
+)
+def test_onnx_runtime_follows_the_device_where_it_can(monkeypatch, caplog, device, installed, providers):
+    installed_here = ["CUDAExecutionProvider", "CPUExecutionProvider"][0 if installed else 1 :]
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: installed_here)
+    monkeypatch.setattr("onnxruntime.InferenceSession", lambda path, sess_options, providers: providers)
+    assert setup_ort_session("double.onnx", device) == providers
+    assert (f"ONNX Runtime has no provider for {device}" in caplog.text) is (len(providers) == 1)
 
 
 def save_onnx(path):
@@ -220,6 +238,17 @@ def test_xpu_needs_its_switch(monkeypatch):
     assert choose_device(0) == (torch.device("cpu"), "cpu")
 
 
+def test_xla_comes_last(monkeypatch):
+    xla = types.ModuleType("torch_xla.core.xla_model")
+    xla.xla_device = lambda: "xla:0"
+    for name in ("torch_xla", "torch_xla.core"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    monkeypatch.setitem(sys.modules, "torch_xla.core.xla_model", xla)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("ts.torch_handler.placement.XLA_AVAILABLE", True)
+    assert choose_device(None) == ("xla:0", None)
+
+
 class Sum(BaseHandler):
     """Adds up each row; loads nothing."""
 
@@ -312,6 +341,25 @@ def test_stages_are_timed_where_the_yaml_asks_for_it(context):
     names = [call[0] for call in given.metrics.calls]
     assert names == ["ts_handler_preprocess", "ts_handler_inference", "ts_handler_postprocess", "HandlerTime"]
     assert all(call[1] > 0 for call in given.metrics.calls[:3])
+
+
+def test_on_a_gpu_stages_are_timed_by_its_own_clock(context, monkeypatch):
+    class Event:
+        def __init__(self, enable_timing):
+            self.recorded = False
+
+        def record(self):
+            self.recorded = True
+
+        def elapsed_time(self, other):
+            return 42.0 if self.recorded and other.recorded else 0.0
+
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.Event", Event)
+    monkeypatch.setattr("torch.cuda.synchronize", lambda: None)
+    given = context({"handler": {"profile": True}})
+    Sum().handle([[1.0]], given)
+    assert given.metrics.calls[0] == ("ts_handler_preprocess", 42.0)
 
 
 def test_stages_are_not_timed_before_there_is_a_context():

@@ -3,7 +3,7 @@
 import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -71,18 +71,17 @@ class Player:
 
     def _files(self, step: Step) -> list[str]:
         """Names of files, and where recorded their modes and lines."""
-        wanted = step["expect"]
-        return patiently(lambda: list(self._different_files(step["files"], wanted)), lambda found: not found)
+        return patiently(lambda: self._unlike(step), lambda found: not found)
 
-    def _different_files(self, pattern: str, wanted: dict[str, list[str]]) -> Iterator[str]:
+    def _unlike(self, step: Step) -> list[str]:
         root, hide = self._server.root, self._server.places.hide
-        files = sorted(root.glob(pattern))
-        got = {
-            "files": [hide(str(file.relative_to(root))) for file in files],
-            "modes": [oct(file.stat().st_mode & 0o777) for file in files],
-            "lines": sorted({line for file in files for line in hide(file.read_text(errors="replace")).splitlines()}),
-        }
-        yield from (f"{key}: wanted {value}, got {got[key]}" for key, value in wanted.items() if value != got[key])
+        files = sorted(root.glob(step["files"]))
+        got = {"files": [str(file.relative_to(root)) for file in files]}
+        if "modes" in step["expect"]:
+            got["modes"] = [oct(file.stat().st_mode & 0o777) for file in files]
+        if "lines" in step["expect"]:
+            got["lines"] = sorted({line for file in files for line in hide(file.read_text()).splitlines()})
+        return told_apart(step["expect"], got)
 
     def _line(self, step: Step) -> list[str]:
         """Whether a file has a line that matches a pattern."""
@@ -102,6 +101,9 @@ class Player:
             **self._server.command(arguments), stdout=subprocess.PIPE, text=True, timeout=30, check=False
         )
         got = {"exit": done.returncode, "output": self._server.places.hide(done.stdout)}
-        return [
-            f"{key}: wanted {value!r}, got {got[key]!r}" for key, value in step["expect"].items() if value != got[key]
-        ]
+        return told_apart(step["expect"], got)
+
+
+def told_apart(wanted: Mapping[str, object], got: Mapping[str, object]) -> list[str]:
+    """A line for each key whose values differ."""
+    return [f"{key}: wanted {value!r}, got {got[key]!r}" for key, value in wanted.items() if value != got[key]]

@@ -54,9 +54,14 @@ def in_full(short: dict[str, Any] | int | str) -> Outcome:
         return short
     by_server = "server" in short
     status = short["server"] if by_server else short["handler"]
-    reason = short.get("reason", HTTPStatus(status).phrase if by_server else "")
     headers = _headers(status, by_server, short.get("headers", {}))
-    return Answer(status, reason, headers, tuple(_chunks(short, status, headers)))
+    return Answer(status, _reason(short, status, by_server), headers, tuple(_chunks(short, status, headers)))
+
+
+def _reason(short: dict[str, Any], status: int, by_server: bool) -> str:
+    if "reason" in short:
+        return str(short["reason"])
+    return HTTPStatus(status).phrase if by_server else ""
 
 
 def _headers(status: int, by_server: bool, special: dict[str, str] | None) -> dict[str, str]:

@@ -100,7 +100,7 @@ class Context:
     def __eq__(self, other):
         return isinstance(other, Context) and vars(self) == vars(other)
 
-    # Mutable and compared by value, hence no dict key; TorchServe's has no hash either.
+    # Compared by its changing content, it can be no key; neither can TorchServe's.
     __hash__ = None
 
     def __deepcopy__(self, memo):

@@ -22,16 +22,11 @@ class MicroBatching:
         self._queues = [queue.SimpleQueue() for _ in (*HANDLER_METHODS, "done")]
         self._threads = {stage: [] for stage in HANDLER_METHODS}
         self.parallelism = parallelism or {}
+        weakref.finalize(self, _release, self._threads, self._queues).atexit = False
 
     def __repr__(self):
         sizes = ", ".join(f"{len(threads)} x {stage}" for stage, threads in self._threads.items())
         return f"<MicroBatching by {self.micro_batch_size}: {sizes}>"
-
-    def __del__(self):
-        # This may run in one of the threads, so it asks them to end without waiting for them.
-        for threads, inlet in zip(self._threads.values(), self._queues, strict=False):
-            for _ in threads:
-                inlet.put(None)
 
     def __call__(self, data, context):
         """The answers to a batch, in order; explanations and descriptions are made in one piece."""
@@ -96,6 +91,13 @@ def _dismiss(threads, inlet):
         inlet.put(None)
     for thread in threads:
         thread.join()
+
+
+def _release(threads, queues):
+    # This may run in one of the threads, so it asks them to end without waiting for them.
+    for group, inlet in zip(threads.values(), queues, strict=False):
+        for _ in group:
+            inlet.put(None)
 
 
 def _work(handler, stage, local, inlet, outlet):

@@ -50,7 +50,7 @@ if torch.cuda.is_available() and torch.version.cuda and torch.cuda.get_device_ca
 
 
 def setup_ort_session(model_pt_path, map_location):
-    """An ONNX Runtime session on that device ("cuda:1", "cuda", "cpu", ...); the CPU where there is no provider for it.
+    """An ONNX Runtime session on that device ("cuda:1", "cpu", ...), or on the CPU where there is no provider for it.
 
     Its threads do not spin while they wait, since other models' threads could use the time.
     """
@@ -64,6 +64,8 @@ def setup_ort_session(model_pt_path, map_location):
     providers = ["CPUExecutionProvider"]
     if device.type == "cuda" and "CUDAExecutionProvider" in ort.get_available_providers():
         providers.insert(0, ("CUDAExecutionProvider", {"device_id": device.index or 0}))
+    elif device.type != "cpu":
+        logger.warning("ONNX Runtime has no provider for %s here: %s runs on the CPU.", device, model_pt_path)
     return ort.InferenceSession(model_pt_path, sess_options=options, providers=providers)
 
 
@@ -182,7 +184,7 @@ class BaseHandler:
 
     def handle_with(self, predict, data, context):
         """As `handle`, with another way from rows to answers than the three stages one after the other."""
-        began = time.time()
+        began = time.perf_counter()
         self.context = context
         if os.environ.get("ENABLE_TORCH_PROFILER"):
             output, _ = self._infer_with_profiler(data)
@@ -192,7 +194,7 @@ class BaseHandler:
             output = self.explain_handle(self.preprocess(data), data)
         else:
             output = predict(data)
-        context.metrics.add_time("HandlerTime", round((time.time() - began) * 1000, 2), None, "ms")
+        context.metrics.add_time("HandlerTime", round((time.perf_counter() - began) * 1000, 2), None, "ms")
         return output
 
     def _pass_stages(self, data):
