@@ -1,19 +1,21 @@
-"""An address of the server as an ASGI application: read, authorize, route, answer, count, log."""
+"""An address of the server: authorize, route, answer, count, log; and all that as an ASGI application."""
 
 import logging
 from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Protocol
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from app.access_log import AccessLog
 from app.answers import Answer, Headers, error_answer
 from app.call import Call, Disconnected, read_body
 from app.errors import TABLE, PayloadTooLarge, ResourceNotFound, wire
 from app.presence import cancelled_when_gone
-from handler.errors import HandlerError, PredictionRefused
+from app.wire import headers_of, too_large
+from handler.errors import PredictionRefused
 from handler.metrics import Metrics
+from model_registry.reply import Reply
 
 LOG = logging.getLogger("marserve.http")
 LINGER = 64 << 20
@@ -28,42 +30,37 @@ class Router(Protocol):
 
 Guard = Callable[[Call], None]
 """Raises when a call carries no valid token."""
+Quick = Callable[[Call], Reply | None]
+"""Begins a call whose answer needs no task of its own; None for any other."""
+
+
+def no_quick(call: Call) -> Reply | None:
+    """For an address where nothing is quick."""
+    return None
 
 
 class Address:
-    """Serves the given APIs, in this order, on one address."""
+    """Serves the given APIs, in this order, on one address. `limit` bounds a body, in bytes."""
 
     def __init__(
-        self, routers: Sequence[Router], guard: Guard, limit: int, metrics: Metrics, log: AccessLog, cors: Headers = ()
-    ) -> None:
+        self, routers: Sequence[Router], guard: Guard, limit: int, metrics: Metrics, log: AccessLog, cors: Headers = (),
+        quick: Quick = no_quick,
+    ) -> None:  # fmt: skip
+        self.limit = limit
+        self.cors = cors
         self._routers = routers
         self._guard = guard
-        self._limit = limit
         self._metrics = metrics
         self._log = log
-        self._cors = cors
+        self._quick = quick
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] != "http":
-            return
-        began = perf_counter()
-        try:
-            call = Call(scope, await read_body(scope, receive, self._limit))
-        except Disconnected:
-            return
-        except PayloadTooLarge:
-            self._metrics.response(413)
-            await _refuse_body(receive, send, self._limit)
-            return
-        try:
-            with cancelled_when_gone(scope, receive):
-                answer = await self._answer(call)
-                await self._send(answer, call, send, began)
-        except Disconnected:
-            return  # nobody is there to be answered
+    def begin(self, call: Call) -> Reply | None:
+        """Begin a call that is answered without a task of its own; None: await `answer`. Raises as routers do."""
+        self._guard(call)
+        return self._quick(call)
 
-    async def _answer(self, call: Call) -> Answer:
+    async def answer(self, call: Call) -> Answer:
+        """The answer to any call; errors are answers too."""
         try:
             self._guard(call)
             for router in self._routers:
@@ -72,68 +69,66 @@ class Address:
                     return answer
             raise ResourceNotFound
         except Exception as error:
-            if not isinstance(error, PredictionRefused) and not any(kind in TABLE for kind in type(error).__mro__):
-                LOG.exception("%s %s failed.", call.method, call.scope["path"])
-            return error_answer(wire(error))
+            return self.failure(call, error)
 
-    async def _send(self, answer: Answer, call: Call, send: Send, began: float) -> None:
-        start = self._head(answer, call)
-        await send(start)
-        self._metrics.response(answer.status)
-        if answer.stream is None:
-            await send({"type": "http.response.body", "body": answer.body})
-        elif not await self._send_pieces(answer, send):
-            return
-        scope = call.scope
+    def failure(self, call: Call, error: BaseException) -> Answer:
+        """How an error is answered; what the table does not know is logged, and tells the client nothing."""
+        if not isinstance(error, Exception):
+            raise error
+        if not isinstance(error, PredictionRefused) and not any(kind in TABLE for kind in type(error).__mro__):
+            LOG.error("%s %s failed.", call.method, call.target.decode("latin-1"), exc_info=error)
+        return error_answer(wire(error))
+
+    def note(self, call: Call, status: int, began: float) -> None:
+        """Count and log an answered call that came at `began` (perf_counter seconds)."""
+        self._metrics.response(status)
         self._log.write(
-            scope["client"], call.method, _target(scope), scope["http_version"], answer.status,
+            call.client, call.method, call.target.decode("latin-1"), call.http_version, status,
             int((perf_counter() - began) * 1000),
         )  # fmt: skip
 
-    def _head(self, answer: Answer, call: Call) -> Message:
-        headers = [
-            *answer.headers,
-            *(header for header in self._cors if header[0] not in dict(answer.headers)),
-            (b"x-request-id", call.request_id.encode()),
-            (b"pragma", b"no-cache"),
-            (b"cache-control", b"no-cache; no-store, must-revalidate, private"),
-            (b"expires", b"Thu, 01 Jan 1970 00:00:00 UTC"),
-        ]
+    def note_refused(self) -> None:
+        """Count a body that was too large; TorchServe does not log those."""
+        self._metrics.response(413)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request as an ASGI application."""
+        if scope["type"] != "http":
+            return
+        began = perf_counter()
+        try:
+            call = Call.of(scope, await read_body(scope, receive, self.limit))
+            with cancelled_when_gone(receive):
+                answer = await self.answer(call)
+                await self._send(call, answer, send)
+        except Disconnected:
+            return
+        except PayloadTooLarge:
+            self.note_refused()
+            await _refuse_body(receive, send, self.limit)
+        else:
+            self.note(call, answer.status, began)
+
+    async def _send(self, call: Call, answer: Answer, send: Send) -> None:
+        headers = headers_of(answer, call.request_id, self.cors)
         if answer.stream is None:
             headers.append((b"content-length", str(len(answer.body)).encode()))
         headers.append((b"connection", b"close" if answer.status >= 400 else b"keep-alive"))
-        return {"type": "http.response.start", "status": answer.status, "headers": headers, "reason": answer.reason}
-
-    async def _send_pieces(self, answer: Answer, send: Send) -> bool:
-        assert answer.stream is not None
-        try:
-            async for piece in answer.stream:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-        except HandlerError as error:
-            raise BrokenStream from error
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        if answer.stream is None:
+            await send({"type": "http.response.body", "body": answer.body})
+            return
+        async for piece in answer.stream:  # an error here cuts the connection, as TorchServe does
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
-        return True
-
-
-class BrokenStream(Exception):
-    """A stream ended with an error after its first piece: the connection has to end without a proper end."""
 
 
 async def _refuse_body(receive: Receive, send: Send, limit: int) -> None:
-    headers = [(b"content-length", b"0"), (b"connection", b"close")]
-    headers.append((b"x-marserve-reason", b"the body exceeds max_request_size=%d" % limit))
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.start", "status": 413, "headers": list(too_large(limit))})
     await send({"type": "http.response.body", "body": b"", "more_body": True})
-    left = LINGER
-    while left > 0:
+    left, more = LINGER, True
+    while more and left > 0:
         message = await receive()
-        if message["type"] == "http.disconnect" or not message.get("more_body"):
-            break
+        more = message["type"] != "http.disconnect" and message.get("more_body", False)
         left -= len(message.get("body", b""))
     await send({"type": "http.response.body", "body": b""})
-
-
-def _target(scope: Scope) -> str:
-    raw: bytes = scope.get("raw_path") or scope["path"].encode()
-    query: bytes = scope["query_string"]
-    return (raw + b"?" + query if query else raw).decode("latin-1")

@@ -51,8 +51,9 @@ def error_answer(wire: Wire) -> Answer:
     return json_answer({"code": wire.status, "type": wire.type, "message": wire.message}, wire.status)
 
 
-def output_answer(output: Output, stream: Stream | None = None) -> Answer:
+def output_answer(given: Output | Stream) -> Answer:
     """What a handler answered: its bytes, status, phrase and headers, with no content type but its own."""
+    output, stream = (given.first, given) if isinstance(given, Stream) else (given, None)
     if not output.headers and not output.phrase:
         return Answer(output.status, output.body, stream=stream)
     return Answer(output.status, output.body, _sendable(output.headers), _clean(output.phrase), stream)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.address import Address, Router
+from app.address import Address, Router, no_quick
 from app.answers import Headers
 from app.descriptions import DESCRIPTION, INFERENCE, MANAGEMENT, METRICS, Descriptions, Operation
 from app.guards import Guards
@@ -106,7 +106,8 @@ class Application:
         routers += [router for api in apis for router in self._routers(api)]
         settings = self.settings
         guard = self.guards.guard(apis)
-        return Address(routers, guard, settings.max_request_size, self.metrics, self.logs.access, cors(settings))
+        quick = Inference(self.registry).begin if "inference" in apis else no_quick
+        return Address(routers, guard, settings.max_request_size, self.metrics, self.logs.access, cors(settings), quick)
 
     def _routers(self, api: str) -> "Iterator[Router]":
         if api == "inference":

@@ -5,7 +5,7 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from app.call import Call
+from app.call import Call, WireHeaders
 from handler.job import Input, Output
 from handler.worker import Worker
 from model_registry.errors import NoWorker, NoWorkerToDescribe
@@ -51,8 +51,7 @@ def describe_version(version: ModelVersion, *, at_startup: bool) -> dict[str, An
 
 async def customized_metadata(version: ModelVersion, call: Call) -> dict[str, Any]:
     """What the handler itself says of the model: a JSON object, {} for anything else. Raises NoWorkerToDescribe."""
-    headers, case_known = call.wire_headers
-    request = Input((), (*headers, ("describe", "True")), case_known)
+    request = Input((), WireHeaders(call.headers, (("describe", "True"),)), call.case_known)
     try:
         answer = await version.predict(request, call.request_id, alone=True)
     except NoWorker as error:

@@ -4,14 +4,16 @@ from collections.abc import Awaitable, Callable
 
 from app.answers import Answer, output_answer, status_answer
 from app.body import parts_of
-from app.call import Call
+from app.call import Call, WireHeaders
 from app.descriptions import describe_model_inference
 from app.errors import BadRequest
 from handler.job import Input, Part
 from model_registry.errors import WorkflowNotFound
 from model_registry.registry import Registry
-from model_registry.reply import Stream
+from model_registry.reply import Reply
 
+PREDICTION = (("explain", "False"), ("url_path", ""))
+"""The headers that TorchServe adds to a plain prediction."""
 EXPLAIN = {"predict": "False", "infer": "False", "explain": "True"}
 
 
@@ -33,6 +35,20 @@ class Inference:
             "models": self._invoke,
             "wfpredict": self._workflow,
         }
+
+    def begin(self, call: Call) -> Reply | None:
+        """Begin the everyday call, POST /predictions/{model}, at once; None: `answer` has to look at it.
+
+        Raises what `answer` raises.
+        """
+        segments = call.segments
+        if len(segments) != 2 or segments[0] != "predictions" or call.method == "OPTIONS":
+            return None
+        model = self._registry.get(segments[1])
+        if model is None:
+            return None
+        request = _input(call, (), PREDICTION)
+        return model.choose().begin(request, call.request_id)
 
     async def answer(self, call: Call) -> Answer | None:
         """Predict, explain, or tell about health; None for other paths."""
@@ -101,14 +117,14 @@ class Inference:
         if call.method == "OPTIONS":
             await self._registry.find(name, version)
             return describe_model_inference(name)
-        parts = parts_of(call.body, call.header(b"content-type"))
-        headers, case_known = call.wire_headers
-        request = Input((*query, *parts), (*headers, *extras), case_known)
+        request = _input(call, query, extras)
         chosen = await self._registry.find(name, version)
-        answer = await chosen.predict(request, call.request_id, version or "default")
-        if isinstance(answer, Stream):
-            return output_answer(answer.first, answer)
-        return output_answer(answer)
+        return output_answer(await chosen.predict(request, call.request_id, version or "default"))
+
+
+def _input(call: Call, query: tuple[Part, ...], extras: tuple[tuple[str, str], ...]) -> Input:
+    parts = parts_of(call.body, call.header(b"content-type"))
+    return Input((*query, *parts) if query else parts, WireHeaders(call.headers, extras), call.case_known)
 
 
 def _query_parts(call: Call) -> tuple[Part, ...]:

@@ -4,17 +4,14 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from starlette.types import Receive, Scope
+from starlette.types import Receive
 
 from app.call import Disconnected
 
 
 @contextmanager
-def cancelled_when_gone(scope: Scope, receive: Receive) -> Iterator[None]:
-    """Leave the block with Disconnected when the client of a wholly received request goes away.
-
-    Our own protocol calls back; any other server is asked by a task that waits for its `http.disconnect`.
-    """
+def cancelled_when_gone(receive: Receive) -> Iterator[None]:
+    """Leave the block with Disconnected when the client of a wholly received ASGI request goes away."""
     task = asyncio.current_task()
     assert task is not None
     left = False
@@ -24,10 +21,7 @@ def cancelled_when_gone(scope: Scope, receive: Receive) -> Iterator[None]:
         left = True
         task.cancel()
 
-    callbacks = (scope.get("extensions") or {}).get("marserve.gone")
-    watcher = None if callbacks is not None else asyncio.create_task(_watch(receive, leave))
-    if callbacks is not None:
-        callbacks.append(leave)
+    watcher = asyncio.create_task(_watch(receive, leave))
     try:
         yield
     except asyncio.CancelledError:
@@ -35,8 +29,7 @@ def cancelled_when_gone(scope: Scope, receive: Receive) -> Iterator[None]:
             raise Disconnected from None
         raise
     finally:
-        if watcher is not None:
-            watcher.cancel()
+        watcher.cancel()
 
 
 async def _watch(receive: Receive, leave: Callable[[], None]) -> None:

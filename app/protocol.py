@@ -1,112 +1,278 @@
-"""HTTP as TorchServe's clients see it, where ASGI alone cannot: header names as sent, reason phrases, odd messages."""
+"""HTTP/1.1 as TorchServe's clients see it: a protocol class for uvicorn that hands whole requests to an Address.
+
+It does what an ASGI protocol cannot: header names as they were sent, reason phrases, TorchServe's own words for what is
+no HTTP; and the everyday prediction costs neither a task nor a second write.
+"""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+import logging
+from collections import deque
+from time import perf_counter
+from typing import Any, cast
 from urllib.parse import unquote
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.config import Config
+from uvicorn.server import ServerState
 
-from app.answers import error_answer
-from app.errors import Wire
+from app.address import Address
+from app.answers import Answer, output_answer
+from app.call import Call, check_length
+from app.errors import PayloadTooLarge
+from app.wire import CONTINUE, INVALID, LAST_CHUNK, chunk_of, head_of, refusal
+from model_registry.reply import Reply
 
-INVALID = error_answer(Wire(400, "BadRequestException", "Invalid HTTP message.")).body
-INVALID_HEAD = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: %d"
+LOG = logging.getLogger("marserve.http")
+HEAD_LIMIT = 64 << 10
+"""Bytes of a request line and its headers."""
+PATIENCE = 60.0
+"""Seconds that a client may take between two pieces of one request."""
+LINGER = 2.0
+"""Seconds that a refused body is still read and dropped, so that the client gets to see the refusal."""
 
 
-class TorchServeProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which also keeps header names as sent and tells when a client has gone.
+class HeadTooLarge(Exception):
+    """A request line with its headers exceeds HEAD_LIMIT."""
 
-    The scope's extensions carry "marserve.headers", the header lines as they came, and "marserve.gone", a list of
-    callables for when the connection is lost.
-    """
 
-    gone: list[Callable[[], None]] | tuple[()] = ()
+class TorchServeProtocol(asyncio.Protocol):
+    """One connection. Requests are answered in the order in which they came; while one is, no more are read."""
 
-    def on_message_begin(self) -> None:
-        """Start a request."""
-        super().on_message_begin()
-        self.wire: list[tuple[bytes, bytes]] = []
-        self.gone = []
-        scope: dict[str, Any] = self.scope  # type: ignore[assignment]
-        scope["extensions"] = {"marserve.headers": self.wire, "marserve.gone": self.gone}
+    def __init__(
+        self, config: Config, server_state: ServerState, app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:  # fmt: skip
+        if not config.loaded:
+            config.load()
+        self._address: Address = config.loaded_app
+        self._keep_alive = config.timeout_keep_alive
+        self._connections: set[Any] = server_state.connections
+        self._tasks: set[asyncio.Task[None]] = server_state.tasks
+        self._loop = _loop or asyncio.get_running_loop()
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport = None  # type: ignore[assignment] # until connection_made
+        self._client: tuple[str, int] | None = None
+        self._waiting: deque[tuple[Call, bool]] = deque()
+        self._current: Call | None = None
+        self._reply: Reply | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._closing = False
+        self._heard = self._loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+        self._in_message = False
+        self._refused = False
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header line under both spellings."""
-        super().on_header(name, value)
-        self.wire.append((name, value))
+    def __repr__(self) -> str:
+        return f"<TorchServeProtocol {self._client}, {'answering' if self._current else 'idle'}>"
 
-    def on_headers_complete(self) -> None:
-        """Hand a request whose head has come to the application, or queue it behind the one in progress."""
-        version = self.parser.get_http_version()
-        self._fill_scope(version)
-        earlier = self.cycle
-        self.cycle = Cycle(
-            scope=self.scope,
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=False,
-            default_headers=[],
-            message_event=asyncio.Event(),
-            expect_100_continue=self.expect_100_continue,
-            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
-            on_response=self.on_response_complete,
-        )
-        if earlier is None or earlier.response_complete:
-            self._start_asgi_task(self.cycle, self.app)
-        else:
-            self.flow.pause_reading()
-            self.pipeline.appendleft((self.cycle, self.app))
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a new connection."""
+        self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        self._client = (peer[0], peer[1]) if isinstance(peer, tuple) else None
+        self._connections.add(self)
+        self._timer = self._loop.call_later(PATIENCE, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell whoever still works for the client."""
-        super().connection_lost(exc)
-        for tell in self.gone:
-            tell()
+        """Let go of what was being done for the client."""
+        self._connections.discard(self)
+        self._closing = True
+        self._writable.set()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._reply is not None:
+            self._reply.leave()
+        if self._task is not None:
+            self._task.cancel()
+        self._parser = None
 
-    def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP as TorchServe does."""
-        self.transport.write(INVALID_HEAD % len(INVALID) + b"\r\n\r\n" + INVALID)
-        self.transport.close()
-
-    def _fill_scope(self, version: str) -> None:
-        url = httptools.parse_url(self.url)
-        path = url.path.decode("ascii")
-        self.scope["method"] = self.parser.get_method().decode("ascii")
-        self.scope["http_version"] = version
-        self.scope["path"] = unquote(path) if "%" in path else path
-        self.scope["raw_path"] = url.path
-        self.scope["query_string"] = url.query or b""
-
-
-class Cycle(RequestResponseCycle):
-    """One request and its response; "reason" of the start message becomes the reason phrase."""
-
-    async def send(self, message: Any) -> None:
-        """Take an ASGI message; the application's own header names and values are known to be clean."""
-        if self.response_started or "reason" not in message or self.disconnected:
-            await super().send(message)
+    def data_received(self, data: bytes) -> None:
+        """Parse what came."""
+        self._heard = self._loop.time()
+        if self._closing:
             return
-        if self.flow.write_paused:
-            await self.flow.drain()
-        self.response_started = True
-        self.waiting_for_100_continue = False
-        self.transport.write(self._head(message))
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # the request is answered as any other; what follows it is not HTTP
+        except httptools.HttpParserError as error:
+            if isinstance(error, httptools.HttpParserCallbackError) and not isinstance(error.__context__, HeadTooLarge):
+                LOG.error("A request could not be taken.", exc_info=error)
+            self._say_invalid()
 
-    def _head(self, message: Any) -> bytes:
-        lines = [b"HTTP/1.1 %d %b" % (message["status"], message["reason"])]
-        for name, value in message["headers"]:
-            if name == b"content-length":
-                self.chunked_encoding = False
-                self.expected_content_length = int(value)
-            elif name == b"connection":
-                self.keep_alive = value != b"close"
-            lines.append(name + b": " + value)
-        if self.chunked_encoding is None:
-            self.chunked_encoding = True
-            lines.append(b"transfer-encoding: chunked")
-        lines.append(b"\r\n")
-        return b"\r\n".join(lines)
+    def pause_writing(self) -> None:
+        """Hold back: the client reads more slowly than we write."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._writable.set()
+
+    def shutdown(self) -> None:
+        """Take no other request; the one in progress is answered."""
+        if self._current is None:
+            self._transport.close()
+        self._closing = True
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] = []
+        self._size = 0
+        self._head_size = 0
+        self._refused = False
+        self._in_message = True
+        self._began = perf_counter()
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the request line."""
+        self._url += url
+        self._count_head(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header line."""
+        self._headers.append((name, value))
+        self._count_head(len(name) + len(value))
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: refuse a body that is declared too large, encourage one that asks."""
+        for name, value in self._headers:
+            if len(name) == 14 and name.lower() == b"content-length":
+                try:
+                    check_length(value, self._address.limit)
+                except PayloadTooLarge:
+                    self._refuse()
+            elif len(name) == 6 and name.lower() == b"expect" and not self._refused:
+                self._transport.write(CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._size += len(body)
+        if self._size > self._address.limit:
+            self._refuse()
+        elif not self._refused:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole: answer it now, or after those before it."""
+        self._in_message = False
+        if self._refused:
+            self._closing = True
+            self._transport.close()
+            return
+        url = httptools.parse_url(self._url)
+        path = url.path.decode("latin-1")
+        call = Call(
+            self._parser.get_method().decode("ascii"), unquote(path) if "%" in path else path, url.query or b"",
+            self._headers, self._body[0] if len(self._body) == 1 else b"".join(self._body),
+            target=self._url, http_version=self._parser.get_http_version(), client=self._client,
+        )  # fmt: skip
+        keep = self._parser.should_keep_alive()
+        if self._current is None:
+            self._start(call, keep)
+        else:
+            self._waiting.append((call, keep))
+            self._transport.pause_reading()
+
+    def _start(self, call: Call, keep: bool) -> None:
+        self._current, self._keep = call, keep
+        try:
+            reply = self._address.begin(call)
+        except Exception as error:
+            self._finish(self._address.failure(call, error))
+            return
+        if reply is not None:
+            self._reply = reply
+            reply.future.add_done_callback(self._replied)
+            return
+        self._task = self._loop.create_task(self._answer(call))
+        self._tasks.add(self._task)
+        self._task.add_done_callback(self._tasks.discard)
+
+    def _replied(self, future: "asyncio.Future[Any]") -> None:
+        call, self._reply = self._current, None
+        if call is None or future.cancelled():
+            return
+        error = future.exception()
+        answer = output_answer(future.result()) if error is None else self._address.failure(call, error)
+        if answer.stream is None:
+            self._finish(answer)
+            return
+        self._task = self._loop.create_task(self._stream(call, answer))
+        self._tasks.add(self._task)
+        self._task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, call: Call) -> None:
+        answer = await self._address.answer(call)
+        if answer.stream is None:
+            self._finish(answer)
+        else:
+            await self._stream(call, answer)
+
+    async def _stream(self, call: Call, answer: Answer) -> None:
+        assert answer.stream is not None
+        self._transport.write(head_of(answer, call.request_id, self._address.cors, close=False))
+        self._address.note(call, answer.status, self._began)  # a stream is logged at its first piece
+        try:
+            async for piece in answer.stream:
+                await self._writable.wait()
+                self._transport.write(chunk_of(piece))
+        except Exception:
+            self._transport.close()  # without the last chunk: the client sees that the stream was cut
+            return
+        self._transport.write(LAST_CHUNK)
+        self._next(close=not self._keep)
+
+    def _finish(self, answer: Answer) -> None:
+        call = self._current
+        assert call is not None
+        close = answer.status >= 400 or not self._keep or self._closing
+        head = head_of(answer, call.request_id, self._address.cors, close=close)
+        self._transport.write(head if call.method == "HEAD" else head + answer.body)
+        self._address.note(call, answer.status, self._began)
+        self._next(close)
+
+    def _next(self, close: bool) -> None:
+        self._current = self._task = None
+        if close or self._closing:
+            self._closing = True
+            self._transport.close()
+        elif self._waiting:
+            self._current, keep = self._waiting.popleft()
+            self._loop.call_soon(self._start_waiting, self._current, keep)
+
+    def _start_waiting(self, call: Call, keep: bool) -> None:
+        if not self._closing:
+            if not self._waiting:
+                self._transport.resume_reading()
+            self._start(call, keep)
+
+    def _refuse(self) -> None:
+        if self._refused:
+            return
+        self._refused, self._body = True, []
+        self._address.note_refused()
+        self._transport.write(refusal(self._address.limit))
+        self._loop.call_later(LINGER, self._transport.close)
+
+    def _count_head(self, size: int) -> None:
+        self._head_size += size
+        if self._head_size > HEAD_LIMIT:
+            raise HeadTooLarge
+
+    def _say_invalid(self) -> None:
+        self._closing = True
+        if self._current is None:
+            self._transport.write(INVALID)
+        self._transport.close()
+
+    def _look(self) -> None:
+        """Close a connection that has been silent for too long; one timer serves a connection for its whole life."""
+        silent = self._loop.time() - self._heard
+        if self._current is None and silent >= (PATIENCE if self._in_message else self._keep_alive):
+            self._transport.close()
+        else:
+            self._timer = self._loop.call_later(PATIENCE, self._look)

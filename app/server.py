@@ -56,7 +56,7 @@ class Listener:
         self._state = ServerState()
         self._config = uvicorn.Config(
             app, lifespan="off", http=TorchServeProtocol, ws="none", log_config=None, access_log=False,
-            server_header=False, date_header=False, timeout_keep_alive=KEEP_ALIVE,
+            server_header=False, date_header=False, proxy_headers=False, timeout_keep_alive=KEEP_ALIVE,
         )  # fmt: skip
         self._config.load()
         self._server: asyncio.Server | None = None

@@ -1,7 +1,7 @@
 """Whose code asks: an archive's, the server's, or a library's that works for one of them."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from importlib.machinery import ModuleSpec
 from types import CodeType, FrameType, ModuleType, TracebackType
 from typing import Protocol
@@ -10,6 +10,9 @@ from handler.threads import Inherited
 
 MARK = "__archive__"
 """The key under which an archive's builtins name its modules, by which any frame of its code is known."""
+
+PREFIX = "_mar_"
+"""How the private names in `sys.modules` begin: `_mar_7.model` is the module `model` of the seventh namespace."""
 
 SERVER = frozenset({"app", "handler", "model_registry"})
 """The top-level names of the server's own packages."""
@@ -27,6 +30,7 @@ class Modules(Protocol):
     closed: bool
     builtins: ModuleType
     path: list[str]
+    view: MutableMapping[str, ModuleType]
 
     def owns(self, name: str) -> bool:
         """Tell whether a plain dotted name is the archive's."""

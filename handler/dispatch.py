@@ -55,13 +55,6 @@ def register(name: str, user: str) -> None:
         _cover(name)
 
 
-def reclaim(name: str, user: str) -> None:
-    """Put the stand-in back where an archive wrote a module of its own into `sys.modules`."""
-    with _lock:
-        _users.setdefault(name, set()).add(user)
-        sys.modules[name] = StandIn(name)
-
-
 def release(user: str) -> None:
     """Take away the stand-ins that nobody else uses."""
     with _lock:

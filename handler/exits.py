@@ -10,7 +10,7 @@ from handler.threads import Inherited, outside
 
 
 class WorkerExit(SystemExit):
-    """Archive code called `os._exit`; as a SystemExit it passes through event loops and ends threads silently."""
+    """Archive code called `os._exit`; as a SystemExit it passes through event loops of the archive's own."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -40,10 +40,11 @@ class Exits:
         """End the worker: by an exception on its own thread, by `on_exit` from another, which ends itself."""
         if self.status is None:
             self.status = status
-        if get_ident() != self.thread:
-            with outside():
-                self._on_exit(status)
-        raise WorkerExit(status)
+        if get_ident() == self.thread:
+            raise WorkerExit(status)
+        with outside():
+            self._on_exit(status)
+        raise SystemExit(status)  # of this very class, which alone ends a thread without a traceback
 
 
 EXITS: Inherited[Exits] = Inherited()

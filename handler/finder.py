@@ -23,10 +23,7 @@ from types import ModuleType
 from typing import Any
 
 from handler import dispatch
-from handler.asking import Modules, asking
-
-PREFIX = "_mar_"
-"""How the private names in `sys.modules` begin: `_mar_7.model` is the module `model` of the seventh namespace."""
+from handler.asking import PREFIX, Modules, asking
 
 _SUFFIXES = (*SOURCE_SUFFIXES, *BYTECODE_SUFFIXES, *EXTENSION_SUFFIXES)
 

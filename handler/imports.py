@@ -7,14 +7,15 @@ import sys
 from builtins import __import__ as import_outside
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import FunctionType, ModuleType
 from typing import Any, cast
 
 from handler import dispatch, finder
-from handler.asking import Modules, asking, directly_asking
-from handler.finder import PREFIX, SourceLoader
+from handler.asking import PREFIX, Modules, asking, directly_asking
+from handler.finder import SourceLoader
 from handler.once import once
-from handler.torchscript import keep_tuples_apart
+from handler.torchscript import keep_types_apart
 
 import_module = importlib.import_module
 
@@ -32,7 +33,7 @@ def import_for(
     if plain is None or (plain and not modules.owns(plain)):
         module = import_outside(name, globals, locals, fromlist or (), level)
         if name.partition(".")[0] == "torch":
-            keep_tuples_apart()
+            keep_types_apart()
         return module
     if not fromlist:
         modules.load(plain)
@@ -77,8 +78,8 @@ def install() -> None:
     finder.install()
     _replace_import_module()
     _replace_spec_from_file()
-    _replace_in_machinery("_find_and_load", cast("FunctionType", _find_and_load))
-    _replace_in_machinery("_lock_unlock_module", cast("FunctionType", _lock_unlock_module))
+    for function in (_exec, _load, _find_and_load, _lock_unlock_module):
+        _replace_in_machinery(cast("FunctionType", function))
 
 
 def _replace_import_module() -> None:
@@ -104,6 +105,21 @@ def _replace_spec_from_file() -> None:
     importlib.util.spec_from_file_location = spec_for_asker
 
 
+def _exec(original: Callable[[Any, ModuleType], ModuleType], spec: Any, module: ModuleType) -> ModuleType:
+    """Called to load a file into a module that is there, if only as a stand-in for other archives."""
+    return bootstrap._load(spec) if type(module) is dispatch.StandIn else original(spec, module)  # noqa: SLF001
+
+
+def _load(original: Callable[[Any], ModuleType], spec: Any) -> ModuleType:
+    """Called to load a file under any name, as a loader's `load_module` does."""
+    modules = None if spec.name.startswith(PREFIX) else asking()
+    if modules is None or not isinstance(spec.loader, SourceFileLoader):
+        return original(spec)
+    dispatch.register(spec.name, modules.key)
+    name = f"{modules.key}.{spec.name}"
+    return original(ModuleSpec(name, SourceLoader(modules, name, spec.origin), origin=spec.origin))
+
+
 def _find_and_load(original: Callable[[str, Any], ModuleType], name: str, import_: Any) -> ModuleType:
     """Called for a name that is not in `sys.modules`: a library's import of an archive's module, if it may be one."""
     modules = None if name.startswith(PREFIX) else asking()
@@ -121,9 +137,9 @@ def _lock_unlock_module(original: Callable[[str], None], name: str) -> None:
     original(name)
 
 
-def _replace_in_machinery(name: str, function: FunctionType) -> None:
-    """The interpreter looks these two up by name each time that it needs them, since Python 3.4."""
-    original = getattr(bootstrap, name)
+def _replace_in_machinery(function: FunctionType) -> None:
+    """Replace the function of that name, which the import system looks up whenever it needs it, since Python 3.4."""
+    original = getattr(bootstrap, function.__name__)
     # By its file name the interpreter knows a frame of the import system, and hides it from tracebacks.
     function.__code__ = function.__code__.replace(co_filename=original.__code__.co_filename)
-    setattr(bootstrap, name, partial(function, original))
+    setattr(bootstrap, function.__name__, partial(function, original))

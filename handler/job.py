@@ -1,6 +1,6 @@
 """The values that travel between the event loop and the workers: a request's input, its job, and what comes back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ class Input(NamedTuple):
     """A request as a handler will see it: its parts, and (name, value) of its headers as they came over the wire."""
 
     parts: tuple[Part, ...]
-    headers: Sequence[tuple[str, str]] = ()
+    headers: Iterable[tuple[str, str]] = ()
     case_known: bool = True
     """Whether header names still have the client's spelling; where a server folded it, look-ups fold too."""
 

@@ -68,8 +68,7 @@ class Logs:
     def disable(self, level: int = logging.CRITICAL) -> None:
         """Do what `logging.disable` does."""
         self.manager.disable = level
-        for logger in (self.root, *self.manager.loggerDict.values()):
-            logger.setLevel(logger.level) if isinstance(logger, Logger) else None
+        self.root.setLevel(self.root.level)  # makes all loggers forget what they knew to be enabled
 
     def _way(self, logger: Logger | None) -> Iterator[list[Logger]]:
         """The worker's own loggers and the library's of the same names; at last the worker's root alone."""
@@ -93,6 +92,7 @@ def install() -> None:
     _replace_method("callHandlers", lambda logs, _, logger, record: logs.handle(logger, record))
     for name in ("setLevel", "addHandler", "removeHandler"):
         _replace_method(name, _on_own)
+    _replace_disable()
     for module, name in ((logging, "basicConfig"), (logging.config, "dictConfig"), (logging.config, "fileConfig")):
         _replace_configuring(module, name)
 
@@ -110,6 +110,16 @@ def _replace_get_logger() -> None:
         return logs.logger(name) if logs else original(name)
 
     logging.getLogger = get_logger
+
+
+def _replace_disable() -> None:
+    original = logging.disable
+
+    def disable(level: int = logging.CRITICAL) -> None:
+        logs = LOGS.get()
+        (logs.disable if logs else original)(level)
+
+    logging.disable = disable
 
 
 def _replace_method(name: str, routed: Callable[..., Any]) -> None:

@@ -3,28 +3,24 @@
 import builtins
 import linecache
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, MutableMapping, Sequence
 from functools import cache, partial
 from importlib.machinery import ModuleSpec
 from itertools import count
 from pathlib import Path
-from threading import RLock
 from types import CodeType, ModuleType
 
 from handler import dispatch
-from handler.asking import MARK, SERVER, without_machinery
-from handler.finder import FINDER, PREFIX, find_in, forget_files, has_dotted, has_module, has_portion
+from handler.asking import MARK, PREFIX, SERVER, without_machinery
+from handler.finder import FINDER, find_in, forget_files, has_dotted, has_module, has_portion
 from handler.imports import import_for, import_module
+from handler.modules_view import ModulesView
 from handler.system import real_path
 
 _numbers = count(1)
 
 # A second copy of these would crash or quarrel with the first, or is the contract itself.
 _NEVER_TWICE = frozenset({"ts", "numpy", "torch", "onnxruntime"})
-
-# Modules that write into `sys.modules` while they run do so one at a time: nothing tells whose such an entry is.
-_placing = RLock()
 
 
 class Namespace:
@@ -43,8 +39,10 @@ class Namespace:
         self._process_path = frozenset(real_path())
         self.path = [str(folder), *real_path()]
         """What its code sees as `sys.path`; entries that it adds are searched for its modules alone."""
+        self.view: MutableMapping[str, ModuleType] = ModulesView(self)
+        """What its code sees as `sys.modules`."""
         self.builtins = self._add("builtins", {**vars(builtins), "__import__": partial(import_for, self), MARK: self})
-        self._add("__main__", {"__getattr__": partial(getattr, dispatch.outside("__main__"))})
+        self._add("__main__", {})  # not the server's, also lest children of multiprocessing run the server's script
         sys.modules[self.key] = self._package()
         FINDER.add(self)
         self._cover_loaded()
@@ -108,21 +106,8 @@ class Namespace:
         """Execute a module's code under its plain name, with builtins whose `__import__` leads here."""
         module.__name__ = name
         vars(module)["__builtins__"] = vars(self.builtins)
-        if code is None:
-            return
-        with _placing_modules(code) as placing:
-            before = sys.modules.get(name)
+        if code is not None:
             exec(code, vars(module))  # noqa: S102
-            if placing and sys.modules.get(name, before) is not before:
-                self._take(name)  # it has put something in its own place, as lazy packages do
-            if placing:
-                self.adopt()
-
-    def adopt(self) -> None:
-        """Take over the modules of the archive that it wrote into `sys.modules` by itself, under whatever names."""
-        for name, module in list(sys.modules.items()):
-            if not name.startswith(PREFIX) and self._is_own(module):
-                self._take(name)
 
     def close(self) -> None:
         """Forget all modules; code that still runs keeps what it has, but imports nothing more."""
@@ -157,26 +142,12 @@ class Namespace:
             if name.partition(".")[0] in owned and has_dotted(self.roots, name):
                 dispatch.register(name, self.key)
 
-    def _is_own(self, module: ModuleType) -> bool:
-        if type(module) is dispatch.StandIn or not isinstance(module, ModuleType):
-            return False
-        return ModuleType.__getattribute__(module, "__dict__").get("__builtins__") is vars(self.builtins)
-
-    def _take(self, name: str) -> None:
-        sys.modules[f"{self.key}.{name}"] = sys.modules[name]
-        dispatch.reclaim(name, self.key)
-
 
 def _speak_plainly(error: ModuleNotFoundError, key: str) -> None:
     """Take the private prefix out of an error's texts."""
     error.name = (error.name or "").removeprefix(f"{key}.") or None
     error.msg = str(error.msg).replace(f"{key}.", "")
     error.args = (error.msg, *error.args[1:])
-
-
-def _placing_modules(code: CodeType) -> AbstractContextManager[object]:
-    """The lock for modules whose own code mentions `sys.modules`; true for these alone."""
-    return _placing if "modules" in code.co_names else nullcontext()
 
 
 @cache

@@ -52,7 +52,6 @@ class Surroundings:
         """Surround the import and initialization of the handler, on the worker's own thread."""
         with self._folder.loading(), WATCH.loading(self.label):
             yield
-        self.namespace.adopt()
 
     def say(self, stream: str, line: str) -> None:
         """Hand a line to the worker's log, as if its code had written it."""

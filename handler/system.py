@@ -1,11 +1,12 @@
-"""The parts of `sys` that a process has to itself and its threads have to share: `path`, `stdout` and `stderr`."""
+"""The parts of `sys` that a process has to itself and its threads have to share."""
 
 import importlib._bootstrap_external as bootstrap_external
 import sys
+from collections.abc import MutableMapping
 from types import ModuleType
 from typing import Any
 
-from handler.asking import MODULES
+from handler.asking import MARK, MODULES, Modules
 from handler.once import once
 from handler.output import SPEECH
 
@@ -19,12 +20,22 @@ def real_path() -> list[str]:
 
 
 class SystemByThread(ModuleType):
-    """The class that `sys` is given: each worker reads and writes its own `sys.path`, `sys.stdout` and `sys.stderr`.
+    """The class that `sys` is given: each worker has its own `sys.modules`, `sys.path`, `sys.stdout` and `sys.stderr`.
 
     Properties serve every reader (`[*sys.path]`, `os.pathsep.join(sys.path)`, "from sys import path"), libraries
     included, and give a plain list, which no subclass of list and no shared entry could do. The interpreter itself
     (`print`, start-up, shut-down) reads the dictionary and never comes here.
     """
+
+    @property
+    def modules(self) -> MutableMapping[str, ModuleType]:
+        """The archive's view for its own code; libraries, which serve other archives as well, see all there is."""
+        owner: Modules | None = sys._getframe(1).f_builtins.get(MARK)  # noqa: SLF001
+        return _real["modules"] if owner is None else owner.view
+
+    @modules.setter
+    def modules(self, modules: dict[str, ModuleType]) -> None:
+        _real["modules"] = modules
 
     @property
     def path(self) -> list[str]:

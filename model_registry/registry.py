@@ -58,6 +58,10 @@ class Registry:
         """Every version of every model."""
         return (version for model in self._models.values() for version in model.versions.values())
 
+    def get(self, name: str) -> Model | None:
+        """The model of that name, if it is there."""
+        return self._models.get(name)
+
     def model(self, name: str) -> Model:
         """The model of that name; raises ModelNotFound."""
         try:

@@ -67,16 +67,20 @@ class ModelVersion:
         `label` is the version as the client named it. Raises NoWorker when the request is refused, and any
         HandlerError that the worker answered. When the caller is cancelled the job is not served, if it still waits.
         """
-        reply = Reply(self._loop, label)
-        job = Job(request, request_id, reply, alone=alone)
-        if not alone:
-            self.metrics.accepted(label)
-        self._submit(job)
+        reply = self.begin(request, request_id, label, alone=alone)
         try:
             return await reply.future
         finally:
-            job.left = True
-            self._note_drained()
+            reply.leave()
+
+    def begin(self, request: Input, request_id: str, label: str = "default", *, alone: bool = False) -> Reply:
+        """The same without waiting: accept a request and give the reply that its answer will wake. Raises NoWorker."""
+        reply = Reply(self._loop, label, self._note_drained)
+        reply.job = job = Job(request, request_id, reply, alone=alone)
+        if not alone:
+            self.metrics.accepted(label)
+        self._submit(job)
+        return reply
 
     async def scale(self, least: int, most: int) -> None:
         """Set how many workers there are; returns when they are loaded. Raises LoadFailed of the first that is not."""
@@ -88,6 +92,7 @@ class ModelVersion:
         self.config = replace(self.config, min_workers=least, max_workers=most)
         loading = self.pool.scale(least)
         self._watch()
+        self._refuse_unserved()
         return loading
 
     async def drain(self, seconds: float) -> bool:
@@ -143,6 +148,13 @@ class ModelVersion:
     def _mend(self, worker: Worker) -> None:
         self.pool.ended(worker)
         self._watch()
+        self._refuse_unserved()
+
+    def _refuse_unserved(self) -> None:
+        """Answer what waits for workers that will not come; TorchServe lets such requests hang for ever."""
+        if not self.pool.workers:
+            for job in self.batcher.clear():
+                job.reply.put(NoWorker(self.name, job.reply.label))
 
     def _watch(self) -> None:
         """Look after hanging workers when the first may be due; no timer runs while nothing is in work."""

@@ -1,7 +1,8 @@
 """A worker's thread for tests: its archive is a folder of a few files."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -60,8 +61,34 @@ class OneWorker:
             outcome += [None, error]
 
 
+Make = Callable[..., OneWorker]
+"""Makes a worker of an archive of that name: make("a", handler="import utils", utils="...")."""
+
+
+@contextmanager
+def workers_in(folder: Path) -> Iterator[Make]:
+    """Makes workers whose archives are in the folder, and closes them all."""
+    workers: list[OneWorker] = []
+
+    def make(name: str, /, **files: str) -> OneWorker:
+        contents = {f"{path}.py": text for path, text in files.items()}
+        workers.append(OneWorker(write(folder / name, contents)))
+        return workers[-1]
+
+    yield make
+    for worker in workers:
+        worker.close()
+
+
+def ask(worker: OneWorker) -> Any:
+    """Load the handler, and return what is called `answer` in it, or what that returns."""
+    answer = worker.load().answer
+    return worker.run(answer) if callable(answer) else answer
+
+
 def write(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     """Write an unpacked archive."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -41,4 +41,4 @@ def test_answers_are_as_torchserve_gave_them(
 def title(step: dict[str, object]) -> str:
     """What a step is called: its name, or what it does."""
     kinds = ("name", "request", "files", "line", "cli", "ready")
-    return next(str(step[kind]) for kind in kinds if kind in step)
+    return next((str(step[kind]) for kind in kinds if kind in step), "several at once")

@@ -19,11 +19,11 @@ ON_EVERY_ANSWER = {
     "pragma": "no-cache",
     "x-request-id": "<uuid>",
 }
-READY_WORKER = {
+READY_WORKER: dict[str, Any] = {
     "id": "<worker>", "startTime": "<time>", "status": "READY", "memoryUsage": 0, "pid": 0, "gpu": False,
     "gpuUsage": "<gpu>",
 }  # fmt: skip
-MODEL = {
+MODEL: dict[str, Any] = {
     "modelName": "", "modelVersion": "1.0", "modelUrl": "", "runtime": "python", "minWorkers": 1, "maxWorkers": 1,
     "batchSize": 1, "maxBatchDelay": 100, "responseTimeout": 120, "startupTimeout": 120, "maxRetryTimeoutInSec": 300,
     "clientTimeoutInMills": 0, "parallelType": "", "parallelLevel": 0, "deviceType": "cpu",

@@ -41,7 +41,11 @@ class Server:
 
     def __enter__(self) -> Self:
         if self.given.get("autostart", True):
-            self.start()
+            try:
+                self.start()
+            except BaseException:
+                self.stop()
+                raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -106,10 +110,11 @@ class Server:
 
     def ready(self, model: str) -> bool:
         """Wait until a worker of the model is ready; whether it became so."""
+        return patiently(lambda: self._has_ready_worker(model), bool, 60)
+
+    def _has_ready_worker(self, model: str) -> bool:
         token = {"Authorization": f"Bearer {self.tokens().get('token.management')}"}
-        request = {"request": f"GET /models/{model}", "headers": token}
-        look = lambda: send(request, self.ports["management"])  # noqa: E731
-        answer = patiently(look, lambda seen: isinstance(seen, Answer) and '"READY"' in seen.body, 60)
+        answer = send({"request": f"GET /models/{model}", "headers": token}, self.ports["management"])
         return isinstance(answer, Answer) and '"READY"' in answer.body
 
     def tokens(self) -> dict[str, str]:

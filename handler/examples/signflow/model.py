@@ -98,19 +98,19 @@ class SignTransformer(nn.Module):
 
 
 class GraphBlock(nn.Module):
-    """Points hear from their neighbours in the skeleton, then from themselves in the frames around."""
+    """Points watch themselves over five frames, then hear from their neighbours in the skeleton."""
 
     def __init__(self, channels: int, wider: int) -> None:
         super().__init__()
-        self.bend = nn.Parameter(torch.zeros(POINTS, POINTS))
+        self.watch = nn.Conv2d(channels, channels, (5, 1), stride=(2, 1), padding=(2, 0), groups=channels)
         self.mix = nn.Conv2d(channels, wider, 1)
-        self.watch = nn.Conv2d(wider, wider, (5, 1), stride=(2, 1), padding=(2, 0), groups=wider)
+        self.bend = nn.Parameter(torch.zeros(POINTS, POINTS))
         self.settle = nn.Sequential(nn.BatchNorm2d(wider), nn.ReLU())
 
     def forward(self, points: torch.Tensor, skeleton: torch.Tensor) -> torch.Tensor:
         """[batch, channels, frames, 75] to [batch, wider, frames / 2, 75]."""
-        heard = self.mix(points) @ (skeleton + self.bend)
-        return self.settle(self.watch(heard))
+        heard = self.mix(self.watch(points)) @ (skeleton + self.bend)
+        return self.settle(heard)
 
 
 class SignGraph(nn.Module):

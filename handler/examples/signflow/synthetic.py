@@ -1,7 +1,13 @@
-"""Invented signs: seeded motions of two hands before a body, as a camera would see them. They are no real language's."""
+"""Invented signs, no real language's: seeded motions of two hands before a body, as a camera would see them.
 
+python -m handler.examples.signflow.synthetic please --seed 7 > body.json
+"""
+
+import argparse
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +15,7 @@ import numpy as np
 from .features import HAND, enrich, normalise, resample
 from .hand import left_hand, rotations
 
+HERE = Path(__file__).parent
 SEED = 1936
 """Of the committed signs; samples have seeds of their own."""
 
@@ -52,9 +59,32 @@ class Sign:
     left: Gesture | None
 
 
+def main(argv: list[str] | None = None) -> None:
+    """Print a performance of the sign that is named, as the body of a request."""
+    labels = read_labels()
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("sign", choices=labels)
+    parser.add_argument("--seed", type=int, default=0, help="another performance for every number")
+    wanted = parser.parse_args(argv)
+    sign = make_signs(len(labels))[labels.index(wanted.sign)]
+    points = perform(sign, np.random.default_rng(wanted.seed))
+    print(json.dumps({"frames": to_frames(points, 3)}, separators=(",", ":")))
+
+
+def read_labels() -> list[str]:
+    """The names of the signs, in the order of the model's answers."""
+    return list(json.loads((HERE / "index_to_name.json").read_text()).values())
+
+
 def make_signs(count: int, seed: int = SEED) -> list[Sign]:
-    """So many different signs, the same ones for each seed; the first ones do not depend on the count."""
-    return [_make_sign(np.random.default_rng([seed, index])) for index in range(count)]
+    """So many different signs, the same ones for each seed; the first ones do not depend on the count.
+
+    Two in turn move alike and differ in their fingers and wrists alone, so that they are easily confused.
+    """
+    return [
+        _make_sign(np.random.default_rng([seed, 0, index // 2]), np.random.default_rng([seed, 1, index]))
+        for index in range(count)
+    ]
 
 
 def perform(sign: Sign, rng: np.random.Generator) -> np.ndarray:
@@ -83,37 +113,37 @@ def make_windows(signs: Sequence[Sign], each: int, seed: int) -> tuple[np.ndarra
 def to_frames(points: np.ndarray, digits: int = 4) -> list[dict[str, Any]]:
     """Frames as a landmark library gives them, of points [frames, 75, 3]."""
     frames = []
-    for frame in points.round(digits):
+    for frame in points.astype(float).round(digits):
         left, right, pose = np.split(frame, [HAND, 2 * HAND])
         hands = {name: None if np.isnan(hand).any() else hand.tolist() for name, hand in (("left", left), ("right", right))}
         frames.append({"hands": hands, "pose": pose.tolist()})
     return frames
 
 
-def _make_sign(rng: np.random.Generator) -> Sign:
-    right = _make_gesture(rng)
-    kind = rng.choice(["one hand", "alike", "different"], p=[0.5, 0.25, 0.25])
-    return Sign(right, {"one hand": None, "alike": right, "different": _make_gesture(rng)}[kind])
+def _make_sign(motion: np.random.Generator, shape: np.random.Generator) -> Sign:
+    kind = motion.choice(["one hand", "alike", "different"], p=[0.5, 0.25, 0.25])
+    right, other = _make_gesture(motion, shape), _make_gesture(motion, shape)
+    return Sign(right, {"one hand": None, "alike": right, "different": other}[kind])
 
 
-def _make_gesture(rng: np.random.Generator) -> Gesture:
+def _make_gesture(motion: np.random.Generator, shape: np.random.Generator) -> Gesture:
     return Gesture(
-        curve=rng.uniform(_NEAREST, _FARTHEST, (4, 3)),
-        wave=rng.uniform(0, 0.15, 3) * rng.integers(0, 2),
-        beats=rng.uniform(1, 4),
-        curls=rng.uniform(0, 1, (2, 5)),
-        turns=rng.uniform(-0.8, 0.8, (2, 3)),
+        curve=motion.uniform(_NEAREST, _FARTHEST, (4, 3)),
+        wave=motion.uniform(0, 0.15, 3) * motion.integers(0, 2),
+        beats=motion.uniform(1, 4),
+        curls=shape.uniform(0, 1, (2, 5)),
+        turns=shape.uniform(-0.8, 0.8, (2, 3)),
     )
 
 
 def _arm(gesture: Gesture, time: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The left hand's points [frames, 21, 3] about the hips."""
     t = time[:, None]
-    curve = gesture.curve + rng.normal(0, 0.06, (4, 3))
+    curve = gesture.curve + rng.normal(0, 0.16, (4, 3))
     path = (1 - t) ** 3 * curve[0] + 3 * t * (1 - t) ** 2 * curve[1] + 3 * t**2 * (1 - t) * curve[2] + t**3 * curve[3]
     path = path + gesture.wave * np.sin(2 * np.pi * gesture.beats * t + rng.normal(0, 0.3))
-    curls = (1 - t) * gesture.curls[0] + t * gesture.curls[1] + rng.normal(0, 0.06, 5)
-    turns = (1 - t) * gesture.turns[0] + t * gesture.turns[1] + rng.normal(0, 0.1, 3)
+    curls = (1 - t) * gesture.curls[0] + t * gesture.curls[1] + rng.normal(0, 0.2, 5)
+    turns = (1 - t) * gesture.turns[0] + t * gesture.turns[1] + rng.normal(0, 0.3, 3)
     return path[:, None] + left_hand(curls.clip(0, 1), turns)
 
 
@@ -138,3 +168,7 @@ def _seen(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     size = rng.uniform(0.12, 0.22)
     middle = [rng.uniform(0.4, 0.6), rng.uniform(0.7, 0.9), 0]
     return (middle + size * turned * [1, -1, 1]).astype(np.float32)
+
+
+if __name__ == "__main__":
+    main()

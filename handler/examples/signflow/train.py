@@ -1,7 +1,6 @@
 """Fits a model to the invented signs, a minute or two on one core: python -m handler.examples.signflow.train gcn"""
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,11 +11,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from .model import MODELS, save
-from .synthetic import make_signs, make_windows
+from .synthetic import HERE, make_signs, make_windows, read_labels
 
-HERE = Path(__file__).parent
 BATCH = 32
-EPOCHS, EACH = 12, 120
+EPOCHS, EACH = 6, 120
 """Rounds over the training set, and performances of each sign in it."""
 
 
@@ -34,11 +32,6 @@ def main(argv: list[str] | None = None) -> None:
     windows, targets = make_windows(signs, 30, seed=2)
     print(f"{accuracy(model, windows, targets):.1%} of fresh performances are recognised; chance is {1 / len(signs):.1%}")
     save(model, wanted.output or HERE / f"{wanted.model}.npz")
-
-
-def read_labels() -> list[str]:
-    """The names of the signs, in the order of the model's answers."""
-    return list(json.loads((HERE / "index_to_name.json").read_text()).values())
 
 
 def train(name: str, examples: tuple[np.ndarray, np.ndarray], epochs: int, say: Callable[[str], None] = print) -> nn.Module:

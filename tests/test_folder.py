@@ -1,0 +1,120 @@
+"""Each worker's relative paths begin in its archive's folder, whether or not the system parts working directories."""
+
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from handler.folder import unshare
+from tests.one_worker import OneWorker, write
+
+HANDLER = """
+import glob, io, os, shutil, subprocess, threading, zipfile
+from pathlib import Path
+
+def note(path, opener=open):
+    with opener(path) as file:
+        text = file.read()
+        return text.decode() if isinstance(text, bytes) else text
+
+AT_IMPORT = note("note.txt")
+PROGRAM = subprocess.run(["cat", "note.txt"], capture_output=True, text=True).stdout
+
+def readings():
+    in_thread = []
+    thread = threading.Thread(target=lambda: in_thread.append(note("note.txt")))
+    thread.start(), thread.join()
+    paths = "note.txt", b"./note.txt", Path("note.txt"), os.path.abspath("note.txt"), os.open("note.txt", os.O_RDONLY)
+    zipped = note("note.txt", zipfile.ZipFile("notes.zip").open)
+    texts = [AT_IMPORT, PROGRAM, zipped, Path("note.txt").read_text(), note("note.txt", io.open), *map(note, paths)]
+    return {*texts, *in_thread}
+
+def look():
+    found = sorted(os.listdir()), sorted(os.listdir(".")), sorted(each.name for each in os.scandir())
+    assert found[0] == found[1] == found[2] == sorted(Path().resolve().joinpath(each).name for each in glob.glob("*"))
+    assert os.path.isfile("note.txt") and os.path.getsize("note.txt") and Path("note.txt").exists()
+    return os.getcwd(), str(Path.cwd()), os.path.realpath(".")
+
+def work():
+    os.makedirs("deep/er")
+    Path("deep/one.txt").write_text("one")
+    os.rename("deep/one.txt", "deep/two.txt")
+    shutil.copy("deep/two.txt", "deep/three.txt")
+    os.chdir("deep")
+    found = sorted(os.listdir()), os.getcwd(), Path("two.txt").read_text()
+    with open(os.open("two.txt", os.O_RDONLY)) as file:
+        assert file.read() == "one"
+    os.remove("two.txt")
+    shutil.rmtree("er")
+    os.chdir("..")
+    return found
+
+def lost():
+    os.chdir("not/there")
+"""
+
+
+@pytest.fixture(params=[unshare, lambda: False], ids=["parted", "refused"])
+def workers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[OneWorker]]:
+    """Two loaded workers of different archives."""
+    workers = []
+    for name in ("a", "b"):
+        folder = write(tmp_path / name, {"handler.py": HANDLER, "note.txt": f"note of {name}"})
+        with zipfile.ZipFile(folder / "notes.zip", "w") as notes:
+            notes.write(folder / "note.txt", "note.txt")
+        workers.append(OneWorker(folder, request.param))
+        workers[-1].load()
+    yield workers
+    for worker in workers:
+        worker.close()
+
+
+@pytest.fixture(autouse=True)
+def process_folder() -> Iterator[None]:
+    """The process itself stays where it is."""
+    before = Path.cwd()
+    yield
+    assert Path.cwd() == before
+
+
+def test_relative_paths_begin_in_the_archives_folder(workers: list[OneWorker]) -> None:
+    assert [worker.call("readings") for worker in workers] == [{"note of a"}, {"note of b"}]
+    with pytest.raises(FileNotFoundError):
+        Path("note.txt").read_text()
+
+
+def test_the_working_directory_is_the_archives_folder(workers: list[OneWorker]) -> None:
+    assert [worker.call("look") for worker in workers] == [(str(worker.folder),) * 3 for worker in workers]
+
+
+def test_files_and_directories_can_be_changed(workers: list[OneWorker]) -> None:
+    for worker in workers:
+        assert worker.call("work") == (["er", "three.txt", "two.txt"], str(worker.folder / "deep"), "one")
+        assert [path.name for path in (worker.folder / "deep").iterdir()] == ["three.txt"]
+
+
+def test_a_change_to_nowhere_is_an_error(workers: list[OneWorker]) -> None:
+    with pytest.raises(FileNotFoundError):
+        workers[0].call("lost")
+    assert workers[0].call("look")[0] == str(workers[0].folder)
+
+
+def test_a_system_without_unshare_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Library:
+        def __init__(self, name: str | None) -> None:
+            pass
+
+    monkeypatch.setattr("ctypes.CDLL", Library)
+    assert unshare() is False
+
+
+def test_others_use_the_same_functions_unchanged(workers: list[OneWorker], tmp_path: Path) -> None:
+    class Opener:
+        open_ = open
+
+    with Opener().open_(tmp_path / "a/note.txt") as file:
+        assert file.read() == "note of a"
+    readable: Callable[..., bool] = os.access
+    assert readable(tmp_path, mode=os.R_OK)
