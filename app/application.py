@@ -43,7 +43,7 @@ class Application:
             settings.marserve_metrics,
             system=None if settings.disable_system_metrics else SystemMetrics(settings.metric_time_interval),
         )
-        self.metrics.log_sink = logs.metric_line
+        self.metrics.log.sink = logs.metric_lines
         allowed = [re.compile(url, re.IGNORECASE) for url in settings.allowed_urls]
         self.store = ModelStore(settings.model_store, allowed)
         self.devices = find_devices(number_of_gpu=settings.number_of_gpu)

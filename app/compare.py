@@ -12,7 +12,7 @@ from app.differences import ALWAYS_DIFFERENT, Rule
 from app.peer import Peer
 from app.samples import BadSample, Sample, read_samples
 
-EQUAL, DIFFERENT, IMPOSSIBLE = 0, 1, 2
+EQUAL, DIFFERENT, IMPOSSIBLE, INTERRUPTED = 0, 1, 2, 130
 
 _EPILOG = """\
 requests:
@@ -48,12 +48,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return IMPOSSIBLE
     if not _reachable(peers):
         return IMPOSSIBLE
-    comparisons = list(_compare_all(samples, *peers, arguments))
+    comparisons: list[Comparison] = []
+    interrupted = _fill(comparisons, _compare_all(samples, *peers, arguments))
     if arguments.json:
         print(json.dumps(report(comparisons, *peers), indent=2))
     else:
         print("\n".join(summary(comparisons)))
-    return _status(comparisons)
+    return INTERRUPTED if interrupted else _status(comparisons)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -115,6 +116,15 @@ def _compare_all(
             _say(f"{number} of {len(samples)} requests")
             yield comparison
     _say("")
+
+
+def _fill(comparisons: list[Comparison], found: Iterator[Comparison]) -> bool:
+    """Take what comes; true if the user lost patience, who is shown then what there is."""
+    try:
+        comparisons.extend(found)
+    except KeyboardInterrupt:
+        return True
+    return False
 
 
 def _say(progress: str) -> None:

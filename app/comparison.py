@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -29,6 +29,10 @@ class Round:
         if isinstance(self.baseline, Failure) or isinstance(self.candidate, Failure):
             return "failed"
         return "different" if self.differences else "equal"
+
+    def light(self) -> "Round":
+        """The same without the bodies: thousands of them would not fit into memory."""
+        return replace(self, baseline=_light(self.baseline), candidate=_light(self.candidate))
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,16 @@ class Comparison:
         return any(isinstance(outcome, Failure) and outcome.unreachable for outcome in outcomes)
 
 
+def _light(outcome: Answer | Failure) -> Answer | Failure:
+    return outcome.without_body() if isinstance(outcome, Answer) else outcome
+
+
 def compare(sample: Sample, baseline: Peer, candidate: Peer, rule: Rule, repeat: int = 1) -> Comparison:
     """Send a request to both servers, `repeat` times, the baseline first."""
     rounds = [_round(baseline.ask(sample), candidate.ask(sample), rule) for _ in range(repeat)]
     answers = [each.baseline for each in rounds if isinstance(each.baseline, Answer)]
-    return Comparison(sample, rounds, not any(differences(answers[0], other, rule) for other in answers[1:]))
+    steady = not any(differences(answers[0], other, rule) for other in answers[1:])
+    return Comparison(sample, [each.light() for each in rounds], steady)
 
 
 def _round(baseline: Answer | Failure, candidate: Answer | Failure, rule: Rule) -> Round:
@@ -162,4 +171,4 @@ def _entry(comparison: Comparison) -> dict[str, Any]:
 def _outcome(outcome: Answer | Failure) -> dict[str, Any]:
     if isinstance(outcome, Failure):
         return {"failure": outcome.reason}
-    return {"status": outcome.status, "bytes": len(outcome.body), "latency": outcome.seconds}
+    return {"status": outcome.status, "latency": outcome.seconds}

@@ -19,7 +19,7 @@ _SHOWN = 100
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that is not the same; `where` is "status", "header NAME", "$.path.in[0].json" or a place in the body."""
+    """One thing that is not the same; `where` is "status", "header NAME", "$.path.in[0].json" or a place in a body."""
 
     where: str
     baseline: str
@@ -37,7 +37,7 @@ class Rule:
 
     def same_number(self, one: float, other: float) -> bool:
         """Whether two numbers of a JSON text agree; NaN agrees with itself."""
-        if one == other or (one != one and other != other):  # noqa: PLR0124
+        if one == other or (one != one and other != other):
             return True
         try:
             return math.isclose(one, other, rel_tol=self.tolerance, abs_tol=self.tolerance)
@@ -94,7 +94,8 @@ def _in_member(path: str, key: str, one: dict[str, Any], other: dict[str, Any], 
     if key in one and key in other:
         yield from _in_values(path, one[key], other[key], rule)
     else:
-        yield Difference(path, *(_shown(each[key]) if key in each else MISSING for each in (one, other)))
+        left, right = (_shown(each[key]) if key in each else MISSING for each in (one, other))
+        yield Difference(path, left, right)
 
 
 def _same(one: Any, other: Any, rule: Rule) -> bool:
@@ -124,15 +125,17 @@ def _step(key: str) -> str:
 def _in_lines(one: str, other: str) -> Difference:
     lines: Iterator[tuple[str | None, str | None]] = zip_longest(one.splitlines(True), other.splitlines(True))
     number, (left, right) = next((number, pair) for number, pair in enumerate(lines, 1) if pair[0] != pair[1])
-    return Difference(
-        f"body, line {number}", *(MISSING if line is None else _cut(repr(line)) for line in (left, right))
-    )
+    return Difference(f"body, line {number}", _line(left), _line(right))
+
+
+def _line(line: str | None) -> str:
+    return MISSING if line is None else _cut(repr(line))
 
 
 def _in_bytes(one: bytes, other: bytes) -> Difference:
     pairs = enumerate(zip(one, other, strict=False))
     first = next((place for place, (left, right) in pairs if left != right), min(len(one), len(other)))
-    return Difference(f"body, byte {first}", *(_window(body, first) for body in (one, other)))
+    return Difference(f"body, byte {first}", _window(one, first), _window(other, first))
 
 
 def _window(body: bytes, first: int) -> str:

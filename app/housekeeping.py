@@ -23,6 +23,7 @@ class Housekeeping:
 
     async def __aenter__(self) -> None:
         self._access.soon = self._flush_soon
+        self._metrics.log.soon = lambda: self._loop.call_soon_threadsafe(self._flush_soon)
         if self._interval is not None:
             self._observe()
 
@@ -31,10 +32,15 @@ class Housekeeping:
     ) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._access.flush()
+        self._metrics.log.soon = None
+        self._flush()
 
     def _flush_soon(self) -> None:
-        self._loop.call_later(FLUSH, self._access.flush)
+        self._loop.call_later(FLUSH, self._flush)
+
+    def _flush(self) -> None:
+        self._access.flush()
+        self._metrics.flush()
 
     def _observe(self) -> None:
         assert self._interval is not None

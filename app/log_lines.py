@@ -3,6 +3,7 @@
 import logging
 import re
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import orjson
@@ -64,12 +65,22 @@ class JsonFormatter(logging.Formatter):
         return orjson.dumps(entry, default=str).decode()
 
 
-class MetricFormatter(logging.Formatter):
-    """The form of the metrics logs: the time, and the metric as it is."""
+def bare_lines(seconds: float, logger: str, lines: Iterable[str]) -> list[str]:
+    """Lines of the metrics logs: the time, and each metric as it is."""
+    mark = stamp(seconds)
+    return [f"{mark} - {line}" for line in lines]
 
-    def format(self, record: logging.LogRecord) -> str:
-        """One line."""
-        return f"{stamp(record.created)} - {record.getMessage()}"
+
+def metric_lines(seconds: float, logger: str, lines: Iterable[str]) -> list[str]:
+    """The same among the others of the console."""
+    head = f"{stamp(seconds)} [INFO ] main {logger} - "
+    return [head + line for line in lines]
+
+
+def json_metric_lines(seconds: float, logger: str, lines: Iterable[str]) -> list[str]:
+    """The same as JSON objects."""
+    entry = {"time": utc_stamp(seconds), "level": "INFO", "logger": logger, "thread": "main"}
+    return [orjson.dumps({**entry, "message": line}).decode() for line in lines]
 
 
 def _level(record: logging.LogRecord) -> str:

@@ -5,10 +5,11 @@ import sys
 from collections.abc import Sequence
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from time import time
 from typing import Literal, TextIO
 
 from app.access_log import CONSOLE, FILE, AccessLog, json_form, text_form
-from app.log_lines import JsonFormatter, MetricFormatter, TextFormatter, worker_words
+from app.log_lines import JsonFormatter, TextFormatter, bare_lines, json_metric_lines, metric_lines, worker_words
 from app.settings import Settings
 
 LOG = logging.getLogger("marserve.logs")
@@ -44,12 +45,14 @@ class Logs:
         screen.setFormatter(form)
         self.server = [screen, *self._open(settings.log_location, "ts_log", form)]
         self._model = [screen, *self._open(settings.log_location, "model_log", form)]
+        plain = Console(console)
+        on_screen = (plain, json_metric_lines if as_json else metric_lines)
         self._metrics = {
-            kind: [screen, *self._open(settings.metrics_location, f"{kind}_metrics", MetricFormatter())]
-            for kind in ("ts", "model")
+            kind: [on_screen, *((file, bare_lines) for file in self._open(settings.metrics_location, name, None))]
+            for kind, name in (("ts", "ts_metrics"), ("model", "model_metrics"))
         }
         files = self._open(settings.log_location, "access_log", None)
-        outputs = [(Console(console), CONSOLE), *((file, FILE) for file in files)]
+        outputs = [(plain, CONSOLE), *((file, FILE) for file in files)]
         self.access = AccessLog(outputs, json_form if as_json else text_form)
 
     def __repr__(self) -> str:
@@ -60,9 +63,11 @@ class Logs:
         level = logging.WARNING if stream == "stderr" else logging.INFO
         _put(self._model, "MODEL_LOG", level, line, threadName=f"{label}-{stream}", **worker_words(label))
 
-    def metric_line(self, log: Literal["ts", "model"], line: str) -> None:
-        """A line of ts_metrics.log or model_metrics.log, without its time."""
-        _put(self._metrics[log], f"{log.upper()}_METRICS", logging.INFO, line)
+    def metric_lines(self, log: Literal["ts", "model"], lines: Sequence[str]) -> None:
+        """Lines of ts_metrics.log or model_metrics.log, without their time, which is now."""
+        for handler, form in self._metrics[log]:
+            text = "\n".join(form(time(), f"{log.upper()}_METRICS", lines))
+            handler.handle(logging.makeLogRecord({"msg": text}))
 
     def close(self) -> None:
         """Write what waits and close the files; later lines are lost."""
@@ -74,7 +79,8 @@ class Logs:
             handler.close()
 
     def _handlers(self) -> set[logging.Handler]:
-        return {*self.server, *self._model, *self._metrics["ts"], *self._metrics["model"], *self.access.handlers()}
+        metrics = {handler for outputs in self._metrics.values() for handler, _ in outputs}
+        return {*self.server, *self._model, *metrics, *self.access.handlers()}
 
     def _open(self, folder: Path | None, name: str, form: logging.Formatter | None) -> list["LogFile"]:
         """The file, or none: a folder that cannot be written must not keep a server from serving."""

@@ -4,7 +4,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from urllib.parse import urlsplit
 
@@ -21,6 +21,10 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
     seconds: float
+
+    def without_body(self) -> "Answer":
+        """What of an answer is worth keeping once it has been compared."""
+        return replace(self, body=b"")
 
 
 @dataclass(frozen=True, slots=True)

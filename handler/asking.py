@@ -1,7 +1,7 @@
 """Whose code asks: an archive's, the server's, or a library's that works for one of them."""
 
 import sys
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import CodeType, FrameType, ModuleType, TracebackType
 from typing import Protocol
@@ -29,8 +29,6 @@ class Modules(Protocol):
     """The name of the package under which `sys.modules` has them: "_mar_7"."""
     closed: bool
     builtins: ModuleType
-    path: list[str]
-    view: MutableMapping[str, ModuleType]
 
     def owns(self, name: str) -> bool:
         """Tell whether a plain dotted name is the archive's."""
@@ -58,9 +56,9 @@ def asking() -> Modules | None:
     called it, or, called by nobody's code (an executor's thread), for the archive to which the thread belongs.
     """
     frame = _nearest(sys._getframe(1))  # noqa: SLF001
-    if frame is None or _is_archive(frame) or not _is_server(frame):
-        return _on_stack(frame) or _open(MODULES.get())
-    return None
+    if frame is not None and _is_server(frame):
+        return None
+    return _on_stack(frame) or _open(MODULES.get())
 
 
 def directly_asking() -> Modules | None:
@@ -99,7 +97,7 @@ def _is_machinery(frame: FrameType) -> bool:
 
 
 def _is_server(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__")).partition(".")[0] in SERVER
+    return str(frame.f_globals.get("__name__")).partition(".")[0] in SERVER and not _is_archive(frame)
 
 
 def _open(modules: Modules | None) -> Modules | None:

@@ -1,13 +1,14 @@
 """The functions of the import system, made aware of archives."""
 
 import importlib
-import importlib._bootstrap as bootstrap
+import importlib._bootstrap
 import importlib.util
+import os
 import sys
 from builtins import __import__ as import_outside
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.machinery import SourceFileLoader
 from types import FunctionType, ModuleType
 from typing import Any, cast
 
@@ -18,6 +19,8 @@ from handler.once import once
 from handler.torchscript import keep_types_apart
 
 import_module = importlib.import_module
+spec_from_file = importlib.util.spec_from_file_location
+_machinery: Any = importlib._bootstrap  # noqa: SLF001
 
 
 def import_for(
@@ -93,21 +96,20 @@ def _replace_import_module() -> None:
 
 
 def _replace_spec_from_file() -> None:
-    original = importlib.util.spec_from_file_location
-
     def spec_for_asker(name: str, location: Any = None, *, loader: Any = None, **options: Any) -> Any:
         """Let a file that an archive loads by its path import what the archive can."""
         modules = directly_asking()
         if modules and loader is None and str(location).endswith(".py"):
-            loader = SourceLoader(modules, name, str(location))
-        return original(name, location, loader=loader, **options)
+            location = os.path.abspath(location)  # noqa: PTH100 (pathlib's asks another getcwd)
+            loader = SourceLoader(modules, name, location)
+        return spec_from_file(name, location, loader=loader, **options)
 
     importlib.util.spec_from_file_location = spec_for_asker
 
 
 def _exec(original: Callable[[Any, ModuleType], ModuleType], spec: Any, module: ModuleType) -> ModuleType:
     """Called to load a file into a module that is there, if only as a stand-in for other archives."""
-    return bootstrap._load(spec) if type(module) is dispatch.StandIn else original(spec, module)  # noqa: SLF001
+    return _machinery._load(spec) if type(module) is dispatch.StandIn else original(spec, module)  # noqa: SLF001
 
 
 def _load(original: Callable[[Any], ModuleType], spec: Any) -> ModuleType:
@@ -117,7 +119,7 @@ def _load(original: Callable[[Any], ModuleType], spec: Any) -> ModuleType:
         return original(spec)
     dispatch.register(spec.name, modules.key)
     name = f"{modules.key}.{spec.name}"
-    return original(ModuleSpec(name, SourceLoader(modules, name, spec.origin), origin=spec.origin))
+    return original(spec_from_file(name, spec.origin, loader=SourceLoader(modules, name, spec.origin)))
 
 
 def _find_and_load(original: Callable[[str, Any], ModuleType], name: str, import_: Any) -> ModuleType:
@@ -139,7 +141,7 @@ def _lock_unlock_module(original: Callable[[str], None], name: str) -> None:
 
 def _replace_in_machinery(function: FunctionType) -> None:
     """Replace the function of that name, which the import system looks up whenever it needs it, since Python 3.4."""
-    original = getattr(bootstrap, function.__name__)
+    original = getattr(_machinery, function.__name__)
     # By its file name the interpreter knows a frame of the import system, and hides it from tracebacks.
     function.__code__ = function.__code__.replace(co_filename=original.__code__.co_filename)
-    setattr(bootstrap, function.__name__, partial(function, original))
+    setattr(_machinery, function.__name__, partial(function, original))

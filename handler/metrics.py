@@ -2,6 +2,7 @@
 
 import math
 import socket
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,27 +11,29 @@ from typing import Literal, cast
 
 from handler.exposition import Bound, Exposition, Update, nothing
 from handler.families import Family, Kind, read_families
+from handler.metric_log import Kind as LogKind
+from handler.metric_log import MetricLog
 from handler.metrics_text import log_line
 from handler.own_series import OwnSeries, declare_own
 from handler.system_metrics import SystemMetrics
 
 Mode = Literal["prometheus", "log", "legacy"]
-LogSink = Callable[[Literal["ts", "model"], str], None]
-
+MOST_NOTED = 1000
+"""Answers that are noted, at most, before they are counted."""
+_COUNTS = ("Requests2XX", "Requests4XX", "Requests5XX", "ts_inference_requests_total")
+"""Counters of single events: TorchServe writes a line for each of them."""
 _LEGACY = ("ts_inference_requests_total", "ts_inference_latency_microseconds", "ts_queue_latency_microseconds")
 
 
 class Metrics:
-    """All metrics of one server; any thread may update them.
+    """All metrics of one server; any thread may update them, but `response` and what models are `accepted` and
+    `answered` belong to one: these are only noted, and counted together at the next `flush` or scrape.
 
     `mode` is TorchServe's metrics_mode: "prometheus" shows all at /metrics, "log" writes a line for each update,
     "legacy" writes too, but shows three counters. `config` declares other families than TorchServe's own (ValueError
     where it is wrong). `auto_detect` admits what handlers send undeclared. `extra` adds our own families to those of
     Prometheus. `system` reads the host; without it (disable_system_metrics) its gauges stay empty.
     """
-
-    log_sink: LogSink | None = None
-    """Takes the lines of ts_metrics.log ("ts") and model_metrics.log ("model"), without the time in front."""
 
     def __init__(
         self,
@@ -50,6 +53,9 @@ class Metrics:
         self._of_models = dict(families.model)
         self._detecting = Lock()
         self._exposition = Exposition()
+        self.log = MetricLog()
+        """Where lines go in log and legacy mode."""
+        self._responses = [0] * 10
         self._models: dict[tuple[str, str], ModelMetrics] = {}
         self._host = Bound[str](lambda name: self.series(name, "Host"))
         self._classes = Bound[int](lambda hundreds: self._host[f"Requests{hundreds if hundreds in (2, 4) else 5}XX"])
@@ -62,8 +68,24 @@ class Metrics:
         return f"<Metrics {self._mode}, {len(self._models)} model versions>"
 
     def response(self, status: int) -> None:
-        """Count an HTTP answer; what is neither 2xx nor 4xx counts as 5xx, as TorchServe does."""
-        self._classes[status // 100](1)
+        """Note an HTTP answer; what is neither 2xx nor 4xx counts as 5xx, as TorchServe does."""
+        self._responses[min(status // 100, 9)] += 1
+        self.noted()
+
+    def noted(self) -> None:
+        """Have what was noted counted: soon where lines are written, else when somebody looks."""
+        if self._mode != "prometheus":
+            self.log.tell() if self.log.waits else self.flush()
+
+    def flush(self) -> None:
+        """Count what was noted, and write the lines that wait."""
+        responses, self._responses = self._responses, [0] * 10
+        for hundreds, count in enumerate(responses):
+            if count:
+                self._classes[hundreds](count)
+        for model in (*self._models.values(),):
+            model.count()
+        self.log.flush()
 
     def model(self, name: str, version: str) -> "ModelMetrics":
         """The metrics of one model version, until it is closed."""
@@ -112,6 +134,7 @@ class Metrics:
 
     def expose(self, names: Sequence[str] = ()) -> bytes:
         """All families in Prometheus' text format 0.0.4, or the samples with these names alone; empty in log mode."""
+        self.flush()
         if self._mode == "prometheus" and self._system and self._system.due():
             self.observe_host()
         return self._exposition.render(names)
@@ -125,12 +148,12 @@ class Metrics:
         if self._shown(family):
             return self._exposition.bind(family, values)
 
-        def write(value: float) -> None:
-            if self.log_sink and len(values) == len(family.labels):
-                log: Literal["ts", "model"] = "ts" if request_ids is None else "model"
-                self.log_sink(log, log_line(family, values, value, request_ids))
-
-        return write
+        if len(values) != len(family.labels):
+            return nothing
+        if family.name in _COUNTS:
+            return lambda count: self.log.write("ts", log_line(family, values, 1), int(count))
+        kind: LogKind = "ts" if request_ids is None else "model"
+        return lambda value: self.log.write(kind, log_line(family, values, value, request_ids))
 
     def _shown(self, family: Family) -> bool:
         return self._mode == "prometheus" or (self._mode == "legacy" and family.name in _LEGACY)
@@ -158,6 +181,8 @@ class ModelMetrics:
         self.key = (name, version)
         self._metrics = metrics
         self._own = own
+        self._accepted: Counter[str] = Counter()
+        self._answered: list[tuple[str, float, float]] = []
         self._requests = Bound[str](lambda label: metrics.series("ts_inference_requests_total", name, label))
         self._latency = Bound[str](lambda label: metrics.series("ts_inference_latency_microseconds", name, label))
         self._queue = Bound[str](lambda label: metrics.series("ts_queue_latency_microseconds", name, label))
@@ -167,15 +192,27 @@ class ModelMetrics:
 
     def accepted(self, version_label: str) -> None:
         """A request was taken in; explanations too."""
-        self._requests[version_label](1)
+        self._accepted[version_label] += 1
+        self._metrics.noted()
 
     def answered(self, version_label: str, latency_us: float, queue_us: float) -> None:
         """A prediction succeeded: microseconds from arrival to answer, and in the queue. Not for failures."""
-        self._latency[version_label](latency_us)
-        self._queue[version_label](queue_us)
-        self._metrics.waited(queue_us / 1e3)
-        self._own.duration(latency_us / 1e6)
-        self._own.waiting(queue_us / 1e6)
+        self._answered.append((version_label, latency_us, queue_us))
+        self._metrics.noted()
+        if len(self._answered) >= MOST_NOTED:
+            self.count()
+
+    def count(self) -> None:
+        """Count what was noted."""
+        accepted, self._accepted = self._accepted, Counter()
+        answered, self._answered = self._answered, []
+        for label, times in accepted.items():
+            self._requests[label](times)
+        for label, latency_us, queue_us in answered:
+            self._latency[label](latency_us)
+            self._queue[label](queue_us)
+            self._metrics.waited(queue_us / 1e3)
+        self._own.answered([(latency_us / 1e6, queue_us / 1e6) for _, latency_us, queue_us in answered])
 
     def batch(self, size: int) -> None:
         """A handler was given so many requests at once."""
@@ -193,6 +230,7 @@ class ModelMetrics:
 
     def close(self) -> None:
         """Take our series of this version away. TorchServe's stay: its counters outlive a model."""
+        self.count()
         if self._metrics.forget(self):
             self._own.forget()
 

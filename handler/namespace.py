@@ -3,7 +3,7 @@
 import builtins
 import linecache
 import sys
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from importlib.machinery import ModuleSpec
 from itertools import count
@@ -15,7 +15,7 @@ from handler.asking import MARK, PREFIX, SERVER, without_machinery
 from handler.finder import FINDER, find_in, forget_files, has_dotted, has_module, has_portion
 from handler.imports import import_for, import_module
 from handler.modules_view import ModulesView
-from handler.system import real_path
+from handler.system import System
 
 _numbers = count(1)
 
@@ -36,11 +36,10 @@ class Namespace:
         self.folder = folder
         self.key = f"{PREFIX}{next(_numbers)}"
         self.closed = False
-        self._process_path = frozenset(real_path())
-        self.path = [str(folder), *real_path()]
-        """What its code sees as `sys.path`; entries that it adds are searched for its modules alone."""
-        self.view: MutableMapping[str, ModuleType] = ModulesView(self)
-        """What its code sees as `sys.modules`."""
+        self._process_path = frozenset(sys.path)
+        self.system = System([str(folder), *sys.path], ModulesView(self))
+        """What its code imports as `sys`."""
+        sys.modules[f"{self.key}.sys"] = self.system
         self.builtins = self._add("builtins", {**vars(builtins), "__import__": partial(import_for, self), MARK: self})
         self._add("__main__", {})  # not the server's, also lest children of multiprocessing run the server's script
         sys.modules[self.key] = self._package()
@@ -52,9 +51,10 @@ class Namespace:
 
     @property
     def roots(self) -> list[str]:
-        """The folders whose modules are the archive's, absolute."""
-        own = [entry for entry in self.path if entry == str(self.folder) or entry not in self._process_path]
-        return [str(self.folder / entry) for entry in own]
+        """The folders whose modules are the archive's, absolute: its own, and what it adds to `sys.path`."""
+        own = str(self.folder)
+        path = [entry for entry in self.system.path if isinstance(entry, str)]  # others are overlooked, as in Python
+        return [str(self.folder / entry) for entry in path if entry == own or entry not in self._process_path]
 
     def owns(self, name: str) -> bool:
         """Tell whether a plain dotted name is the archive's: all of a package is, or nothing.

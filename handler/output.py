@@ -1,10 +1,12 @@
 """What an archive's code writes to stdout and stderr, line by line to its worker's log."""
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterable
 from threading import get_ident
 from typing import Any
 
+from handler.once import once
 from handler.threads import Inherited, outside
 
 Say = Callable[[str, str], None]
@@ -16,7 +18,7 @@ class Speech:
 
     def __init__(self, say: Say) -> None:
         self.redirected: dict[str, Any] = {}
-        """What the archive's code put in place of a stream ("stdout", "stderr"), as `redirect_stdout` does."""
+        """What the archive's code put in place of a stream, by its name."""
         self._say = say
         self._begun: dict[tuple[str, int], str] = {}  # lines without an end yet, for each stream and thread
         self._echoing: set[tuple[str, int]] = set()
@@ -41,6 +43,13 @@ class Speech:
             self._begun[place] = rest
         for line in lines:
             self.say(stream, line)
+
+    def redirect(self, stream: str, target: Any) -> Any:
+        """Put something in place of a stream, or None for nothing; returns what was there."""
+        before = self.redirected.pop(stream, None)
+        if target is not None and not isinstance(target, Stream):
+            self.redirected[stream] = target
+        return before
 
     def close(self) -> None:
         """Say what was begun."""
@@ -94,7 +103,31 @@ class Stream:
 
 def install() -> None:
     """Put streams in place; again, where something has replaced them since."""
+    _replace_redirection()
     if not isinstance(sys.stdout, Stream):
         sys.stdout = Stream("stdout", sys.stdout)
     if not isinstance(sys.stderr, Stream):
         sys.stderr = Stream("stderr", sys.stderr)
+
+
+@once
+def _replace_redirection() -> None:
+    """Make `redirect_stdout` redirect the worker's text only: two at a time would leave the process without stdout."""
+    redirection: Any = contextlib.redirect_stdout.__base__
+    enter, leave = redirection.__enter__, redirection.__exit__
+
+    def enter_for_thread(self: Any) -> Any:
+        speech = SPEECH.get()
+        if speech is None:
+            return enter(self)
+        self._old_targets.append(speech.redirect(self._stream, self._new_target))
+        return self._new_target
+
+    def leave_for_thread(self: Any, *error: Any) -> None:
+        speech = SPEECH.get()
+        if speech is None:
+            leave(self, *error)
+        else:
+            speech.redirect(self._stream, self._old_targets.pop())
+
+    redirection.__enter__, redirection.__exit__ = enter_for_thread, leave_for_thread

@@ -1,6 +1,6 @@
 """The series that TorchServe lacks: `marserve_...`, in seconds and with labels as Prometheus would have them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from handler.exposition import Bound, Exposition, nothing
 from handler.families import Family, Kind
@@ -43,6 +43,12 @@ class OwnSeries:
 
     def __repr__(self) -> str:
         return f"<OwnSeries of {'/'.join(self._key)}>"
+
+    def answered(self, times: Sequence[tuple[float, float]]) -> None:
+        """Predictions succeeded: for each the seconds from arrival to answer, and in the queue."""
+        for duration, waiting in times:
+            self.duration(duration)
+            self.waiting(waiting)
 
     def watch(self, queued: Callable[[], float], ready: Callable[[], float], abandoned: Callable[[], float]) -> None:
         """Show gauges that call these functions at each scrape."""

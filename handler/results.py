@@ -1,11 +1,11 @@
 """From a handler's results to the bytes that clients get, encoded as TorchServe does."""
 
 import io
-import json
 import sys
 from typing import Any
 
 from handler.errors import BadOutput
+from handler.indented import dumps
 
 
 def check(results: Any, rows: int) -> list[Any]:
@@ -29,7 +29,7 @@ def encode(value: Any) -> bytes:
     if _is_tensor(value):
         return _save(value)
     try:
-        return json.dumps(value, indent=2).encode()
+        return dumps(value).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise BadOutput("Unsupported model output data type.") from error
 

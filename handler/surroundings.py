@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import get_ident
 from typing import Any
 
-from handler import exits, imports, loggers, output, system, threads
+from handler import exits, imports, loggers, output, threads
 from handler.asking import MODULES
 from handler.changes import WATCH
 from handler.exits import EXITS, Exits
@@ -78,5 +78,5 @@ class Surroundings:
 
 def _install() -> None:
     """Change the process, once for all workers; its other threads notice nothing."""
-    for part in (threads, output, system, loggers, exits, imports):
+    for part in (threads, output, loggers, exits, imports):
         part.install()

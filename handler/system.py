@@ -1,60 +1,49 @@
-"""The parts of `sys` that a process has to itself and its threads have to share."""
+"""What an archive's code imports as `sys`: the parts of it that a process has to itself are the archive's own."""
 
-import importlib._bootstrap_external as bootstrap_external
 import sys
 from collections.abc import MutableMapping
 from types import ModuleType
 from typing import Any
 
-from handler.asking import MARK, MODULES, Modules
-from handler.once import once
 from handler.output import SPEECH
 
-_real = vars(sys)
+_OWN = {"path", "modules", "stdout", "stderr"}
+
+# Code that restores "the original" stream means the one that it had.
+_ORIGINALS = {"__stdout__": "stdout", "__stderr__": "stderr"}
 
 
-def real_path() -> list[str]:
-    """The `sys.path` of the process itself."""
-    path: list[str] = _real["path"]
-    return path
+class System(ModuleType):
+    """`sys` with a `path` and `modules` of the archive's, and streams that it may replace; all else is the real one's.
 
-
-class SystemByThread(ModuleType):
-    """The class that `sys` is given: each worker has its own `sys.modules`, `sys.path`, `sys.stdout` and `sys.stderr`.
-
-    Properties serve every reader (`[*sys.path]`, `os.pathsep.join(sys.path)`, "from sys import path"), libraries
-    included, and give a plain list, which no subclass of list and no shared entry could do. The interpreter itself
-    (`print`, start-up, shut-down) reads the dictionary and never comes here.
+    Only archives' own code gets it: for libraries and the server nothing changes, and `path` is a plain list.
     """
 
-    @property
-    def modules(self) -> MutableMapping[str, ModuleType]:
-        """The archive's view for its own code; libraries, which serve other archives as well, see all there is."""
-        owner: Modules | None = sys._getframe(1).f_builtins.get(MARK)  # noqa: SLF001
-        return _real["modules"] if owner is None else owner.view
+    path: list[str]
+    modules: MutableMapping[str, ModuleType]
 
-    @modules.setter
-    def modules(self, modules: dict[str, ModuleType]) -> None:
-        _real["modules"] = modules
+    def __init__(self, path: list[str], modules: MutableMapping[str, ModuleType]) -> None:
+        super().__init__("sys", sys.__doc__)
+        vars(self).update(path=path, modules=modules, __spec__=sys.__spec__, __loader__=sys.__loader__)
 
-    @property
-    def path(self) -> list[str]:
-        """The worker's own, for all but the import system, which would take an archive's module for everybody's."""
-        modules = MODULES.get()
-        if modules is None or sys._getframe(1).f_globals is vars(bootstrap_external):  # noqa: SLF001
-            return real_path()
-        return modules.path
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys, _ORIGINALS.get(name, name))
 
-    @path.setter
-    def path(self, path: list[str]) -> None:
-        if modules := MODULES.get():
-            modules.path = path
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _OWN:
+            super().__setattr__(name, value)
         else:
-            _real["path"] = path
+            setattr(sys, name, value)
+
+    def __dir__(self) -> list[str]:
+        return dir(sys)
+
+    def __repr__(self) -> str:
+        return repr(sys)
 
     @property
     def stdout(self) -> Any:
-        """What the worker's code put there, else the process's."""
+        """What the archive's code put there, else the process's, which knows whose text it gets."""
         return _stream("stdout")
 
     @stdout.setter
@@ -63,7 +52,7 @@ class SystemByThread(ModuleType):
 
     @property
     def stderr(self) -> Any:
-        """What the worker's code put there, else the process's."""
+        """What the archive's code put there, else the process's, which knows whose text it gets."""
         return _stream("stderr")
 
     @stderr.setter
@@ -73,20 +62,10 @@ class SystemByThread(ModuleType):
 
 def _stream(name: str) -> Any:
     speech = SPEECH.get()
-    return _real[name] if speech is None else speech.redirected.get(name, _real[name])
+    redirected = speech.redirected.get(name) if speech else None
+    return getattr(sys, name) if redirected is None else redirected
 
 
 def _redirect(name: str, stream: Any) -> None:
-    speech = SPEECH.get()
-    if speech is None:
-        _real[name] = stream
-    elif stream is _real[name]:
-        speech.redirected.pop(name, None)
-    else:
-        speech.redirected[name] = stream
-
-
-@once
-def install() -> None:
-    """Give `sys` its class."""
-    sys.__class__ = SystemByThread
+    if speech := SPEECH.get():
+        speech.redirect(name, stream)

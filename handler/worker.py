@@ -119,7 +119,8 @@ class Worker(Taker):
 
     def _load(self) -> Service:
         self.loading_since = began = time.monotonic()
-        self._service = service = self._call(self._load_service)
+        service: Service = self._call(self._load_service)
+        self._service = service
         milliseconds = (time.monotonic() - began) * 1000
         self._host.worker_loaded(self.post.label, milliseconds)
         self._host.worker_turn(milliseconds)

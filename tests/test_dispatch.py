@@ -171,6 +171,7 @@ import pickle
 from importlib.machinery import SourceFileLoader
 net = SourceFileLoader("by_path", "files/net.py").load_module()
 def answer(): return net.Net.who, pickle.loads(pickle.dumps(net.Net())).who
+assert net.__file__.endswith("/files/net.py") and net.__name__ == "by_path"
 """
     files = {"handler": handler, "files/net": "from utils import WHO\nclass Net: who = WHO"}
     workers = [make(name, **files, utils=f"WHO = {name!r}") for name in ("a", "b")]

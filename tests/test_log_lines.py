@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from app.log_lines import JsonFormatter, MetricFormatter, TextFormatter, stamp, utc_stamp, worker_words
+from app.log_lines import JsonFormatter, TextFormatter, bare_lines, stamp, utc_stamp, worker_words
 
 NOON = 1795262400.9995  # 2026-11-21T12:00:00.9995Z
 
@@ -94,4 +94,4 @@ def test_any_other_label_is_only_a_worker() -> None:
 
 
 def test_a_metric_is_a_time_and_the_metric() -> None:
-    assert MetricFormatter().format(record(msg="A.Count:1|#x", args=())) == "2026-11-21T12:00:00,999 - A.Count:1|#x"
+    assert bare_lines(NOON, "TS_METRICS", ["A.Count:1|#x"]) == ["2026-11-21T12:00:00,999 - A.Count:1|#x"]

@@ -81,8 +81,8 @@ def test_metrics_go_to_their_files_without_level_and_to_the_console_with_it(
     tmp_path: Path, open_logs: Open, console: io.StringIO
 ) -> None:
     opened = open_logs()
-    opened.metric_line("ts", "Requests2XX.Count:1.0|#Level:Host")
-    opened.metric_line("model", "PredictionTime.ms:0.01|#ModelName:echo")
+    opened.metric_lines("ts", ["Requests2XX.Count:1.0|#Level:Host"])
+    opened.metric_lines("model", ["PredictionTime.ms:0.01|#ModelName:echo"])
     assert without_times((tmp_path / "numbers/ts_metrics.log").read_text()) == [
         "TIME - Requests2XX.Count:1.0|#Level:Host"
     ]
@@ -120,7 +120,7 @@ def test_json_is_for_all_but_the_metrics(tmp_path: Path, open_logs: Open, consol
 def test_without_places_there_is_only_the_console(tmp_path: Path, open_logs: Open, console: io.StringIO) -> None:
     opened = open_logs(log_location=None, metrics_location=None)
     opened.model_line("W-9000-ver_1.0", "stdout", "a line")
-    opened.metric_line("ts", "a metric")
+    opened.metric_lines("ts", ["a metric"])
     assert len(console.getvalue().splitlines()) == 2
     assert not list(tmp_path.iterdir())
 
@@ -181,7 +181,7 @@ def test_nothing_is_written_after_the_end(tmp_path: Path, open_logs: Open, conso
     opened = open_logs()
     opened.close()
     opened.model_line("W-9000-ver_1.0", "stdout", "late")
-    opened.metric_line("ts", "late")
+    opened.metric_lines("ts", ["late"])
     opened.access.write(None, "GET", "/late", "1.1", 200, 1)
     opened.access.flush()
     logging.getLogger("marserve.registry").info("late")

@@ -25,7 +25,9 @@ def samples(metrics: Metrics, *names: str) -> dict[str, float]:
 def listening(mode: Any, **options: Any) -> tuple[Metrics, Lines]:
     """Metrics in that mode, and the lines that they will write."""
     metrics, lines = Metrics(mode, hostname="vm", **options), Lines()
-    metrics.log_sink = lambda log, line: lines.append((log, re.sub(r"timestamp:\d+", "timestamp:0", line)))
+    metrics.log.sink = lambda log, new: lines.extend(
+        (log, re.sub(r"timestamp:\d+", "timestamp:0", line)) for line in new
+    )
     return metrics, lines
 
 

@@ -99,7 +99,7 @@ class Tee:
 def teed():
     sys.stdout = tee = Tee(sys.stdout)
     print("both")
-    sys.stdout = tee.stream
+    sys.stdout = sys.__stdout__
     print("one")
     return tee.texts
 """

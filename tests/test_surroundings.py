@@ -1,6 +1,5 @@
 """All that a worker's thread finds around it, together, and what is left when it is gone."""
 
-import sys
 import threading
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from tests.one_worker import OneWorker, write
 LOCAL = """
 import logging
 import os
-import sys
 
 def read():
     with open("note.txt") as file:
@@ -66,12 +64,12 @@ def test_the_thread_may_serve_one_worker_after_the_other(tmp_path: Path) -> None
     def drive() -> None:
         for worker in [*workers, *workers]:
             worker.surroundings.enter()
-            found.append((worker.namespace.load("handler").WHO, Path.cwd().name, Path(sys.path[0]).name))
+            found.append((worker.namespace.load("handler").WHO, Path.cwd().name))
 
     thread = threading.Thread(target=drive)
     thread.start()
     thread.join()
-    assert found == [(name,) * 3 for name in "abab"]
+    assert found == [(name, name) for name in "abab"]
     for worker in workers:
         worker.close()
 

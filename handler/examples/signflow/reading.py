@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from features import FEATURES, FRAMES, POSITIONS, enrich, landmarks, normalise, resample
 
-WANTED = (
-    'Send {"frames": [...]} with landmarks, {"window": 64 lists of 469 numbers}, {"window_b64": ...}, '
-    "or the window itself as little-endian float32 or .npy"
-)
 WINDOW_BYTES = FRAMES * FEATURES * 4
+WANTED = (
+    f'Send {{"frames": [...]}} with landmarks, {{"window": {FRAMES} lists of {FEATURES} numbers}}, {{"window_b64": "..."}}, '
+    f"or the window itself as {WINDOW_BYTES} bytes of little-endian float32 or as .npy"
+)
 
 
 def read_batch(rows: Sequence[dict[str, Any]]) -> tuple[np.ndarray, dict[int, str]]:
@@ -114,4 +114,4 @@ def _json(value: Any) -> Any:
     try:
         return json.loads(value)
     except (ValueError, RecursionError):
-        raise ValueError(f"this is no JSON. {WANTED}") from None
+        raise ValueError(f"this cannot be read as JSON. {WANTED}") from None

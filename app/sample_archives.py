@@ -1,0 +1,70 @@
+"""The archives that marserve brings along to show a prediction: an everyday one, and signs. Neither needs torch."""
+
+import argparse
+import logging
+from pathlib import Path
+
+import handler
+from model_registry.packer import pack
+from model_registry.recipe import Recipe
+
+LOG = logging.getLogger("marserve.sample_archives")
+EXAMPLES = Path(handler.__file__).parent / "examples"
+
+
+def build_samples(store: Path) -> list[str]:
+    """Put the archives into the folder, which is made if need be; returns "name=file" for each, as `--models` wants it.
+
+    Older archives of these names are replaced if the files that they were made of have changed since. Raises OSError.
+    """
+    store.mkdir(parents=True, exist_ok=True)
+    recipes = (everyday(), sign())
+    for recipe in recipes:
+        if not _is_fresh(store / f"{recipe.model_name}.mar", recipe):
+            LOG.info("Making the sample archive %s.mar in %s", recipe.model_name, store)
+            pack(recipe, store, force=True)
+    return [f"{recipe.model_name}={recipe.model_name}.mar" for recipe in recipes]
+
+
+def everyday() -> Recipe:
+    """Four numbers in, the name of a flower out; a class and numpy."""
+    folder = EXAMPLES / "everyday"
+    return Recipe(
+        model_name="everyday",
+        version="1.0",
+        handler=str(folder / "handler.py"),
+        extra_files=(str(folder / "flowers.json"),),
+        config_file=str(folder / "model-config.yaml"),
+    )
+
+
+def sign() -> Recipe:
+    """Landmarks of hands and body in, the sign that they make out; numpy and ONNX Runtime."""
+    folder = EXAMPLES / "signflow"
+    parts = ("answering.py", "features.py", "reading.py", "index_to_name.json")
+    return Recipe(
+        model_name="sign",
+        version="1.0",
+        handler=str(folder / "onnx_handler.py"),
+        serialized_file=str(folder / "transformer.onnx"),
+        extra_files=tuple(str(folder / part) for part in parts),
+        config_file=str(folder / "model-config.yaml"),
+    )
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Make the archives in the folder that is named, and print what to serve."""
+    parser = argparse.ArgumentParser(prog="python -m app.sample_archives", description=__doc__)
+    parser.add_argument("store", type=Path, help="the folder for the archives")
+    print(*build_samples(parser.parse_args(argv).store))
+
+
+def _is_fresh(archive: Path, recipe: Recipe) -> bool:
+    if not archive.is_file():
+        return False
+    newest = max(file.stat().st_mtime_ns for file in recipe.files().values())
+    return archive.stat().st_mtime_ns > newest
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""JSON text exactly as `json.dumps(value, indent=2)` writes it, several times as fast.
+
+With an indent the standard library falls back to an encoder in pure Python that yields a string for every token; here a
+list of numbers is one join.
+"""
+
+import json
+from collections.abc import Callable
+from json.encoder import encode_basestring_ascii
+from typing import Any
+
+INFINITY = float("inf")
+
+
+def dumps(value: Any) -> str:
+    """The JSON text of a value, ASCII, indented by two blanks; raises what `json.dumps` raises."""
+    try:
+        return _text(value, "\n")
+    except (_Unusual, RecursionError):
+        return json.dumps(value, indent=2)
+
+
+class _Unusual(Exception):
+    """A value of a type that only the standard library knows what to do with."""
+
+
+def _text(value: Any, newline: str) -> str:
+    write = _WRITERS.get(type(value))
+    if write is None:
+        raise _Unusual
+    return write(value, newline)
+
+
+def _list(values: list[Any], newline: str) -> str:
+    if not values:
+        return "[]"
+    inner = newline + "  "
+    kinds = set(map(type, values))
+    if kinds == {float}:
+        items = map(float.__repr__, values)
+        text = f",{inner}".join(items)
+        if "n" not in text:  # nan and inf are spelled otherwise
+            return f"[{inner}{text}{newline}]"
+    elif kinds == {int}:
+        return f"[{inner}{f',{inner}'.join(map(int.__repr__, values))}{newline}]"
+    return f"[{inner}{f',{inner}'.join([_text(value, inner) for value in values])}{newline}]"
+
+
+def _dict(items: dict[Any, Any], newline: str) -> str:
+    if not items:
+        return "{}"
+    inner = newline + "  "
+    pairs = [f"{_key(key)}: {_text(value, inner)}" for key, value in items.items()]
+    return f"{{{inner}{f',{inner}'.join(pairs)}{newline}}}"
+
+
+def _key(key: Any) -> str:
+    if type(key) is not str:
+        raise _Unusual
+    return encode_basestring_ascii(key)
+
+
+def _float(value: float, newline: str) -> str:
+    if value != value or value in (INFINITY, -INFINITY):
+        raise _Unusual
+    return float.__repr__(value)
+
+
+_WRITERS: dict[type, Callable[[Any, str], str]] = {
+    str: lambda value, newline: encode_basestring_ascii(value),
+    dict: _dict,
+    float: _float,
+    int: lambda value, newline: int.__repr__(value),
+    list: _list,
+    tuple: lambda value, newline: _list(list(value), newline),
+    bool: lambda value, newline: "true" if value else "false",
+    type(None): lambda value, newline: "null",
+}

@@ -1,0 +1,61 @@
+"""The quick encoder against the standard library's."""
+
+import json
+from enum import IntEnum
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler.indented import dumps
+
+
+class Colour(IntEnum):
+    RED = 1
+
+
+class Text(str):
+    __slots__ = ()
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner)
+        | st.lists(st.floats())
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text() | st.integers() | st.none() | st.floats(), inner)
+    ),
+    max_leaves=20,
+)
+
+
+@given(VALUES)
+def test_it_writes_what_the_standard_library_writes(value: Any) -> None:
+    assert dumps(value) == json.dumps(value, indent=2)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[1.0, float("nan")], [float("inf")], {"a": [1e-7, 1e16, -0.0]}, [True, 1], [Colour.RED], {"c": Colour.RED},
+     Text("x"), {Text("k"): 1}, [[], {}, ()], {"nested": {"deep": [[1, 2], ["é\u2028"]]}}, 10**400],
+)  # fmt: skip
+def test_odd_values_are_no_exception(value: Any) -> None:
+    assert dumps(value) == json.dumps(value, indent=2)
+
+
+@pytest.mark.parametrize("value", [{1, 2}, object(), {"a": {(): 1}}, [b"bytes"], [1.5, {"x": 1j}]])
+def test_what_json_cannot_say_raises_the_same(value: Any) -> None:
+    with pytest.raises(TypeError) as ours:
+        dumps(value)
+    with pytest.raises(TypeError) as theirs:
+        json.dumps(value, indent=2)
+    assert str(ours.value) == str(theirs.value)
+
+
+def test_a_value_that_holds_itself_is_refused() -> None:
+    circle: list[Any] = []
+    circle.append(circle)
+    with pytest.raises((ValueError, RecursionError)):
+        dumps(circle)
