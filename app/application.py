@@ -4,8 +4,11 @@ import asyncio
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import ts
+
+from app import release
 from app.address import Address, Router, no_quick
 from app.answers import Headers
 from app.descriptions import DESCRIPTION, INFERENCE, MANAGEMENT, METRICS, Descriptions, Operation
@@ -102,7 +105,7 @@ class Application:
 
     def _address(self, apis: Sequence[str]) -> Address:
         described = [operations for api in apis for operations in OPERATIONS[api]]
-        routers: list[Router] = [Descriptions(described)]
+        routers: list[Router] = [Descriptions(described, greeting() if len(apis) == len(OPERATIONS) else None)]
         routers += [router for api in apis for router in self._routers(api)]
         settings = self.settings
         guard = self.guards.guard(apis)
@@ -126,6 +129,19 @@ OPERATIONS: dict[str, list[Operation]] = {
     "metrics": METRICS,
 }
 """What each address describes, as TorchServe does: /metrics everywhere, and the metrics address nothing else."""
+
+
+def greeting() -> dict[str, Any]:
+    """What "/" tells on a port that serves every API, where TorchServe has nothing to say."""
+    return {
+        "name": "marserve",
+        "version": release.version(),
+        "torchserve": ts.__version__,
+        "predict": "POST /predictions/{model_name}",
+        "models": "GET /models",
+        "metrics": "GET /metrics",
+        "description": "GET /api-description",
+    }
 
 
 def cors(settings: Settings) -> Headers:

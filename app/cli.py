@@ -89,11 +89,12 @@ def _marserve(words: Sequence[str]) -> int:
 
 
 def _marserve_serve(arguments: argparse.Namespace) -> int:
+    from app.first_run import with_samples
     from app.precedence import marserve_settings
 
     options = {key: value for key, value in vars(arguments).items() if key not in ("command", "version")}
     try:
-        return _serve(marserve_settings(os.environ, Path.cwd(), **options))
+        return _serve(with_samples(marserve_settings(os.environ, Path.cwd(), **options), os.environ))
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 1

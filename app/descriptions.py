@@ -131,15 +131,21 @@ def describe_management_models(name: str) -> Answer:
 
 
 class Descriptions:
-    """Answers `OPTIONS /` and `/api-description` of an address; any other method on "/" is refused."""
+    """Answers `OPTIONS /` and `/api-description` of an address.
 
-    def __init__(self, operations: Iterable[Operation]) -> None:
+    Any other method on "/" is refused, as TorchServe does, unless there is a `greeting` for it.
+    """
+
+    def __init__(self, operations: Iterable[Operation], greeting: dict[str, Any] | None = None) -> None:
         self._document = document(operations)
+        self._greeting = greeting
 
     async def answer(self, call: Call) -> Answer | None:
         """The address's description; None for other paths."""
         if call.segments == ["api-description"] or (call.segments == [""] and call.method == "OPTIONS"):
             return json_answer(self._document)
         if call.segments == [""]:
-            raise MethodNotAllowed
+            if self._greeting is None:
+                raise MethodNotAllowed
+            return json_answer(self._greeting)
         return None

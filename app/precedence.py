@@ -38,6 +38,7 @@ _READY_TO_USE = {
     "metrics_mode": Entry("prometheus", "the default"),
     "marserve_metrics": Entry("true", "the default"),
     "enable_model_api": Entry("true", "the default"),
+    "default_workers_per_model": Entry("1", "the default"),
 }
 _EXPECTED = {
     "int_parsing": "a whole number",

@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.first_run import with_samples
 from app.lifespan import running
 from app.precedence import marserve_settings
 from app.settings import Settings
@@ -23,12 +24,16 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        chosen = settings or marserve_settings(os.environ, Path.cwd(), authorization="management")
+        chosen = settings or _from_environment()
         async with running(chosen) as application:
             (front.address,) = application.addresses().values()
             yield
 
     return Starlette(routes=[Mount("", app=front)], lifespan=lifespan)
+
+
+def _from_environment() -> Settings:
+    return with_samples(marserve_settings(os.environ, Path.cwd(), authorization="management"), os.environ)
 
 
 class Front:

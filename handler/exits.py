@@ -32,7 +32,7 @@ class Exits:
         return f"<Exits {'none' if self.status is None else self.status}>"
 
     @property
-    def apply(self) -> bool:
+    def applies(self) -> bool:
         """False in a process that the archive's code forked, which may end as it likes."""
         return os.getpid() == self._process
 
@@ -57,7 +57,7 @@ def install() -> None:
 
     def leave(status: int) -> NoReturn:
         exits = EXITS.get()
-        if exits is not None and exits.apply:
+        if exits is not None and exits.applies:
             exits.leave(status)
         original(status)
 

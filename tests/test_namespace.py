@@ -88,7 +88,7 @@ def test_an_archive_may_call_its_modules_as_the_server_calls_its_own(make: Make)
     assert handler.__doc__ == importlib.import_module("handler").__doc__
     assert worker.run(_import_from_the_server) == "handler.patience"
     worker.close()
-    assert type(sys.modules["handler"]) is ModuleType
+    assert type(sys.modules["app"]) is ModuleType
 
 
 def _import_from_the_server() -> str:

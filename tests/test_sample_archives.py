@@ -140,7 +140,9 @@ def test_four_numbers_may_come_in_any_form(everyday: Predict, request_: Any) -> 
         form(),
     ],
 )
-def test_a_malformed_request_is_told_what_to_send_and_its_neighbours_are_served(everyday: Predict, request_: Any) -> None:
+def test_a_malformed_request_is_told_what_to_send_and_its_neighbours_are_served(
+    everyday: Predict, request_: Any
+) -> None:
     flower = body([5.1, 3.5, 1.4, 0.2])
     first, (status, answer), last = everyday(flower, request_, flower)
     assert first == last

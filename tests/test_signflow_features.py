@@ -23,7 +23,10 @@ def random_points(frames: int, seed: int = 0) -> np.ndarray:
 def frame_of(points: np.ndarray) -> dict[str, Any]:
     """One frame of landmarks in the backend's form."""
     left, right, pose = points[:21], points[21:42], points[42:]
-    hands = {"left": None if np.isnan(left).any() else left.tolist(), "right": None if np.isnan(right).any() else right.tolist()}
+    hands = {
+        "left": None if np.isnan(left).any() else left.tolist(),
+        "right": None if np.isnan(right).any() else right.tolist(),
+    }
     return {"hands": hands, "pose": pose.tolist()}
 
 
@@ -139,7 +142,7 @@ def test_a_single_frame_is_repeated() -> None:
 
 
 def test_known_angles_and_shapes() -> None:
-    """A right angle, a straight arm, a wrist bent by 60 degrees, a hand without length, and a hand of 3-4-5 triangles."""
+    """A right angle, a straight arm, a wrist bent by 60 degrees, a forearm without length, and a 3-4-5 triangle."""
     points = np.zeros((75, 3))
     pose, left = 42, 0
     points[pose + 11], points[pose + 13], points[pose + 15] = [1, 0, 0], [0, 0, 0], [0, 1, 0]
@@ -169,7 +172,9 @@ def test_landmarks_come_as_lists_as_objects_or_with_visibility() -> None:
     points = random_points(5)
     frames = [frame_of(frame) for frame in points]
     np.testing.assert_array_equal(landmarks(frames), points)
-    as_objects = [{**frame, "pose": [dict(zip("xyz", point, strict=True)) for point in frame["pose"]]} for frame in frames]
+    as_objects = [
+        {**frame, "pose": [dict(zip("xyz", point, strict=True)) for point in frame["pose"]]} for frame in frames
+    ]
     np.testing.assert_array_equal(landmarks(as_objects), points)
     visible = [{**frame, "pose": [[*point, 0.9] for point in frame["pose"]]} for frame in frames]
     np.testing.assert_array_equal(landmarks(visible), points)

@@ -13,6 +13,7 @@ from tests.one_worker import OneWorker, write
 LOCAL = """
 import logging
 import os
+import sys
 
 def read():
     with open("note.txt") as file:

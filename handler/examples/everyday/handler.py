@@ -43,7 +43,10 @@ class FlowerHandler:
         likelihoods = np.exp(scores - scores.max(axis=1, keepdims=True))
         shares = (likelihoods / likelihoods.sum(axis=1, keepdims=True)).round(4).tolist()
         return [
-            {"prediction": self.species[share.index(max(share))], "probabilities": dict(zip(self.species, share, strict=True))}
+            {
+                "prediction": self.species[share.index(max(share))],
+                "probabilities": dict(zip(self.species, share, strict=True)),
+            }
             for share in shares
         ]
 

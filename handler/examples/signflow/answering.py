@@ -27,7 +27,9 @@ class Answering:
         config = (context.model_yaml_config or {}).get("signflow", {})
         return cls(tuple(labels[str(index)] for index in range(len(labels))), float(config.get("temperature", 1)))
 
-    def answers(self, logits: np.ndarray, problems: Mapping[int, str], device: str, context: Any) -> list[dict[str, Any]]:
+    def answers(
+        self, logits: np.ndarray, problems: Mapping[int, str], device: str, context: Any
+    ) -> list[dict[str, Any]]:
         """One answer for each row of logits [rows, signs]; those with a problem get status 400 and say it."""
         answers = [self._answer(row, device) for row in self._confidences(logits)]
         for index, problem in problems.items():
@@ -42,7 +44,9 @@ class Answering:
 
     def _answer(self, confidences: np.ndarray, device: str) -> dict[str, Any]:
         likeliest = np.argsort(-confidences)[:TOP]
-        ranked = [{"sign": self.labels[index], "confidence": float(confidences[index])} for index in likeliest]
+        ranked = [
+            {"sign": self.labels[index], "confidence": round(float(confidences[index]), 4)} for index in likeliest
+        ]
         return {
             "prediction": ranked[0]["sign"],
             "confidence": ranked[0]["confidence"],

@@ -29,8 +29,8 @@ _NO_HAND = [[np.nan] * 3] * HAND
 def landmarks(frames: Sequence[Mapping[str, Any]]) -> np.ndarray:
     """Points [frames, 75, 3] of frames as they come from a camera; NaN where a hand is missing.
 
-    A frame is {"hands": {"left": 21 points or None, "right": 21 points or None}, "pose": 33 points}, a point [x, y, z] or
-    {"x": ..., "y": ..., "z": ...}; more than these three is left out. Raises ValueError that names the frame.
+    A frame is {"hands": {"left": 21 points or None, "right": 21 points or None}, "pose": 33 points}, and a point
+    [x, y, z] or {"x": ..., "y": ..., "z": ...}; more than these three is left out. Raises ValueError that names the frame.
     """
     points = [_points(frame, number) for number, frame in enumerate(frames)]
     if not points:
@@ -82,7 +82,12 @@ def enrich(positions: np.ndarray) -> np.ndarray:
     left, right, pose = np.split(points, [HAND, 2 * HAND], axis=-2)
     between = np.linalg.norm(left[..., FACING, :] - right[..., FACING, :], axis=-1)
     angles = _angles(
-        [pose[..., LEFT_SHOULDER, :], pose[..., RIGHT_SHOULDER, :], pose[..., LEFT_ELBOW, :], pose[..., RIGHT_ELBOW, :]],
+        [
+            pose[..., LEFT_SHOULDER, :],
+            pose[..., RIGHT_SHOULDER, :],
+            pose[..., LEFT_ELBOW, :],
+            pose[..., RIGHT_ELBOW, :],
+        ],
         [pose[..., LEFT_ELBOW, :], pose[..., RIGHT_ELBOW, :], left[..., WRIST, :], right[..., WRIST, :]],
         [pose[..., LEFT_WRIST, :], pose[..., RIGHT_WRIST, :], left[..., MIDDLE_TIP, :], right[..., MIDDLE_TIP, :]],
     )

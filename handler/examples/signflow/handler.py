@@ -15,7 +15,7 @@ LOG = logging.getLogger(__name__)
 
 
 class SignFlowHandler(BaseHandler):
-    """Landmarks or windows in, signs out; a request that cannot be read has status 400 and leaves its neighbours alone."""
+    """Landmarks or windows in, signs out; what cannot be read has status 400 and leaves its neighbours alone."""
 
     def initialize(self, context: Any) -> None:
         """Load the model and the labels, and take an empty batch through the model."""

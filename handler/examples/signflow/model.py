@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from .features import FEATURES, FRAMES, HAND, POINTS, POSITIONS
 
@@ -56,7 +56,7 @@ class Attention(nn.Module):
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
         """[batch, frames, width] to the same."""
         query, key, value = (self._split(part) for part in self.ask(frames).chunk(3, dim=-1))
-        seen = F.scaled_dot_product_attention(query, key, value)
+        seen = functional.scaled_dot_product_attention(query, key, value)
         return self.tell(seen.transpose(1, 2).flatten(2))
 
     def _split(self, part: torch.Tensor) -> torch.Tensor:

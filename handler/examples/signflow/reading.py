@@ -13,8 +13,8 @@ from features import FEATURES, FRAMES, POSITIONS, enrich, landmarks, normalise, 
 
 WINDOW_BYTES = FRAMES * FEATURES * 4
 WANTED = (
-    f'Send {{"frames": [...]}} with landmarks, {{"window": {FRAMES} lists of {FEATURES} numbers}}, {{"window_b64": "..."}}, '
-    f"or the window itself as {WINDOW_BYTES} bytes of little-endian float32 or as .npy"
+    f'Send {{"frames": [...]}} with landmarks, {{"window": {FRAMES} lists of {FEATURES} numbers}}, '
+    f'{{"window_b64": "..."}}, or the window itself as {WINDOW_BYTES} bytes of little-endian float32 or as .npy'
 )
 
 

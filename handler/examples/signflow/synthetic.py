@@ -38,7 +38,7 @@ _NEAREST, _FARTHEST = np.array([-0.1, 0.5, -0.8]), np.array([0.7, 1.8, -0.25])
 
 @dataclass(frozen=True)
 class Gesture:
-    """What one hand does: a curve through space with a wave on it, while fingers and wrist go from one state to another."""
+    """What one hand does: a curve with a wave on it, while fingers and wrist go from one state to another."""
 
     curve: np.ndarray
     """Four control points [4, 3] of a Bézier curve, of a left hand."""
@@ -115,7 +115,9 @@ def to_frames(points: np.ndarray, digits: int = 4) -> list[dict[str, Any]]:
     frames = []
     for frame in points.astype(float).round(digits):
         left, right, pose = np.split(frame, [HAND, 2 * HAND])
-        hands = {name: None if np.isnan(hand).any() else hand.tolist() for name, hand in (("left", left), ("right", right))}
+        hands = {
+            name: None if np.isnan(hand).any() else hand.tolist() for name, hand in (("left", left), ("right", right))
+        }
         frames.append({"hands": hands, "pose": pose.tolist()})
     return frames
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from .model import MODELS, save
 from .synthetic import HERE, make_signs, make_windows, read_labels
@@ -30,11 +30,15 @@ def main(argv: list[str] | None = None) -> None:
     signs = make_signs(len(read_labels()))
     model = train(wanted.model, make_windows(signs, wanted.each, seed=1), wanted.epochs)
     windows, targets = make_windows(signs, 30, seed=2)
-    print(f"{accuracy(model, windows, targets):.1%} of fresh performances are recognised; chance is {1 / len(signs):.1%}")
+    print(
+        f"{accuracy(model, windows, targets):.1%} of fresh performances are recognised; chance is {1 / len(signs):.1%}"
+    )
     save(model, wanted.output or HERE / f"{wanted.model}.npz")
 
 
-def train(name: str, examples: tuple[np.ndarray, np.ndarray], epochs: int, say: Callable[[str], None] = print) -> nn.Module:
+def train(
+    name: str, examples: tuple[np.ndarray, np.ndarray], epochs: int, say: Callable[[str], None] = print
+) -> nn.Module:
     """A model of that name in MODELS, fitted to windows [n, 64, 469] and the numbers of their signs [n]."""
     torch.manual_seed(0)
     windows, targets = (torch.from_numpy(part) for part in examples)
@@ -60,7 +64,7 @@ def _rounds(model: nn.Module, windows: torch.Tensor, targets: torch.Tensor, epoc
     for _ in range(epochs):
         losses = []
         for chosen in torch.randperm(len(targets)).split(BATCH):
-            loss = F.cross_entropy(model(windows[chosen]), targets[chosen], label_smoothing=0.05)
+            loss = functional.cross_entropy(model(windows[chosen]), targets[chosen], label_smoothing=0.05)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
