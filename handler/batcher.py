@@ -1,7 +1,8 @@
 """The queue of one model version: jobs in, batches out. It holds the only lock, and under it only decides."""
 
 from collections import deque
-from threading import Condition, Lock
+from collections.abc import Iterable
+from threading import Condition, RLock
 from time import monotonic
 
 from handler.errors import BatcherClosed, QueueFull
@@ -28,10 +29,12 @@ class Batcher:
 
     A free worker takes what is there. While fewer than `batch_size` jobs wait and more are usual, it gathers
     until `max_delay` seconds after the first arrival. A worker that was busy meanwhile finds the time spent.
-    Queued jobs count against `capacity`; jobs being worked on do not.
+    Queued jobs count against `capacity`; jobs being worked on do not. Two that are made `beside` each other share a lock.
     """
 
-    def __init__(self, batch_size: int, max_delay: float, capacity: int, *, tickets: bool = False) -> None:
+    def __init__(
+        self, batch_size: int, max_delay: float, capacity: int, *, tickets: bool = False, beside: "Batcher | None" = None
+    ) -> None:
         self.batch_size = max(1, batch_size)
         self.capacity = capacity
         self._delay = max(0.0, max_delay)
@@ -43,8 +46,7 @@ class Batcher:
         self._wanted = 0  # jobs that the gathering worker waits for; 0 while none gathers
         self._sleeping = 0
         self._open = True
-        lock = Lock()
-        self._lock = lock
+        self._lock = lock = RLock() if beside is None else beside._lock
         self._idle = Condition(lock)
         self._gathered = Condition(lock)
 
@@ -81,8 +83,11 @@ class Batcher:
                 if not self._wait_for_jobs(worker):
                     return None
                 self._gather()
-                batch = self._leave()
-                if batch is not None:
+                jobs = self._fill([])
+                if jobs:
+                    batch = Batch(jobs)
+                    self._taken.add(batch)
+                    self._working += len(jobs)
                     return batch
 
     def finish(self, batch: Batch) -> bool:
@@ -92,6 +97,24 @@ class Batcher:
                 return False
             self._taken.remove(batch)
             self._working -= len(batch.jobs)
+            return True
+
+    def renew(self, batch: Batch, going: Iterable[Job], worker: "Taker") -> bool:
+        """Let a batch go on with these of its jobs, and with others that wait, in the places of those that are done.
+
+        Claims the right to answer what its jobs have come to, as `finish` does for the last time; false if that was
+        claimed before. A batch with no job left is finished.
+        """
+        with self._lock:
+            if batch not in self._taken:
+                return False
+            self._working -= len(batch.jobs)
+            jobs = [job for job in going if not job.left]
+            batch.jobs = jobs if worker.leaving else self._fill(jobs)
+            batch.progress = monotonic()
+            self._working += len(batch.jobs)
+            if not batch.jobs:
+                self._taken.remove(batch)
             return True
 
     def wake(self) -> None:
@@ -143,10 +166,10 @@ class Batcher:
                 break
         self._wanted = 0
 
-    def _leave(self) -> Batch | None:
+    def _fill(self, jobs: list[Job]) -> list[Job]:
+        """Add jobs that wait to those of a batch."""
         self._patience.note(self._working + len(self._jobs))
         now = monotonic()
-        jobs: list[Job] = []
         while self._jobs and len(jobs) < self.batch_size and not (jobs and (self._jobs[0].alone or jobs[0].alone)):
             job = self._jobs.popleft()
             if not job.left:
@@ -154,12 +177,7 @@ class Batcher:
                 jobs.append(job)
         if self._jobs and self._sleeping:
             self._idle.notify()
-        if not jobs:
-            return None
-        batch = Batch(jobs)
-        self._taken.add(batch)
-        self._working += len(jobs)
-        return batch
+        return jobs
 
 
 class Taker:

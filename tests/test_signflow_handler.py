@@ -60,7 +60,7 @@ def archive(variant: str, folder: Path) -> Path:
     ],
 )
 def predict(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Predict]:
-    """The handler without torch, then the one that inherits from BaseHandler: in ONNX, and both models in TorchScript."""
+    """The handler without torch, then the one that inherits from BaseHandler: in ONNX, then in TorchScript."""
     folder = tmp_path_factory.mktemp("signflow")
     with service_of(archive(request.param, folder), folder / "unpacked") as loaded:
         yield loaded

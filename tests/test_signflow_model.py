@@ -63,10 +63,10 @@ def test_an_export_that_computes_something_else_is_refused(tmp_path: Path, monke
 
 
 def test_training_learns(name: str) -> None:
-    signs = make_signs(4)
+    signs = make_signs(6)[::2]
     lines: list[str] = []
     model = train.train(name, make_windows(signs, 24, seed=1), 8, lines.append)
-    assert train.accuracy(model, *make_windows(signs, 10, seed=2)) > 0.5  # chance is a quarter
+    assert train.accuracy(model, *make_windows(signs, 10, seed=2)) > 0.6  # chance is a third
     assert len(lines) == 8
     assert lines[0].startswith("epoch 1 of 8: loss ")
 

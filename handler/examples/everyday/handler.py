@@ -29,8 +29,8 @@ class FlowerHandler:
         for index, row in enumerate(rows):
             try:
                 lengths[index] = read(row)
-            except ValueError as problem:
-                problems[index] = str(problem)
+            except ValueError as reason:
+                problems[index] = str(reason)
         answers = self.classify(lengths)
         for index, problem in problems.items():
             context.set_response_status(400, "Bad Request", index)

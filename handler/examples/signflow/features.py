@@ -30,7 +30,8 @@ def landmarks(frames: Sequence[Mapping[str, Any]]) -> np.ndarray:
     """Points [frames, 75, 3] of frames as they come from a camera; NaN where a hand is missing.
 
     A frame is {"hands": {"left": 21 points or None, "right": 21 points or None}, "pose": 33 points}, and a point
-    [x, y, z] or {"x": ..., "y": ..., "z": ...}; more than these three is left out. Raises ValueError that names the frame.
+    [x, y, z] or {"x": ..., "y": ..., "z": ...}; more than these three is left out. Raises ValueError, which
+    names the frame.
     """
     points = [_points(frame, number) for number, frame in enumerate(frames)]
     if not points:
@@ -53,7 +54,7 @@ def normalise(points: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore", over="ignore"):
         middle = (left_hip + right_hip) / 2
         torso = (left_shoulder + right_shoulder) / 2 - middle
-        size = np.float32(1e-3)
+        size = np.full(points.shape[:-2], 1e-3, np.float32)
         for extent in (left_shoulder - right_shoulder, left_hip - right_hip, torso):
             size = np.fmax(size, np.linalg.norm(extent, axis=-1))
         placed = (points - middle[..., None, :]) / size[..., None, None]

@@ -26,8 +26,8 @@ def read_batch(rows: Sequence[dict[str, Any]]) -> tuple[np.ndarray, dict[int, st
     for index, row in enumerate(rows):
         try:
             found = read(row)
-        except ValueError as problem:
-            problems[index] = str(problem)
+        except ValueError as reason:
+            problems[index] = str(reason)
         else:
             (plain if found.shape[-1] == POSITIONS else windows)[index] = found
     if plain:
