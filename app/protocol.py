@@ -63,6 +63,8 @@ class TorchServeProtocol(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._in_message = False
         self._refused = False
+        self.gone: asyncio.Future[None] = self._loop.create_future()
+        """Done when the connection is closed."""
 
     def __repr__(self) -> str:
         return f"<TorchServeProtocol {self._client}, {'answering' if self._current else 'idle'}>"
@@ -79,6 +81,7 @@ class TorchServeProtocol(asyncio.Protocol):
         """Let go of what was being done for the client."""
         self._connections.discard(self)
         self._closing = True
+        self.gone.set_result(None)
         self._writable.set()
         if self._timer is not None:
             self._timer.cancel()
@@ -115,6 +118,10 @@ class TorchServeProtocol(asyncio.Protocol):
         if self._current is None:
             self._transport.close()
         self._closing = True
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        self._transport.abort()
 
     def on_message_begin(self) -> None:
         """A request begins."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import ssl
+from typing import cast
 
 import uvicorn
 import uvloop
@@ -78,6 +79,12 @@ class Listener:
             )
         LOG.info("Listening on %s.", where)
 
+    @property
+    def port(self) -> int:
+        """The port that is listened on; the system's choice where 0 was configured."""
+        assert self._server is not None
+        return int(self._server.sockets[0].getsockname()[1])
+
     def close(self) -> None:
         """Accept no more connections, and none of the open ones for another request."""
         if self._server is not None:
@@ -86,13 +93,12 @@ class Listener:
             connection.shutdown()
 
     async def drain(self, seconds: float) -> None:
-        """Let the requests in progress be answered, for at most `seconds`."""
-        tasks = set(self._state.tasks)
-        if not tasks:
-            return
-        _, late = await asyncio.wait(tasks, timeout=seconds)
-        for task in late:
-            task.cancel()
+        """Let the requests in progress be answered, for at most `seconds`; then the connections are cut."""
+        connections = [cast("TorchServeProtocol", connection) for connection in self._state.connections]
+        if connections:
+            await asyncio.wait([connection.gone for connection in connections], timeout=seconds)
+        for connection in connections:
+            connection.abort()
 
     def _protocol(self) -> asyncio.Protocol:
         return TorchServeProtocol(self._config, self._state, {})

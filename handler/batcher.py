@@ -1,7 +1,6 @@
 """The queue of one model version: jobs in, batches out. It holds the only lock, and under it only decides."""
 
 from collections import deque
-from collections.abc import Iterable
 from threading import Condition, RLock
 from time import monotonic
 
@@ -29,11 +28,11 @@ class Batcher:
 
     A free worker takes what is there. While fewer than `batch_size` jobs wait and more are usual, it gathers
     until `max_delay` seconds after the first arrival. A worker that was busy meanwhile finds the time spent.
-    Queued jobs count against `capacity`; jobs being worked on do not. Two that are made `beside` each other share a lock.
+    Queued jobs count against `capacity`; jobs being worked on do not. Several may share a `lock`.
     """
 
     def __init__(
-        self, batch_size: int, max_delay: float, capacity: int, *, tickets: bool = False, beside: "Batcher | None" = None
+        self, batch_size: int, max_delay: float, capacity: int, *, tickets: bool = False, lock: "RLock | None" = None
     ) -> None:
         self.batch_size = max(1, batch_size)
         self.capacity = capacity
@@ -46,7 +45,7 @@ class Batcher:
         self._wanted = 0  # jobs that the gathering worker waits for; 0 while none gathers
         self._sleeping = 0
         self._open = True
-        self._lock = lock = RLock() if beside is None else beside._lock
+        self._lock = lock = lock or RLock()
         self._idle = Condition(lock)
         self._gathered = Condition(lock)
 
@@ -83,6 +82,7 @@ class Batcher:
                 if not self._wait_for_jobs(worker):
                     return None
                 self._gather()
+                self._patience.note(self._working + len(self._jobs))
                 jobs = self._fill([])
                 if jobs:
                     batch = Batch(jobs)
@@ -99,7 +99,7 @@ class Batcher:
             self._working -= len(batch.jobs)
             return True
 
-    def renew(self, batch: Batch, going: Iterable[Job], worker: "Taker") -> bool:
+    def renew(self, batch: Batch, going: list[Job], worker: "Taker") -> bool:
         """Let a batch go on with these of its jobs, and with others that wait, in the places of those that are done.
 
         Claims the right to answer what its jobs have come to, as `finish` does for the last time; false if that was
@@ -168,7 +168,6 @@ class Batcher:
 
     def _fill(self, jobs: list[Job]) -> list[Job]:
         """Add jobs that wait to those of a batch."""
-        self._patience.note(self._working + len(self._jobs))
         now = monotonic()
         while self._jobs and len(jobs) < self.batch_size and not (jobs and (self._jobs[0].alone or jobs[0].alone)):
             job = self._jobs.popleft()

@@ -67,8 +67,8 @@ def _settings() -> Settings:
 
 def _torch_settings() -> Settings:
     torch = sys.modules.get("torch")
-    if torch is None or not hasattr(torch, "get_default_dtype"):
-        return {}
+    if torch is None or not hasattr(getattr(torch, "backends", None), "cudnn"):
+        return {}  # no model uses it, or another thread is still importing it
     cudnn = torch.backends.cudnn
     dtype = str(torch.get_default_dtype()).removeprefix("torch.")
     return {"default dtype": dtype, "cudnn.benchmark": cudnn.benchmark, "cudnn.deterministic": cudnn.deterministic}

@@ -7,14 +7,14 @@ import importlib._bootstrap
 import importlib.util
 import sys
 from importlib.machinery import ModuleSpec
-from threading import Lock
+from threading import RLock
 from types import ModuleType
 from typing import Any
 
 from handler.asking import asking
 
 _machinery: Any = importlib._bootstrap  # noqa: SLF001
-_lock = Lock()
+_lock = RLock()  # a finalizer may import, whatever its thread is about
 _users: dict[str, set[str]] = {}
 _outside: dict[str, ModuleType] = {}
 

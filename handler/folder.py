@@ -1,7 +1,6 @@
 """A working directory for each worker, which is its archive's folder."""
 
 import ctypes
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,7 +45,7 @@ class WorkFolder:
         """Let the calling thread work in the folder."""
         self.private = self._unshare()
         if self.private:
-            os.chdir(self._folder)
+            relative.real_chdir(self._folder)
         else:
             relative.install()
 

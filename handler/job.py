@@ -50,19 +50,24 @@ class Job:
     """One request in flight, with its reply.
 
     `reply` belongs to whoever submitted the job and is opaque here. `left` is set when the client has gone: a job
-    that nobody waits for is not served. A job that is `alone` shares its batch with no other. Times are
-    `time.monotonic()` seconds.
+    that nobody waits for is not served. A job that is `alone` shares its batch with no other. `sequence` names the
+    sequence that it belongs to, if any. `begun` is set when a handler that is called again for a job has seen it first.
+    Times are `time.monotonic()` seconds.
     """
 
-    __slots__ = ("alone", "arrived", "input", "left", "reply", "request_id", "taken")
+    __slots__ = ("alone", "arrived", "begun", "input", "left", "reply", "request_id", "sequence", "taken")
 
-    def __init__(self, request: Input, request_id: str, reply: Any = None, *, alone: bool = False) -> None:
+    def __init__(
+        self, request: Input, request_id: str, reply: Any = None, *, alone: bool = False, sequence: str = ""
+    ) -> None:
         self.input = request
         self.request_id = request_id
         self.reply = reply
         self.arrived = monotonic()
         self.taken = 0.0
         self.alone = alone
+        self.sequence = sequence
+        self.begun = False
         self.left = False
 
     def __repr__(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from handler.asking import SERVER, directly_asking
 from handler.once import once
-from handler.output import Speech
+from handler.output import LINE_END, Speech
 from handler.threads import Inherited
 
 
@@ -21,7 +21,7 @@ class _Saying(Handler):
 
     def emit(self, record: LogRecord) -> None:
         try:
-            for line in self.format(record).split("\n"):
+            for line in LINE_END.split(self.format(record)):
                 self._speech.say("stdout", line)
         except Exception:
             self.handleError(record)

@@ -1,6 +1,7 @@
 """What an archive's code writes to stdout and stderr, line by line to its worker's log."""
 
 import contextlib
+import re
 import sys
 from collections.abc import Callable, Iterable
 from threading import get_ident
@@ -11,6 +12,9 @@ from handler.threads import Inherited, outside
 
 Say = Callable[[str, str], None]
 """Takes the name of a stream, "stdout" or "stderr", and a line without its end."""
+
+LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+"""Where TorchServe cuts what a worker writes, so that each step of a progress bar is a line."""
 
 
 class Speech:
@@ -32,22 +36,21 @@ class Speech:
             self._say(stream, line)
 
     def write(self, stream: str, text: str) -> None:
-        """Take what the calling thread prints; a carriage return ends a line, too (progress bars)."""
+        """Take what the calling thread prints."""
         place = stream, get_ident()
-        redirected = self.redirected.get(stream)
-        if redirected is not None and place not in self._echoing:
-            self._echo(redirected, place, text)
+        if stream in self.redirected and place not in self._echoing:
+            self._echo(self.redirected[stream], place, text)
             return
-        *lines, rest = (self._begun.pop(place, "") + text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        *lines, rest = LINE_END.split(self._begun.pop(place, "") + text)
         if rest:
             self._begun[place] = rest
         for line in lines:
             self.say(stream, line)
 
     def redirect(self, stream: str, target: Any) -> Any:
-        """Put something in place of a stream, or None for nothing; returns what was there."""
-        before = self.redirected.pop(stream, None)
-        if target is not None and not isinstance(target, Stream):
+        """Put something in place of a stream, None for silence, or the stream itself; returns what was there."""
+        before = self.redirected.pop(stream, getattr(sys, stream))
+        if not isinstance(target, Stream):
             self.redirected[stream] = target
         return before
 
@@ -61,7 +64,8 @@ class Speech:
         """Many a replacement writes to what it replaced as well; that must not come back to it."""
         self._echoing.add(place)
         try:
-            redirected.write(text)
+            if redirected is not None:
+                redirected.write(text)
         finally:
             self._echoing.discard(place)
 

@@ -36,6 +36,8 @@ class Blueprint:
     """A fresh copy at each call: handlers change what they are given."""
     handler: str
     batch_size: int
+    continuous: bool = False
+    """Whether the handler is called again and again for the same jobs."""
     config: Callable[[], dict[str, Any] | None] = dict
     envelope: str | None = None
     decode: bool = True
@@ -60,7 +62,7 @@ class BatchContext(Context):
     def request_processor(self) -> Any:
         """One processor for each row: its request headers, and what the handler answers besides the body."""
         if self._processors is None and self.jobs is not None:
-            self._processors = [RequestProcessor(make_headers(job.input)) for job in self.jobs]
+            self._processors = [RequestProcessor(make_headers(job.input, not job.begun)) for job in self.jobs]
         return self._processors
 
     @request_processor.setter
@@ -108,12 +110,12 @@ class Service:
         it ends the worker.
         """
         try:
-            return list(self._outputs(jobs, deliver))
+            return self._run(jobs, deliver)
         except HandlerError as error:
             return [error] * len(jobs)
         except Exception as error:
             self._tell(error)
-            return [_outcome(error)] * len(jobs)
+            return [_failure(error)] * len(jobs)
 
     def close(self) -> None:
         """Let go of what the handler started by itself: micro-batching keeps threads until it is told."""
@@ -121,17 +123,21 @@ class Service:
         if callable(shutdown):
             shutdown()
 
-    def _outputs(self, jobs: Sequence[Job], deliver: Deliver) -> list[Output]:
+    def _run(self, jobs: Sequence[Job], deliver: Deliver) -> list[Outcome]:
         context = self._context
-        rows = [make_row(job.input, self._blueprint.decode) for job in jobs]
+        rows = [{} if job.begun else make_row(job.input, self._blueprint.decode) for job in jobs]
         context.begin(jobs)
         context.metrics.set_request_ids(context.request_ids)
         context.send_piece = lambda index, value: deliver([(jobs[index], Piece(self._output(index, value)))])
         began = time.perf_counter()
         results = check(self._entry.handle(rows, context), len(jobs))
-        outputs = [self._output(index, value) for index, value in enumerate(results)]
+        outcomes = self._outcomes(jobs, results)
         context.metrics.add_time("PredictionTime", round((time.perf_counter() - began) * 1000, 2), None, "ms")
-        return outputs
+        return outcomes
+
+    def _outcomes(self, jobs: Sequence[Job], results: Sequence[Any]) -> list[Outcome]:
+        """What each job has come to; kinds of services differ in this."""
+        return [self._output(index, value) for index, value in enumerate(results)]
 
     def _output(self, index: int, value: Any) -> Output:
         body = encode(value)
@@ -171,7 +177,7 @@ def make_context(blueprint: Blueprint, device: Device) -> BatchContext:
     )
 
 
-def _outcome(error: Exception) -> HandlerError:
+def _failure(error: Exception) -> HandlerError:
     if isinstance(error, PredictionException):
         return PredictionRefused(error.message, error.error_code)
     if isinstance(error, MemoryError) or "CUDA" in str(error):

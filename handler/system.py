@@ -62,8 +62,7 @@ class System(ModuleType):
 
 def _stream(name: str) -> Any:
     speech = SPEECH.get()
-    redirected = speech.redirected.get(name) if speech else None
-    return getattr(sys, name) if redirected is None else redirected
+    return speech.redirected.get(name, getattr(sys, name)) if speech else getattr(sys, name)
 
 
 def _redirect(name: str, stream: Any) -> None:

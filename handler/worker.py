@@ -9,11 +9,12 @@ from threading import Event, Thread
 from typing import Any
 
 from handler.batcher import Batch, Batcher, Taker
+from handler.continuous import ContinuousService
 from handler.cpu_budget import govern_threads
 from handler.device import Device
 from handler.errors import LoadFailed, WorkerDied
 from handler.exits import WorkerExit
-from handler.job import Answers, Outcome
+from handler.job import Answers, Outcome, Piece
 from handler.metrics import Metrics, ModelMetrics
 from handler.service import Blueprint, Service
 from handler.surroundings import Surroundings
@@ -131,17 +132,36 @@ class Worker(Taker):
         return service
 
     def _load_service(self) -> Service:
-        return Service.load(self._blueprint, self._surroundings, self.post.device, self._govern)
+        kind = ContinuousService if self._blueprint.continuous else Service
+        return kind.load(self._blueprint, self._surroundings, self.post.device, self._govern)
 
     def _serve(self, service: Service) -> None:
+        serve = self._serve_on if self._blueprint.continuous else self._serve_once
         while batch := self._batcher.take(self):
             self.batch = batch
-            began = time.monotonic()
-            outcomes = self._call(partial(service.predict, batch.jobs, self._deliver_piece))
-            self._host.worker_turn((time.monotonic() - began) * 1000)
-            self._metrics.batch(len(batch.jobs))
-            self._answer(batch, outcomes)
+            serve(service, batch)
             self.batch = None
+
+    def _serve_once(self, service: Service, batch: Batch) -> None:
+        outcomes = self._predict(service, batch)
+        if self._batcher.finish(batch):
+            self.post.deliver(list(zip(batch.jobs, outcomes, strict=True)))
+
+    def _serve_on(self, service: Service, batch: Batch) -> None:
+        """Call the handler until all jobs are done; others come in the places of those that are."""
+        while jobs := batch.jobs:
+            outcomes = self._predict(service, batch)
+            going = [job for job, outcome in zip(jobs, outcomes, strict=True) if isinstance(outcome, Piece)]
+            if not self._batcher.renew(batch, going, self):
+                return
+            self.post.deliver(list(zip(jobs, outcomes, strict=True)))
+
+    def _predict(self, service: Service, batch: Batch) -> list[Outcome]:
+        began = time.monotonic()
+        outcomes: list[Outcome] = self._call(partial(service.predict, batch.jobs, self._deliver_piece))
+        self._host.worker_turn((time.monotonic() - began) * 1000)
+        self._metrics.batch(len(batch.jobs))
+        return outcomes
 
     def _settle_in(self) -> None:
         self._surroundings.enter()
@@ -166,17 +186,15 @@ class Worker(Taker):
         if self._service is not None:
             self._service.close()
 
-    def _answer(self, batch: Batch, outcomes: list[Outcome]) -> None:
-        if self._batcher.finish(batch):
-            self.post.deliver(list(zip(batch.jobs, outcomes, strict=True)))
-
     def _die(self, error: BaseException) -> None:
         """Answer the batch in hand, then tell the pool; harmless when it comes again from another thread."""
         unasked = not self._over and not self.leaving
         self.leaving = True
         self._over = True
-        if self.batch is not None:
-            self._answer(self.batch, [WorkerDied(getattr(error, "status", 1))] * len(self.batch.jobs))
+        batch = self.batch
+        if batch is not None and self._batcher.finish(batch):
+            died = WorkerDied(getattr(error, "status", 1))
+            self.post.deliver([(job, died) for job in batch.jobs])
         self._fail_load(error)
         self._batcher.wake()
         if unasked:

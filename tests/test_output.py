@@ -40,6 +40,12 @@ def test_a_line_is_said_when_it_ends(make: Make) -> None:
     assert worker.said("stdout") == ["begun", " 10%", " 20%"]
 
 
+def test_lines_end_where_torchserve_ends_them(make: Make) -> None:
+    worker = make("a", handler=r"print('a\rb\r\nc\x0cd\x85e\u2028f\n\ng')")
+    worker.load()
+    assert worker.said("stdout") == ["a", "b", "c\x0cd", "e", "f", "", "g"]
+
+
 def test_threads_do_not_mix_their_lines(make: Make) -> None:
     worker = make(
         "a",
@@ -87,6 +93,8 @@ def redirected(inside):
     with redirect_stdout(io.StringIO()) as text:
         print("captured")
         inside()
+        with redirect_stdout(None):
+            print("silenced")
     print("free")
     return text.getvalue()
 

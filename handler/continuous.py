@@ -1,0 +1,30 @@
+"""Continuous batching: a handler is called again and again for the same requests, until its criteria end them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from handler.job import Job, Outcome, Piece
+from handler.service import Service
+
+NEXT = "ts_stream_next"
+
+
+class ContinuousService(Service):
+    """A service whose handler sets `context.stopping_criteria`, one function for each row, in every call.
+
+    Each is given the row's result: false means that it is a piece and the request goes on, true that it is the last
+    piece, None that it is the whole answer. A request that goes on comes again with the same id and headers, and with
+    an empty row.
+    """
+
+    def _outcomes(self, jobs: Sequence[Job], results: Sequence[Any]) -> list[Outcome]:
+        return [self._outcome(job, index, results[index]) for index, job in enumerate(jobs)]
+
+    def _outcome(self, job: Job, index: int, value: Any) -> Outcome:
+        context = self._context
+        stops = context.stopping_criteria[index](value) if context.stopping_criteria else None
+        if stops is not None:
+            context.set_response_header(index, NEXT, "false" if stops else "true")
+        output = self._output(index, value)
+        job.begun = stops is not None and not stops
+        return Piece(output) if job.begun else output
