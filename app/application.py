@@ -17,8 +17,10 @@ from app.inference import Inference
 from app.logs import Logs
 from app.management import Management
 from app.metrics import MetricsPage
+from app.open_inference import OpenInference, ServerHealth
 from app.security import Tokens
 from app.settings import Settings
+from app.snapshots import snapshots_for
 from app.startup import initial_models, initial_workers, register_all
 from app.values import Binding
 from handler.device import find_devices
@@ -26,6 +28,7 @@ from handler.metrics import Metrics
 from handler.system_metrics import SystemMetrics
 from model_registry.config import Defaults
 from model_registry.registry import Registry
+from model_registry.sequencing import SequenceHeaders
 from model_registry.store import ModelStore
 from model_registry.workshop import Rules, Workshop
 
@@ -50,11 +53,13 @@ class Application:
         allowed = [re.compile(url, re.IGNORECASE) for url in settings.allowed_urls]
         self.store = ModelStore(settings.model_store, allowed)
         self.devices = find_devices(number_of_gpu=settings.number_of_gpu)
+        self._gpus = sum(device.kind == "cuda" for device in self.devices)
         self.guards = Guards(settings, Path.cwd())
         self.registry = Registry(
             self._workshop(),
             drain_seconds=settings.drain_timeout,
             hung_limit=settings.hung_workers_limit,
+            snapshots=snapshots_for(settings, self._gpus),
         )
         self._starting: asyncio.Task[None] | None = None
 
@@ -75,7 +80,7 @@ class Application:
         defaults = Defaults(
             workers=settings.default_workers_per_model,
             startup_workers=initial_workers(settings, self.devices),
-            gpus=sum(device.kind == "cuda" for device in self.devices),
+            gpus=self._gpus,
             response_timeout=settings.default_response_timeout,
             startup_timeout=settings.default_startup_timeout,
             job_queue_size=settings.job_queue_size,
@@ -89,6 +94,11 @@ class Application:
             limit_max_image_pixels=settings.limit_max_image_pixels,
             max_response_size=settings.max_response_size,
             first_worker_id=settings.initial_worker_port,
+            sequence_headers=SequenceHeaders(
+                settings.ts_header_key_sequence_id,
+                settings.ts_header_key_sequence_start,
+                settings.ts_header_key_sequence_end,
+            ),
         )
         return Workshop(self.store, rules, self.devices, self.metrics, self.logs.model_line)
 
@@ -115,6 +125,10 @@ class Application:
     def _routers(self, api: str) -> "Iterator[Router]":
         if api == "inference":
             yield Inference(self.registry)
+            if self.settings.probes:
+                yield ServerHealth(self.registry)
+            if self.settings.ts_open_inference_protocol:
+                yield OpenInference()
         elif api == "metrics":
             yield MetricsPage(self.metrics)
         else:

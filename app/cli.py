@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,16 +19,21 @@ from app.release import version
 if TYPE_CHECKING:
     from app.settings import Settings
 
+COMMANDS = {
+    "archive": "app.archiver",
+    "check": "app.check",
+    "compare": "app.compare",
+    "compat": "app.compat",
+    "verify": "app.verify",
+}
+"""Commands that read their own options: the modules whose `main` carries them out."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The `marserve` command; returns its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if words[:1] == ["archive"]:
-        return torch_model_archiver(words[1:])
-    if words[:1] == ["verify"]:
-        from app.verify import main as verify
-
-        return verify(words[1:])
+    if words and words[0] in COMMANDS:
+        return int(import_module(COMMANDS[words[0]]).main(words[1:]))
     return _marserve(words)
 
 

@@ -18,7 +18,7 @@ def describe_version(version: ModelVersion, *, at_startup: bool) -> dict[str, An
     return {
         "modelName": version.name,
         "modelVersion": version.version,
-        "modelUrl": version.archive.url,
+        "modelUrl": version.archive.url or None,
         "runtime": manifest.runtime,
         "minWorkers": max(0, config.min_workers),
         "maxWorkers": max(0, config.max_workers),

@@ -1,6 +1,6 @@
-"""The table of errors: which status, and which of TorchServe's exception names, a domain error has on the wire."""
+"""The table of errors: which status, gRPC code and name among TorchServe's exceptions a domain error has on the wire."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from handler import errors as handler
@@ -47,17 +47,28 @@ class ManagementLocked(RequestError):
         )
 
 
+class ModelApiDisabled(RequestError):
+    """A gRPC call to register or unregister a model, which the configuration does not allow."""
+
+    def __init__(self) -> None:
+        super().__init__("Model API disabled")
+
+
 class PayloadTooLarge(RequestError):
     """The body exceeds max_request_size; TorchServe answers this without a body, whatever the route."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """How an error looks to a client: HTTP status, TorchServe's `type`, and the message (None: the error's own)."""
+    """How an error looks to a client: HTTP status, TorchServe's `type`, and the message (None: the error's own).
+
+    `grpc` names its gRPC code where that does not follow from the status.
+    """
 
     status: int
     type: str
     message: str | None = None
+    grpc: str = ""
 
 
 TABLE: dict[type[Exception], Wire] = {
@@ -65,9 +76,11 @@ TABLE: dict[type[Exception], Wire] = {
     MethodNotAllowed: Wire(405, "MethodNotAllowedException"),
     BadRequest: Wire(400, "BadRequestException"),
     BadJson: Wire(500, "JsonSyntaxException"),
-    InvalidKey: Wire(400, "InvalidKeyException"),
+    InvalidKey: Wire(400, "InvalidKeyException", grpc="PERMISSION_DENIED"),
     ManagementLocked: Wire(401, "InvalidKeyException"),
-    registry.NoWorker: Wire(503, "ServiceUnavailableException"),
+    ModelApiDisabled: Wire(403, "ModelException"),
+    registry.NoWorker: Wire(503, "ServiceUnavailableException", grpc="INTERNAL"),
+    registry.ClientTimedOut: Wire(408, "RequestTimeoutException", grpc="DEADLINE_EXCEEDED"),
     registry.ModelNotFound: Wire(404, "ModelNotFoundException"),
     registry.WorkflowNotFound: Wire(404, "WorkflowNotFoundException"),
     registry.ArchiveNotFound: Wire(404, "ModelNotFoundException"),
@@ -100,11 +113,12 @@ KILLED = 137
 def wire(error: Exception) -> Wire:
     """How `error` goes over the wire."""
     if isinstance(error, handler.PredictionRefused):  # the handler chose the status; TorchServe writes 413 as 507
-        return Wire(507 if error.code == 413 else error.code, "InternalServerException", error.message)
+        status, grpc = (507, "RESOURCE_EXHAUSTED") if error.code == 413 else (error.code, "")
+        return Wire(status, "InternalServerException", error.message, grpc)
     if isinstance(error, handler.WorkerDied) and error.status == KILLED:
         return Wire(507, "InternalServerException", str(error))
     found = next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), UNKNOWN)
-    return found if found.message is not None else Wire(found.status, found.type, str(error))
+    return found if found.message is not None else replace(found, message=str(error))
 
 
 def reason(status: int) -> str:

@@ -1,6 +1,7 @@
 """Which token the calls of an address need: TorchServe's keys, one for management alone, or none."""
 
 import logging
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -22,8 +23,7 @@ class Guards:
         self.keys: Keys | None = None
         needs_keys = self._kind == "all" or (self._kind == "management" and self._token is None)
         if needs_keys:
-            self.keys = Keys(folder / KEY_FILE, settings.token_expiration_min)
-            LOG.info("Token authorisation is on; the keys are in %s.", folder / KEY_FILE)
+            self.keys = _keys((folder, Path(tempfile.gettempdir())), settings.token_expiration_min)
 
     def __repr__(self) -> str:
         return f"<Guards {self._kind}>"
@@ -63,3 +63,19 @@ class Guards:
 
 def open_guard(call: Call) -> None:
     """Lets every call in."""
+
+
+def _keys(folders: Sequence[Path], minutes: float) -> Keys:
+    """Keys, with their file in the first folder that can be written: a container's own tree often cannot."""
+    for folder in folders[:-1]:
+        try:
+            return _told(folder / KEY_FILE, minutes)
+        except OSError as error:
+            LOG.warning("The key file cannot be in %s: %s.", folder, error.strerror)
+    return _told(folders[-1] / KEY_FILE, minutes)
+
+
+def _told(path: Path, minutes: float) -> Keys:
+    keys = Keys(path, minutes)
+    LOG.info("Token authorisation is on; the keys are in %s.", path)
+    return keys

@@ -10,6 +10,9 @@ examples:
   marserve serve --model-store store --models all       every archive of a folder
   marserve archive --model-name mlp --version 1.0 --handler handler.py --export-path store
   marserve verify                                       one prediction, from the archive to the answer
+  marserve check mlp.mar --request input.json           what is in an archive, whether it loads, and how fast it is
+  marserve compare --baseline http://old:8080 --candidate http://127.0.0.1:8080 samples/
+  marserve compat                                       what of TorchServe is here, feature by feature
 
 The commands torchserve and torch-model-archiver are there as well, with the options that they have always had.
 """
@@ -59,6 +62,11 @@ def marserve_parser() -> argparse.ArgumentParser:
     _add_serve_options(serve)
     commands.add_parser("archive", help="make a model archive; the options are torch-model-archiver's", add_help=False)
     commands.add_parser("verify", help="check that this installation serves and predicts", add_help=False)
+    commands.add_parser("check", help="load an archive without a server, and tell what it holds", add_help=False)
+    commands.add_parser(
+        "compare", help="send the same requests to two servers, and tell the differences", add_help=False
+    )
+    commands.add_parser("compat", help="show what of TorchServe is here", add_help=False)
     return parser
 
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from app import layers
 from app.layers import ConfigurationError, Entry, Layer
+from app.resume import check_archives, newest_snapshot
 from app.settings import Authorization, Settings
 from app.values import Binding, port_number, truth
 
@@ -24,11 +25,13 @@ OUR_VARIABLES = {
     "MARSERVE_MANAGEMENT_TOKEN": "management_token",
     "MARSERVE_METRICS": "marserve_metrics",
 }
-KEYS = Settings.model_fields.keys() - {"authorization", "snapshots", "config_file", "given", "warnings"}
+KEYS = Settings.model_fields.keys() - {"authorization", "snapshots", "probes", "config_file", "given", "warnings"}
 TS_VARIABLES = {
     key.upper() if key.startswith("ts_") else f"TS_{key.upper()}": key for key in KEYS - set(OUR_VARIABLES.values())
 } | {"TS_TOKEN_EXPIRATION_TIME_MIN": "token_expiration_min"}
 
+_ALWAYS = {"TS_OPEN_INFERENCE_PROTOCOL": "ts_open_inference_protocol"}
+"""Counts without enable_envvars_config as well."""
 _SILENT = {"python", "version", "tsConfigFile", "model_server_home"}  # in snapshots and in SageMaker's file
 _FOLDERS = {"model_store": "--model-store", "workflow_store": "--workflow-store"}
 _FILES = {"metrics_config", "private_key_file", "certificate_file", "keystore", "log_location", "metrics_location"}
@@ -55,10 +58,11 @@ def torchserve_settings(arguments: argparse.Namespace, environ: Mapping[str, str
 
     TS_* variables count only with enable_envvars_config=true, and then more than the command line, as TorchServe does.
     """
-    shown = _configuration_file(arguments.ts_config, environ, cwd)
+    resumed = None if arguments.no_config_snapshots else newest_snapshot(environ, cwd)
+    shown = _configuration_file(arguments.ts_config or resumed, environ, cwd)
     written = _written(shown, environ, cwd)
     options = layers.from_options({key: value for key, value in vars(arguments).items() if key in KEYS})
-    ours = layers.from_environment(environ, OUR_VARIABLES)
+    ours = layers.from_environment(environ, {**OUR_VARIABLES, **_ALWAYS})
     stack = ChainMap(_enabled_variables(written, environ), options, ours, written, _LOGS)
     if "model_store" not in stack:
         raise ConfigurationError("Missing mandatory parameter --model-store")
@@ -101,6 +105,7 @@ def marserve_settings(
         update={
             **dict.fromkeys(("inference_address", "management_address", "metrics_address"), address),
             "authorization": "off" if settings.disable_token_authorization else authorization,
+            "probes": True,
             "config_file": shown,
             "warnings": (*layers.unknown_keys(written, KEYS | _SILENT), *_other_addresses(stack, address)),
         }
@@ -108,7 +113,7 @@ def marserve_settings(
 
 
 def _configuration_file(wanted: str | None, environ: Mapping[str, str], cwd: Path) -> str | None:
-    """The file in force, as it was named: TS_CONFIG_FILE's, the option's, or config.properties if there is one."""
+    """The file in force, as it was named: TS_CONFIG_FILE's, the wanted one, or config.properties if there is one."""
     named = environ.get("TS_CONFIG_FILE") or wanted
     if named and not (cwd / named).is_file():
         raise ConfigurationError(f"--ts-config file not found: {named}")
@@ -147,9 +152,11 @@ def _settings(stack: Stack, cwd: Path) -> Settings:
     paths = {key: cwd / texts[key] for key in texts.keys() & {*_FOLDERS, *_FILES}}
     given = {key: entry.text for key, entry in stack.items() if key not in {"management_token", *_LOGS}}
     try:
-        return Settings(**{**texts, **paths, "given": given})  # type: ignore[arg-type]
+        settings = Settings(**{**texts, **paths, "given": given})  # type: ignore[arg-type]
     except ValidationError as error:
         raise _explained(error, stack) from None
+    check_archives(settings)
+    return settings
 
 
 def _explained(error: ValidationError, stack: Stack) -> ConfigurationError:

@@ -51,8 +51,10 @@ def read_samples(path: Path) -> list[Sample]:
     """
     try:
         samples = list(_folder(path) if path.is_dir() else _lines(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadSample(f"{path}: {error}") from None
+    except OSError as error:
+        raise BadSample(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise BadSample(f"{path}: a file of requests is text; put a body into a folder named like its model") from None
     if not samples:
         raise BadSample(f"{path}: there are no requests")
     return samples

@@ -39,6 +39,7 @@ async def _serve(settings: Settings) -> int:
             except OSError as error:
                 LOG.error("Cannot listen on %s: %s", listener, error)
                 return 1
+        application.registry.record()
         print("Model server started.", flush=True)
         await stop.wait()
         LOG.info("Shutting down; accepted requests are answered first.")

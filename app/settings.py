@@ -70,7 +70,7 @@ class Settings(BaseModel):
     ts_header_key_sequence_end: str = "ts_request_sequence_end"
 
     enable_model_api: Flag = False
-    ts_open_inference_protocol: Flag = False
+    ts_open_inference_protocol: Annotated[bool, PlainValidator(values.protocol)] = False
     disable_token_authorization: Flag = False
     token_expiration_min: Annotated[float, Field(gt=0)] = 60  # minutes
     allowed_urls: Patterns = ("file://.*|http(s)?://.*",)
@@ -123,6 +123,7 @@ class Settings(BaseModel):
     # Not keys, but what follows from how this server was started.
     authorization: Authorization = "all"  # which calls need a token
     snapshots: bool = False
+    probes: bool = False  # whether /v2/health tells the truth
     config_file: str | None = None
     given: Mapping[str, str] = Field({}, repr=False)  # what was configured, as it was written
     warnings: tuple[str, ...] = ()

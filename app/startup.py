@@ -11,6 +11,7 @@ from model_registry.config import RequestConfig
 from model_registry.errors import RegistryError
 from model_registry.naming import default_name
 from model_registry.registry import Registry
+from model_registry.snapshot import registrations
 from model_registry.store import ModelStore
 from model_registry.workshop import Registration
 
@@ -18,11 +19,13 @@ LOG = logging.getLogger("marserve.startup")
 MANAGER = {"ts_logger": "org.pytorch.serve.ModelServer"}
 
 
-def initial_models(settings: Settings, store: ModelStore) -> list[InitialModel]:
-    """What `--models` or load_models names; "all" means every archive of the store."""
+def initial_models(settings: Settings, store: ModelStore) -> list[Registration]:
+    """What `--models` or load_models names, "all" being every archive of the store; a snapshot wins over both."""
+    if settings.model_snapshot is not None:
+        return list(registrations(settings.model_snapshot))
     if any(model.name is None and model.url.lower() == "all" for model in settings.load_models):
-        return [InitialModel(None, name) for name in store.names()]
-    return list(settings.load_models)
+        return [_registration(InitialModel(None, name)) for name in store.names()]
+    return [_registration(model) for model in settings.load_models]
 
 
 def initial_workers(settings: Settings, devices: Sequence[Device]) -> int:
@@ -31,26 +34,32 @@ def initial_workers(settings: Settings, devices: Sequence[Device]) -> int:
     return settings.default_workers_per_model or gpus or max(1, int(cpu_budget()))
 
 
-async def register_all(registry: Registry, models: Iterable[InitialModel]) -> None:
+async def register_all(registry: Registry, models: Iterable[Registration]) -> None:
     """Register the models in order, one that cannot be skipped with a warning; their workers load in the background."""
-    try:
-        for model in models:
-            await _register(registry, model)
-    finally:
-        registry.started.set()
+    for model in models:
+        await _register(registry, model)
+    registry.mark_started()
 
 
-async def _register(registry: Registry, model: InitialModel) -> None:
-    LOG.info("Loading initial models: %s", model.url, extra=MANAGER)
-    wanted = Registration(
+def _registration(model: InitialModel) -> Registration:
+    return Registration(
         model.url,
         model.name,
         config=RequestConfig(at_startup=True),
         wait=False,
         fallback_name=default_name(model.url),
     )
+
+
+async def _register(registry: Registry, wanted: Registration) -> None:
+    LOG.info("Loading initial models: %s", wanted.url, extra=MANAGER)
+    shown = InitialModel(wanted.model_name, wanted.url)
     try:
         await registry.register(wanted)
     except RegistryError as error:
+        registry.startup_failed = True
         cause = f" ({error.__cause__})" if error.__cause__ else ""
-        LOG.warning("Failed to load model: %s: %s%s", model, error, cause, extra=MANAGER)
+        LOG.warning("Failed to load model: %s: %s%s", shown, error, cause, extra=MANAGER)
+    except Exception:
+        registry.startup_failed = True
+        LOG.exception("Failed to load model: %s", shown, extra=MANAGER)

@@ -84,6 +84,11 @@ def truth(value: object) -> bool:
     return text == "true"
 
 
+def protocol(value: object) -> bool:
+    """Whether the Open Inference Protocol is spoken: `oip`, which is how the variable says it, or a truth."""
+    return value == "oip" or truth(value)
+
+
 def pattern(text: str) -> str:
     """A regular expression that compiles."""
     try:

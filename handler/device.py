@@ -14,7 +14,7 @@ from typing import Literal
 from handler.cuda_driver import CudaError, Gpu, cuda_gpus
 from handler.torch_build import TorchBuild, torch_build
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("marserve.device")
 
 Provider = str | tuple[str, dict[str, int]]
 

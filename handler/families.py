@@ -54,6 +54,13 @@ class Families:
     def __iter__(self) -> Iterator[Family]:
         yield from (*self.server.values(), *self.model.values())
 
+    def for_handlers(self) -> dict[str, Any]:
+        """What handlers find declared, in the form of a metrics file; the host's name is no concern of theirs."""
+        kinds: dict[str, list[dict[str, Any]]] = {kind: [] for kind in get_args(Kind)}
+        for family in self.model.values():
+            kinds[family.kind].append({"name": family.name, "unit": family.unit, "dimensions": [*family.labels[:-1]]})
+        return {"model_metrics": kinds}
+
 
 _SERVER = (
     Family("Requests2XX", "counter", "Count", _HOST),

@@ -51,11 +51,14 @@ class Metrics:
         families = read_families(config)
         self._of_server = families.server
         self._of_models = dict(families.model)
+        self.declared = families.for_handlers()
+        """What context.metrics.get_metric finds, in the form of a metrics file."""
         self._detecting = Lock()
         self._exposition = Exposition()
         self.log = MetricLog()
         """Where lines go in log and legacy mode."""
         self._responses = [0] * 10
+        self._emitted: dict[tuple[str, ...], Update] = {}
         self._models: dict[tuple[str, str], ModelMetrics] = {}
         self._host = Bound[str](lambda name: self.series(name, "Host"))
         self._classes = Bound[int](lambda hundreds: self._host[f"Requests{hundreds if hundreds in (2, 4) else 5}XX"])
@@ -120,11 +123,21 @@ class Metrics:
         Only families declared for models are kept (all with auto_detect), under the type, unit and label names of their
         declaration. What is no finite number, or negative for a counter, is dropped, as TorchServe does.
         """
-        family = self._of_models.get(name) or self._detect(name, unit, dimensions, metric_type)
         amount = _amount(value)
-        if family is None or amount is None or (family.kind == "counter" and amount < 0):
+        if amount is None:
             return
-        self._update(family, (*map(str, dimensions.values()), self._hostname), request_ids)(amount)
+        key = (name, *map(str, dimensions.values()))
+        update = self._emitted.get(key)
+        if update is not None:
+            update(amount)
+            return
+        family = self._of_models.get(name) or self._detect(name, unit, dimensions, metric_type)
+        if family is None or (family.kind == "counter" and amount < 0):
+            return
+        update = self._update(family, (*key[1:], self._hostname), request_ids)
+        update(amount)
+        if family.kind != "counter" and self._shown(family):  # a line of the log would name this request for ever
+            self._emitted[key] = update
 
     def observe_host(self) -> None:
         """Read CPU, memory, disk and GPUs now. In Prometheus mode `expose` does so by itself when it is time."""

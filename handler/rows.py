@@ -9,7 +9,7 @@ import orjson
 
 from handler.job import Input, Part
 
-LOG = logging.getLogger(__name__)
+LOG = logging.getLogger("marserve.rows")
 SMALL = 512
 """Bytes below which the standard parser is as quick as any."""
 BIG_INTEGER = re.compile(rb"\d{19}")

@@ -13,7 +13,7 @@ class SequenceBatcher(Batcher):
     """Puts the jobs that `sequences` hands out into the lines of their workers, all under one lock.
 
     Each line is a batcher of its own: it gathers what comes to its worker, and knows nothing of sequences. Jobs without
-    a sequence go to the shortest line. What comes before the first worker waits here.
+    a sequence go to a worker that is idle, else to the shortest line. What comes before the first worker waits here.
     """
 
     def __init__(self, batch_size: int, max_delay: float, capacity: int, sequences: Sequences) -> None:
@@ -102,7 +102,7 @@ class SequenceBatcher(Batcher):
         elif job.sequence:
             self._lines[self._sequences.worker_of(job, workers)].submit(job)
         else:
-            min((self._lines[worker] for worker in workers), key=len).submit(job)
+            min((self._lines[worker] for worker in workers), key=lambda line: (not line.idle, len(line))).submit(job)
 
     def _settle(self, seen: list[Job], answered: list[Job]) -> None:
         for job in answered:

@@ -1,7 +1,7 @@
 """Sequences: requests that belong together, served in their order, never two at once, and by one worker."""
 
 from collections import Counter, deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from time import monotonic
 
@@ -27,7 +27,7 @@ class Sequence:
 
     __slots__ = ("began", "ended", "held", "out", "rested", "turn", "worker")
 
-    def __init__(self) -> None:
+    def __init__(self, now: float) -> None:
         self.worker: Taker | None = None
         """Who keeps its state."""
         self.held: deque[Job] = deque()
@@ -36,14 +36,13 @@ class Sequence:
         self.out = 0
         """Requests that were handed out and are not answered."""
         self.ended = False
-        self.began = self.rested = monotonic()
+        self.began = self.rested = now
 
     def __repr__(self) -> str:
         return f"<Sequence {len(self.held)} held, {self.out} out{', ended' if self.ended else ''}>"
 
-    def is_over(self, limits: Limits) -> bool:
+    def is_over(self, limits: Limits, now: float) -> bool:
         """Whether it has rested or lived too long; never while anything of it waits or is in work."""
-        now = monotonic()
         too_old = limits.lifetime > 0 and now - self.began >= limits.lifetime
         return self.is_quiet and (too_old or now - self.rested >= limits.idle)
 
@@ -57,11 +56,12 @@ class Sequences:
     """Decides, under the lock of the batcher that owns it, which jobs may be handed out and to whom.
 
     A sequence begins with its first request, whether that says so or not, and is over when it has rested for too long;
-    one that has ended makes room for another before that.
+    one that has ended makes room for another before that. `clock` gives seconds.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, clock: Callable[[], float] = monotonic) -> None:
         self._limits = limits
+        self._clock = clock
         self._known: dict[str, Sequence] = {}
 
     def __repr__(self) -> str:
@@ -75,7 +75,7 @@ class Sequences:
     def admit(self, job: Job) -> bool:
         """Take a job in; true if it may be handed out at once. Raises QueueFull."""
         sequence = self._known.get(job.sequence)
-        if sequence is None or sequence.is_over(self._limits):
+        if sequence is None or sequence.is_over(self._limits, self._clock()):
             sequence = self._begin(job.sequence)
         sequence.ended = False
         if sequence.turn is None:
@@ -100,7 +100,7 @@ class Sequences:
         """That job needs no worker any more."""
         if sequence := self._known.get(job.sequence):
             sequence.out -= 1
-            sequence.rested = monotonic()
+            sequence.rested = self._clock()
 
     def end(self, name: str) -> None:
         """The client or the handler has declared the sequence to be at its end."""
@@ -110,7 +110,7 @@ class Sequences:
     def worker_of(self, job: Job, workers: Collection[Taker]) -> Taker:
         """Who serves a job: whoever serves its sequence, if still among these, else who has the fewest sequences."""
         sequence = self._known[job.sequence]
-        if sequence.worker not in workers:
+        if sequence.worker is None or sequence.worker not in workers:
             load = Counter(each.worker for each in self._known.values())
             sequence.worker = min(workers, key=load.__getitem__)
         return sequence.worker
@@ -125,13 +125,14 @@ class Sequences:
         self._known.pop(name, None)
         if len(self._known) >= self._limits.sequences:
             self._make_room()
-        sequence = self._known[name] = Sequence()
+        sequence = self._known[name] = Sequence(self._clock())
         return sequence
 
     def _make_room(self) -> None:
         """Forget what is over, or else one sequence that has ended; raises QueueFull."""
+        now = self._clock()
         quiet = [name for name, sequence in self._known.items() if sequence.is_quiet]
-        over = [name for name in quiet if self._known[name].is_over(self._limits)]
+        over = [name for name in quiet if self._known[name].is_over(self._limits, now)]
         leaving = over or [name for name in quiet if self._known[name].ended][:1]
         if not leaving:
             raise QueueFull

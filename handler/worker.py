@@ -99,6 +99,7 @@ class Worker(Taker):
         self.abandoned = True
         self.post.say("stderr", f"The worker is abandoned: {reason}. Its thread cannot be killed and may go on alone.")
         self._die(TimeoutError(reason))
+        self._surroundings.close()
 
     def join(self, seconds: float) -> bool:
         """Wait for the thread to end; false if it did not."""

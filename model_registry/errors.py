@@ -60,6 +60,13 @@ class NoWorker(RegistryError):
         )
 
 
+class ClientTimedOut(RegistryError):
+    """The client's own timeout has passed long ago."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"No answer within clientTimeoutInMills={seconds * 1000:.0f}")
+
+
 class NoWorkerToDescribe(NoWorker):
     """A customized description was asked of a model with no worker."""
 

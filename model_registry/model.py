@@ -1,14 +1,20 @@
 """A model: a name, its versions, and the one that requests get which name none."""
 
+from typing import Literal
+
 from model_registry.errors import UnknownDefault, VersionNotFound
 from model_registry.version import ModelVersion
+
+Role = Literal["model", "node", "function"]
+"""A model of its own, or a node of a workflow: another archive, or a function of the workflow's own handler."""
 
 
 class Model:
     """The versions registered under one name; the first becomes the default and stays it until another is chosen."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, role: Role = "model") -> None:
         self.name = name
+        self.role = role
         self.versions: dict[str, ModelVersion] = {}
         self.default = ""
 

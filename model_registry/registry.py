@@ -13,7 +13,9 @@ from model_registry.errors import (
     WorkersFailed,
     WorkersOutOfMemory,
 )
-from model_registry.model import Model
+from model_registry.model import Model, Role
+from model_registry.page import page_of
+from model_registry.snapshot import Occasion, Snapshots
 from model_registry.version import ModelVersion
 from model_registry.workshop import Registration, Workshop
 
@@ -24,13 +26,21 @@ MANAGER = {"ts_logger": "org.pytorch.serve.wlm.ModelManager"}
 class Registry:
     """The models by name. It lives on the event loop; files and workers are waited for without blocking it."""
 
-    def __init__(self, workshop: Workshop, *, drain_seconds: float = 8.0, hung_limit: int = 4) -> None:
+    def __init__(
+        self, workshop: Workshop, *, drain_seconds: float = 8.0, hung_limit: int = 4,
+        snapshots: Snapshots | None = None,
+    ) -> None:  # fmt: skip
         self._workshop = workshop
+        self._snapshots = snapshots
+        self._recording = False
         self._drain_seconds = drain_seconds
         self._hung_limit = hung_limit
         self._models: dict[str, Model] = {}
         self.startup_models: set[str] = set()
         """Names of the models that were loaded at start."""
+        self._restored: set[str] = set()
+        self.startup_failed = False
+        """Whether a model that was to be loaded at start could not be registered."""
         self._closing: set[asyncio.Task[None]] = set()
         self.started = asyncio.Event()
         """Set when the start-up models are registered (their workers may still be loading)."""
@@ -42,7 +52,19 @@ class Registry:
     def healthy(self) -> bool:
         """Whether every default version has the workers it should have, and few enough threads hang."""
         defaults = (model.choose() for model in self._models.values())
-        return all(version.healthy for version in defaults) and self.hung < self._hung_limit
+        return all(version.healthy for version in defaults) and self.sound
+
+    @property
+    def sound(self) -> bool:
+        """Whether few enough threads hang; of too many only a restart can rid the process."""
+        return self.hung < self._hung_limit
+
+    @property
+    def ready(self) -> bool:
+        """Whether all start-up models were registered, and have loaded the workers that they should have."""
+        there = (self._models[name].choose() for name in self.startup_models | self._restored if name in self._models)
+        loaded = all(version.pool.ready >= version.config.min_workers for version in there)
+        return self.started.is_set() and loaded and not self.startup_failed
 
     @property
     def hung(self) -> int:
@@ -80,11 +102,21 @@ class Registry:
         return self.resolve(name, version)
 
     def page(self, start: int, limit: int) -> tuple[Sequence[Model], int | None]:
-        """Models by name, `limit` from `start` on, and where the next page starts; as in TorchServe a page that ends
-        exactly at the end still names a next one."""
-        names = sorted(self._models)
-        end = start + limit
-        return [self._models[name] for name in names[start:end]], end if end <= len(names) else None
+        """Models by name, `limit` from `start` on, and where the next page starts; functions of workflows are left out.
+        """
+        listed = sorted(name for name, model in self._models.items() if model.role != "function")
+        names, following = page_of(listed, start, limit)
+        return [self._models[name] for name in names], following
+
+    def mark_started(self) -> None:
+        """The start-up models are registered, though their workers may still be loading."""
+        self.started.set()
+        self._save("startup")
+
+    def record(self) -> None:
+        """Write snapshots from now on; the first when the start-up models are registered."""
+        self._recording = True
+        self._save("startup")
 
     async def register(self, wanted: Registration) -> ModelVersion:
         """Open the archive, add the version, and start its workers.
@@ -95,25 +127,28 @@ class Registry:
         archive = await asyncio.to_thread(self._workshop.open, wanted)
         try:
             version = self._workshop.make(archive, wanted)
-            self._add(version)
+            self._add(version, wanted)
         except Exception:
             # What was downloaded for it stays in the store, as TorchServe leaves it.
             await asyncio.to_thread(replace(archive, downloaded=None).remove)
             raise
-        if wanted.config.at_startup:
-            self.startup_models.add(version.name)
         await self._staff(version, version.config.min_workers, version.config.max_workers, wanted.wait)
+        self._changed(wanted.role)
         LOG.info("Model %s loaded.", version.name, extra=MANAGER)
         return version
 
     async def scale(self, version: ModelVersion, least: int, most: int, *, wait: bool) -> None:
         """Set the number of workers; raises WorkersFailed or WorkersOutOfMemory when waiting for ones that fail."""
         LOG.info("Scaling %s %s to %d workers.", version.name, version.version, least)
-        await self._staff(version, least, most, wait, keep=True)
+        try:
+            await self._staff(version, least, most, wait, keep=True)
+        finally:
+            self._changed()
 
     def set_default(self, name: str, version: str) -> None:
         """Make a version the default; raises ModelNotFound or UnknownDefault."""
         self.model(name).set_default(version)
+        self._changed()
 
     async def unregister(self, name: str, version: str | None = None) -> None:
         """Take a version out, answer what it has accepted, and end it.
@@ -125,20 +160,38 @@ class Registry:
         if chosen.version == model.default and len(model.versions) > 1:
             raise InvalidVersionRemoval(name)
         await self._take_out(chosen)
+        self._changed(model.role)
         LOG.info("Model %s %s unregistered.", name, chosen.version)
 
     async def close(self) -> None:
         """Answer what was accepted, then end every version."""
+        self._save("shutdown")
         versions = list(self.versions())
         self._models.clear()
         await asyncio.gather(*(version.close(self._drain_seconds) for version in versions), *self._closing)
 
-    def _add(self, version: ModelVersion) -> None:
-        model = self._models.get(version.name) or Model(version.name)
+    def _add(self, version: ModelVersion, wanted: Registration) -> None:
+        model = self._models.get(version.name) or Model(version.name, wanted.role)
         if version.version in model.versions:
             raise Conflict(version.name, version.version)
         model.add(version)
         self._models[version.name] = model
+        if wanted.config.at_startup:
+            self.startup_models.add(version.name)
+        if wanted.state is not None:
+            self._restored.add(version.name)
+            if wanted.state.get("defaultVersion"):
+                model.set_default(version.version)
+
+    def _changed(self, role: Role = "model") -> None:
+        if role == "model":  # snapshots leave workflows out
+            self._save("snapshot")
+
+    def _save(self, occasion: Occasion) -> None:
+        """Write a snapshot, unless none are wanted or the server is still starting: what comes then is one change."""
+        if self._snapshots is not None and self._recording and self.started.is_set():
+            # A few kilobytes after a rare call: a thread would only let two snapshots overtake each other.
+            self._snapshots.save(occasion, [model for model in self._models.values() if model.role == "model"])
 
     async def _staff(self, version: ModelVersion, least: int, most: int, wait: bool, *, keep: bool = False) -> None:
         if not wait:

@@ -79,8 +79,10 @@ def _entry(model: Model, version: ModelVersion) -> dict[str, Any]:
     entry["runtimeType"] = manifest.runtime
     if not config.parallel_level:
         del entry["parallelLevel"]
-    # TorchServe forgets the handler of a registration that named one, and passes over what it does not know.
-    return entry | ({"handler": version.named_handler} if version.named_handler else {})
+    if manifest.handler != manifest.raw.get("model", {}).get("handler"):
+        # The registration named it. TorchServe does not keep that, and passes over what it does not know.
+        entry["handler"] = manifest.handler
+    return entry
 
 
 def _mar_name(version: ModelVersion) -> str:

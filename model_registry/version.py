@@ -13,9 +13,11 @@ from handler.pool import Placement, WorkerPool
 from handler.service import Blueprint
 from handler.worker import Worker
 from model_registry.archive import Archive
+from model_registry.client_timeout import ClientTimeout
 from model_registry.config import ModelConfig
 from model_registry.errors import NoWorker
 from model_registry.reply import Reply, Stream
+from model_registry.sequencing import SequenceHeaders, Sequencing
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Parts:
     place: Callable[["ModelVersion"], Placement]
     metrics: ModelMetrics
     host: Metrics
+    sequence_headers: SequenceHeaders
 
 
 class ModelVersion:
@@ -40,9 +43,8 @@ class ModelVersion:
         self.metrics = parts.metrics
         self._loop = asyncio.get_running_loop()
         config = parts.config
-        self.batcher = Batcher(
-            config.batch_size, config.max_batch_delay / 1000, config.job_queue_size, tickets=config.use_job_ticket
-        )
+        self._sequencing = Sequencing(config, parts.sequence_headers) if config.stateful else None
+        self.batcher = self._sequencing.batcher if self._sequencing else _plain_batcher(config)
         self.pool = WorkerPool(
             parts.blueprint, self.batcher, parts.place(self), parts.metrics, parts.host,
             retry_for=config.max_retry_timeout,
@@ -75,11 +77,15 @@ class ModelVersion:
 
     def begin(self, request: Input, request_id: str, label: str = "default", *, alone: bool = False) -> Reply:
         """The same without waiting: accept a request and give the reply that its answer will wake. Raises NoWorker."""
-        reply = Reply(self._loop, label, self._note_drained)
-        reply.job = job = Job(request, request_id, reply, alone=alone)
+        reply, sequence = Reply(self._loop, label, self._note_drained), ""
+        if self._sequencing is not None and not alone:
+            request, sequence = self._sequencing.name(request)
+        reply.job = job = Job(request, request_id, reply, alone=alone, sequence=sequence)
         if not alone:
             self.metrics.accepted(label)
         self._submit(job)
+        if self.config.client_timeout:
+            ClientTimeout(self._loop, reply, self.config.client_timeout / 1000)
         return reply
 
     async def scale(self, least: int, most: int) -> None:
@@ -130,6 +136,8 @@ class ModelVersion:
             self.batcher.submit(job)
         except (QueueFull, BatcherClosed) as error:
             raise NoWorker(self.name, job.reply.label) from error
+        if self._sequencing is not None:
+            self._sequencing.note_request(job)
         if self._timer is None:
             self._watch()
 
@@ -137,9 +145,16 @@ class ModelVersion:
         now = monotonic()
         for job, outcome in answers:
             if isinstance(outcome, Output):
-                queued, total = job.taken - job.arrived, now - job.arrived
-                self.metrics.answered(job.reply.label, total * 1e6, queued * 1e6)
+                self._note_answer(job, outcome, now)
             job.reply.put(outcome)
+        self._note_drained()
+
+    def _note_answer(self, job: Job, output: Output, now: float) -> None:
+        if not job.reply.expired:
+            queued, total = job.taken - job.arrived, now - job.arrived
+            self.metrics.answered(job.reply.label, total * 1e6, queued * 1e6)
+        if self._sequencing is not None:
+            self._sequencing.note_answer(output.headers)
 
     def _note_drained(self) -> None:
         if self._drained is not None and not self._drained.done() and self.batcher.idle:
@@ -166,3 +181,9 @@ class ModelVersion:
             self._timer = None
         else:  # a batch taken meanwhile is not due before a whole timeout has passed
             self._timer = self._loop.call_later(max(0.01, min(timeout, rest or timeout)), self._watch)
+
+
+def _plain_batcher(config: ModelConfig) -> Batcher:
+    return Batcher(
+        config.batch_size, config.max_batch_delay / 1000, config.job_queue_size, tickets=config.use_job_ticket
+    )

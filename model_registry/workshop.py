@@ -1,20 +1,24 @@
 """Makes model versions: an archive, the configuration in force and the host's devices become something that serves."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from typing import Any
 
 from handler.cpu_budget import threads_per_worker
 from handler.device import Device, deal
 from handler.device_thread import caller_for
+from handler.metric_lines import divert_metrics
 from handler.metrics import Metrics
 from handler.pool import Placement
 from handler.service import Blueprint
 from handler.worker import Post
 from model_registry.archive import Archive
 from model_registry.config import Defaults, ModelConfig, RequestConfig, load_model_config, readable_model_config
+from model_registry.model import Role
+from model_registry.sequencing import SequenceHeaders
 from model_registry.store import ModelStore
 from model_registry.version import ModelVersion, Parts
 
@@ -32,6 +36,9 @@ class Registration:
     """Whether to return only when the workers have loaded."""
     fallback_name: str | None = None
     """The name of a model that neither the request nor its manifest names."""
+    state: Mapping[str, Any] | None = None
+    """What a snapshot says of the version, and what counts then."""
+    role: Role = "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,7 @@ class Rules:
     limit_max_image_pixels: bool = True
     max_response_size: int = 6553500
     first_worker_id: int = 9000
+    sequence_headers: SequenceHeaders = field(default_factory=SequenceHeaders)
 
 
 class Workshop:
@@ -73,26 +81,35 @@ class Workshop:
         manifest = archive.manifest.registered(
             wanted.model_name, wanted.handler, wanted.runtime, wanted.fallback_name or ""
         )
-        archive, name = replace(archive, manifest=manifest), str(manifest.model_name)
-        setting = rules.settings.get(name, {}).get(manifest.version, {})
-        config = ModelConfig.merge(wanted.config, readable_model_config(archive), setting, rules.defaults)
+        url = "" if wanted.role == "function" else archive.url  # as TorchServe does: it belongs to no archive
+        archive, name = replace(archive, manifest=manifest, url=url), str(manifest.model_name)
+        config = self._config(archive, wanted, rules.settings.get(name, {}).get(manifest.version, {}))
         blueprint = Blueprint(
             model_name=name,
             folder=archive.folder,
             manifest=lambda: copy.deepcopy(manifest.raw),
             handler=manifest.handler or rules.default_handler or "",
             batch_size=max(1, config.batch_size),
+            continuous=config.continuous_batching,
             config=lambda: load_model_config(archive),
             envelope=rules.envelope,
             decode=rules.decode,
             limit_max_image_pixels=rules.limit_max_image_pixels,
             max_response_size=rules.max_response_size,
             metric_sink=self._metrics.emit,
+            declared_metrics=self._metrics.declared,
         )
         parts = Parts(
-            archive, blueprint, config, self._place, self._metrics.model(name, manifest.version), self._metrics
-        )
+            archive, blueprint, config, self._place, self._metrics.model(name, manifest.version), self._metrics,
+            rules.sequence_headers,
+        )  # fmt: skip
         return ModelVersion(name, manifest.version, parts)
+
+    def _config(self, archive: Archive, wanted: Registration, setting: Mapping[str, Any]) -> ModelConfig:
+        yaml, defaults = readable_model_config(archive), self._rules.defaults
+        if wanted.state is not None:
+            return ModelConfig.restore(wanted.state, yaml, defaults)
+        return ModelConfig.merge(wanted.config, yaml, setting, defaults)
 
     def _place(self, version: ModelVersion) -> Placement:
         config = version.config
@@ -104,7 +121,7 @@ class Workshop:
                 label=label,
                 device=device,
                 threads=threads_per_worker(max(1, config.max_workers)),
-                say=lambda stream, line: self._say(label, stream, line),
+                say=divert_metrics(partial(self._say, label), self._metrics.emit),
                 deliver=version.receive,
                 ended=version.ended,
                 elsewhere=caller_for(device),

@@ -17,13 +17,15 @@ MARSERVE = [sys.executable, "-c", "import sys; from app.cli import main; sys.exi
 class Server:
     """A process that is started by `with` and does not outlive it; `port` is one that was free."""
 
-    def __init__(
-        self, command: Sequence[str], folder: Path, environ: Mapping[str, str] | None = None, user: int | None = None
-    ) -> None:
+    def __init__(self, command: Sequence[str], folder: Path, environ: Mapping[str, str] | None = None) -> None:
         self.port = free_port()
         self.lines: list[str] = []
-        self._command, self._folder, self._user = command, folder, user
-        self._environ = {**(os.environ if environ is None else environ), "PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
+        self._command, self._folder = command, folder
+        self._environ = {
+            **(os.environ if environ is None else environ),
+            "PORT": str(self.port),
+            "PYTHONUNBUFFERED": "1",
+        }
         self._listens = Event()
 
     @classmethod
@@ -42,7 +44,7 @@ class Server:
 
     def __enter__(self) -> "Server":
         self.process = subprocess.Popen(
-            self._command, cwd=self._folder, env=self._environ, user=self._user, text=True,
+            self._command, cwd=self._folder, env=self._environ, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         self._reader = Thread(target=self._read, daemon=True)

@@ -1,0 +1,111 @@
+"""What every gRPC call passes: the token, the translation of errors, the counters and the access log."""
+
+import logging
+import re
+from asyncio import CancelledError
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from time import perf_counter
+from typing import Any
+from urllib.parse import unquote
+
+import grpc
+
+from app.access_log import AccessLog, Client
+from app.address import Guard
+from app.call import Call
+from app.errors import UNKNOWN, wire
+from app.grpc_errors import failure
+from app.grpc_messages import class_of, methods
+from handler.metrics import Metrics
+
+LOG = logging.getLogger("marserve.grpc")
+PREDICTING = {"Predictions", "StreamPredictions", "StreamPredictions2", "ModelInfer"}
+GONE = 499
+"""The status, among those of HTTP, of a call that its client gave up."""
+PEER = re.compile(r"ipv[46]:\[?(?P<host>.+?)\]?:(?P<port>\d+)")
+
+
+class Edge:
+    """Lets the calls of one API in. `path` is where HTTP has that API, which decides about the token that is needed."""
+
+    def __init__(self, path: str, guard: Guard, metrics: Metrics, log: AccessLog) -> None:
+        self._path = path
+        self._guard = guard
+        self._metrics = metrics
+        self._log = log
+
+    def __repr__(self) -> str:
+        return f"<Edge {self._path}>"
+
+    def handler(self, service: str, answers: Any) -> grpc.GenericRpcHandler:
+        """The methods of a service, for a server: each is answered by the method of that name of `answers`.
+
+        Those take a request, or an iterator of requests, and its Call, and return a response, or yield responses.
+        """
+        handlers = {method.name: self._method(service, method, answers) for method in methods(service)}
+        return grpc.method_handlers_generic_handler(service, handlers)
+
+    def _method(self, service: str, method: Any, answers: Any) -> grpc.RpcMethodHandler:
+        path, answer = f"{service}/{method.name}", getattr(answers, _snake(method.name))
+        reader, writer = class_of(method.input_type).FromString, class_of(method.output_type).SerializeToString
+        if not method.server_streaming:
+            return grpc.unary_unary_rpc_method_handler(self._whole(path, answer), reader, writer)
+        shape = grpc.stream_stream_rpc_method_handler if method.client_streaming else grpc.unary_stream_rpc_method_handler
+        return shape(self._streamed(path, answer), reader, writer)
+
+    def _whole(self, path: str, answer: Any) -> Callable[..., Any]:
+        async def answered(request: Any, context: Any) -> Any:
+            async with self._let_in(path, context) as call:
+                return await answer(request, call)
+
+        return answered
+
+    def _streamed(self, path: str, answer: Any) -> Callable[..., Any]:
+        async def answered(requests: Any, context: Any) -> AsyncIterator[Any]:
+            async with self._let_in(path, context) as call:
+                async for response in answer(requests, call):
+                    yield response
+
+        return answered
+
+    @asynccontextmanager
+    async def _let_in(self, path: str, context: Any) -> AsyncIterator[Call]:
+        began, status, code = perf_counter(), 200, grpc.StatusCode.OK
+        call = self._call(path, context)
+        try:
+            self._guard(call)
+            yield call
+        except Exception as error:
+            if wire(error) is UNKNOWN:
+                LOG.error("%s failed.", path, exc_info=error)
+            told = failure(error, predicting=path.rpartition("/")[2] in PREDICTING)
+            status, code = told.status, told.code
+            await context.abort(code, told.details)
+        except (CancelledError, GeneratorExit):
+            status, code = GONE, grpc.StatusCode.CANCELLED
+            raise
+        finally:
+            self._metrics.response(status)
+            elapsed = int((perf_counter() - began) * 1000)
+            self._log.write(call.client, call.method, path, call.http_version, code.value[0], elapsed)
+
+    def _call(self, path: str, context: Any) -> Call:
+        lines = [(b"authorization", value.encode()) for name, value in _metadata(context) if name == "authorization"]
+        return Call(
+            "gRPC", self._path, b"", lines, b"", target=path.encode(), http_version="2.0", client=_client(context.peer())
+        )
+
+
+def _metadata(context: Any) -> tuple[tuple[str, str], ...]:
+    return context.invocation_metadata() or ()
+
+
+def _client(peer: str) -> Client:
+    """Host and port of "ipv4:127.0.0.1:5000" or "ipv6:%5B::1%5D:5000"."""
+    match = PEER.fullmatch(unquote(peer))
+    return (match["host"], int(match["port"])) if match else None
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()

@@ -1,0 +1,105 @@
+"""The backend's routes: the WebSocket, the page and what it plays, the flags, the metrics."""
+
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from ..client import Client, Pipeline
+from ..client_metrics import ClientMetrics
+from ..pipeline import LocalPipeline
+from ..settings import Settings
+from ..synthetic import make_signs, perform, read_labels, to_frames
+from .rest import with_rests
+from .session import Session
+
+PAGE = Path(__file__).with_name("page.html")
+FLAGS = ("use_torchserve", "rollout_percent")
+RESTS = 12
+"""Frames of rest before and behind what the page plays."""
+
+
+def create_app(settings: Settings | None = None, local: Pipeline | None = None) -> Starlette:
+    """The backend; what is not given comes from the environment, and the model that lies here."""
+    routes = [
+        Route("/", page),
+        Route("/signs", signs),
+        Route("/performances/{sign}", performance),
+        Route("/flags", flags, methods=["GET", "PUT"]),
+        Route("/metrics", metrics),
+        WebSocketRoute("/ws", websocket),
+    ]
+    return Starlette(routes=routes, lifespan=_lifespan(settings, local))
+
+
+async def websocket(socket: WebSocket) -> None:
+    """Frames in, signs out; ?user=KEY tells who it is, for the rollout."""
+    await socket.accept()
+    user = socket.query_params.get("user") or uuid.uuid4().hex
+    await Session(socket, socket.app.state.client, user).run()
+
+
+async def page(request: Request) -> Response:
+    """The page."""
+    return FileResponse(PAGE)
+
+
+async def signs(request: Request) -> Response:
+    """The names of the signs."""
+    return JSONResponse(read_labels())
+
+
+async def performance(request: Request) -> Response:
+    """The frames of one performance of a sign, between rests; ?seed=N for another one."""
+    labels, sign = read_labels(), request.path_params["sign"]
+    seed = request.query_params.get("seed", "0")
+    if sign not in labels or not seed.isdecimal():
+        raise HTTPException(404, "There is no such performance.")
+    return JSONResponse(await run_in_threadpool(_performance, labels.index(sign), int(seed)))
+
+
+async def flags(request: Request) -> Response:
+    """The flags; PUT {"use_torchserve": false} flips one while everything runs."""
+    client: Client = request.app.state.client
+    if request.method == "PUT":
+        wanted = await request.json()
+        if not isinstance(wanted, dict) or not wanted.keys() <= set(FLAGS):
+            raise HTTPException(400, f"There are {' and '.join(FLAGS)}.")
+        try:
+            client.flip(**wanted)
+        except ValueError as reason:
+            raise HTTPException(400, str(reason)) from None
+    return JSONResponse({flag: getattr(client.settings, flag) for flag in FLAGS})
+
+
+async def metrics(request: Request) -> Response:
+    """What the client counts, as Prometheus reads it."""
+    return Response(generate_latest(request.app.state.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _performance(sign: int, seed: int) -> list[dict[str, object]]:
+    points = perform(make_signs(sign + 1)[sign], np.random.default_rng([seed, sign]))
+    return to_frames(with_rests(points, RESTS))
+
+
+def _lifespan(
+    settings: Settings | None, local: Pipeline | None
+) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        app.state.registry = CollectorRegistry()
+        measured = ClientMetrics(app.state.registry)
+        async with Client(settings or Settings(), local or LocalPipeline(), measured) as app.state.client:
+            yield
+
+    return lifespan
