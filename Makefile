@@ -26,7 +26,7 @@ lint: .venv/tested
 	@touch $@
 
 .venv/tested: .venv/installed
-	$(PIP) --constraint constraints.txt --editable '.[torch,vision,dev]'
+	$(PIP) --constraint constraints.txt --editable '.[torch,vision,grpc,dev]'
 	@touch $@
 
 clean:

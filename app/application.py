@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import ts
@@ -23,13 +24,16 @@ from app.settings import Settings
 from app.snapshots import snapshots_for
 from app.startup import initial_models, initial_workers, register_all
 from app.values import Binding
+from app.workflows import WorkflowInference, WorkflowManagement
 from handler.device import find_devices
+from handler.environment import Environment
 from handler.metrics import Metrics
 from handler.system_metrics import SystemMetrics
 from model_registry.config import Defaults
 from model_registry.registry import Registry
 from model_registry.sequencing import SequenceHeaders
 from model_registry.store import ModelStore
+from model_registry.workflows import Workflows
 from model_registry.workshop import Rules, Workshop
 
 if TYPE_CHECKING:
@@ -55,25 +59,34 @@ class Application:
         self.devices = find_devices(number_of_gpu=settings.number_of_gpu)
         self._gpus = sum(device.kind == "cuda" for device in self.devices)
         self.guards = Guards(settings, Path.cwd())
+        self.workshop = self._workshop()
         self.registry = Registry(
-            self._workshop(),
+            self.workshop,
             drain_seconds=settings.drain_timeout,
             hung_limit=settings.hung_workers_limit,
             snapshots=snapshots_for(settings, self._gpus),
         )
+        self.workflows = Workflows(self.registry, ModelStore(settings.workflow_store or settings.model_store, allowed))
         self._starting: asyncio.Task[None] | None = None
+        self._deadline: float | None = None
 
     def start(self) -> None:
         """Begin to register the start-up models; requests for one that is still to come wait for it."""
         chosen = initial_models(self.settings, self.store)
         self._starting = asyncio.create_task(register_all(self.registry, chosen))
 
+    def begin_to_stop(self) -> None:
+        """From now on runs the time that `drain_timeout` allows."""
+        self._deadline = monotonic() + self.settings.drain_timeout
+
     async def stop(self) -> None:
         """Answer what was accepted, end the workers, and remove what was unpacked."""
         if self._starting is not None:
             self._starting.cancel()
             await asyncio.wait({self._starting})
-        await self.registry.close()
+        rest = self.settings.drain_timeout if self._deadline is None else self._deadline - monotonic()
+        await self.registry.close(rest)
+        await asyncio.to_thread(self.store.close)
 
     def _workshop(self) -> Workshop:
         settings = self.settings
@@ -94,6 +107,8 @@ class Application:
             limit_max_image_pixels=settings.limit_max_image_pixels,
             max_response_size=settings.max_response_size,
             first_worker_id=settings.initial_worker_port,
+            environment=worker_environment(settings),
+            install_packages=settings.install_py_dep_per_model,
             sequence_headers=SequenceHeaders(
                 settings.ts_header_key_sequence_id,
                 settings.ts_header_key_sequence_start,
@@ -125,6 +140,7 @@ class Application:
     def _routers(self, api: str) -> "Iterator[Router]":
         if api == "inference":
             yield Inference(self.registry)
+            yield WorkflowInference(self.workflows)
             if self.settings.probes:
                 yield ServerHealth(self.registry)
             if self.settings.ts_open_inference_protocol:
@@ -133,6 +149,7 @@ class Application:
             yield MetricsPage(self.metrics)
         else:
             yield Management(self.registry, enabled=self.settings.enable_model_api)
+            yield WorkflowManagement(self.workflows)
             if self.guards.keys is not None:
                 yield Tokens(self.guards.keys)
 
@@ -156,6 +173,17 @@ def greeting() -> dict[str, Any]:
         "metrics": "GET /metrics",
         "description": "GET /api-description",
     }
+
+
+def worker_environment(settings: Settings) -> Environment:
+    """The variables that handlers find: those that TorchServe sets, and none that are blacklisted."""
+    added = {
+        "TS_DECODE_INPUT_REQUEST": settings.decode_input_request,
+        "TS_IPEX_ENABLE": settings.ipex_enable,
+        "TS_IPEX_GPU_ENABLE": settings.ipex_gpu_enable,
+    }
+    hidden = re.compile(settings.blacklist_env_vars) if settings.blacklist_env_vars else None
+    return Environment(hidden, {name: str(value).lower() for name, value in added.items()})
 
 
 def cors(settings: Settings) -> Headers:

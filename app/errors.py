@@ -1,4 +1,4 @@
-"""The table of errors: which status, gRPC code and name among TorchServe's exceptions a domain error has on the wire."""
+"""The table of errors: the status, the gRPC code and the TorchServe exception's name of a domain error on the wire."""
 
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -83,6 +83,12 @@ TABLE: dict[type[Exception], Wire] = {
     registry.ClientTimedOut: Wire(408, "RequestTimeoutException", grpc="DEADLINE_EXCEEDED"),
     registry.ModelNotFound: Wire(404, "ModelNotFoundException"),
     registry.WorkflowNotFound: Wire(404, "WorkflowNotFoundException"),
+    registry.WorkflowArchiveNotFound: Wire(404, "WorkflowNotFoundException"),
+    registry.WorkflowExists: Wire(409, "ConflictStatusException"),
+    registry.InvalidWorkflow: Wire(500, "InvalidWorkflowException"),
+    registry.InvalidDag: Wire(400, "InvalidDAGException"),
+    registry.WorkflowFailed: Wire(500, "WorkflowException"),
+    registry.NodeFailed: Wire(500, "InternalServerException"),
     registry.ArchiveNotFound: Wire(404, "ModelNotFoundException"),
     registry.EmptyUrl: Wire(404, "ModelNotFoundException"),
     registry.UrlRefused: Wire(404, "ModelNotFoundException"),

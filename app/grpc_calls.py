@@ -51,7 +51,9 @@ class Edge:
         reader, writer = class_of(method.input_type).FromString, class_of(method.output_type).SerializeToString
         if not method.server_streaming:
             return grpc.unary_unary_rpc_method_handler(self._whole(path, answer), reader, writer)
-        shape = grpc.stream_stream_rpc_method_handler if method.client_streaming else grpc.unary_stream_rpc_method_handler
+        shape = (
+            grpc.stream_stream_rpc_method_handler if method.client_streaming else grpc.unary_stream_rpc_method_handler
+        )
         return shape(self._streamed(path, answer), reader, writer)
 
     def _whole(self, path: str, answer: Any) -> Callable[..., Any]:
@@ -93,7 +95,14 @@ class Edge:
     def _call(self, path: str, context: Any) -> Call:
         lines = [(b"authorization", value.encode()) for name, value in _metadata(context) if name == "authorization"]
         return Call(
-            "gRPC", self._path, b"", lines, b"", target=path.encode(), http_version="2.0", client=_client(context.peer())
+            "gRPC",
+            self._path,
+            b"",
+            lines,
+            b"",
+            target=path.encode(),
+            http_version="2.0",
+            client=_client(context.peer()),
         )
 
 

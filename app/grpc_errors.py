@@ -31,7 +31,10 @@ PACKAGES = {
 }
 """Where TorchServe keeps its exceptions that are not in `http.`: clients see their full names."""
 OUTSIDE_JAVA = "InvalidKeyException"
-REFUSALS = {"BadRequestException": "BadRequestException.()", "ServiceUnavailableException": "InternalServerException.()"}
+REFUSALS = {
+    "BadRequestException": "BadRequestException.()",
+    "ServiceUnavailableException": "InternalServerException.()",
+}
 """How TorchServe names the exceptions by which it refuses a prediction."""
 
 

@@ -8,7 +8,8 @@ from app.answers import Answer
 from app.call import Call
 from app.errors import BadRequest, ModelApiDisabled
 from app.grpc_messages import MANAGEMENT, message
-from app.management import PAGE, Management
+from app.management import Management
+from app.parameters import PAGE
 
 SERVICE = f"{MANAGEMENT}.ManagementAPIsService"
 Response = message(MANAGEMENT, "ManagementResponse")

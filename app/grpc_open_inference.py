@@ -29,8 +29,8 @@ class OpenInferenceApis:
 
     async def server_metadata(self, request: Any, call: Call) -> Any:
         """What /v2 tells; TorchServe does not implement this one."""
-        name, version, extensions = METADATA.values()
-        return message(OPEN_INFERENCE, "ServerMetadataResponse")(name=name, version=version, extensions=extensions)
+        told = {"name": METADATA["name"], "version": METADATA["version"], "extensions": METADATA["extenstion"]}
+        return message(OPEN_INFERENCE, "ServerMetadataResponse")(**told)
 
     async def model_ready(self, request: Any, call: Call) -> Any:
         """Whether a model has the workers that it should have."""

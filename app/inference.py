@@ -8,7 +8,6 @@ from app.call import Call, WireHeaders
 from app.descriptions import describe_model_inference
 from app.errors import BadRequest
 from handler.job import Input, Part
-from model_registry.errors import WorkflowNotFound
 from model_registry.registry import Registry
 from model_registry.reply import Reply
 
@@ -33,7 +32,6 @@ class Inference:
             "v1": self._v1,
             "v2": self._v2,
             "models": self._invoke,
-            "wfpredict": self._workflow,
         }
 
     def begin(self, call: Call) -> Reply | None:
@@ -97,11 +95,6 @@ class Inference:
         if not name:
             raise BadRequest("Parameter model_name is required.")
         return await self._with_query(call, name)
-
-    async def _workflow(self, call: Call, segments: list[str]) -> Answer | None:
-        if len(segments) < 2:
-            return None
-        raise WorkflowNotFound(segments[1])
 
     async def _with_query(self, call: Call, name: str, version: str | None = None) -> Answer:
         return await self._predict(call, name, version, _query_parts(call))

@@ -1,19 +1,18 @@
 """The management API: register, list, describe, scale, choose the default, unregister."""
 
-import json
 from typing import Any
 
 from app.answers import Answer, json_answer, status_answer
 from app.call import Call
 from app.describe import customized_metadata, describe_version
 from app.descriptions import describe_management_models
-from app.errors import BadJson, BadRequest, MethodNotAllowed, ResourceNotFound
+from app.errors import BadRequest, MethodNotAllowed, ResourceNotFound
+from app.parameters import given, integer, optional, page_asked
 from model_registry.config import RequestConfig
 from model_registry.registry import Registry
 from model_registry.version import ModelVersion
 from model_registry.workshop import Registration
 
-PAGE = 100
 PROCESSING = "Processing worker updates..."
 
 
@@ -75,24 +74,21 @@ class Management:
         return json_answer({"name": name, "ready": bool(self._registry.resolve(name).pool.workers)})
 
     def _list(self, call: Call) -> Answer:
-        limit = _integer(call.query, "limit", PAGE)
-        limit = limit if 0 <= limit <= PAGE else PAGE
-        start = max(0, _integer(call.query, "next_page_token", 0))
-        models, following = self._registry.page(start, limit)
+        models, following = self._registry.page(*page_asked(call))
         listed = [{"modelName": model.name, "modelUrl": model.choose().archive.url} for model in models]
         return json_answer({"nextPageToken": None if following is None else str(following), "models": listed})
 
     async def _register(self, call: Call) -> Answer:
-        parameters = _register_parameters(call)
+        parameters = given(call)
         if "url" not in parameters:
             raise BadRequest("Parameter url is required.")
         wait = str(parameters.get("synchronous", "true")).lower() == "true"
         config = RequestConfig(
-            batch_size=_optional(parameters, "batch_size"),
-            max_batch_delay=_optional(parameters, "max_batch_delay"),
-            initial_workers=_optional(parameters, "initial_workers"),
-            response_timeout=_optional(parameters, "response_timeout"),
-            startup_timeout=_optional(parameters, "startup_timeout"),
+            batch_size=optional(parameters, "batch_size"),
+            max_batch_delay=optional(parameters, "max_batch_delay"),
+            initial_workers=optional(parameters, "initial_workers"),
+            response_timeout=optional(parameters, "response_timeout"),
+            startup_timeout=optional(parameters, "startup_timeout"),
         )
         version = await self._registry.register(
             Registration(
@@ -127,8 +123,8 @@ class Management:
         return describe_version(version, at_startup=version.name in self._registry.startup_models)
 
     async def _scale(self, call: Call, name: str, version: str | None) -> Answer:
-        least = _integer(call.query, "min_worker", 1)
-        most = _integer(call.query, "max_worker", least)
+        least = integer(call.query, "min_worker", 1)
+        most = integer(call.query, "max_worker", least)
         if most < least:
             raise BadRequest("max_worker cannot be less than min_worker.")
         if least < 0:
@@ -141,27 +137,3 @@ class Management:
             return status_answer(PROCESSING, 202)
         told = f", version: {named}" if named else ""
         return status_answer(f"Workers scaled to {least} for model: {name}{told}")
-
-
-def _register_parameters(call: Call) -> dict[str, Any]:
-    if call.header(b"content-type").partition(";")[0].strip() != "application/json":
-        return dict(call.query)
-    try:
-        body = json.loads(call.body or b"{}")
-    except ValueError as error:
-        raise BadJson(f"The body is not JSON: {error}") from error
-    if not isinstance(body, dict):
-        raise BadJson("The body is not a JSON object.")
-    return {name: value for name, value in body.items() if value is not None}
-
-
-def _optional(parameters: dict[str, Any], name: str) -> int | None:
-    try:
-        return int(parameters[name])
-    except (KeyError, TypeError, ValueError):
-        return None  # what is not a number silently means the default, as TorchServe does
-
-
-def _integer(parameters: dict[str, Any], name: str, default: int) -> int:
-    value = _optional(parameters, name)
-    return default if value is None else value

@@ -25,7 +25,8 @@ OUR_VARIABLES = {
     "MARSERVE_MANAGEMENT_TOKEN": "management_token",
     "MARSERVE_METRICS": "marserve_metrics",
 }
-KEYS = Settings.model_fields.keys() - {"authorization", "snapshots", "probes", "config_file", "given", "warnings"}
+_FACTS = {"authorization", "snapshots", "probes", "grpc_apis", "config_file", "given", "warnings"}
+KEYS = Settings.model_fields.keys() - _FACTS
 TS_VARIABLES = {
     key.upper() if key.startswith("ts_") else f"TS_{key.upper()}": key for key in KEYS - set(OUR_VARIABLES.values())
 } | {"TS_TOKEN_EXPIRATION_TIME_MIN": "token_expiration_min"}
@@ -33,6 +34,7 @@ TS_VARIABLES = {
 _ALWAYS = {"TS_OPEN_INFERENCE_PROTOCOL": "ts_open_inference_protocol"}
 """Counts without enable_envvars_config as well."""
 _SILENT = {"python", "version", "tsConfigFile", "model_server_home"}  # in snapshots and in SageMaker's file
+_GRPC_APIS = ("inference", "management")
 _FOLDERS = {"model_store": "--model-store", "workflow_store": "--workflow-store"}
 _FILES = {"metrics_config", "private_key_file", "certificate_file", "keystore", "log_location", "metrics_location"}
 _PLATFORMS = {"K_SERVICE", "FLY_APP_NAME", "KUBERNETES_SERVICE_HOST"}
@@ -71,6 +73,7 @@ def torchserve_settings(arguments: argparse.Namespace, environ: Mapping[str, str
         update={
             "authorization": "off" if settings.disable_token_authorization else "all",
             "snapshots": not arguments.no_config_snapshots,
+            "grpc_apis": _GRPC_APIS,
             "config_file": shown,
             "warnings": (*layers.unknown_keys(written, KEYS | _SILENT), *_ignored_options(arguments)),
         }
@@ -106,6 +109,7 @@ def marserve_settings(
             **dict.fromkeys(("inference_address", "management_address", "metrics_address"), address),
             "authorization": "off" if settings.disable_token_authorization else authorization,
             "probes": True,
+            "grpc_apis": tuple(api for api in _GRPC_APIS if f"grpc_{api}_port" in stack),
             "config_file": shown,
             "warnings": (*layers.unknown_keys(written, KEYS | _SILENT), *_other_addresses(stack, address)),
         }

@@ -27,6 +27,8 @@ HEAD_LIMIT = 64 << 10
 """Bytes of a request line and its headers."""
 PATIENCE = 60.0
 """Seconds that a client may take between two pieces of one request."""
+REST = 0.5
+"""Seconds for which a stopping server still hears an idle connection: a request may be on its way."""
 LINGER = 2.0
 """Seconds that a refused body is still read and dropped, so that the client gets to see the refusal."""
 
@@ -59,6 +61,7 @@ class TorchServeProtocol(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self._closing = False
+        self._leaving = False
         self._heard = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._in_message = False
@@ -114,10 +117,9 @@ class TorchServeProtocol(asyncio.Protocol):
         self._writable.set()
 
     def shutdown(self) -> None:
-        """Take no other request; the one in progress is answered."""
-        if self._current is None:
-            self._transport.close()
-        self._closing = True
+        """Answer what is in progress or comes at once, and close; a client that says nothing is let go soon."""
+        self._leaving = True
+        self._loop.call_later(REST, self._rest)
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -231,16 +233,21 @@ class TorchServeProtocol(asyncio.Protocol):
             self._transport.close()  # without the last chunk: the client sees that the stream was cut
             return
         self._transport.write(LAST_CHUNK)
-        self._next(close=not self._keep)
+        self._next(close=self._is_last)
 
     def _finish(self, answer: Answer) -> None:
         call = self._current
         assert call is not None
-        close = answer.status >= 400 or not self._keep or self._closing
+        close = answer.status >= 400 or self._is_last or self._closing
         head = head_of(answer, call.request_id, self._address.cors, close=close)
         self._transport.write(head if call.method == "HEAD" else head + answer.body)
         self._address.note(call, answer.status, self._began)
         self._next(close)
+
+    @property
+    def _is_last(self) -> bool:
+        """Whether the request in progress ends the connection."""
+        return not self._keep or (self._leaving and not self._waiting)
 
     def _next(self, close: bool) -> None:
         self._current = self._task = None
@@ -275,6 +282,10 @@ class TorchServeProtocol(asyncio.Protocol):
         if self._current is None:
             self._transport.write(INVALID)
         self._transport.close()
+
+    def _rest(self) -> None:
+        if self._current is None and not self._in_message:
+            self._transport.close()
 
     def _look(self) -> None:
         """Close a connection that has been silent for too long; one timer serves a connection for its whole life."""

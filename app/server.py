@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import os
 import signal
 import ssl
-from typing import cast
+from threading import Timer
+from typing import TYPE_CHECKING, cast
 
 import uvicorn
 import uvloop
@@ -13,12 +15,18 @@ from uvicorn.server import ServerState
 
 from app.certificates import server_context
 from app.lifespan import running
+from app.listeners import grpc_listeners
 from app.protocol import TorchServeProtocol
 from app.settings import Settings
 from app.values import Binding
 
+if TYPE_CHECKING:
+    from app.grpc_server import GrpcListener
+
 LOG = logging.getLogger("marserve.server")
 BACKLOG = 2048
+LAST = 1.0
+"""Seconds that threads of archives get to end by themselves when everything else has ended."""
 KEEP_ALIVE = 620
 """Seconds an idle connection is kept: longer than any common proxy does, so that none closes under its request."""
 
@@ -32,7 +40,8 @@ def serve(settings: Settings) -> int:
 async def _serve(settings: Settings) -> int:
     stop = _stop_on_signals()
     async with running(settings) as application:
-        listeners = [Listener(binding, address, settings) for binding, address in application.addresses().items()]
+        addresses = [Listener(binding, address, settings) for binding, address in application.addresses().items()]
+        listeners: list[Listener | GrpcListener] = [*addresses, *grpc_listeners(application)]
         for listener in listeners:
             try:
                 await listener.open()
@@ -43,9 +52,12 @@ async def _serve(settings: Settings) -> int:
         print("Model server started.", flush=True)
         await stop.wait()
         LOG.info("Shutting down; accepted requests are answered first.")
+        application.begin_to_stop()
+        _leave_within(settings.drain_timeout + LAST)
         for listener in listeners:
             listener.close()
         await asyncio.gather(*(listener.drain(settings.drain_timeout) for listener in listeners))
+    _leave_within(LAST)
     return 0
 
 
@@ -103,6 +115,13 @@ class Listener:
 
     def _protocol(self) -> asyncio.Protocol:
         return TorchServeProtocol(self._config, self._state, {})
+
+
+def _leave_within(seconds: float) -> None:
+    """End the process after a while, whatever threads it still has: a platform would kill it, and call that a crash."""
+    timer = Timer(seconds, os._exit, (0,))
+    timer.daemon = True
+    timer.start()
 
 
 def _stop_on_signals() -> asyncio.Event:

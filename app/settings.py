@@ -124,6 +124,7 @@ class Settings(BaseModel):
     authorization: Authorization = "all"  # which calls need a token
     snapshots: bool = False
     probes: bool = False  # whether /v2/health tells the truth
+    grpc_apis: tuple[str, ...] = ()  # what gRPC serves: "inference", "management"
     config_file: str | None = None
     given: Mapping[str, str] = Field({}, repr=False)  # what was configured, as it was written
     warnings: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.first_run import with_samples
 from app.lifespan import running
+from app.listeners import grpc_serving
 from app.precedence import marserve_settings
 from app.settings import Settings
 
@@ -25,7 +26,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         chosen = settings or _from_environment()
-        async with running(chosen) as application:
+        async with running(chosen) as application, grpc_serving(application):
             (front.address,) = application.addresses().values()
             yield
 

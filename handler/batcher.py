@@ -61,6 +61,11 @@ class Batcher:
         with self._lock:
             return not self._working and all(job.left for job in self._jobs)
 
+    @property
+    def usual(self) -> int:
+        """How many jobs are in flight at once, as a rule."""
+        return self._patience.usual
+
     def submit(self, job: Job) -> None:
         """Accept a job, to be answered exactly once; raises QueueFull or BatcherClosed and then owes nothing."""
         with self._lock:

@@ -1,10 +1,11 @@
 """Continuous batching: a handler is called again and again for the same requests, until its criteria end them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from handler.device import Device
 from handler.job import Job, Outcome, Piece
-from handler.service import Service
+from handler.service import Around, Blueprint, Service
 
 NEXT = "ts_stream_next"
 
@@ -28,3 +29,9 @@ class ContinuousService(Service):
         output = self._output(index, value)
         job.begun = stops is not None and not stops
         return Piece(output) if job.begun else output
+
+
+def load_service(blueprint: Blueprint, around: Around, device: Device, imported: Callable[[], object]) -> Service:
+    """A service of the kind that the blueprint asks for; raises whatever the handler raises."""
+    kind = ContinuousService if blueprint.continuous else Service
+    return kind.load(blueprint, around, device, imported)

@@ -1,9 +1,7 @@
 """How many cores this process may use, and each worker's share of them."""
 
 import os
-import sys
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from handler.cgroup import cpu_quota
 
@@ -25,27 +23,3 @@ def threads_per_worker(workers: int, environ: Mapping[str, str] = os.environ) ->
     wish = environ.get("OMP_NUM_THREADS", "")
     share = int(wish) if wish.isdigit() else int(cpu_budget() / max(1, workers))
     return max(1, share)
-
-
-def govern_threads(threads: int, modules: Mapping[str, Any] = sys.modules) -> Callable[[], bool]:
-    """Let torch use so many threads for what the calling thread computes.
-
-    torch keeps the number per calling thread, so each worker calls this in its own. Nothing is imported: before torch
-    is there nothing happens yet, and the worker calls what is returned again once its handler's modules are loaded.
-    That takes effect once (True: it has), so that a handler that sets its own number later keeps it.
-    """
-    governed = False
-
-    def apply() -> bool:
-        nonlocal governed
-        torch: Any = modules.get("torch")
-        # While another thread still imports torch, its functions are not there yet.
-        if not governed and hasattr(torch, "set_num_threads"):
-            # A thread first takes over the number that was last set anywhere: let that be past before it gets its own.
-            torch.get_num_threads()
-            torch.set_num_threads(threads)
-            governed = True
-        return governed
-
-    apply()
-    return apply

@@ -6,15 +6,29 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
-
-from handler.namespace import Namespace
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from ts.context import Context
 
 _BUILT_IN = "ts.torch_handler"
+
+
+class ArchiveModules(Protocol):
+    """The modules of an archive, by their plain names."""
+
+    folder: Path
+
+    def holds(self, top: str) -> bool:
+        """Tell whether the archive has a module of that top-level name."""
+
+    def forbids(self, top: str) -> bool:
+        """Tell whether that module could only do harm."""
+
+    def load(self, name: str) -> ModuleType:
+        """Import the module of that name; raises what its code raises."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +41,7 @@ class Entry:
     """The instance, of a handler that is a class."""
 
 
-def load_entry(namespace: Namespace, handler: str, envelope: str | None = None) -> Entry:
+def load_entry(namespace: ArchiveModules, handler: str, envelope: str | None = None) -> Entry:
     """Import a handler: "handler.py", "handler", "handler:function", "handler.py:function", or a built-in one's name.
 
     As TorchServe does: a function of the module, `handle` if none is named, is called once with (None, context) in
@@ -40,7 +54,7 @@ def load_entry(namespace: Namespace, handler: str, envelope: str | None = None) 
     return replace(entry, handle=_enveloped(entry.handle, envelope)) if envelope else entry
 
 
-def _handler_module(namespace: Namespace, name: str) -> ModuleType:
+def _handler_module(namespace: ArchiveModules, name: str) -> ModuleType:
     """The archive's file precedes a built-in handler; an ImportError that it raises is no reason to look further."""
     top = name.partition(".")[0]
     if namespace.holds(top):

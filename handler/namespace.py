@@ -35,12 +35,13 @@ class Namespace:
     # `sys.modules[__name__]` are then what they are in a process. Of all that goes by these names, experiments found
     # nothing to mind it but TorchScript's types, for which torchscript.py cares.
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, packages: Path | None = None) -> None:
         self.folder = folder
         self.key = f"{PREFIX}{next(_numbers)}"
         self.closed = False
         self._process_path = frozenset(sys.path)
-        self.system = System([str(folder), *sys.path], ModulesView(self))
+        own = dict.fromkeys(map(str, filter(None, (folder, packages))))
+        self.system = System([*own, *sys.path], ModulesView(self))
         """What its code imports as `sys`."""
         sys.modules[f"{self.key}.sys"] = self.system
         self.builtins = self._add("builtins", {**vars(builtins), "__import__": partial(import_for, self), MARK: self})
@@ -151,6 +152,11 @@ def _speak_plainly(error: ModuleNotFoundError, key: str) -> None:
     error.name = (error.name or "").removeprefix(f"{key}.") or None
     error.msg = str(error.msg).replace(f"{key}.", "")
     error.args = (error.msg, *error.args[1:])
+
+
+def is_shared(top: str) -> bool:
+    """Tell whether a top-level name is the process's own module to all archives, whatever these hold."""
+    return top in _shared()
 
 
 @cache

@@ -36,7 +36,7 @@ SIGNALS = Practice(
 )
 PROCESSES = Practice(
     "starts processes of its own",
-    "a fork of a process with many threads may hang, above all with CUDA; spawned ones cannot import the archive's modules",
+    "a fork of a process with many threads may hang; a spawned one cannot import the archive's modules",
     "use threads (torch, numpy and Pillow compute in parallel), or run a program with subprocess",
 )
 EXIT = Practice(

@@ -3,22 +3,23 @@
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ts.context import Context, RequestProcessor
 from ts.metrics.metric_cache_yaml_impl import MetricsCacheYamlImpl
 from ts.utils.util import PredictionException
 
 from handler.device import Device
+from handler.environment import Environment
 from handler.errors import HandlerError, OutOfMemory, PredictionFailed, PredictionRefused
 from handler.job import Job, Outcome, Output, Piece
-from handler.loader import Entry, load_entry
+from handler.loader import ArchiveModules, Entry, load_entry
 from handler.metric_lines import MetricSink
 from handler.results import check, encode
 from handler.rows import make_headers, make_row
-from handler.surroundings import Surroundings
 
 SERVER_VERSION = "0.12.0"
 """The TorchServe release whose contract handlers see."""
@@ -44,8 +45,38 @@ class Blueprint:
     metric_sink: MetricSink | None = None
     declared_metrics: Mapping[str, Any] = field(default_factory=dict)
     """In the form of a metrics file."""
+    packages: Path | None = None
+    """Where modules are besides the folder."""
+    environment: Environment = field(default_factory=Environment)
     continuous: bool = False
     """Whether the handler is called again and again for the same jobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Where a service runs."""
+
+    label: str
+    """The worker's name in logs and metrics: "W-9000-ver_1.0"."""
+    device: Device
+    threads: int
+    """Cores it may use."""
+    say: Callable[[str, str], None]
+    """Takes each line ("stdout" or "stderr", text) that the handler writes."""
+
+
+class Around(Protocol):
+    """What a service finds around its handler's code."""
+
+    @property
+    def namespace(self) -> ArchiveModules:
+        """The archive's modules."""
+
+    def loading(self) -> AbstractContextManager[None]:
+        """Surround the import and initialization of the handler."""
+
+    def say(self, stream: str, line: str) -> None:
+        """Hand a line to the worker's log."""
 
 
 class BatchContext(Context):
@@ -96,7 +127,7 @@ class Service:
 
     @classmethod
     def load(
-        cls, blueprint: Blueprint, surroundings: Surroundings, device: Device, imported: Callable[[], object]
+        cls, blueprint: Blueprint, surroundings: Around, device: Device, imported: Callable[[], object]
     ) -> "Service":
         """Import and initialize the handler, calling `imported` in between; raises whatever the handler raises."""
         context = make_context(blueprint, device)

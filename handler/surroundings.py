@@ -7,9 +7,10 @@ from pathlib import Path
 from threading import get_ident
 from typing import Any
 
-from handler import exits, imports, loggers, output, threads
+from handler import environment, exits, imports, loggers, output, threads
 from handler.asking import MODULES
 from handler.changes import WATCH
+from handler.environment import ENVIRONMENT, Environment
 from handler.exits import EXITS, Exits
 from handler.folder import WorkFolder, unshare
 from handler.loggers import LOGS, Logs
@@ -24,18 +25,23 @@ class Surroundings:
 
     `folder` is the unpacked archive, `label` names the worker in the server's log, `say` takes each line that its code
     writes or logs, from any thread. `unshare` parts the thread's working directory, and is False where that is refused.
+    `packages` is a further folder of modules, `environment` is how `os.environ` looks.
     """
 
-    def __init__(self, folder: Path, label: str, say: Say, unshare: Callable[[], bool] = unshare) -> None:
+    def __init__(
+        self, folder: Path, label: str, say: Say, unshare: Callable[[], bool] = unshare, *,
+        packages: Path | None = None, environment: Environment | None = None,
+    ) -> None:  # fmt: skip
         _install()
         self.label = label
         self.on_exit: Callable[[int], None] = lambda status: None
         """Called with the status when the archive's code calls `os._exit` on another thread than the worker's own."""
-        self.namespace = Namespace(folder.absolute())
+        self.namespace = Namespace(folder.absolute(), packages)
         self._folder = WorkFolder(folder.absolute(), unshare)
         self._speech = Speech(say)
         self._exits = Exits(lambda status: self.on_exit(status))  # noqa: PLW0108 (it may be set later)
         self._logs = Logs(self._speech)
+        self._environment = environment or Environment()
 
     def __repr__(self) -> str:
         return f"<Surroundings of {self.label}: {self.namespace}, {self._folder}>"
@@ -72,11 +78,12 @@ class Surroundings:
             SPEECH: self._speech,
             LOGS: self._logs,
             EXITS: self._exits,
+            ENVIRONMENT: self._environment,
         }
         return values if self._folder.private else {**values, PLACE: self._folder.place}
 
 
 def _install() -> None:
     """Change the process, once for all workers; its other threads notice nothing."""
-    for part in (threads, output, loggers, exits, imports):
+    for part in (threads, output, loggers, exits, environment, imports):
         part.install()

@@ -10,7 +10,6 @@ from typing import Any
 
 from handler.batcher import Batch, Batcher, Taker
 from handler.continuous import ContinuousService
-from handler.cpu_budget import govern_threads
 from handler.device import Device
 from handler.errors import LoadFailed, WorkerDied
 from handler.exits import WorkerExit
@@ -18,6 +17,7 @@ from handler.job import Answers, Outcome, Piece
 from handler.metrics import Metrics, ModelMetrics
 from handler.service import Blueprint, Service
 from handler.surroundings import Surroundings
+from handler.thread_governor import ThreadGovernor
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,12 @@ class Worker(Taker):
         self._host = host
         self._over = False
         self._service: Service | None = None
+        self._governor = ThreadGovernor(post.threads)
         self._told = Event()
         self._thread = Thread(target=self._run, name=post.label, daemon=True)
-        self._surroundings = Surroundings(blueprint.folder, post.label, post.say)
+        self._surroundings = Surroundings(
+            blueprint.folder, post.label, post.say, packages=blueprint.packages, environment=blueprint.environment
+        )
         self._surroundings.on_exit = lambda status: self._die(WorkerExit(status))
 
     def __repr__(self) -> str:
@@ -126,7 +129,7 @@ class Worker(Taker):
         milliseconds = (time.monotonic() - began) * 1000
         self._host.worker_loaded(self.post.label, milliseconds)
         self._host.worker_turn(milliseconds)
-        self._govern()
+        self._governor.settle()
         self.post.say("stdout", "Torch worker started.")
         if not self.loaded.done():
             self.loaded.set_result(None)
@@ -134,7 +137,7 @@ class Worker(Taker):
 
     def _load_service(self) -> Service:
         kind = ContinuousService if self._blueprint.continuous else Service
-        return kind.load(self._blueprint, self._surroundings, self.post.device, self._govern)
+        return kind.load(self._blueprint, self._surroundings, self.post.device, self._governor.settle)
 
     def _serve(self, service: Service) -> None:
         serve = self._serve_on if self._blueprint.continuous else self._serve_once
@@ -159,6 +162,7 @@ class Worker(Taker):
 
     def _predict(self, service: Service, batch: Batch) -> list[Outcome]:
         began = time.monotonic()
+        self._governor.adapt(company=self._batcher.usual > 1)
         outcomes: list[Outcome] = self._call(partial(service.predict, batch.jobs, self._deliver_piece))
         self._host.worker_turn((time.monotonic() - began) * 1000)
         self._metrics.batch(len(batch.jobs))
@@ -166,7 +170,7 @@ class Worker(Taker):
 
     def _settle_in(self) -> None:
         self._surroundings.enter()
-        self._govern = govern_threads(self.post.threads)
+        self._governor.settle()
 
     def _call(self, function: Callable[[], Any]) -> Any:
         if self.post.elsewhere is None:

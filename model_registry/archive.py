@@ -19,8 +19,13 @@ class Archive:
     downloaded: Path | None = None
     """The file in the store, if this registration has put it there."""
 
+    @property
+    def packages(self) -> Path:
+        """Where packages that it requires are put: beside its modules, but never into a folder that is linked to."""
+        return self.folder.parent if self.folder.is_symlink() else self.folder
+
     def remove(self) -> None:
         """Delete the unpacked files and what was downloaded; a folder that is linked to stays. May be repeated."""
-        shutil.rmtree(self.folder.parent if self.folder.is_symlink() else self.folder, ignore_errors=True)
+        shutil.rmtree(self.packages, ignore_errors=True)
         if self.downloaded is not None:
             self.downloaded.unlink(missing_ok=True)

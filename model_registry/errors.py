@@ -1,5 +1,7 @@
 """What can go wrong with models and archives, in domain words; the messages are those that TorchServe sends."""
 
+from collections.abc import Sequence
+
 
 class RegistryError(Exception):
     """The root of what this floor raises."""
@@ -31,6 +33,39 @@ class WorkflowNotFound(RegistryError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Workflow not found: {name}")
+
+
+class WorkflowArchiveNotFound(RegistryError):
+    """The url of a workflow leads to no archive, or must not be followed."""
+
+
+class WorkflowExists(RegistryError):
+    """The name belongs to another workflow."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Workflow {name} is already registered.")
+
+
+class InvalidWorkflow(RegistryError):
+    """The archive was unpacked, but is no workflow."""
+
+
+class InvalidDag(RegistryError):
+    """The nodes of a workflow do not lead from one first node onwards."""
+
+
+class WorkflowFailed(RegistryError):
+    """Some nodes of a workflow could not be registered; `failures` has a sentence for each."""
+
+    def __init__(self, name: str, failures: Sequence[str]) -> None:
+        super().__init__(f"Workflow {name} has failed to register. Failures: [{', '.join(failures)}]")
+
+
+class NodeFailed(RegistryError):
+    """A node of a workflow gave no answer, however often it was asked; the cause is that of the last time."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(f"Error executing {node}")
 
 
 class Conflict(RegistryError):

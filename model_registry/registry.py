@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from handler.errors import LoadFailed
 from model_registry.errors import (
@@ -14,6 +15,7 @@ from model_registry.errors import (
     WorkersOutOfMemory,
 )
 from model_registry.model import Model, Role
+from model_registry.packages import install
 from model_registry.page import page_of
 from model_registry.snapshot import Occasion, Snapshots
 from model_registry.version import ModelVersion
@@ -41,6 +43,7 @@ class Registry:
         self._restored: set[str] = set()
         self.startup_failed = False
         """Whether a model that was to be loaded at start could not be registered."""
+        self._equipping: set[asyncio.Task[None]] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self.started = asyncio.Event()
         """Set when the start-up models are registered (their workers may still be loading)."""
@@ -102,8 +105,7 @@ class Registry:
         return self.resolve(name, version)
 
     def page(self, start: int, limit: int) -> tuple[Sequence[Model], int | None]:
-        """Models by name, `limit` from `start` on, and where the next page starts; functions of workflows are left out.
-        """
+        """Models by name, `limit` from `start` on, and where the next page starts; functions of workflows are left out."""
         listed = sorted(name for name, model in self._models.items() if model.role != "function")
         names, following = page_of(listed, start, limit)
         return [self._models[name] for name in names], following
@@ -132,7 +134,7 @@ class Registry:
             # What was downloaded for it stays in the store, as TorchServe leaves it.
             await asyncio.to_thread(replace(archive, downloaded=None).remove)
             raise
-        await self._staff(version, version.config.min_workers, version.config.max_workers, wanted.wait)
+        await _in_any_case(self._equip(version, wanted.wait), self._equipping)
         self._changed(wanted.role)
         LOG.info("Model %s loaded.", version.name, extra=MANAGER)
         return version
@@ -163,12 +165,15 @@ class Registry:
         self._changed(model.role)
         LOG.info("Model %s %s unregistered.", name, chosen.version)
 
-    async def close(self) -> None:
-        """Answer what was accepted, then end every version."""
+    async def close(self, seconds: float | None = None) -> None:
+        """Answer what was accepted, within `seconds` or else the usual time, and end every version."""
+        seconds = self._drain_seconds if seconds is None else seconds
         self._save("shutdown")
+        for task in self._equipping:
+            task.cancel()
         versions = list(self.versions())
         self._models.clear()
-        await asyncio.gather(*(version.close(self._drain_seconds) for version in versions), *self._closing)
+        await asyncio.gather(*(version.close(seconds) for version in versions), *self._closing)
 
     def _add(self, version: ModelVersion, wanted: Registration) -> None:
         model = self._models.get(version.name) or Model(version.name, wanted.role)
@@ -193,6 +198,16 @@ class Registry:
             # A few kilobytes after a rare call: a thread would only let two snapshots overtake each other.
             self._snapshots.save(occasion, [model for model in self._models.values() if model.role == "model"])
 
+    async def _equip(self, version: ModelVersion, wait: bool) -> None:
+        """Install the packages that the version requires, then start its workers."""
+        least, most = version.config.min_workers, version.config.max_workers
+        if self._workshop.installs(version.archive):
+            version.start_scaling(0, 0)  # should that fail the version stays without workers, as in TorchServe
+            await install(version.archive, version.name)
+            if version not in self.versions():
+                raise ModelNotFound(version.name)
+        await self._staff(version, least, most, wait)
+
     async def _staff(self, version: ModelVersion, least: int, most: int, wait: bool, *, keep: bool = False) -> None:
         if not wait:
             version.start_scaling(least, most)
@@ -211,8 +226,12 @@ class Registry:
         model.take_out(version)
         if not model.versions:
             del self._models[version.name]
-        # The caller may leave while the workers end: the closing goes on without it.
-        task = asyncio.ensure_future(version.close(self._drain_seconds))
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
-        await asyncio.shield(task)
+        await _in_any_case(version.close(self._drain_seconds), self._closing)
+
+
+async def _in_any_case(work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
+    """Wait for work that goes on, as one of these tasks, when the caller does not want to wait any longer."""
+    task = asyncio.ensure_future(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+    await asyncio.shield(task)

@@ -47,6 +47,7 @@ class ModelStore:
         self._allowed = (ALLOWED,) if allowed_urls is None else tuple(allowed_urls)
         self._unpacked = (temporary or Path(tempfile.gettempdir())).absolute() / "models"
         self._limits = Limits(size=limit)
+        self._made: set[Path] = set()
 
     def __repr__(self) -> str:
         return f"<ModelStore {self.folder}>"
@@ -57,6 +58,11 @@ class ModelStore:
             return []
         visible = (path for path in self.folder.iterdir() if not path.name.startswith("."))
         return sorted(path.name for path in visible if path.name.endswith(ENDINGS) or path.is_dir())
+
+    def close(self) -> None:
+        """Remove what is still unpacked, of registrations that were cut short too."""
+        for folder in self._made:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def open(self, url: str) -> Archive:
         """Fetch, unpack and read the archive at `url`; blocks.
@@ -99,6 +105,7 @@ class ModelStore:
         try:
             self._unpacked.mkdir(parents=True, exist_ok=True)
             fresh.mkdir(mode=0o700)
+            self._made.add(fresh)
             yield fresh
         except Exception as reason:  # nobody can list what parsers make of broken bytes
             shutil.rmtree(fresh, ignore_errors=True)

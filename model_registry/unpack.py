@@ -42,12 +42,12 @@ class Limits:
 def unpack(file: Path, folder: Path, limits: Limits) -> None:
     """Unpack `file` into the empty `folder`.
 
-    As TorchServe does, a .mar is a zip file, or else unpacks to nothing; any other file is a gzipped tar file, of
-    which the first segment of each name is dropped. Raises UnsafeArchive, TooLarge, OSError, and whatever the parsers
-    make of broken bytes; files may then be left in the folder.
+    As TorchServe does, a .mar or .war is a zip file, or else unpacks to nothing; any other file is a gzipped tar file,
+    of which the first segment of each name is dropped. Raises UnsafeArchive, TooLarge, OSError, and whatever the
+    parsers make of broken bytes; files may then be left in the folder.
     """
     target = Target(folder, limits.budget(file.stat().st_size), limits.names)
-    if not file.name.endswith(".mar"):
+    if not file.name.endswith((".mar", ".war")):
         unpack_tar(file, target)
     elif _begins_with(file, ZIP_MAGIC):
         unpack_zip(file, target)

@@ -19,6 +19,9 @@ from model_registry.errors import NoWorker
 from model_registry.reply import Reply, Stream
 from model_registry.sequencing import SequenceHeaders, Sequencing
 
+LEAST = 0.5
+"""Seconds that workers get to end, however long the draining has taken."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -110,14 +113,15 @@ class ModelVersion:
         return self.batcher.idle
 
     async def close(self, seconds: float) -> None:
-        """Drain for at most `seconds`, end the workers, and remove the unpacked archive."""
+        """Drain and end the workers, both together within `seconds`, and remove the unpacked archive."""
+        deadline = monotonic() + seconds
         await self.drain(seconds)
         for job in self.batcher.clear():
             job.reply.put(WorkerDied())
         if self._timer is not None:
             self._timer.cancel()
-        leaving = self.pool.close()
-        await asyncio.gather(*(asyncio.to_thread(worker.join, seconds) for worker in leaving))
+        leaving, rest = self.pool.close(), max(LEAST, deadline - monotonic())
+        await asyncio.gather(*(asyncio.to_thread(worker.join, rest) for worker in leaving))
         self.metrics.close()
         await asyncio.to_thread(self.archive.remove)
 

@@ -10,6 +10,7 @@ from typing import Any
 from handler.cpu_budget import threads_per_worker
 from handler.device import Device, deal
 from handler.device_thread import caller_for
+from handler.environment import Environment
 from handler.metric_lines import divert_metrics
 from handler.metrics import Metrics
 from handler.pool import Placement
@@ -55,6 +56,8 @@ class Rules:
     max_response_size: int = 6553500
     first_worker_id: int = 9000
     sequence_headers: SequenceHeaders = field(default_factory=SequenceHeaders)
+    environment: Environment = field(default_factory=Environment)
+    install_packages: bool = False
 
 
 class Workshop:
@@ -98,12 +101,18 @@ class Workshop:
             max_response_size=rules.max_response_size,
             metric_sink=self._metrics.emit,
             declared_metrics=self._metrics.declared,
+            packages=archive.packages,
+            environment=rules.environment,
         )
         parts = Parts(
             archive, blueprint, config, self._place, self._metrics.model(name, manifest.version), self._metrics,
             rules.sequence_headers,
         )  # fmt: skip
         return ModelVersion(name, manifest.version, parts)
+
+    def installs(self, archive: Archive) -> bool:
+        """Whether the archive requires packages that are to be installed."""
+        return self._rules.install_packages and archive.manifest.requirements_file is not None
 
     def _config(self, archive: Archive, wanted: Registration, setting: Mapping[str, Any]) -> ModelConfig:
         yaml, defaults = readable_model_config(archive), self._rules.defaults

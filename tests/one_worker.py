@@ -14,11 +14,11 @@ from handler.surroundings import Surroundings
 class OneWorker:
     """Runs functions one by one, each on a thread that has entered the worker's surroundings."""
 
-    def __init__(self, folder: Path, unshare: Callable[[], bool] = unshare) -> None:
+    def __init__(self, folder: Path, unshare: Callable[[], bool] = unshare, **more: Any) -> None:
         self.folder = folder
         self.lines: list[tuple[str, str]] = []
         self.surroundings = Surroundings(
-            folder, f"W-9000-{folder.name}", lambda stream, line: self.lines.append((stream, line)), unshare
+            folder, f"W-9000-{folder.name}", lambda stream, line: self.lines.append((stream, line)), unshare, **more
         )
         self.namespace = self.surroundings.namespace
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 Shape = Any
-"""A type; a set of allowed values; a function that checks; a list with the shape of its items; a map of shapes, in which
+"""A type; a set of allowed values; a function that checks; a list with the shape of its items; a map of shapes, where
 "key?" may be missing and "*" stands for any key."""
 
 

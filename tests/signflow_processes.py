@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,17 +14,9 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-SERVE = [sys.executable, "-c", "from app.cli import main; main()", "serve"]
+from tests.processes import MARSERVE, PATIENCE, free_port
+
 BACKEND = [sys.executable, "-m", "handler.examples.signflow.backend"]
-PATIENCE = 60
-"""Seconds; more than a busy machine needs for anything here."""
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def until(state: Callable[[], bool], what: str) -> None:
@@ -118,7 +109,7 @@ class User:
 @contextmanager
 def model_server(folder: Path, store: Path, *models: str) -> Iterator[Process]:
     """marserve with these archives of the store, loaded."""
-    process = Process([*SERVE, "--model-store", str(store), "--models", *models], folder)
+    process = Process([*MARSERVE, "serve", "--model-store", str(store), "--models", *models], folder)
     try:
         start_model_server(process)
         yield process

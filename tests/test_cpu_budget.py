@@ -1,27 +1,11 @@
 """Cores and memory that a container leaves, and the workers' shares of them."""
 
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from handler.cgroup import cpu_quota, memory_limit
-from handler.cpu_budget import cpu_budget, govern_threads, threads_per_worker, usable_cores
-
-
-class FakeTorch(ModuleType):
-    """Notes what it is told."""
-
-    def __init__(self) -> None:
-        super().__init__("torch")
-        self.calls: list[str] = []
-
-    def get_num_threads(self) -> int:
-        self.calls.append("get")
-        return 2
-
-    def set_num_threads(self, threads: int) -> None:
-        self.calls.append(f"set {threads}")
+from handler.cpu_budget import cpu_budget, threads_per_worker, usable_cores
 
 
 def tree(folder: Path, own: str, **files: str) -> tuple[Path, Path]:
@@ -94,26 +78,3 @@ def test_workers_share_the_budget_and_each_gets_a_thread() -> None:
 @pytest.mark.parametrize(("wish", "threads"), [("3", 3), ("0", 1)])
 def test_the_users_own_number_of_threads_is_kept(wish: str, threads: int) -> None:
     assert threads_per_worker(1000, {"OMP_NUM_THREADS": wish}) == threads
-
-
-def test_torch_is_governed_at_once_where_it_is_there() -> None:
-    """Asked first: a thread's first question makes it take over what another thread set."""
-    torch = FakeTorch()
-    again = govern_threads(3, {"torch": torch})
-    assert again()
-    assert torch.calls == ["get", "set 3"]
-
-
-def test_torch_that_comes_later_is_governed_then_and_once() -> None:
-    modules: dict[str, ModuleType] = {}
-    again = govern_threads(3, modules)
-    assert not again()
-    torch = modules["torch"] = FakeTorch()
-    assert again()
-    torch.set_num_threads(8)
-    assert again()
-    assert torch.calls == ["get", "set 3", "set 8"]
-
-
-def test_a_module_that_is_still_being_imported_is_left_alone() -> None:
-    assert not govern_threads(3, {"torch": ModuleType("torch")})()

@@ -1,0 +1,57 @@
+"""The standard gRPC health service, for probes that carry no token."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from model_registry.registry import Registry
+
+SERVICE = "grpc.health.v1.Health"
+LOOK = 1.0
+"""Seconds between two looks at the state, while somebody watches."""
+Response = health_pb2.HealthCheckResponse
+
+
+class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # grpc has no types
+    """Without a name it tells what /ping tells; for a service, whether the start-up models are ready."""
+
+    def __init__(self, registry: Registry, services: Sequence[str]) -> None:
+        self._registry = registry
+        self._services = services
+        self._leaving = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Health of {len(self._services)} services>"
+
+    def leave(self) -> None:
+        """Say to everybody from now on that nothing is served."""
+        self._leaving.set()
+
+    async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """The state now; NOT_FOUND for a service that is not here."""
+        state = self._state(request.service)
+        if state == Response.SERVICE_UNKNOWN:
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"unknown service {request.service}")
+        return Response(status=state)
+
+    async def Watch(self, request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: N802
+        """The state now, and again when it has changed."""
+        told = None
+        while not self._leaving.is_set():
+            state = self._state(request.service)
+            if state != told:
+                yield Response(status=state)
+            told = state
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._leaving.wait(), LOOK)
+        yield Response(status=Response.NOT_SERVING)
+
+    def _state(self, service: str) -> Any:
+        if service and service not in self._services:
+            return Response.SERVICE_UNKNOWN
+        good = self._registry.ready if service else self._registry.healthy
+        return Response.SERVING if good and not self._leaving.is_set() else Response.NOT_SERVING

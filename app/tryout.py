@@ -1,0 +1,132 @@
+"""Loads a model version without a server and asks it: how long that takes, what it answers, how memory grows."""
+
+import asyncio
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.answers import output_answer
+from app.body import parts_of
+from app.errors import wire
+from app.request_ids import new_request_id
+from app.samples import Sample
+from handler.errors import HandlerError, LoadFailed
+from handler.job import Input
+from model_registry.errors import RegistryError
+from model_registry.version import ModelVersion
+
+SHOWN = 200
+"""Bytes of an answer that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of one request, asked several times over: seconds, bytes, and the error of the first failure."""
+
+    place: str
+    status: int
+    first: float
+    warm: float | None = None
+    """The median of the later ones."""
+    size: int = 0
+    start: str = ""
+    error: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether a client would be content."""
+        return self.status < 400
+
+
+@dataclass(frozen=True, slots=True)
+class Tryout:
+    """How loading and asking went; memory is this process's, in bytes, None where the system does not tell."""
+
+    error: str
+    """Why it did not load, "" if it did."""
+    seconds: float
+    """Of the load."""
+    loaded: int | None = None
+    """By how much loading has grown memory."""
+    asked: int | None = None
+    """By how much the requests have grown memory, after the first of each."""
+    replies: tuple[Reply, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether the model loads and answers."""
+        return not self.error and all(reply.ok for reply in self.replies)
+
+
+async def try_out(
+    version: ModelVersion, samples: Sequence[Sample], repeat: int, memory: Callable[[], int | None]
+) -> Tryout:
+    """Load one worker and send it each request `repeat` times after the first; one that fails is not repeated."""
+    before, began = memory(), time.perf_counter()
+    try:
+        await _load(version)
+    except LoadFailed as failure:
+        return Tryout(str(failure.__cause__ or failure), time.perf_counter() - began)
+    seconds, loaded = time.perf_counter() - began, memory()
+    first = {sample.place: await _ask(version, sample) for sample in samples}
+    warm_memory = memory()
+    replies = [await _repeat(version, sample, first[sample.place], repeat) for sample in samples]
+    return Tryout("", seconds, _growth(before, loaded), _growth(warm_memory, memory()), tuple(replies))
+
+
+def resident() -> int | None:
+    """Bytes of memory that this process occupies, where Linux tells it."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+async def _load(version: ModelVersion) -> None:
+    """Start one worker and wait until it has loaded; raises LoadFailed. A failed one is not replaced."""
+    loop = asyncio.get_running_loop()
+    (worker,) = version.start_scaling(1, 1)
+    # Before the pool hears of the failure, from the same thread: the worker is dismissed then, and no other is hired.
+    worker.loaded.add_done_callback(
+        lambda loaded: loop.call_soon_threadsafe(version.start_scaling, 0, 0) if loaded.exception() else None
+    )
+    await asyncio.wrap_future(worker.loaded)
+
+
+async def _ask(version: ModelVersion, sample: Sample) -> Reply:
+    began = time.perf_counter()
+    try:
+        answer = output_answer(await version.predict(_input(sample), new_request_id()))
+        body = answer.body if answer.stream is None else b"".join([piece async for piece in answer.stream])
+    except (HandlerError, RegistryError) as error:
+        told = wire(error)
+        return Reply(sample.place, told.status, time.perf_counter() - began, error=told.message or "")
+    seconds, start = time.perf_counter() - began, body[:SHOWN].decode(errors="replace")
+    return Reply(sample.place, answer.status, seconds, size=len(body), start=start)
+
+
+async def _repeat(version: ModelVersion, sample: Sample, first: Reply, times: int) -> Reply:
+    """The first reply with the later ones' median; the first failure instead, if one comes."""
+    seconds = []
+    for _ in range(times if first.ok else 0):
+        again = await _ask(version, sample)
+        if not again.ok:
+            return again
+        seconds.append(again.first)
+    if not seconds:
+        return first
+    return Reply(first.place, first.status, first.first, statistics.median(seconds), first.size, first.start)
+
+
+def _input(sample: Sample) -> Input:
+    kinds = [value for name, value in sample.headers.items() if name.lower() == "content-type"]
+    headers = [*sample.headers.items(), ("explain", "False"), ("url_path", "")]
+    return Input(parts_of(sample.body or b"", kinds[0] if kinds else ""), headers)
+
+
+def _growth(before: int | None, after: int | None) -> int | None:
+    return None if before is None or after is None else after - before

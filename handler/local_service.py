@@ -1,0 +1,76 @@
+"""A service in the server's own process, on the thread of its worker."""
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+from handler.continuous import load_service
+from handler.cpu_budget import govern_threads
+from handler.device_thread import caller_for
+from handler.job import Job, Outcome
+from handler.service import Blueprint, Deliver, Seat, Service
+from handler.surroundings import Surroundings
+
+T = TypeVar("T")
+
+
+class LocalService:
+    """Loads and calls a service on the calling thread, or on the one thread that its device bears.
+
+    `on_exit` is told the status with which the archive's code ended the worker from another thread than that.
+    """
+
+    def __init__(self, seat: Seat, blueprint: Blueprint, on_exit: Callable[[int], None]) -> None:
+        self.pid = os.getpid()
+        self._seat = seat
+        self._blueprint = blueprint
+        self._elsewhere = caller_for(seat.device)
+        self._service: Service | None = None
+        self._surroundings = Surroundings(
+            blueprint.folder, seat.label, seat.say, packages=blueprint.packages, environment=blueprint.environment
+        )
+        self._surroundings.on_exit = on_exit
+
+    def __repr__(self) -> str:
+        return f"<LocalService {self._surroundings}>"
+
+    def load(self) -> None:
+        """Import and initialize the handler; raises whatever it raises."""
+        self._settle_in()
+        self._service = self._call(self._load)
+        self._govern()
+
+    def predict(self, jobs: Sequence[Job], deliver: Deliver) -> list[Outcome]:
+        """What each job has come to; what is no `Exception` passes through."""
+        assert self._service is not None
+        return self._call(partial(self._service.predict, jobs, deliver))
+
+    def kill(self) -> bool:
+        """False: nobody can kill a hanging thread. Its modules are forgotten all the same."""
+        self._surroundings.close()
+        return False
+
+    def close(self) -> None:
+        """End what the handler has started by itself, and forget its modules."""
+        if self._service is not None:
+            self._service.close()
+        self._surroundings.close()
+
+    def _load(self) -> Service:
+        return load_service(self._blueprint, self._surroundings, self._seat.device, self._govern)
+
+    def _settle_in(self) -> None:
+        self._surroundings.enter()
+        self._govern = govern_threads(self._seat.threads)
+
+    def _call(self, function: Callable[[], T]) -> T:
+        if self._elsewhere is None:
+            return function()
+
+        def settled() -> T:
+            self._settle_in()
+            return function()
+
+        result: T = self._elsewhere(settled)
+        return result

@@ -1,0 +1,204 @@
+"""How a server process starts and ends: signals under load, hanging handlers, what is left behind."""
+
+import http.client
+import os
+import signal
+import socket
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from time import monotonic, sleep
+from urllib.request import urlopen
+
+import pytest
+
+from tests.conftest import MakeArchive
+from tests.processes import Server
+
+WORKS = """
+    import time
+    def handle(data, context):
+        if data:
+            time.sleep(0.02)
+            return [row["body"] for row in data]
+"""
+HANGS = """
+    import threading
+    def handle(data, context):
+        if data:
+            threading.Event().wait()
+"""
+STAYS = """
+    import threading
+    class Stays:
+        def initialize(self, context):
+            threading.Thread(target=threading.Event().wait).start()
+        def handle(self, data, context):
+            return [1] * len(data)
+"""
+LOADS_SLOWLY = """
+    import pathlib
+    class LoadsSlowly:
+        def initialize(self, context):
+            with open(pathlib.Path(context.system_properties["model_dir"], "gate"), "rb") as gate:
+                gate.read(1)
+        def handle(self, data, context):
+            return ["loaded"] * len(data)
+"""
+
+
+class Load:
+    """Clients that ask again as soon as they are answered, on connections that they keep; they retry nothing."""
+
+    def __init__(self, url: str, clients: int, model: str) -> None:
+        self.answered = self.lost = 0
+        self.statuses: set[int] = set()
+        self.busy = Event()
+        self._where = url.removeprefix("http://")
+        self._model = model
+        self._threads = [Thread(target=self._ask, daemon=True) for _ in range(clients)]
+
+    def __enter__(self) -> "Load":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for thread in self._threads:
+            thread.join(60)
+
+    def _ask(self) -> None:
+        with closing(http.client.HTTPConnection(self._where, timeout=30)) as connection:
+            while self._connected(connection):
+                try:
+                    self._ask_once(connection)
+                except (OSError, http.client.HTTPException):
+                    self.lost += 1
+                    return
+
+    def _connected(self, connection: http.client.HTTPConnection) -> bool:
+        """False once the server takes no more connections: nothing was asked then, and nothing is lost."""
+        try:
+            if connection.sock is None:
+                connection.connect()
+        except ConnectionError:
+            return False
+        return True
+
+    def _ask_once(self, connection: http.client.HTTPConnection) -> None:
+        connection.request("POST", f"/predictions/{self._model}", b"x", {"Content-Type": "text/plain"})
+        answer = connection.getresponse()
+        answer.read()
+        self.answered += 1
+        self.statuses.add(answer.status)
+        if self.answered >= 50:
+            self.busy.set()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_under_load_loses_no_request_and_leaves_nothing_behind(
+    store: Path, archive: MakeArchive, number: signal.Signals
+) -> None:
+    archive("works", WORKS, config="minWorkers: 2\nmaxWorkers: 2\nbatchSize: 4\nmaxBatchDelay: 20\n")
+    with Server.of(store, "works.mar") as server:
+        server.until_listening()
+        with Load(server.url, 16, "works") as load:
+            assert load.busy.wait(30)
+            began = monotonic()
+            assert server.stop(number) == 0, server.output
+            assert monotonic() - began < 8
+    assert load.lost == 0
+    assert load.statuses == {200}
+    assert left_behind(store) == []
+
+
+def test_a_connection_refused_by_the_stopped_server_was_never_accepted(store: Path, archive: MakeArchive) -> None:
+    archive("works", WORKS)
+    with Server.of(store, "works.mar") as server:
+        server.until_listening()
+        assert server.stop(signal.SIGTERM) == 0
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", server.port))
+
+
+@pytest.mark.parametrize("handler", [HANGS, STAYS], ids=["a hanging prediction", "a thread that nobody ends"])
+def test_what_never_ends_by_itself_does_not_outlast_the_time_to_drain(
+    store: Path, archive: MakeArchive, handler: str
+) -> None:
+    archive("stubborn", handler)
+    with Server.of(store, "stubborn.mar", environ={"MARSERVE_DRAIN_TIMEOUT": "1"}) as server:
+        server.until_listening()
+        with asking(server, "stubborn"):
+            began = monotonic()
+            assert server.stop(signal.SIGTERM) == 0, server.output
+            assert monotonic() - began < 1 + 2
+    assert left_behind(store) == []
+
+
+def test_a_second_signal_ends_the_server_at_once(store: Path, archive: MakeArchive) -> None:
+    archive("hangs", HANGS)
+    with Server.of(store, "hangs.mar", environ={"MARSERVE_DRAIN_TIMEOUT": "60"}) as server:
+        server.until_listening()
+        with asking(server, "hangs"):
+            server.process.send_signal(signal.SIGTERM)
+            until(lambda: "Shutting down" in server.output)
+            assert server.stop(signal.SIGTERM) == -signal.SIGTERM
+
+
+def test_the_port_is_bound_while_models_still_load(store: Path, archive: MakeArchive, tmp_path: Path) -> None:
+    folder = unpacked(store, archive("slow", LOADS_SLOWLY))
+    os.mkfifo(folder / "gate")
+    with Server.of(store, "slow") as server:
+        server.until_listening()
+        assert status(f"{server.url}/v2/health/live") == 200
+        assert status(f"{server.url}/v2/health/ready") == 503
+        (folder / "gate").write_bytes(b"x")
+        until(lambda: status(f"{server.url}/v2/health/ready") == 200)
+        assert server.stop(signal.SIGTERM) == 0
+
+
+@contextmanager
+def asking(server: Server, model: str) -> Iterator[None]:
+    """A prediction that the server has accepted; its answer is not waited for."""
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port)) as connection:
+        connection.request("POST", f"/predictions/{model}", b"x")
+        until(lambda: "model_name" in metric(server, "ts_inference_requests_total"))
+        yield
+
+
+def unpacked(store: Path, path: Path) -> Path:
+    """The archive as a folder of the store, which is served where it lies."""
+    folder = store / path.stem
+    with zipfile.ZipFile(path) as file:
+        file.extractall(folder)
+    path.unlink()
+    return folder
+
+
+def left_behind(store: Path) -> list[Path]:
+    """Files under the server's temporary folder."""
+    return [path for path in (store.parent / "temporary").rglob("*") if path.parent.name != "temporary"]
+
+
+def status(url: str) -> int:
+    """The status of a GET."""
+    where, _, path = url.removeprefix("http://").partition("/")
+    with closing(http.client.HTTPConnection(where, timeout=30)) as connection:
+        connection.request("GET", f"/{path}")
+        return connection.getresponse().status
+
+
+def metric(server: Server, name: str) -> str:
+    """The samples of a metric."""
+    with urlopen(f"{server.url}/metrics?name[]={name}") as answer:
+        return "\n".join(line for line in answer.read().decode().splitlines() if not line.startswith("#"))
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Return when the condition holds; fails when it does not come to."""
+    deadline = monotonic() + 30
+    while not condition():
+        assert monotonic() < deadline
+        sleep(0.01)
