@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import Any
 
 from app.checkup import Checkup
 from app.findings import Findings
@@ -12,16 +13,21 @@ FILES = 6
 """How many files are named."""
 PLACES = 5
 """How many places of one practice are named."""
-_UNITS = ("B", "KiB", "MiB", "GiB")
+_SIZES = ("B", "KiB", "MiB", "GiB")
+_TOLD = {"modelName", "modelVersion", "handler"}
+_UNITS = {
+    "maxBatchDelay": " ms", "responseTimeout": " s", "startupTimeout": " s", "maxRetryTimeoutInSec": " s",
+    "clientTimeoutInMills": " ms", "sequenceMaxIdleMSec": " ms", "sequenceTimeoutMSec": " ms",
+}  # fmt: skip
 
 
 def before_loading(findings: Findings) -> Iterator[str]:
     """What is known before the archive's code runs."""
     yield _line("model", f"{findings.model} {findings.version}")
-    yield _line("handler", f"{findings.handler or 'none is named'}: {findings.entry}")
-    yield _line("manifest", _members(findings.manifest.get("model", {})) or "says nothing")
+    yield _line("handler", f"{findings.handler}: {findings.entry}" if findings.handler else findings.entry)
+    yield _line("manifest", _manifest(findings.manifest))
     yield _line("files", _files(findings.files))
-    yield _line("config", _members(findings.config))
+    yield _line("config", ", ".join(f"{key} {value}{_UNITS.get(key, '')}" for key, value in findings.config.items()))
     if findings.other_keys:
         yield _line("other keys", f"{', '.join(findings.other_keys)} (left to the handler)")
     for each in findings.requirements:
@@ -44,12 +50,13 @@ def after_loading(checkup: Checkup) -> Iterator[str]:
 
 def _tryout(tryout: Tryout) -> Iterator[str]:
     if tryout.error:
+        yield from tryout.traceback
         yield _line("FAILED", f"it does not load: {tryout.error}")
         return
-    yield _line("loaded", f"in {_time(tryout.seconds)}{_grown(tryout.loaded, ', and takes ', ' of memory')}")
+    yield _line("loaded", f"in {_time(tryout.load_seconds)}{_grown(tryout.load_memory, ', and takes ', ' of memory')}")
     yield from (_reply(reply) for reply in tryout.replies)
     if tryout.replies:
-        yield _line("memory", _grown(tryout.asked, "grew by ", " with the later requests") or "is not told here")
+        yield _line("memory", _grown(tryout.warm_memory, "grew by ", " with the later requests") or "is not told here")
 
 
 def _reply(reply: Reply) -> str:
@@ -76,8 +83,11 @@ def _line(label: str, text: str) -> str:
     return f"{label:<12} {text}"
 
 
-def _members(values: object) -> str:
-    return ", ".join(f"{key} {value}" for key, value in values.items()) if isinstance(values, dict) else ""
+def _manifest(manifest: dict[str, Any]) -> str:
+    told = {"runtime": manifest.get("runtime"), **(manifest.get("model") or {})}
+    return (
+        ", ".join(f"{key} {value}" for key, value in told.items() if value and key not in _TOLD) or "says nothing more"
+    )
 
 
 def _files(files: dict[str, int]) -> str:
@@ -87,8 +97,8 @@ def _files(files: dict[str, int]) -> str:
 
 
 def _size(size: float) -> str:
-    for unit in _UNITS:
-        if abs(size) < 1024 or unit == _UNITS[-1]:
+    for unit in _SIZES:
+        if abs(size) < 1024 or unit == _SIZES[-1]:
             break
         size /= 1024
     return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

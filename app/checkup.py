@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from app.logs import OURS, Logs
 from app.precedence import marserve_settings
 from app.samples import Sample
 from app.settings import Settings
-from app.tryout import Tryout, resident, try_out
+from app.tryout import Tryout, try_out
 from handler.device import deal
+from handler.threads import outside
 from model_registry.config import RequestConfig
 from model_registry.errors import RegistryError
 from model_registry.naming import default_name
@@ -57,10 +58,17 @@ class Transcript(Logs):
         quiet = settings.model_copy(update={"log_location": None, "metrics_location": None})
         super().__init__(quiet, io.StringIO())
         self._say = say
+        self.hushed = False
+
+    def hush(self) -> None:
+        """Hand nothing on any more."""
+        self.hushed = True
 
     def model_line(self, label: str, stream: str, line: str) -> None:
         """A line of the worker."""
-        self._say(line)
+        if not self.hushed:
+            with outside():  # or what is printed on the worker's thread would be a line of the worker again
+                self._say(line)
 
 
 async def check_up(
@@ -73,17 +81,20 @@ async def check_up(
     """
     settings = _settings(path, ts_config)
     with _warnings() as notes:
-        application = Application(settings, Transcript(settings, say))
+        transcript = Transcript(settings, say)
+        application = Application(settings, transcript)
         try:
-            version = _open(application, path, handler)
-            findings = _examine(application, version)
+            planned, version = _open(application, path, handler)
+            findings = _examine(application, planned)
             show(findings)
-            tryout = await _try_out(version, samples, repeat)
+            tryout = await _try_out(version, samples, repeat, transcript)
         except RegistryError as error:
-            return Checkup(f"{error} ({error.__cause__})" if error.__cause__ else str(error), notes=tuple(notes))
+            return Checkup(
+                f"{error} ({error.__cause__})" if error.__cause__ else str(error), notes=tuple(dict.fromkeys(notes))
+            )
         finally:
             await application.stop()
-        return Checkup("", findings, tryout, tuple(notes))
+        return Checkup("", findings, tryout, tuple(dict.fromkeys(notes)))
 
 
 def _settings(path: Path, ts_config: str | None) -> Settings:
@@ -92,22 +103,26 @@ def _settings(path: Path, ts_config: str | None) -> Settings:
     return marserve_settings(os.environ, Path.cwd(), ts_config=ts_config, model_store=store, authorization="off")
 
 
-def _open(application: Application, path: Path, handler: str | None) -> ModelVersion:
-    """A version without workers; blocks. Raises RegistryError."""
+def _open(application: Application, path: Path, handler: str | None) -> tuple[ModelVersion, ModelVersion]:
+    """The version as a server would have it, and one to try, whose requests wait for no others; blocks.
+
+    Neither has workers yet. Raises RegistryError.
+    """
     url = str(path.resolve()) if path.is_dir() else path.name
     # As a model at start: then the number of workers is told that a deployment would get.
     wanted = Registration(url, None, handler, config=RequestConfig(at_startup=True), fallback_name=default_name(url))
     archive = application.workshop.open(wanted)
     try:
-        return application.workshop.make(archive, wanted)
+        at_once = replace(wanted, config=RequestConfig(at_startup=True, max_batch_delay=0))
+        return application.workshop.make(archive, wanted), application.workshop.make(archive, at_once)
     except RegistryError:
         archive.remove()
         raise
 
 
-async def _try_out(version: ModelVersion, samples: Sequence[Sample], repeat: int) -> Tryout:
+async def _try_out(version: ModelVersion, samples: Sequence[Sample], repeat: int, transcript: Transcript) -> Tryout:
     try:
-        return await try_out(version, samples, repeat, resident)
+        return await try_out(version, samples, repeat, transcript.hush)
     finally:
         await version.close(CLOSING)
 

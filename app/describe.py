@@ -1,7 +1,6 @@
 """What the management API tells of a model version: its configuration, its workers, its queue."""
 
 import json
-import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -79,7 +78,7 @@ def _describe_worker(worker: Worker) -> dict[str, Any]:
         "startTime": started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "status": "READY" if worker.state == "ready" else "UNLOADING",
         "memoryUsage": 0,
-        "pid": os.getpid(),
+        "pid": worker.pid,
         "gpu": gpu,
         "gpuUsage": f"gpuId::{worker.post.device.gpu_id}" if gpu else "N/A",
     }

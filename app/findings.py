@@ -76,6 +76,8 @@ def examine(archive: Archive, config: ModelConfig, handler: str, device: str) ->
 
 def entry_of(folder: Path, handler: str) -> str:
     """What the server will call, in words: "class Sign(BaseHandler)", "function handle", "built-in handler ..."."""
+    if not handler:
+        return "none is named"
     name, _, function = handler.partition(":")
     module = name.removesuffix(".py").rpartition("/")[2]
     try:

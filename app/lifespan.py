@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from app.application import Application
 from app.housekeeping import Housekeeping
 from app.logs import configure
+from app.reload import reloading
 from app.settings import Settings
 from app.summary import announce
 
@@ -18,7 +19,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     announce(settings, sum(device.kind == "cuda" for device in application.devices))
     application.start()
     try:
-        async with Housekeeping(application):
+        async with Housekeeping(application), reloading(application):
             yield application
     finally:
         await application.stop()

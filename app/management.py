@@ -7,7 +7,7 @@ from app.call import Call
 from app.describe import customized_metadata, describe_version
 from app.descriptions import describe_management_models
 from app.errors import BadRequest, MethodNotAllowed, ResourceNotFound
-from app.parameters import given, integer, optional, page_asked
+from app.parameters import given, integer, one_of, optional, page_asked
 from model_registry.config import RequestConfig
 from model_registry.registry import Registry
 from model_registry.version import ModelVersion
@@ -89,6 +89,7 @@ class Management:
             initial_workers=optional(parameters, "initial_workers"),
             response_timeout=optional(parameters, "response_timeout"),
             startup_timeout=optional(parameters, "startup_timeout"),
+            isolation=one_of(parameters, "isolation", "thread", "process"),
         )
         version = await self._registry.register(
             Registration(

@@ -22,6 +22,7 @@ examples:
   marserve serve --model-store store --models mlp=mlp.mar
   marserve serve --models mlp=https://example.com/mlp.mar --port 9000
   marserve serve --host 0.0.0.0                         management then needs a token: MARSERVE_MANAGEMENT_TOKEN
+  marserve serve --reload my_model                      a folder with handler.py, loaded anew whenever you save
 
   curl -X POST http://127.0.0.1:8080/predictions/mlp -T input.json
   curl http://127.0.0.1:8080/models
@@ -85,6 +86,11 @@ def _add_serve_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="configuration; config.properties in this folder by default, if there is one",
     )
+    add(
+        "--reload", metavar="DIR",
+        help="for development: serve this unpacked archive, or the archives of this folder, and load them anew whenever"
+        " they change",
+    )  # fmt: skip
     add("--log-format", choices=("text", "json"), help="form of the log lines; text by default")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.call import Call
-from app.errors import BadJson
+from app.errors import BadJson, BadRequest
 
 PAGE = 100
 
@@ -38,6 +38,14 @@ def optional(parameters: Mapping[str, Any], name: str) -> int | None:
         return int(parameters[name])
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def one_of(parameters: Mapping[str, Any], name: str, *words: str) -> str | None:
+    """One of the words, None where none is given; raises BadRequest for any other."""
+    word = parameters.get(name)
+    if word is not None and word not in words:
+        raise BadRequest(f"{name} must be one of: {', '.join(words)}.")
+    return word
 
 
 def integer(parameters: Mapping[str, Any], name: str, default: int) -> int:

@@ -25,7 +25,7 @@ OUR_VARIABLES = {
     "MARSERVE_MANAGEMENT_TOKEN": "management_token",
     "MARSERVE_METRICS": "marserve_metrics",
 }
-_FACTS = {"authorization", "snapshots", "probes", "grpc_apis", "config_file", "given", "warnings"}
+_FACTS = {"authorization", "snapshots", "probes", "grpc_apis", "config_file", "given", "warnings", "reload"}
 KEYS = Settings.model_fields.keys() - _FACTS
 TS_VARIABLES = {
     key.upper() if key.startswith("ts_") else f"TS_{key.upper()}": key for key in KEYS - set(OUR_VARIABLES.values())
@@ -87,6 +87,7 @@ def marserve_settings(
     host: str | None = None,
     port: int | str | None = None,
     ts_config: str | None = None,
+    reload: str | None = None,
     authorization: Authorization | None = None,
     **overrides: object,
 ) -> Settings:
@@ -109,11 +110,22 @@ def marserve_settings(
             **dict.fromkeys(("inference_address", "management_address", "metrics_address"), address),
             "authorization": "off" if settings.disable_token_authorization else authorization,
             "probes": True,
+            **_followed(reload, settings, cwd),
             "grpc_apis": tuple(api for api in _GRPC_APIS if f"grpc_{api}_port" in stack),
             "config_file": shown,
             "warnings": (*layers.unknown_keys(written, KEYS | _SILENT), *_other_addresses(stack, address)),
         }
     )
+
+
+def _followed(folder: str | None, settings: Settings, cwd: Path) -> dict[str, Path]:
+    """What follows from --reload: the folder, which is the model store as well where there is no other."""
+    if folder is None:
+        return {}
+    path = cwd / folder
+    if not path.is_dir():
+        raise ConfigurationError(f"--reload directory not found: {folder}")
+    return {"reload": path, "model_store": settings.model_store or path}
 
 
 def _configuration_file(wanted: str | None, environ: Mapping[str, str], cwd: Path) -> str | None:

@@ -18,6 +18,8 @@ from app.lifespan import running
 from app.listeners import grpc_listeners
 from app.protocol import TorchServeProtocol
 from app.settings import Settings
+from app.tls_door import TlsDoor
+from app.unix_socket import remove, remove_stale
 from app.values import Binding
 
 if TYPE_CHECKING:
@@ -85,11 +87,10 @@ class Listener:
         """Bind and accept; raises OSError."""
         loop, where = asyncio.get_running_loop(), self._binding
         if where.scheme == "unix":
-            self._server = await loop.create_unix_server(self._protocol, where.path, ssl=self._ssl, backlog=BACKLOG)
+            remove_stale(where.path)
+            self._server = await loop.create_unix_server(self._protocol, where.path, backlog=BACKLOG)
         else:
-            self._server = await loop.create_server(
-                self._protocol, where.host, where.port, ssl=self._ssl, backlog=BACKLOG
-            )
+            self._server = await loop.create_server(self._door, where.host, where.port, backlog=BACKLOG)
         LOG.info("Listening on %s.", where)
 
     @property
@@ -102,6 +103,7 @@ class Listener:
         """Accept no more connections, and none of the open ones for another request."""
         if self._server is not None:
             self._server.close()
+            remove(self._binding.path)
         for connection in list(self._state.connections):
             connection.shutdown()
 
@@ -112,6 +114,9 @@ class Listener:
             await asyncio.wait([connection.gone for connection in connections], timeout=seconds)
         for connection in connections:
             connection.abort()
+
+    def _door(self) -> asyncio.Protocol:
+        return self._protocol() if self._ssl is None else TlsDoor(self._ssl, self._protocol)
 
     def _protocol(self) -> asyncio.Protocol:
         return TorchServeProtocol(self._config, self._state, {})

@@ -126,5 +126,6 @@ class Settings(BaseModel):
     probes: bool = False  # whether /v2/health tells the truth
     grpc_apis: tuple[str, ...] = ()  # what gRPC serves: "inference", "management"
     config_file: str | None = None
+    reload: Path | None = None  # an unpacked archive, or a folder of archives, whose changes are followed
     given: Mapping[str, str] = Field({}, repr=False)  # what was configured, as it was written
     warnings: tuple[str, ...] = ()

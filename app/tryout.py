@@ -4,9 +4,11 @@ import asyncio
 import os
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from traceback import format_exception
 
 from app.answers import output_answer
 from app.body import parts_of
@@ -20,6 +22,8 @@ from model_registry.version import ModelVersion
 
 SHOWN = 200
 """Bytes of an answer that are kept."""
+SERVER = ("handler.", "model_registry.", "app.")
+"""How the names of the server's own modules begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,34 +51,19 @@ class Tryout:
 
     error: str
     """Why it did not load, "" if it did."""
-    seconds: float
-    """Of the load."""
-    loaded: int | None = None
+    load_seconds: float
+    load_memory: int | None = None
     """By how much loading has grown memory."""
-    asked: int | None = None
+    warm_memory: int | None = None
     """By how much the requests have grown memory, after the first of each."""
     replies: tuple[Reply, ...] = ()
+    traceback: tuple[str, ...] = ()
+    """Where it failed to load, from the archive's own code on."""
 
     @property
     def ok(self) -> bool:
         """Whether the model loads and answers."""
         return not self.error and all(reply.ok for reply in self.replies)
-
-
-async def try_out(
-    version: ModelVersion, samples: Sequence[Sample], repeat: int, memory: Callable[[], int | None]
-) -> Tryout:
-    """Load one worker and send it each request `repeat` times after the first; one that fails is not repeated."""
-    before, began = memory(), time.perf_counter()
-    try:
-        await _load(version)
-    except LoadFailed as failure:
-        return Tryout(str(failure.__cause__ or failure), time.perf_counter() - began)
-    seconds, loaded = time.perf_counter() - began, memory()
-    first = {sample.place: await _ask(version, sample) for sample in samples}
-    warm_memory = memory()
-    replies = [await _repeat(version, sample, first[sample.place], repeat) for sample in samples]
-    return Tryout("", seconds, _growth(before, loaded), _growth(warm_memory, memory()), tuple(replies))
 
 
 def resident() -> int | None:
@@ -86,15 +75,49 @@ def resident() -> int | None:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-async def _load(version: ModelVersion) -> None:
+async def try_out(
+    version: ModelVersion, samples: Sequence[Sample], repeat: int, hush: Callable[[], None],
+    memory: Callable[[], int | None] = resident,
+) -> Tryout:  # fmt: skip
+    """Load one worker and send it each request `repeat` times after the first; one that fails is not repeated.
+
+    `hush` is called, by the worker's thread, when the load has failed: the server's own log of it would say all twice.
+    """
+    before, began = memory(), time.perf_counter()
+    try:
+        await _load(version, hush)
+    except LoadFailed as failure:
+        cause = failure.__cause__ or failure
+        seconds = time.perf_counter() - began
+        return Tryout(f"{type(cause).__name__}: {cause}", seconds, traceback=tuple(_own_traceback(cause)))
+    seconds, loaded = time.perf_counter() - began, memory()
+    first = {sample.place: await _ask(version, sample) for sample in samples}
+    warm = memory()
+    replies = [await _repeat(version, sample, first[sample.place], repeat) for sample in samples]
+    return Tryout("", seconds, _growth(before, loaded), _growth(warm, memory()), tuple(replies))
+
+
+async def _load(version: ModelVersion, hush: Callable[[], None]) -> None:
     """Start one worker and wait until it has loaded; raises LoadFailed. A failed one is not replaced."""
     loop = asyncio.get_running_loop()
     (worker,) = version.start_scaling(1, 1)
-    # Before the pool hears of the failure, from the same thread: the worker is dismissed then, and no other is hired.
-    worker.loaded.add_done_callback(
-        lambda loaded: loop.call_soon_threadsafe(version.start_scaling, 0, 0) if loaded.exception() else None
-    )
+
+    def loaded(future: Future[None]) -> None:
+        """Dismiss a failed worker before the pool, which is told next, hires another in its place."""
+        if future.exception() is not None:
+            hush()
+            loop.call_soon_threadsafe(version.start_scaling, 0, 0)
+
+    worker.loaded.add_done_callback(loaded)
     await asyncio.wrap_future(worker.loaded)
+
+
+def _own_traceback(error: BaseException) -> Iterator[str]:
+    """The lines of a traceback, without the frames of the server that come before the archive's own."""
+    first = error.__traceback__
+    while first is not None and str(first.tb_frame.f_globals.get("__name__")).startswith(SERVER):
+        first = first.tb_next
+    yield from "".join(format_exception(type(error), error, first)).splitlines()
 
 
 async def _ask(version: ModelVersion, sample: Sample) -> Reply:

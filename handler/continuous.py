@@ -19,16 +19,15 @@ class ContinuousService(Service):
     """
 
     def _outcomes(self, jobs: Sequence[Job], results: Sequence[Any]) -> list[Outcome]:
-        return [self._outcome(job, index, results[index]) for index, job in enumerate(jobs)]
+        return [self._outcome(index, value) for index, value in enumerate(results)]
 
-    def _outcome(self, job: Job, index: int, value: Any) -> Outcome:
+    def _outcome(self, index: int, value: Any) -> Outcome:
         context = self._context
         stops = context.stopping_criteria[index](value) if context.stopping_criteria else None
         if stops is not None:
             context.set_response_header(index, NEXT, "false" if stops else "true")
         output = self._output(index, value)
-        job.begun = stops is not None and not stops
-        return Piece(output) if job.begun else output
+        return output if stops is None or stops else Piece(output)
 
 
 def load_service(blueprint: Blueprint, around: Around, device: Device, imported: Callable[[], object]) -> Service:

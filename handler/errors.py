@@ -1,5 +1,7 @@
 """What can go wrong between a request and its answer, in domain words: statuses belong to the top floor."""
 
+from collections.abc import Sequence
+
 
 class HandlerError(Exception):
     """The root of what this floor raises and answers."""
@@ -45,6 +47,18 @@ class OutOfMemory(HandlerError):
 
 class BadOutput(HandlerError):
     """The handler returned something else than one encodable result for each row."""
+
+
+class ChildFailed(Exception):
+    """A handler could not be loaded in a process of its own; `lines` is its traceback there."""
+
+    def __init__(self, text: str, lines: Sequence[str]) -> None:
+        super().__init__(text)
+        self.lines = lines
+
+
+class ChildOutOfMemory(ChildFailed, MemoryError):
+    """The same, for want of memory."""
 
 
 class LoadFailed(HandlerError):

@@ -6,11 +6,11 @@ from functools import partial
 from typing import TypeVar
 
 from handler.continuous import load_service
-from handler.cpu_budget import govern_threads
 from handler.device_thread import caller_for
 from handler.job import Job, Outcome
 from handler.service import Blueprint, Deliver, Seat, Service
 from handler.surroundings import Surroundings
+from handler.thread_governor import ThreadGovernor
 
 T = TypeVar("T")
 
@@ -27,6 +27,7 @@ class LocalService:
         self._blueprint = blueprint
         self._elsewhere = caller_for(seat.device)
         self._service: Service | None = None
+        self._governor = ThreadGovernor(seat.threads)
         self._surroundings = Surroundings(
             blueprint.folder, seat.label, seat.say, packages=blueprint.packages, environment=blueprint.environment
         )
@@ -39,11 +40,15 @@ class LocalService:
         """Import and initialize the handler; raises whatever it raises."""
         self._settle_in()
         self._service = self._call(self._load)
-        self._govern()
+        self._governor.settle()
 
-    def predict(self, jobs: Sequence[Job], deliver: Deliver) -> list[Outcome]:
-        """What each job has come to; what is no `Exception` passes through."""
+    def predict(self, jobs: Sequence[Job], deliver: Deliver, *, company: bool) -> list[Outcome]:
+        """What each job has come to, while other requests are usually in flight or not.
+
+        What is no `Exception` passes through.
+        """
         assert self._service is not None
+        self._governor.adapt(company=company)
         return self._call(partial(self._service.predict, jobs, deliver))
 
     def kill(self) -> bool:
@@ -58,11 +63,11 @@ class LocalService:
         self._surroundings.close()
 
     def _load(self) -> Service:
-        return load_service(self._blueprint, self._surroundings, self._seat.device, self._govern)
+        return load_service(self._blueprint, self._surroundings, self._seat.device, self._governor.settle)
 
     def _settle_in(self) -> None:
         self._surroundings.enter()
-        self._govern = govern_threads(self._seat.threads)
+        self._governor.settle()
 
     def _call(self, function: Callable[[], T]) -> T:
         if self._elsewhere is None:

@@ -2,11 +2,12 @@
 
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from handler.batcher import Batcher
 from handler.device import Device
+from handler.errors import ChildFailed
 from handler.metrics import Metrics, ModelMetrics
 from handler.service import Blueprint
 from handler.worker import Post, Worker
@@ -93,13 +94,16 @@ class WorkerPool:
             worker.post.say("stderr", f"No worker is started any more: loading has failed for {self._retry_for:g} s.")
 
     def abandon_overdue(self, response_timeout: float, startup_timeout: float) -> float | None:
-        """Abandon and replace workers that hang; returns seconds until the next one may be due, None if none can be."""
+        """Give up workers that hang, also dismissed ones, and replace them.
+
+        Returns seconds until the next one may be due, None if none can be.
+        """
         now, rests = time.monotonic(), []
-        for worker in list(self.workers):
+        for worker in (*self.workers, *self._left):
             rest = _rest(worker, now, response_timeout, startup_timeout)
             if rest is not None and rest <= 0:
-                self.abandoned += 1
                 worker.abandon(_reason(worker, response_timeout, startup_timeout))
+                self.abandoned += worker.abandoned
                 self.ended(worker)
             elif rest is not None:
                 rests.append(rest)
@@ -124,16 +128,24 @@ class WorkerPool:
 
     def _tell(self, worker: Worker, failure: BaseException) -> None:
         """Show the handler's own traceback once; when the next attempt fails alike, a line is enough."""
-        lines = [str(failure)]
+        lines: Sequence[str] = [str(failure)]
         if failure.__cause__ is not None and repr(failure.__cause__) != self._told:
             self._told = repr(failure.__cause__)
-            lines = "".join(traceback.format_exception(failure.__cause__)).splitlines()
+            lines = _lines(failure.__cause__)
         for line in ("The model could not be loaded.", *lines):
             worker.post.say("stderr", line)
 
 
+def _lines(error: BaseException) -> Sequence[str]:
+    if isinstance(error, ChildFailed):
+        return error.lines
+    return "".join(traceback.format_exception(error)).splitlines()
+
+
 def _rest(worker: Worker, now: float, response_timeout: float, startup_timeout: float) -> float | None:
-    """Seconds that a busy or loading worker still has; None for an idle one."""
+    """Seconds that a busy or loading worker still has; None for one that is idle or at its end."""
+    if worker.state == "ended":
+        return None
     if not worker.loaded.done():
         return worker.loading_since + startup_timeout - now
     batch = worker.batch

@@ -87,7 +87,7 @@ IMAGES = Practice(
 WARNINGS = Practice(
     "filters warnings",
     "the filters are those of all models",
-    "filter where the call is, with warnings.catch_warnings, or leave it",
+    "leave it out; PYTHONWARNINGS where the server is started filters for all",
 )
 PROCESS_WIDE = Practice(
     "changes a setting of the process",

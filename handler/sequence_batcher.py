@@ -34,6 +34,11 @@ class SequenceBatcher(Batcher):
         with self._lock:
             return super().idle and not self._sequences.held and all(line.idle for line in self._lines.values())
 
+    @property
+    def usual(self) -> int:
+        """How many jobs are in flight at once, as a rule."""
+        return sum(line.usual for line in [*self._lines.values()])
+
     def submit(self, job: Job) -> None:
         """Accept a job, to be answered exactly once; raises QueueFull or BatcherClosed and then owes nothing."""
         with self._lock:

@@ -32,6 +32,8 @@ def look_through(folder: Path) -> Iterator[Sighting]:
     """The sightings in all .py files of an unpacked archive, in order; a file that is no Python has none."""
     for file in sorted(folder.rglob("*.py")):
         name = file.relative_to(folder).as_posix()
+        if name.startswith(".") or "/." in name:
+            continue
         try:
             tree = ast.parse(file.read_bytes())
         except (SyntaxError, ValueError, OSError):

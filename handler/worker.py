@@ -1,23 +1,39 @@
 """A worker: the one thread that loads a service, serves with it, and ends with it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import partial
 from threading import Event, Thread
-from typing import Any
+from typing import Protocol
 
 from handler.batcher import Batch, Batcher, Taker
-from handler.continuous import ContinuousService
 from handler.device import Device
 from handler.errors import LoadFailed, WorkerDied
 from handler.exits import WorkerExit
-from handler.job import Answers, Outcome, Piece
+from handler.job import Answers, Job, Outcome, Piece
 from handler.metrics import Metrics, ModelMetrics
-from handler.service import Blueprint, Service
-from handler.surroundings import Surroundings
-from handler.thread_governor import ThreadGovernor
+from handler.service import Blueprint, Deliver
+
+
+class WorkerService(Protocol):
+    """A service as its worker sees it, wherever it runs. All but `kill` are called on the worker's thread."""
+
+    @property
+    def pid(self) -> int:
+        """The process that it runs in."""
+
+    def load(self) -> None:
+        """Import and initialize the handler; raises whatever it raises."""
+
+    def predict(self, jobs: Sequence[Job], deliver: Deliver, *, company: bool) -> list[Outcome]:
+        """What each job has come to, while other requests are usually in flight or not; raises what ends the worker."""
+
+    def kill(self) -> bool:
+        """End it where it hangs; false where nobody can."""
+
+    def close(self) -> None:
+        """End it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +45,22 @@ class Post:
     label: str
     """The name in logs and metrics: "W-9000-ver_1.0"."""
     device: Device
-    threads: int
-    """Cores this worker may use."""
+    service: Callable[[Blueprint, Callable[[int], None]], WorkerService]
+    """Makes its service, which tells the function the status with which the handler ended it, outside of a call."""
     say: Callable[[str, str], None]
     """Takes each line ("stdout" or "stderr", text) that the handler writes."""
     deliver: Callable[[Answers], None]
     """Takes outcomes, from any thread."""
     ended: Callable[["Worker"], None]
     """Told once, on some thread, when the worker ended unasked: its load failed, or its handler took it down."""
-    elsewhere: Callable[[Callable[[], Any]], Any] | None = None
-    """Calls a function on the one thread that the device bears (MPS); None: the worker's own thread will do."""
 
 
 class Worker(Taker):
     """Owns one service for the life of one thread.
 
     It ends when told to `leave` (the batch in hand is finished first), when its handler raises what is no `Exception`
-    or exits, or when it is abandoned: nobody can kill a hanging thread, so its jobs are answered for it, and whatever
-    it still returns is dropped.
+    or exits, or when it hangs: its jobs are answered for it, and its service is killed. Where nobody can do that, since
+    it is a thread, the worker is abandoned: whatever it still returns is dropped.
     """
 
     def __init__(
@@ -64,14 +78,9 @@ class Worker(Taker):
         self._metrics = metrics
         self._host = host
         self._over = False
-        self._service: Service | None = None
-        self._governor = ThreadGovernor(post.threads)
         self._told = Event()
         self._thread = Thread(target=self._run, name=post.label, daemon=True)
-        self._surroundings = Surroundings(
-            blueprint.folder, post.label, post.say, packages=blueprint.packages, environment=blueprint.environment
-        )
-        self._surroundings.on_exit = lambda status: self._die(WorkerExit(status))
+        self._service = post.service(blueprint, lambda status: self._die(WorkerExit(status)))
 
     def __repr__(self) -> str:
         return f"<Worker {self.post.label} {self.state} on {self.post.device.torch_name}>"
@@ -84,6 +93,11 @@ class Worker(Taker):
         if self.leaving:
             return "leaving"
         return "ready" if self.loaded.done() else "loading"
+
+    @property
+    def pid(self) -> int:
+        """The process that its service runs in."""
+        return self._service.pid
 
     def start(self, delay: float = 0.0) -> None:
         """Start the thread, which rests `delay` seconds before it loads."""
@@ -98,98 +112,79 @@ class Worker(Taker):
         self._batcher.wake()
 
     def abandon(self, reason: str) -> None:
-        """Give up a worker that hangs; its jobs are answered with WorkerDied, its thread may go on alone."""
-        self.abandoned = True
-        self.post.say("stderr", f"The worker is abandoned: {reason}. Its thread cannot be killed and may go on alone.")
+        """Give up a worker that hangs: its jobs are answered with WorkerDied, its service is killed if that can be."""
         self._die(TimeoutError(reason))
-        self._surroundings.close()
+        self.abandoned = not self._service.kill()
+        fate = "abandoned: its thread cannot be killed and may go on alone" if self.abandoned else "killed"
+        self.post.say("stderr", f"The worker is {fate}; {reason}.")
 
     def join(self, seconds: float) -> bool:
         """Wait for the thread to end; false if it did not."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
+    def end(self, seconds: float) -> None:
+        """Wait for the thread to end, and give it up if it does not."""
+        if not self.join(seconds):
+            self.abandon(f"it did not end within {seconds:.1f} s")
+            self.join(0 if self.abandoned else seconds)
+
     def _run(self) -> None:
         try:
             if not self._told.wait(self._delay):
-                self._settle_in()
-                self._serve(self._load())
+                self._load()
+                self._serve()
         except BaseException as error:  # archive code raises anything, SystemExit and KeyboardInterrupt included
             self._die(error)
         finally:
             self._over = True
-            self._close_service()
+            self._service.close()
             self._fail_load(InterruptedError("it was told to leave before it had loaded"))
-            self._surroundings.close()
 
-    def _load(self) -> Service:
+    def _load(self) -> None:
         self.loading_since = began = time.monotonic()
-        service: Service = self._call(self._load_service)
-        self._service = service
+        self._service.load()
         milliseconds = (time.monotonic() - began) * 1000
         self._host.worker_loaded(self.post.label, milliseconds)
         self._host.worker_turn(milliseconds)
-        self._governor.settle()
         self.post.say("stdout", "Torch worker started.")
         if not self.loaded.done():
             self.loaded.set_result(None)
-        return service
 
-    def _load_service(self) -> Service:
-        kind = ContinuousService if self._blueprint.continuous else Service
-        return kind.load(self._blueprint, self._surroundings, self.post.device, self._governor.settle)
-
-    def _serve(self, service: Service) -> None:
+    def _serve(self) -> None:
         serve = self._serve_on if self._blueprint.continuous else self._serve_once
         while batch := self._batcher.take(self):
             self.batch = batch
-            serve(service, batch)
+            serve(batch)
             self.batch = None
 
-    def _serve_once(self, service: Service, batch: Batch) -> None:
-        outcomes = self._predict(service, batch)
+    def _serve_once(self, batch: Batch) -> None:
+        outcomes = self._predict(batch)
         if self._batcher.finish(batch):
             self.post.deliver(list(zip(batch.jobs, outcomes, strict=True)))
 
-    def _serve_on(self, service: Service, batch: Batch) -> None:
+    def _serve_on(self, batch: Batch) -> None:
         """Call the handler until all jobs are done; others come in the places of those that are."""
         while jobs := batch.jobs:
-            outcomes = self._predict(service, batch)
+            outcomes = self._predict(batch)
             going = [job for job, outcome in zip(jobs, outcomes, strict=True) if isinstance(outcome, Piece)]
+            for job in going:
+                job.begun = True
             if not self._batcher.renew(batch, going, self):
                 return
             self.post.deliver(list(zip(jobs, outcomes, strict=True)))
 
-    def _predict(self, service: Service, batch: Batch) -> list[Outcome]:
+    def _predict(self, batch: Batch) -> list[Outcome]:
         began = time.monotonic()
-        self._governor.adapt(company=self._batcher.usual > 1)
-        outcomes: list[Outcome] = self._call(partial(service.predict, batch.jobs, self._deliver_piece))
+        outcomes = self._service.predict(batch.jobs, self._deliver_piece, company=self._batcher.usual > 1)
         self._host.worker_turn((time.monotonic() - began) * 1000)
         self._metrics.batch(len(batch.jobs))
         return outcomes
-
-    def _settle_in(self) -> None:
-        self._surroundings.enter()
-        self._governor.settle()
-
-    def _call(self, function: Callable[[], Any]) -> Any:
-        if self.post.elsewhere is None:
-            return function()
-
-        def settled() -> Any:
-            self._settle_in()
-            return function()
-
-        return self.post.elsewhere(settled)
 
     def _deliver_piece(self, answers: Answers) -> None:
         if self.batch is not None:
             self.batch.progress = time.monotonic()  # response_timeout applies to each piece
         self.post.deliver(answers)
-
-    def _close_service(self) -> None:
-        if self._service is not None:
-            self._service.close()
 
     def _die(self, error: BaseException) -> None:
         """Answer the batch in hand, then tell the pool; harmless when it comes again from another thread."""

@@ -15,10 +15,11 @@ TIMES = 10
 class ClientTimeout:
     """Watches over one reply: lets it expire, and much later refuses it, so that no connection stays open for ever."""
 
-    def __init__(self, loop: AbstractEventLoop, reply: Reply, seconds: float) -> None:
+    def __init__(self, loop: AbstractEventLoop, reply: Reply, seconds: float, silence: float = SILENCE) -> None:
         self._loop = loop
         self._reply = reply
         self._seconds = seconds
+        self._silence = max(silence, TIMES * seconds)
         self._timer = loop.call_later(seconds, self._expire)
         reply.future.add_done_callback(self._stop)
 
@@ -27,8 +28,8 @@ class ClientTimeout:
 
     def _expire(self) -> None:
         self._reply.expire()
-        rest = max(SILENCE, TIMES * self._seconds) - self._seconds
-        self._timer = self._loop.call_later(rest, self._reply.refuse, ClientTimedOut(self._seconds))
+        refusal = ClientTimedOut(self._seconds)
+        self._timer = self._loop.call_later(self._silence - self._seconds, self._reply.refuse, refusal)
 
     def _stop(self, future: Any) -> None:
         self._timer.cancel()

@@ -14,7 +14,7 @@ TIMEOUT = 120
 """Seconds; what a YAML file or a snapshot means that names no timeout."""
 AS_SAID = (
     "max_retry_timeout", "client_timeout", "use_job_ticket", "device_type", "continuous_batching",
-    "async_communication", "use_venv", "stateful",
+    "async_communication", "use_venv", "stateful", "isolation",
 )  # fmt: skip
 STATE = {
     "minWorkers": "min_workers",
@@ -37,6 +37,7 @@ class RequestConfig:
     initial_workers: int | None = None
     response_timeout: int | None = None
     startup_timeout: int | None = None
+    isolation: str | None = None
     at_startup: bool = False
     """Whether the server loads the model by itself: only then do the workers of the `models` setting count."""
 
@@ -78,6 +79,8 @@ class ModelConfig:
     continuous_batching: bool = False
     use_job_ticket: bool = False
     use_venv: bool = False
+    isolation: str = "thread"
+    """Where workers run: as a "thread" of the server, or each in a "process" of its own."""
     async_communication: bool = False
     job_queue_size: int = 100
     stateful: bool = False
@@ -101,6 +104,8 @@ class ModelConfig:
         fields = {name: said[name] for name in AS_SAID if name in said}
         fields |= _workers(sources) | _batches(sources) | _timeouts(sources)
         fields |= _devices(said, defaults) | _sequences(said)
+        if request.isolation is not None:
+            fields["isolation"] = request.isolation
         return cls(**fields)
 
     @classmethod
@@ -108,7 +113,7 @@ class ModelConfig:
         """The configuration that a snapshot's entry of this version asks for; it wins over the YAML."""
         fields: dict[str, Any] = {"response_timeout": TIMEOUT, "startup_timeout": TIMEOUT}
         fields |= {field: int(state[name]) for name, field in STATE.items() if state.get(name) is not None}
-        return replace(cls.merge(RequestConfig(), yaml, {}, defaults), **fields)
+        return replace(cls.merge(RequestConfig(isolation=state.get("isolation")), yaml, {}, defaults), **fields)
 
 
 @dataclass(frozen=True, slots=True)

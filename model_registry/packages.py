@@ -34,6 +34,7 @@ async def install(archive: Archive, model: str, patience: float = PATIENCE) -> N
     finally:
         if process.returncode is None:
             process.kill()
+            await process.wait()
     if status != 0:
         LOG.error("Custom pip package installation failed for model %s.", model)
         raise PackagesFailed(model)

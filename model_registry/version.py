@@ -121,7 +121,7 @@ class ModelVersion:
         if self._timer is not None:
             self._timer.cancel()
         leaving, rest = self.pool.close(), max(LEAST, deadline - monotonic())
-        await asyncio.gather(*(asyncio.to_thread(worker.join, rest) for worker in leaving))
+        await asyncio.gather(*(asyncio.to_thread(worker.end, rest) for worker in leaving))
         self.metrics.close()
         await asyncio.to_thread(self.archive.remove)
 

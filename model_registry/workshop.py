@@ -9,19 +9,22 @@ from typing import Any
 
 from handler.cpu_budget import threads_per_worker
 from handler.device import Device, deal
-from handler.device_thread import caller_for
 from handler.environment import Environment
+from handler.local_service import LocalService
 from handler.metric_lines import divert_metrics
 from handler.metrics import Metrics
 from handler.pool import Placement
-from handler.service import Blueprint
-from handler.worker import Post
+from handler.remote_service import RemoteService
+from handler.service import Blueprint, Seat
+from handler.worker import Post, WorkerService
 from model_registry.archive import Archive
 from model_registry.config import Defaults, ModelConfig, RequestConfig, load_model_config, readable_model_config
 from model_registry.model import Role
 from model_registry.sequencing import SequenceHeaders
 from model_registry.store import ModelStore
 from model_registry.version import ModelVersion, Parts
+
+MakeService = Callable[[Seat, Blueprint, Callable[[int], None]], WorkerService]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class Registration:
     state: Mapping[str, Any] | None = None
     """What a snapshot says of the version, and what counts then."""
     role: Role = "model"
+    version_suffix: str = ""
+    """Appended to the manifest's version, so that an archive can be loaded beside what it was before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,7 @@ class Workshop:
         manifest = archive.manifest.registered(
             wanted.model_name, wanted.handler, wanted.runtime, wanted.fallback_name or ""
         )
+        manifest = replace(manifest, version=manifest.version + wanted.version_suffix)
         url = "" if wanted.role == "function" else archive.url  # as TorchServe does: it belongs to no archive
         archive, name = replace(archive, manifest=manifest, url=url), str(manifest.model_name)
         config = self._config(archive, wanted, rules.settings.get(name, {}).get(manifest.version, {}))
@@ -122,18 +128,20 @@ class Workshop:
 
     def _place(self, version: ModelVersion) -> Placement:
         config = version.config
+        service: MakeService = RemoteService if config.isolation == "process" else LocalService
 
         def post(number: int, device: Device) -> Post:
             label = f"W-{number}-{version.name}_{version.version}"
+            say = divert_metrics(partial(self._say, label), self._metrics.emit)
+            seat = Seat(label, device, threads_per_worker(max(1, config.max_workers)), say)
             return Post(
                 number=number,
                 label=label,
                 device=device,
-                threads=threads_per_worker(max(1, config.max_workers)),
-                say=divert_metrics(partial(self._say, label), self._metrics.emit),
+                service=partial(service, seat),
+                say=say,
                 deliver=version.receive,
                 ended=version.ended,
-                elsewhere=caller_for(device),
             )
 
         return Placement(

@@ -239,3 +239,50 @@ def test_its_state_prints_itself() -> None:
     batcher.close()
     assert repr(batcher) == "<Batcher 2 waiting, 1 in work, closed>"
     assert [waiting.request_id for waiting in batcher.clear()] == ["job", "job"]
+
+
+def test_a_batch_that_goes_on_takes_others_in_the_places_of_those_that_are_done() -> None:
+    batcher, worker = Batcher(2, 0, 100), Taker()
+    stays, ends = job("stays"), job("ends")
+    for each in (stays, ends, job("third"), job("fourth")):
+        batcher.submit(each)
+    batch = batcher.take(worker)
+    assert batch
+    assert batcher.renew(batch, [stays], worker)
+    assert names(batch) == ["stays", "third"]
+    assert batcher.renew(batch, [], worker)
+    assert names(batch) == ["fourth"]
+    assert batcher.renew(batch, [], worker)
+    assert not batch.jobs
+    assert batcher.idle
+    assert not batcher.renew(batch, [], worker)
+
+
+def test_a_batch_that_goes_on_loses_those_whose_clients_left_and_takes_none_that_is_alone() -> None:
+    batcher, worker = Batcher(4, 0, 100), Taker()
+    stays, leaves = job("stays"), job("leaves")
+    batcher.submit(stays)
+    batcher.submit(leaves)
+    batch = batcher.take(worker)
+    assert batch
+    batcher.submit(job("describe", alone=True))
+    leaves.left = True
+    assert batcher.renew(batch, [stays, leaves], worker)
+    assert names(batch) == ["stays"]
+    assert batcher.renew(batch, [], worker)
+    assert names(batch) == ["describe"]
+
+
+def test_a_batch_takes_nobody_more_when_its_worker_is_to_leave_or_was_given_up() -> None:
+    batcher, worker = Batcher(2, 0, 100), Taker()
+    stays = job("stays")
+    batcher.submit(stays)
+    batch = batcher.take(worker)
+    assert batch
+    batcher.submit(job("waits"))
+    worker.leaving = True
+    assert batcher.renew(batch, [stays], worker)
+    assert names(batch) == ["stays"]
+    assert batcher.finish(batch)
+    assert not batcher.renew(batch, [stays], worker)
+    assert names(batcher.take(Taker())) == ["waits"]

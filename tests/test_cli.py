@@ -113,7 +113,8 @@ def test_what_does_not_go_together_exits_with_2(words: list[str], capsys: pytest
 def test_torchserve_runs_in_the_background_until_it_is_stopped(folder: Path) -> None:
     """The whole way: start returns at once, the server outlives it, a second start is refused, stop ends it."""
     addresses = [f"{api}_address=http://127.0.0.1:0" for api in ("inference", "management", "metrics")]
-    (folder / "config.properties").write_text("\n".join(addresses))
+    ports = [f"grpc_{api}_port=0" for api in ("inference", "management")]
+    (folder / "config.properties").write_text("\n".join(addresses + ports))
     environ = os.environ | {"TMPDIR": str(folder)}
     command = [sys.executable, "-c", "import sys; from app import cli; sys.exit(cli.torchserve())"]
     start = [*command, "--start", "--ncs", "--dt", "--model-store", "store"]

@@ -36,7 +36,7 @@ def test_archives_do_not_see_what_is_hidden_from_them(worker: OneWorker) -> None
 
 
 def test_archives_see_everything_else_and_what_torchserve_adds(worker: OneWorker) -> None:
-    seen = worker.run(lambda: os.environ.copy())
+    seen = worker.run(os.environ.copy)
     assert (seen["PLAIN"], seen["TS_DECODE_INPUT_REQUEST"]) == ("plain", "true")
     assert worker.run(lambda: len(os.environ)) == len(seen)
 

@@ -2,13 +2,38 @@
 
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from handler.metric_lines import divert_metrics
+from tests.conftest import MakeArchive
+from tests.serving import serving
 
+pytestmark = pytest.mark.anyio
 WHOLE = "[METRICS]Tokens.count:12.5|#ModelName:m,Level:Model|#type:GAUGE|#hostname:h,1795224445,id-1,id-2"
+
+DECLARED = """
+    dimensions: []
+    ts_metrics: {}
+    model_metrics:
+      counter:
+        - {name: Printed, unit: count, dimensions: [ModelName, Level]}
+      gauge:
+        - {name: Declared, unit: ms, dimensions: [ModelName, Level]}
+"""
+METERED = """
+    from ts.metrics.metric_type_enum import MetricTypes
+    class Metered:
+        def initialize(self, context):
+            self.declared = context.metrics.get_metric("Declared", MetricTypes.GAUGE)
+        def handle(self, data, context):
+            self.declared.add_or_update(2.5, ["metered", "Model"])
+            for name in ("Printed", "Undeclared"):
+                print(f"[METRICS]{name}.count:7|#ModelName:metered,Level:Model|#type:COUNTER|#hostname:h,1795224445")
+            return [self.declared.dimension_names] * len(data)
+"""
 
 
 class Heard:
@@ -56,3 +81,15 @@ def test_every_other_line_goes_to_the_log(heard: Heard, line: str) -> None:
     heard.say("stderr", line)
     assert heard.lines == [("stderr", line)]
     assert heard.metrics == []
+
+
+async def test_printed_and_declared_metrics_are_shown(store: Path, archive: MakeArchive, tmp_path: Path) -> None:
+    config = tmp_path / "metrics.yaml"
+    config.write_text(DECLARED)
+    archive("metered", METERED)
+    async with serving(store, "metered.mar", metrics_config=config) as client:
+        assert (await client.predict("metered")).json() == ["ModelName", "Level"]
+        shown = (await client.http.get("/metrics")).text
+    values = {line.partition("{")[0]: line.rpartition(" ")[2] for line in shown.splitlines() if "{" in line}
+    assert (values["Printed"], values["Declared"]) == ("7.0", "2.5")
+    assert "Undeclared" not in shown

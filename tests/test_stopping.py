@@ -1,7 +1,6 @@
 """How a server process starts and ends: signals under load, hanging handlers, what is left behind."""
 
 import http.client
-import os
 import signal
 import socket
 import zipfile
@@ -39,11 +38,12 @@ STAYS = """
             return [1] * len(data)
 """
 LOADS_SLOWLY = """
-    import pathlib
+    import pathlib, time
     class LoadsSlowly:
         def initialize(self, context):
-            with open(pathlib.Path(context.system_properties["model_dir"], "gate"), "rb") as gate:
-                gate.read(1)
+            gate = pathlib.Path(context.system_properties["model_dir"], "gate")
+            while not gate.exists():
+                time.sleep(0.01)
         def handle(self, data, context):
             return ["loaded"] * len(data)
 """
@@ -104,6 +104,7 @@ def test_a_signal_under_load_loses_no_request_and_leaves_nothing_behind(
     archive("works", WORKS, config="minWorkers: 2\nmaxWorkers: 2\nbatchSize: 4\nmaxBatchDelay: 20\n")
     with Server.of(store, "works.mar") as server:
         server.until_listening()
+        until(lambda: status(f"{server.url}/v2/health/ready") == 200)
         with Load(server.url, 16, "works") as load:
             assert load.busy.wait(30)
             began = monotonic()
@@ -147,14 +148,13 @@ def test_a_second_signal_ends_the_server_at_once(store: Path, archive: MakeArchi
             assert server.stop(signal.SIGTERM) == -signal.SIGTERM
 
 
-def test_the_port_is_bound_while_models_still_load(store: Path, archive: MakeArchive, tmp_path: Path) -> None:
+def test_the_port_is_bound_while_models_still_load(store: Path, archive: MakeArchive) -> None:
     folder = unpacked(store, archive("slow", LOADS_SLOWLY))
-    os.mkfifo(folder / "gate")
     with Server.of(store, "slow") as server:
         server.until_listening()
         assert status(f"{server.url}/v2/health/live") == 200
         assert status(f"{server.url}/v2/health/ready") == 503
-        (folder / "gate").write_bytes(b"x")
+        (folder / "gate").touch()
         until(lambda: status(f"{server.url}/v2/health/ready") == 200)
         assert server.stop(signal.SIGTERM) == 0
 

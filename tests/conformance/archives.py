@@ -1,7 +1,9 @@
 """Builds the archives that the scenarios serve, good ones with our own packer and odd ones by hand."""
 
+import io
 import json
 import shutil
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ VERSIONS = {"ver_1": "1.0", "ver_2": "2.0", "ver_3": "3.0", "ver_again": "1.0", 
 SETTINGS = {
     "timeouts": "minWorkers: 1\nmaxWorkers: 1\nbatchSize: 1\nmaxBatchDelay: 10\nresponseTimeout: 2\n",
     "smallqueue": "minWorkers: 1\nmaxWorkers: 1\nbatchSize: 1\nmaxBatchDelay: 1\njobQueueSize: 1\n",
+    "clienttimeout": "minWorkers: 1\nmaxWorkers: 1\nclientTimeoutInMills: 800\n",
 }
 BROKEN = {
     "syntax": "def handle(data, context)\n    return ['never']\n",
@@ -69,7 +72,8 @@ def build(store: Path, sources: Path) -> None:
         workshop.pack("ver", "ver", file=file, version=version)
     workshop.pack("tarred", "ver", form="tgz")
     workshop.pack("folder", "ver", form="no-archive")
-    workshop.pack("yamlcfg", "yamlcfg", config_file="model-config.yaml")
+    for name in ("yamlcfg", "sequence"):
+        workshop.pack(name, name, config_file="model-config.yaml")
     for name, text in SETTINGS.items():
         workshop.pack(name, "slow", {"model-config.yaml": text}, config_file="model-config.yaml")
     for name, text in BROKEN.items():
@@ -78,6 +82,7 @@ def build(store: Path, sources: Path) -> None:
         workshop.pack(name, "local", {"note.txt": f"the note of {name}\n"})
     for letter in "ab":
         workshop.pack(f"clash_{letter}", "clash", clashing(letter.upper()))
+    build_requiring(workshop)
     build_trained(workshop)
     build_odd(store, (MODELS / "ver/handler.py").read_text())
 
@@ -92,6 +97,31 @@ def clashing(letter: str) -> dict[str, str]:
         "helpers/__init__.py": "",
         "helpers/deep.py": f"WHERE = 'package of {letter}'\n",
     }
+
+
+def build_requiring(workshop: Workshop) -> None:
+    """Archives with requirements: a wheel that one of them holds, and a package that nobody has."""
+    ours = "--no-index\n--find-links .\nsample_package==1.0\n"
+    files = {"requirements.txt": ours, "sample_package-1.0-py3-none-any.whl": wheel()}
+    workshop.pack("reqs", "reqs", files, requirements_file="requirements.txt")
+    files = {"requirements.txt": "--no-index\na-package-that-is-not-there==1.0\n"}
+    workshop.pack("reqs_bad", "reqs", files, requirements_file="requirements.txt")
+
+
+def wheel() -> bytes:
+    """A package of one line."""
+    info = "sample_package-1.0.dist-info"
+    files = {
+        "sample_package.py": 'WORD = "installed from the archive"\n',
+        f"{info}/METADATA": "Metadata-Version: 2.1\nName: sample_package\nVersion: 1.0\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: sample\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = [*(f"{name},," for name in files), f"{info}/RECORD,,"]
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as out:
+        for name, text in {**files, f"{info}/RECORD": "\n".join(record) + "\n"}.items():
+            out.writestr(name, text)
+    return buffer.getvalue()
 
 
 def build_trained(workshop: Workshop) -> None:

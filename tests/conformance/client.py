@@ -22,7 +22,7 @@ def send(request: dict[str, Any], port: int) -> Outcome:
     method, path = request["request"].split(" ", 1)
     body, content_type = encode(request.get("body"))
     headers = {"Content-Type": content_type} if content_type else {}
-    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    connection = HTTPConnection("127.0.0.1", port, timeout=request.get("timeout", PATIENCE))
     try:
         _ask(connection, method, path, body, headers | request.get("headers", {}))
         with connection.getresponse() as response:

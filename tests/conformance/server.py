@@ -59,6 +59,8 @@ class Server:
             for file in files:
                 copy = shutil.copytree if (archives / file).is_dir() else shutil.copy
                 copy(archives / file, self.root / name / file)
+        for name, text in self.given.get("files", {}).items():
+            (self.root / name).write_text(text)
         lines = [f"{key}={value}\n" for key, value in self._configuration().items()]
         (self.root / "run/config.properties").write_text("".join(lines))
 

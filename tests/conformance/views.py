@@ -4,8 +4,8 @@ import json
 import re
 from collections.abc import Callable
 
-COUNTED = "ts_inference_requests_total"
-"""The metric whose values are the same in every run."""
+COUNTED = re.compile(r"ts_inference_requests_total|Sample\w+")
+"""The metrics whose values are the same in every run."""
 SAMPLE = re.compile(r"(?P<name>[\w:]+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)")
 
 
@@ -20,7 +20,7 @@ def _line(line: str) -> str:
         return line
     name, labels, value = sample.group("name", "labels", "value")
     ordered = ",".join(sorted(re.findall(r'\w+="[^"]*"', labels or "")))
-    return f"{name}{{{ordered}}} {value if name == COUNTED else '<v>'}"
+    return f"{name}{{{ordered}}} {value if COUNTED.fullmatch(name) else '<v>'}"
 
 
 def openapi(text: str) -> str:

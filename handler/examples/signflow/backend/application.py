@@ -1,8 +1,8 @@
 """The backend's routes: the WebSocket, the page and what it plays, the flags, the metrics."""
 
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from ..client import Client, Pipeline
+from ..client import Client
 from ..client_metrics import ClientMetrics
 from ..pipeline import LocalPipeline
 from ..settings import Settings
@@ -29,8 +29,8 @@ RESTS = 12
 """Frames of rest before and behind what the page plays."""
 
 
-def create_app(settings: Settings | None = None, local: Pipeline | None = None) -> Starlette:
-    """The backend; what is not given comes from the environment, and the model that lies here."""
+def create_app() -> Starlette:
+    """The backend, as the environment wants it; what translates without a server is the model that lies here."""
     routes = [
         Route("/", page),
         Route("/signs", signs),
@@ -39,7 +39,7 @@ def create_app(settings: Settings | None = None, local: Pipeline | None = None) 
         Route("/metrics", metrics),
         WebSocketRoute("/ws", websocket),
     ]
-    return Starlette(routes=routes, lifespan=_lifespan(settings, local))
+    return Starlette(routes=routes, lifespan=_lifespan)
 
 
 async def websocket(socket: WebSocket) -> None:
@@ -92,14 +92,10 @@ def _performance(sign: int, seed: int) -> list[dict[str, object]]:
     return to_frames(with_rests(points, RESTS))
 
 
-def _lifespan(
-    settings: Settings | None, local: Pipeline | None
-) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        app.state.registry = CollectorRegistry()
-        measured = ClientMetrics(app.state.registry)
-        async with Client(settings or Settings(), local or LocalPipeline(), measured) as app.state.client:
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    app.state.registry = CollectorRegistry()
+    metrics_of_client = ClientMetrics(app.state.registry)
+    with closing(LocalPipeline()) as local:
+        async with Client(Settings(), local, metrics_of_client) as app.state.client:
             yield
-
-    return lifespan

@@ -1,4 +1,4 @@
-"""Counts and measures by every kind of custom metric, none of them declared in the server's configuration."""
+"""Counts and measures by every kind of custom metric, whether they are declared in the configuration or not."""
 
 from ts.metrics.dimension import Dimension
 from ts.metrics.metric_type_enum import MetricTypes
@@ -27,4 +27,6 @@ class Metered:
         metrics.add_metric("SampleGauge", 5, unit="count", metric_type=MetricTypes.GAUGE)
         metrics.add_metric("SampleHistogram", 0.3, unit="ms", metric_type=MetricTypes.HISTOGRAM)
         self.own.add_or_update(3, ["metered", "red"])
+        if self.declared is not None:
+            self.declared.add_or_update(9.5, ["metered", "Model"])
         return [{"declared": self.declared is not None} for _ in data]

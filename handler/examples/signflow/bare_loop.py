@@ -1,0 +1,56 @@
+"""The archive's handler without a server: called in loops with full batches, which no server can be faster than."""
+
+import importlib
+import itertools
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import yaml
+
+from .load import WARM_UP, Measured
+
+HERE = Path(__file__).parent
+
+
+def measure_loop(bodies: Sequence[bytes], batch: int, threads: int, seconds: float) -> Measured:
+    """So many threads, each with a handler of its own and batches of that size."""
+    handlers = [_load() for _ in range(threads)]
+    begin = time.perf_counter() + WARM_UP / 2
+    with ThreadPoolExecutor(threads) as pool:
+        runs = list(pool.map(lambda handler: _loop(handler, bodies, batch, begin, seconds), handlers))
+    return Measured(seconds, [latency for run in runs for latency in run])
+
+
+def _loop(handler: Any, bodies: Sequence[bytes], batch: int, begin: float, seconds: float) -> list[float]:
+    """The latency of each answer; those of a batch come at once."""
+    rows = itertools.cycle([{"body": body} for body in bodies])
+    latencies: list[float] = []
+    started = time.perf_counter()
+    while started < begin + seconds:
+        answers = handler.handle(list(itertools.islice(rows, batch)), CONTEXT)
+        ended = time.perf_counter()
+        if started >= begin:
+            latencies += [ended - started] * len(answers)
+        started = ended
+    return latencies
+
+
+def _load() -> Any:
+    """A handler as it lies in the archive, where its files find each other without dots."""
+    if str(HERE) not in sys.path:
+        sys.path.insert(0, str(HERE))
+    handler = importlib.import_module("onnx_handler").OnnxSignFlowHandler()
+    handler.initialize(CONTEXT)
+    return handler
+
+
+CONTEXT = SimpleNamespace(
+    system_properties={"model_dir": str(HERE), "gpu_id": None, "batch_size": 1},
+    manifest={"model": {"serializedFile": "transformer.onnx"}},
+    model_yaml_config=yaml.safe_load((HERE / "model-config.yaml").read_text()),
+)

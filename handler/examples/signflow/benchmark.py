@@ -1,0 +1,155 @@
+"""Measures how fast signs are translated: by marserve, by another server with TorchServe's flags, and without a server.
+
+python -m handler.examples.signflow.benchmark STORE --html benchmark.html --torchserve 'torchserve --foreground ...'
+"""
+
+import argparse
+import asyncio
+import itertools
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import chart
+from .bare_loop import measure_loop
+from .contestant import Contestant, Serving
+from .load import Measured, make_bodies, make_request, measure
+
+FLAGS = "--foreground --model-store {store} --ts-config {config} --ncs"
+MARSERVE = f"{Path(sys.executable).with_name('torchserve')} {FLAGS}"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A row of the table."""
+
+    name: str
+    setting: str
+    measured: Measured
+
+    @property
+    def label(self) -> str:
+        """Who was measured, and how it was set."""
+        return f"{self.name}: {self.setting}"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measure what the options say, and print the best of each as a table."""
+    chosen = _parser().parse_args(argv)
+    results = [best(measured) for measured in _contests(chosen)]
+    print(table(results))
+    if chosen.html:
+        chosen.html.write_text(chart.page("SignFlow", machine(), charts(results)), encoding="utf-8")
+
+
+def best(results: Iterable[Result]) -> Result:
+    """The one with the most answers; each is told when it is there."""
+    found = []
+    for result in results:
+        print(f"{result.label}: {result.measured.throughput:.0f}/s", file=sys.stderr, flush=True)
+        found.append(result)
+    return max(found, key=lambda result: result.measured.throughput)
+
+
+def table(results: Iterable[Result]) -> str:
+    """The results in Markdown, milliseconds to the tenth."""
+    lines = [
+        "| | best setting | answers/s | p50 ms | p95 ms | p99 ms | errors |",
+        "|---|---|---:|---:|---:|---:|---:|",
+    ]
+    for result in results:
+        measured = result.measured
+        latencies = " | ".join(f"{measured.percentile(percent):.1f}" for percent in (50, 95, 99))
+        lines.append(
+            f"| {result.name} | {result.setting} | {measured.throughput:.0f} | {latencies} | {measured.errors} |"
+        )
+    return "\n".join(lines)
+
+
+def charts(results: Iterable[Result]) -> list[str]:
+    """Throughput and latency as bars."""
+    rows = list(results)
+    each = [(result.label, result.measured) for result in rows]
+    return [
+        chart.bars("Answers per second", [(label, m.throughput, f"{m.throughput:.0f}") for label, m in each]),
+        *(
+            chart.bars(
+                f"Milliseconds, {name}",
+                [(label, m.percentile(percent), f"{m.percentile(percent):.1f}") for label, m in each],
+            )
+            for percent, name in ((50, "half of the answers"), (95, "95 % of the answers"))
+        ),
+    ]
+
+
+def machine() -> str:
+    """What it was measured on."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return (
+        f"{_processor()}, {cores} cores; {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    )
+
+
+def _contests(chosen: argparse.Namespace) -> Iterator[Iterator[Result]]:
+    yield _in_process(chosen)
+    yield _served(chosen, "marserve", chosen.marserve)
+    if chosen.torchserve:
+        yield _served(chosen, "TorchServe", chosen.torchserve)
+
+
+def _in_process(chosen: argparse.Namespace) -> Iterator[Result]:
+    """The handler in a bare loop: no server, no other process, no waiting."""
+    bodies = [body for _, body in make_bodies(chosen.signers, chosen.form)]
+    for batch, threads in itertools.product(chosen.batches, chosen.workers):
+        measured = measure_loop(bodies, batch, threads, chosen.seconds)
+        yield Result("no server", f"batch {batch}, {threads} thread{'s' * (threads > 1)}", measured)
+
+
+def _served(chosen: argparse.Namespace, name: str, command: str) -> Iterator[Result]:
+    requests = [make_request("/predictions/sign", *body) for body in make_bodies(chosen.signers, chosen.form)]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Contestant(name, command, Path(folder), chosen.store.resolve()) as server,
+    ):
+        for batch, workers, delay in itertools.product(chosen.batches, chosen.workers, chosen.delays):
+            serving = Serving(workers, batch, delay)
+            server.serve(serving)
+            measured = asyncio.run(measure("127.0.0.1", server.port, requests, chosen.seconds, chosen.rate))
+            yield Result(name, str(serving), measured)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("store", type=Path, help="the folder with sign.mar")
+    parser.add_argument("--signers", type=int, default=64, help="concurrent callers, 64 by default")
+    parser.add_argument("--seconds", type=float, default=5, help="for each setting, 5 by default")
+    parser.add_argument(
+        "--rate", type=float, help="requests per second of all signers; without it, as fast as answered"
+    )
+    parser.add_argument("--form", choices=("window", "landmarks"), default="window", help="what is sent")
+    parser.add_argument("--batches", type=_numbers, default=[8, 16, 32], metavar="N,...", help="8,16,32 by default")
+    parser.add_argument("--workers", type=_numbers, default=[1, 2], metavar="N,...", help="or threads; 1,2 by default")
+    parser.add_argument("--delays", type=_numbers, default=[5], metavar="MS,...", help="for full batches; 5 by default")
+    parser.add_argument("--marserve", default=MARSERVE, metavar="COMMAND", help="how marserve is started")
+    parser.add_argument("--torchserve", metavar="COMMAND", help=f"'torchserve {FLAGS}', say, of another environment")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="where the charts go")
+    return parser
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",")]
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or "an unnamed processor")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""A model server that is to be measured: started by a command with TorchServe's flags, and asked over its APIs."""
+
+import contextlib
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+CONFIG = """
+inference_address=http://127.0.0.1:{}
+management_address=http://127.0.0.1:{}
+metrics_address=http://127.0.0.1:{}
+grpc_inference_port={}
+grpc_management_port={}
+disable_token_authorization=true
+enable_model_api=true
+job_queue_size=1000
+"""
+PATIENCE = 90
+"""Seconds that a server may take to start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How a model is served; the delay is in milliseconds."""
+
+    workers: int
+    batch: int
+    delay: int
+
+    def __str__(self) -> str:
+        return f"batch {self.batch}, {self.workers} worker{'s' * (self.workers > 1)}, delay {self.delay} ms"
+
+
+class Contestant:
+    """Runs while the `with` lasts; {store} and {config} in the command become its model store and config.properties."""
+
+    def __init__(self, name: str, command: str, folder: Path, store: Path) -> None:
+        self.name, self._folder = name, folder
+        self.port, self._management, *others = (_free_port() for _ in range(5))
+        config = folder / f"{name}.properties"
+        config.write_text(CONFIG.format(self.port, self._management, *others))
+        self._command = shlex.split(command.format(store=store, config=config))
+
+    def __repr__(self) -> str:
+        return f"<Contestant {self.name} at {self.port}>"
+
+    def __enter__(self) -> Self:
+        with (self._folder / f"{self.name}.log").open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603
+                self._command, cwd=self._folder, stdout=log, stderr=log, start_new_session=True
+            )
+        deadline = time.monotonic() + PATIENCE
+        while not self._answers():
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                self._signal(signal.SIGKILL)
+                raise RuntimeError(f"{self.name} did not start: {(self._folder / f'{self.name}.log').read_text()}")
+            time.sleep(0.1)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._signal(signal.SIGTERM)
+        deadline = time.monotonic() + PATIENCE
+        while self._answers() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+
+    def serve(self, serving: Serving) -> None:
+        """Serve the archive that way, and return when it can be asked."""
+        if "sign" in json.dumps(self._manage("GET", "/models")):
+            self._manage("DELETE", "/models/sign")
+        self._manage(
+            "POST", "/models", url="sign.mar", initial_workers=serving.workers, batch_size=serving.batch,
+            max_batch_delay=serving.delay, synchronous="true",
+        )  # fmt: skip
+
+    def _manage(self, method: str, path: str, **query: object) -> object:
+        url = f"http://127.0.0.1:{self._management}{path}?{urllib.parse.urlencode(query)}"
+        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=PATIENCE) as answer:
+            return json.load(answer)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To the server and all that it started: TorchServe's command is only the parent of its server."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
+    def _answers(self) -> bool:
+        try:
+            self._manage("GET", "/models")
+        except OSError:
+            return False
+        return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,28 @@
+"""The process of a worker never outlives its server, whatever its handler is doing."""
+
+import ctypes
+import os
+import select
+import signal
+import sys
+from threading import Thread
+
+from handler.channel import Channel
+
+_PR_SET_PDEATHSIG = 1  # from Linux's prctl.h
+
+
+def end_with_server(channel: Channel) -> None:
+    """Have this process and its own children killed once the server has closed the channel, or is gone."""
+    if sys.platform == "linux":
+        # Also where native code never lets the thread below run. It takes the server's thread for its parent.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    Thread(target=_wait, args=(channel.fileno(),), name="lifeline", daemon=True).start()
+
+
+def _wait(descriptor: int) -> None:
+    poll = select.poll()
+    poll.register(descriptor, 0)  # for nothing but the end of both directions
+    while not any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll()):
+        pass
+    os.killpg(0, signal.SIGKILL)

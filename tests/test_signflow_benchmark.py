@@ -1,0 +1,140 @@
+"""SignFlow's benchmark: the callers that it measures with, what it counts, and a short run against a real server."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from app.sample_archives import build_samples
+from handler.examples.signflow import benchmark, chart
+from handler.examples.signflow.bare_loop import measure_loop
+from handler.examples.signflow.load import Measured, make_bodies, make_request, measure
+from tests.processes import MARSERVE
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def measured_against(answer: Answer, rate: float | None = None) -> Measured:
+    """Three callers for a moment, against a server of the test's own."""
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        return await measure("127.0.0.1", port, [make_request("/", "text/plain", b"hello")] * 3, 0.3, rate)
+
+
+@pytest.fixture(autouse=True)
+def no_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handler.examples.signflow.load.WARM_UP", 0)
+    monkeypatch.setattr("handler.examples.signflow.bare_loop.WARM_UP", 0)
+
+
+@pytest.mark.anyio
+async def test_every_answer_is_counted_even_in_pieces() -> None:
+    sent = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        while await reader.readuntil(b"hello"):
+            for piece in (OK[:10], OK[10:40], OK[40:]):
+                writer.write(piece)
+                await writer.drain()
+            sent += 1
+
+    found = await measured_against(_until_gone(answer))
+    assert 0 < len(found.latencies) <= sent <= len(found.latencies) + 3
+    assert found.throughput == pytest.approx(len(found.latencies) / 0.3)
+    assert found.errors == 0
+    assert 0 < found.percentile(50) <= found.percentile(99)
+
+
+@pytest.mark.anyio
+async def test_a_rate_is_kept() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readuntil(b"hello"):
+            writer.write(OK)
+
+    found = await measured_against(_until_gone(answer), rate=100)
+    assert 0 < len(found.latencies) <= 33
+
+
+@pytest.mark.anyio
+async def test_other_statuses_and_lost_connections_are_errors() -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"hello")
+        writer.write(OK.replace(b"200", b"503"))
+        await reader.readuntil(b"hello")
+        writer.close()
+
+    found = await measured_against(_until_gone(refuse))
+    assert (found.latencies, found.errors) == ([], 6)
+
+
+def _until_gone(answer: Answer) -> Answer:
+    async def patient(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await answer(reader, writer)
+        except asyncio.IncompleteReadError:
+            writer.close()
+
+    return patient
+
+
+@pytest.mark.parametrize("form", ["window", "landmarks"])
+def test_the_bare_loop_translates_what_the_callers_send(form: str) -> None:
+    bodies = [body for _, body in make_bodies(3, form)]
+    found = measure_loop(bodies, 2, 2, 0.1)
+    assert len(found.latencies) >= 4
+    assert found.errors == 0
+
+
+def test_a_row_is_the_best_of_its_settings_and_a_chart_shows_it() -> None:
+    slow, fast = (
+        benchmark.Result("x", name, Measured(1, [0.01] * count)) for name, count in (("slow", 5), ("<fast>", 50))
+    )
+    assert benchmark.best([slow, fast, slow]) is fast
+    assert benchmark.table([fast]).splitlines()[-1] == "| x | <fast> | 50 | 10.0 | 10.0 | 10.0 | 0 |"
+    page = chart.page("t", "n", benchmark.charts([fast, slow]))
+    assert page.count("<svg") == 3
+    assert "x: &lt;fast&gt;" in page
+
+
+@pytest.mark.slow
+def test_the_command_measures_a_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build_samples(tmp_path)
+    command = [*MARSERVE[:-1], "'import sys; from app.cli import torchserve; sys.exit(torchserve())'", benchmark.FLAGS]
+    few = [
+        "--signers",
+        "4",
+        "--seconds",
+        "1",
+        "--batches",
+        "4",
+        "--workers",
+        "1",
+        "--html",
+        str(tmp_path / "it.html"),
+    ]
+    benchmark.main([str(tmp_path), *few, "--marserve", " ".join(command)])
+    rows = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines()]
+    assert [row[0].strip() for row in rows] == ["", "---", "no server", "marserve"]
+    assert rows[3][1].strip() == "batch 4, 1 worker, delay 5 ms"
+    assert all(int(row[2]) > 0 and int(row[-1]) == 0 for row in rows[2:])
+    assert "marserve: batch 4" in (tmp_path / "it.html").read_text()
+
+
+@pytest.mark.slow
+def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
+    build_samples(tmp_path)
+    few = ["--seconds", "0.1", "--batches", "1", "--workers", "1", "--marserve", "sh -c 'echo no port; exit 3'"]
+    with pytest.raises(RuntimeError, match="marserve did not start: no port"):
+        benchmark.main([str(tmp_path), *few])
+
+
+def test_landmarks_are_sent_as_json_and_windows_as_bytes() -> None:
+    kind, body = make_bodies(1, "landmarks")[0]
+    assert (kind, list(json.loads(body))) == ("application/json", ["frames"])
+    kind, body = make_bodies(1, "window")[0]
+    assert (kind, len(body)) == ("application/octet-stream", 64 * 469 * 4)
