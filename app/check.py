@@ -6,12 +6,14 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.check_text import after_loading, before_loading
-from app.checkup import check_up
-from app.findings import Findings
 from app.layers import ConfigurationError
 from app.samples import BadSample, Sample, file_content
+
+if TYPE_CHECKING:
+    from app.findings import Findings
 
 _EPILOG = """\
 examples:
@@ -68,6 +70,8 @@ def _sample(file: Path) -> Sample:
 
 
 async def _check(arguments: argparse.Namespace, samples: Sequence[Sample]) -> int:
+    from app.checkup import check_up  # costs more than showing the help may
+
     said: list[str] = []
     say: Callable[[str], None] = said.append if arguments.json else lambda line: print(f"  | {line}", flush=True)
     checkup = await check_up(
@@ -81,10 +85,10 @@ async def _check(arguments: argparse.Namespace, samples: Sequence[Sample]) -> in
     return 0 if checkup.ok else 1
 
 
-def _silent(findings: Findings) -> None:
+def _silent(findings: "Findings") -> None:
     """Show nothing: the report at the end has it."""
 
 
-def _show(findings: Findings) -> None:
+def _show(findings: "Findings") -> None:
     """Before the load, which may take long or take all down."""
     print("\n".join(before_loading(findings)), flush=True)

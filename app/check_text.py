@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from app.checkup import Checkup
-from app.findings import Findings
-from app.tryout import Reply, Tryout
 from handler.sightings import Sighting
+
+if TYPE_CHECKING:
+    from app.checkup import Checkup
+    from app.findings import Findings
+    from app.tryout import Reply, Tryout
 
 FILES = 6
 """How many files are named."""
@@ -21,7 +23,7 @@ _UNITS = {
 }  # fmt: skip
 
 
-def before_loading(findings: Findings) -> Iterator[str]:
+def before_loading(findings: "Findings") -> Iterator[str]:
     """What is known before the archive's code runs."""
     yield _line("model", f"{findings.model} {findings.version}")
     yield _line("handler", f"{findings.handler}: {findings.entry}" if findings.handler else findings.entry)
@@ -39,16 +41,16 @@ def before_loading(findings: Findings) -> Iterator[str]:
     yield from _warnings(findings.sightings)
 
 
-def after_loading(checkup: Checkup) -> Iterator[str]:
+def after_loading(checkup: "Checkup") -> Iterator[str]:
     """What came of running it."""
     yield from (_line("note", note) for note in checkup.notes)
     if checkup.error:
-        yield _line("FAILED", f"it cannot be opened: {checkup.error}")
+        yield _line("FAILED", checkup.error)
     if checkup.tryout is not None:
         yield from _tryout(checkup.tryout)
 
 
-def _tryout(tryout: Tryout) -> Iterator[str]:
+def _tryout(tryout: "Tryout") -> Iterator[str]:
     if tryout.error:
         yield from tryout.traceback
         yield _line("FAILED", f"it does not load: {tryout.error}")
@@ -59,7 +61,7 @@ def _tryout(tryout: Tryout) -> Iterator[str]:
         yield _line("memory", _grown(tryout.warm_memory, "grew by ", " with the later requests") or "is not told here")
 
 
-def _reply(reply: Reply) -> str:
+def _reply(reply: "Reply") -> str:
     warm = f", then {_time(reply.warm)}" if reply.warm is not None else ""
     if not reply.ok:
         return _line("FAILED", f"{reply.place}: {reply.status} {reply.error or reply.start}, in {_time(reply.first)}")

@@ -21,6 +21,7 @@ from handler.threads import outside
 from model_registry.config import RequestConfig
 from model_registry.errors import RegistryError
 from model_registry.naming import default_name
+from model_registry.packages import install
 from model_registry.version import ModelVersion
 from model_registry.workshop import Registration
 
@@ -28,13 +29,14 @@ Say = Callable[[str], None]
 """Takes each line that the handler writes."""
 Show = Callable[[Findings], None]
 """Takes what is found before anything of the archive runs."""
+NOT_INSTALLED = "the server installs what requirements.txt names only with install_py_dep_per_model=true"
 CLOSING = 1.0
 """Seconds that a worker gets to end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkup:
-    """What was found: `error` tells why the archive does not even open; `notes` are the server's own warnings."""
+    """What was found: `error` tells why the archive cannot be tried at all, `notes` are the server's own warnings."""
 
     error: str = ""
     findings: Findings | None = None
@@ -80,21 +82,19 @@ async def check_up(
     Raises ConfigurationError.
     """
     settings = _settings(path, ts_config)
+    transcript, findings, tryout, error = Transcript(settings, say), None, None, ""
     with _warnings() as notes:
-        transcript = Transcript(settings, say)
         application = Application(settings, transcript)
         try:
             planned, version = _open(application, path, handler)
             findings = _examine(application, planned)
             show(findings)
-            tryout = await _try_out(version, samples, repeat, transcript)
-        except RegistryError as error:
-            return Checkup(
-                f"{error} ({error.__cause__})" if error.__cause__ else str(error), notes=tuple(dict.fromkeys(notes))
-            )
+            tryout = await _try_out(application, version, samples, repeat, transcript.hush)
+        except RegistryError as reason:
+            error = f"{reason} ({reason.__cause__})" if reason.__cause__ else str(reason)
         finally:
             await application.stop()
-        return Checkup("", findings, tryout, tuple(dict.fromkeys(notes)))
+    return Checkup(error, findings, tryout, tuple(dict.fromkeys(notes)))
 
 
 def _settings(path: Path, ts_config: str | None) -> Settings:
@@ -120,9 +120,13 @@ def _open(application: Application, path: Path, handler: str | None) -> tuple[Mo
         raise
 
 
-async def _try_out(version: ModelVersion, samples: Sequence[Sample], repeat: int, transcript: Transcript) -> Tryout:
+async def _try_out(
+    application: Application, version: ModelVersion, samples: Sequence[Sample], repeat: int, hush: Callable[[], None]
+) -> Tryout:
     try:
-        return await try_out(version, samples, repeat, transcript.hush)
+        if application.workshop.installs(version.archive):
+            await install(version.archive, version.name)
+        return await try_out(version, samples, repeat, hush)
     finally:
         await version.close(CLOSING)
 
@@ -131,7 +135,11 @@ def _examine(application: Application, version: ModelVersion) -> Findings:
     config, archive = version.config, version.archive
     device = deal(0, application.devices, config.device_ids, config.device_type or None)
     handler = archive.manifest.handler or application.settings.default_service_handler or ""
-    return examine(archive, config, handler, device.torch_name)
+    findings = examine(archive, config, handler, device.torch_name)
+    missing = any(not requirement.installed for requirement in findings.requirements)
+    if missing and not application.workshop.installs(archive):
+        return replace(findings, problems=(*findings.problems, NOT_INSTALLED))
+    return findings
 
 
 @contextmanager

@@ -24,6 +24,7 @@ COMMANDS = {
     "check": "app.check",
     "compare": "app.compare",
     "compat": "app.compat",
+    "switch": "app.switch",
     "verify": "app.verify",
 }
 """Commands that read their own options: the modules whose `main` carries them out."""

@@ -10,13 +10,14 @@ from typing import Any
 from urllib.parse import unquote
 
 import grpc
+from google.protobuf.message_factory import GetMessageClass
 
 from app.access_log import AccessLog, Client
 from app.address import Guard
 from app.call import Call
 from app.errors import UNKNOWN, wire
 from app.grpc_errors import failure
-from app.grpc_messages import class_of, methods
+from app.grpc_messages import methods
 from handler.metrics import Metrics
 
 LOG = logging.getLogger("marserve.grpc")
@@ -48,7 +49,8 @@ class Edge:
 
     def _method(self, service: str, method: Any, answers: Any) -> grpc.RpcMethodHandler:
         path, answer = f"{service}/{method.name}", getattr(answers, _snake(method.name))
-        reader, writer = class_of(method.input_type).FromString, class_of(method.output_type).SerializeToString
+        reader = GetMessageClass(method.input_type).FromString
+        writer = GetMessageClass(method.output_type).SerializeToString
         if not method.server_streaming:
             return grpc.unary_unary_rpc_method_handler(self._whole(path, answer), reader, writer)
         shape = (
@@ -93,7 +95,8 @@ class Edge:
             self._log.write(call.client, call.method, path, call.http_version, code.value[0], elapsed)
 
     def _call(self, path: str, context: Any) -> Call:
-        lines = [(b"authorization", value.encode()) for name, value in _metadata(context) if name == "authorization"]
+        sent = context.invocation_metadata() or ()
+        lines = [(b"authorization", value.encode()) for name, value in sent if name == "authorization"]
         return Call(
             "gRPC",
             self._path,
@@ -104,10 +107,6 @@ class Edge:
             http_version="2.0",
             client=_client(context.peer()),
         )
-
-
-def _metadata(context: Any) -> tuple[tuple[str, str], ...]:
-    return context.invocation_metadata() or ()
 
 
 def _client(peer: str) -> Client:

@@ -33,8 +33,3 @@ def message(package: str, name: str) -> Any:
 def methods(service: str) -> Any:
     """The descriptors of a service's methods."""
     return POOL.FindServiceByName(service).methods
-
-
-def class_of(descriptor: Any) -> Any:
-    """The class of what a method takes or answers."""
-    return GetMessageClass(descriptor)

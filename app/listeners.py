@@ -34,9 +34,9 @@ def grpc_listeners(application: Application) -> "list[GrpcListener]":
 async def grpc_serving(application: Application) -> AsyncIterator[None]:
     """Serve gRPC where another server listens for HTTP; raises OSError for an address that is taken."""
     listeners = grpc_listeners(application)
-    for listener in listeners:
-        await listener.open()
     try:
+        for listener in listeners:
+            await listener.open()
         yield
     finally:
         for listener in listeners:

@@ -4,7 +4,6 @@ import os
 import pickle
 import socket
 import struct
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -116,7 +115,7 @@ def _values(sizes: Iterable[int], descriptors: Sequence[int]) -> Iterator[bytes]
 @contextmanager
 def _memory(values: Iterable[PickleBuffer]) -> Iterator[int]:
     """The descriptor of memory that holds the values; whoever receives it keeps it beyond the block."""
-    with tempfile.TemporaryFile(buffering=0) if not hasattr(os, "memfd_create") else _open_memory() as file:
+    with _open_memory() as file:
         for value in values:
             view = value.raw()
             while view:
@@ -125,4 +124,8 @@ def _memory(values: Iterable[PickleBuffer]) -> Iterator[int]:
 
 
 def _open_memory() -> Any:
-    return open(os.memfd_create("marserve"), "r+b", buffering=0)
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("marserve"), "r+b", buffering=0)
+    import tempfile  # elsewhere than on Linux it is a file, whose name is gone already
+
+    return tempfile.TemporaryFile(buffering=0)

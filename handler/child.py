@@ -6,6 +6,7 @@ import os
 import pickle
 import sys
 import traceback
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from importlib import import_module
@@ -14,34 +15,37 @@ from io import TextIOWrapper
 from pathlib import Path
 from socket import socket
 from types import ModuleType
-from typing import cast
+from typing import NoReturn, cast
 
 from handler.channel import Channel
-from handler.child_reports import Reports
+from handler.child_reports import Reports, flush
 from handler.continuous import load_service
 from handler.device import Device
 from handler.job import Answers, Job, Outcome
 from handler.lifeline import end_with_server
 from handler.plain import pack_outcome, unpack_job
-from handler.service import Blueprint, OversizedAnswer, Service
+from handler.service import Blueprint, OversizedAnswer
 from handler.thread_governor import ThreadGovernor
 
 
-def main(descriptor: int) -> None:
-    """Load what the first message describes, and serve until the server finishes; ends as the handler ends it."""
-    os.set_inheritable(descriptor, False)
-    channel = Channel(socket(fileno=descriptor))
-    end_with_server(channel)
-    reports = Reports(channel)
+def main(descriptors: Sequence[int]) -> None:
+    """Load what the first message describes, and serve until the server finishes; ends as the handler ends it.
+
+    The descriptors are those of the sockets for answers and for news.
+    """
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
+    channel, news = (Channel(socket(fileno=descriptor)) for descriptor in descriptors)
+    end_with_server(news)
+    reports = Reports(channel, news)
     blueprint, device, threads = pickle.loads(channel.receive())  # noqa: S301 (it comes from the server)
     _settle_in(blueprint)
     service = _Child(replace(blueprint, metric_sink=reports.metric), reports, ThreadGovernor(threads))
     try:
         service.load(device)
         service.serve(channel)
-    except BaseException:
-        channel.finish()  # the server need not wait for the threads and exit functions of the archive's code
-        raise
+    except BaseException as error:
+        _leave(error)
 
 
 def _settle_in(blueprint: Blueprint) -> None:
@@ -56,6 +60,20 @@ def _settle_in(blueprint: Blueprint) -> None:
     # What is loaded goes on without its names, which are the archive's: most call a module of theirs `handler`.
     for name in [name for name in sys.modules if name.partition(".")[0] == "handler"]:
         del sys.modules[name]
+
+
+def _leave(error: BaseException) -> NoReturn:
+    """End as Python does, but without its wait for threads: nobody is to wait for an answer that does not come."""
+    status: object = 1
+    if isinstance(error, SystemExit):
+        status = error.code or 0
+    else:
+        traceback.print_exception(error)
+    if not isinstance(status, int):
+        print(status, file=sys.stderr)
+        status = 1
+    flush()
+    os._exit(status & 0xFF)
 
 
 class _Surroundings:
@@ -108,10 +126,10 @@ class _Child:
             )
         except BaseException as error:
             lines = "".join(traceback.format_exception(error)).splitlines()
-            self._reports.tell("failed", (isinstance(error, MemoryError), f"{type(error).__name__}: {error}", lines))
+            self._reports.answer("failed", (isinstance(error, MemoryError), f"{type(error).__name__}: {error}", lines))
             raise SystemExit(1) from None
         self._governor.settle()
-        self._reports.tell("loaded")
+        self._reports.answer("loaded")
 
     def serve(self, channel: Channel) -> None:
         """Serve until the server finishes. What is no `Exception` ends the process."""
@@ -120,7 +138,7 @@ class _Child:
             self._governor.adapt(company=company)
             with self._reports.batch():
                 outcomes = self._predict(jobs)
-            self._reports.tell("done", [pack_outcome(outcome) for outcome in outcomes])
+                self._reports.answer("done", [pack_outcome(outcome) for outcome in outcomes])
         self._service.close()
 
     def _predict(self, jobs: list[Job]) -> list[Outcome]:
@@ -131,4 +149,4 @@ class _Child:
 
     def _deliver(self, answers: Answers) -> None:
         for job, outcome in answers:
-            self._reports.tell("piece", (*job.reply, pack_outcome(outcome)))
+            self._reports.answer("piece", (*job.reply, pack_outcome(outcome)))

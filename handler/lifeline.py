@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import select
 import signal
 import sys
 from threading import Thread
@@ -15,14 +14,12 @@ _PR_SET_PDEATHSIG = 1  # from Linux's prctl.h
 def end_with_server(channel: Channel) -> None:
     """Have this process and its own children killed once the server has closed the channel, or is gone."""
     if sys.platform == "linux":
-        # Also where native code never lets the thread below run. It takes the server's thread for its parent.
+        # Also where native code never lets the thread below run. The worker's thread counts as the parent.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    Thread(target=_wait, args=(channel.fileno(),), name="lifeline", daemon=True).start()
+    Thread(target=_wait, args=(channel,), name="lifeline", daemon=True).start()
 
 
-def _wait(descriptor: int) -> None:
-    poll = select.poll()
-    poll.register(descriptor, 0)  # for nothing but the end of both directions
-    while not any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll()):
+def _wait(channel: Channel) -> None:
+    for _ in channel:  # the server says nothing on it
         pass
     os.killpg(0, signal.SIGKILL)

@@ -7,11 +7,9 @@ from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
-from queue import SimpleQueue
-from threading import Thread
 from typing import Any
 
-from handler.child_process import GRACE, ChildProcess
+from handler.child_process import ChildProcess
 from handler.environment import Environment
 from handler.errors import ChildFailed, ChildOutOfMemory
 from handler.exits import WorkerExit
@@ -23,8 +21,7 @@ from handler.service import Blueprint, Deliver, Seat
 class RemoteService:
     """Loads and calls a service in a child process, for a worker's thread, which waits meanwhile.
 
-    Another thread owns the process and listens to it. `on_exit` is told the exit status of one that ends while nobody
-    waits for it.
+    `on_exit` is told the exit status of a process that ends while nobody waits for it.
     """
 
     def __init__(self, seat: Seat, blueprint: Blueprint, on_exit: Callable[[int], None]) -> None:
@@ -32,10 +29,8 @@ class RemoteService:
         self._blueprint = blueprint
         self._on_exit = on_exit
         self._child: ChildProcess | None = None
-        self._answers: SimpleQueue[tuple[str, Any]] = SimpleQueue()
         self._turn = 0
-        self._batch: tuple[Sequence[Job], Deliver] = (), lambda answers: None
-        self._waiting = self._killed = self._over = False
+        self._asked = self._killed = self._over = False
 
     def __repr__(self) -> str:
         return f"<RemoteService {self._seat.label} in {self._child}>"
@@ -48,20 +43,28 @@ class RemoteService:
     def load(self) -> None:
         """Start the process, and load there; raises ChildFailed, or WorkerExit if it ends instead."""
         hello = pickle.dumps((_portable(self._blueprint), self._seat.device, self._seat.threads))
-        self._listener = Thread(target=self._run, args=[hello], name=f"{self._seat.label} listener", daemon=True)
-        self._waiting = True
-        self._listener.start()
-        self._wait()
+        environ = _environ(self._blueprint.environment)
+        self._child = ChildProcess(self._blueprint.folder, environ, self._seat.say, self._count, self._note_end)
+        if self._killed:
+            self._child.kill()
+        kind, content = self._ask(self._child, hello, lambda *piece: None)
+        if kind == "failed":
+            self._over = True
+            out_of_memory, text, lines = content
+            raise (ChildOutOfMemory if out_of_memory else ChildFailed)(text, lines)
 
     def predict(self, jobs: Sequence[Job], deliver: Deliver, *, company: bool) -> list[Outcome]:
         """What each job has come to; raises WorkerExit if the process ends instead."""
         assert self._child is not None
         self._turn += 1
-        self._batch = jobs, deliver
-        self._waiting = True
-        with suppress(OSError):  # it has ended, as the answer will tell
-            self._child.channel.send((self._turn, company, [pack_job(job) for job in jobs]))
-        outcomes = [unpack_outcome(packed) for packed in self._wait()]
+
+        def pass_on(turn: int, index: int, packed: Sequence[Any]) -> None:
+            if turn == self._turn:  # threads of a handler may go on with a batch that is answered
+                deliver([(jobs[index], unpack_outcome(packed))])
+
+        question = self._turn, company, [pack_job(job) for job in jobs]
+        _, answers = self._ask(self._child, question, pass_on)
+        outcomes = [unpack_outcome(packed) for packed in answers]
         for job, outcome in zip(jobs, outcomes, strict=True):
             job.begun = isinstance(outcome, Piece)
         return outcomes
@@ -76,55 +79,39 @@ class RemoteService:
     def close(self) -> None:
         """Let the process end by itself, but not for long."""
         self._over = True
-        if self._child is None:
-            return
-        with suppress(OSError):
-            self._child.channel.finish()
-        self._listener.join(GRACE)
-        self._child.kill()
-        self._listener.join(GRACE)
+        if self._child is not None:
+            self._child.close()
 
-    def _wait(self) -> Any:
-        kind, content = self._answers.get()
-        self._waiting = False
-        if kind == "failed":
-            out_of_memory, text, lines = content
-            raise (ChildOutOfMemory if out_of_memory else ChildFailed)(text, lines)
-        if kind == "ended":
-            raise WorkerExit(content)
-        return content
+    def _ask(self, child: ChildProcess, question: Any, pass_on: Callable[..., None]) -> tuple[str, Any]:
+        """The answer to a question, with what was printed and measured before it."""
+        self._asked = True
+        with suppress(OSError):  # it has ended, as the next line will tell
+            child.channel.send(question)
+        kind = "piece"
+        while kind == "piece":
+            kind, metrics, content = self._hear_answer(child)
+            self._count(metrics)
+            if kind == "piece":
+                pass_on(*content)
+        child.say_printed()
+        self._asked = False
+        return kind, content
 
-    def _run(self, hello: bytes) -> None:
-        """Be with the process from its start to its end."""
+    def _hear_answer(self, child: ChildProcess) -> Any:
         try:
-            self._child = ChildProcess(self._blueprint.folder, _environ(self._blueprint.environment), self._seat.say)
-        except Exception as error:
-            self._answers.put(("failed", (isinstance(error, MemoryError), f"No process: {error}", [])))
-            return
-        if self._killed:
-            self._child.kill()
-        with suppress(OSError):
-            self._child.channel.send(hello)
-        status = self._child.listen(self._take)
-        if not self._waiting and not self._over:
-            self._on_exit(status)
-        self._answers.put(("ended", status))
+            return child.channel.receive()
+        except (EOFError, ConnectionError):
+            raise WorkerExit(child.close()) from None
 
-    def _take(self, message: Any) -> None:
-        kind, metrics, content = message
+    def _count(self, metrics: Sequence[Any]) -> None:
+        sink = self._blueprint.metric_sink
         for metric in metrics:
-            if self._blueprint.metric_sink is not None:
-                self._blueprint.metric_sink(*metric)
-        if kind == "piece":
-            self._pass_on(*content)
-        elif kind != "metrics":
-            self._over = kind == "failed"
-            self._answers.put((kind, content))
+            if sink is not None:
+                sink(*metric)
 
-    def _pass_on(self, turn: int, index: int, packed: Sequence[Any]) -> None:
-        jobs, deliver = self._batch
-        if turn == self._turn:
-            deliver([(jobs[index], unpack_outcome(packed))])
+    def _note_end(self, status: int) -> None:
+        if not self._asked and not self._over:
+            self._on_exit(status)
 
 
 def _portable(blueprint: Blueprint) -> Blueprint:

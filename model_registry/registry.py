@@ -105,7 +105,7 @@ class Registry:
         return self.resolve(name, version)
 
     def page(self, start: int, limit: int) -> tuple[Sequence[Model], int | None]:
-        """Models by name, `limit` from `start` on, and where the next page starts; functions of workflows are left out."""
+        """Models by name, `limit` from `start` on, and where the next page starts; functions of workflows left out."""
         listed = sorted(name for name, model in self._models.items() if model.role != "function")
         names, following = page_of(listed, start, limit)
         return [self._models[name] for name in names], following

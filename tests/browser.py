@@ -28,7 +28,16 @@ class Page:
 
     def __init__(self, devtools: ClientConnection) -> None:
         self.problems: list[str] = []
-        self._devtools, self._number = devtools, 0
+        self._devtools, self._number, self._loaded = devtools, 0, False
+
+    def open(self, url: str) -> None:
+        """Go there; returns when the page is loaded."""
+        for domain in ("Page", "Runtime", "Log"):
+            self.tell(f"{domain}.enable")
+        self._loaded = False
+        self.tell("Page.navigate", url=url)
+        while not self._loaded:
+            self._note(json.loads(self._devtools.recv(timeout=PATIENCE)))
 
     def ask(self, expression: str) -> Any:
         """The value of a JavaScript expression; a promise is waited for."""
@@ -56,6 +65,7 @@ class Page:
             self._note(message)
 
     def _note(self, event: dict[str, Any]) -> None:
+        self._loaded |= event["method"] == "Page.loadEventFired"
         severe = event["method"] == "Log.entryAdded" and event["params"]["entry"]["level"] == "error"
         if severe or event["method"] == "Runtime.exceptionThrown":
             self.problems.append(json.dumps(event["params"]))
@@ -76,9 +86,7 @@ def open_page(url: str, folder: Path) -> Iterator[Page]:
     try:
         with connect(_devtools(profile), max_size=None, proxy=None) as socket:
             page = Page(socket)
-            for domain in ("Page", "Runtime", "Log"):
-                page.tell(f"{domain}.enable")
-            page.tell("Page.navigate", url=url)
+            page.open(url)
             yield page
     finally:
         process.kill()

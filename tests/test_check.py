@@ -1,6 +1,8 @@
 """`marserve check`: an archive is loaded and asked without a server."""
 
 import json
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -161,3 +163,33 @@ def test_the_servers_configuration_counts(
 def test_files_that_are_not_there_end_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2
     assert capsys.readouterr().err == f"marserve check: {words[-1]}: No such file or directory\n"
+
+
+def test_requirements_that_nobody_installs_are_a_problem(
+    archive: MakeArchive, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = "def handle(data, context):\n    return data\n"
+    path = archive("needs", source, {"r.txt": "no-such-thing==1.0\n"}, requirementsFile="r.txt")
+    _, told = report(capsys, str(path))
+    assert told["findings"]["problems"] == [
+        "the server installs what requirements.txt names only with install_py_dep_per_model=true"
+    ]
+
+
+def test_requirements_that_cannot_be_installed_are_told(
+    archive: MakeArchive, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "c.properties").write_text("install_py_dep_per_model=true\n")
+    path = archive("needs", "handle = None\n", {"r.txt": "./nowhere.whl\n"}, requirementsFile="r.txt")
+    assert main([str(path), "--ts-config", str(tmp_path / "c.properties")]) == 1
+    assert "FAILED       Custom pip package installation failed for model needs" in capsys.readouterr().out
+
+
+def test_the_help_of_a_command_loads_nothing_heavy() -> None:
+    heavy = {"torch", "numpy", "onnxruntime", "pydantic", "starlette", "uvicorn"}
+    code = "import sys; from app.cli import main\n"
+    code += "try: main([{!r}, '--help'])\nfinally: print(*sys.modules, file=sys.stderr)"
+    for command in ("check", "compare", "compat"):
+        done = subprocess.run([sys.executable, "-c", code.format(command)], capture_output=True, text=True, check=True)
+        assert done.stdout.startswith(f"usage: marserve {command}")
+        assert heavy & set(done.stderr.split()) == set(), command

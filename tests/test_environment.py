@@ -9,13 +9,20 @@ from pathlib import Path
 import pytest
 
 from handler.environment import Environment
+from tests.conftest import MakeArchive
 from tests.one_worker import OneWorker, write
+from tests.serving import serving
 
 SHOW = [
     sys.executable,
     "-c",
     "import os; print(os.environ.get('SECRET_KEY'), os.environ.get('TS_DECODE_INPUT_REQUEST'))",
 ]
+SHOWS = """
+    import os
+    def handle(data, context):
+        return data and [[os.environ.get(name) for name in ("SECRET_KEY", "TS_DECODE_INPUT_REQUEST")]] * len(data)
+"""
 
 
 @pytest.fixture
@@ -61,3 +68,13 @@ def test_what_an_archive_sets_is_set_for_the_process(worker: OneWorker, monkeypa
     monkeypatch.setenv("PLAIN", "to be restored")
     worker.run(lambda: os.environ.update(PLAIN="changed"))
     assert os.environ["PLAIN"] == "changed"
+
+
+@pytest.mark.anyio
+async def test_the_configuration_says_what_is_hidden(
+    store: Path, archive: MakeArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_KEY", "hush")
+    archive("shows", SHOWS)
+    async with serving(store, "shows.mar", blacklist_env_vars="SECRET.*", decode_input_request="false") as client:
+        assert (await client.predict("shows")).json() == [None, "false"]

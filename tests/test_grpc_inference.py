@@ -124,6 +124,17 @@ async def test_pieces_come_one_by_one_while_the_handler_goes_on(client: GrpcClie
     assert await call.read() is grpc.aio.EOF
 
 
+async def test_a_stream_whose_client_leaves_is_not_wanted_any_more(client: GrpcClient) -> None:
+    call = client.inference.StreamPredictions(prediction({"pieces": 2, "hold": True}))
+    assert (await call.read()).prediction == b"0;"
+    (worker,) = client.application.registry.resolve("asked").pool.workers
+    assert worker.batch is not None
+    (job,) = worker.batch.jobs
+    call.cancel()
+    while not job.left:
+        await asyncio.sleep(0.005)
+
+
 async def test_a_stream_of_a_handler_that_does_not_stream_is_one_piece(client: GrpcClient) -> None:
     call = client.inference.StreamPredictions(prediction({"say": "all"}))
     assert [response.prediction async for response in call] == [b"all"]

@@ -1,5 +1,6 @@
 """Whether gRPC is served: where it is wanted, and where it is installed."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,17 @@ async def test_apis_with_addresses_of_their_own_have_servers_of_their_own(store:
         assert [str(listener) for listener in listeners] == [f"grpc://127.0.0.1:{port}" for port in ports.values()]
         async with grpc_serving(client.application):
             pass  # opened, and put away again
+
+
+async def test_an_address_that_is_taken_ends_the_server_that_was_opened_before(store: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = {"grpc_inference_port": str(free_port()), "grpc_management_port": str(taken.getsockname()[1])}
+        async with serving(store, grpc_apis=("inference", "management"), **ports) as client:
+            with pytest.raises(OSError, match="Failed to bind"):
+                async with grpc_serving(client.application):
+                    pass
+    with socket.create_server(("127.0.0.1", int(ports["grpc_inference_port"]))):
+        pass  # it is free again
 
 
 def test_the_torchserve_command_serves_both_apis(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Packages that archives require: each archive has its own, and what cannot be installed is told."""
 
+import asyncio
 import base64
 import hashlib
 import io
@@ -105,6 +106,18 @@ async def test_a_model_without_its_packages_stays_with_no_workers(store: Path, a
         assert (described["minWorkers"], described["workers"]) == (0, [])
         assert (await client.http.get("/ping")).status_code == 200
         assert (await client.predict("m")).status_code == 503
+
+
+async def test_a_caller_that_leaves_does_not_keep_a_model_from_its_packages(store: Path, archive: MakeArchive) -> None:
+    archive("m", HANDLER, {"requirements.txt": REQUIREMENTS, **wheel("1.0")}, requirementsFile="requirements.txt")
+    async with serving(store, install_py_dep_per_model="true") as client:
+        registering = asyncio.create_task(client.register("m.mar"))
+        while (await client.http.get("/models/m")).status_code != 200:
+            await asyncio.sleep(0.001)
+        registering.cancel()
+        while not client.application.registry.resolve("m").pool.ready:
+            await asyncio.sleep(0.01)
+        assert (await client.predict("m")).json() == ["version 1.0", "late 1.0"]
 
 
 async def test_what_pip_says_is_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

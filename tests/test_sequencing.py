@@ -1,5 +1,6 @@
 """Stateful models: which sequence a request belongs to, and what handlers and clients see of it."""
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -27,6 +28,24 @@ COUNTS = """
                 answers.append([name, self.counts[name], start])
                 if self.counts[name] == 3:
                     context.set_response_header(index, "ts_request_sequence_end", name)
+            return answers
+"""
+TALKS = """
+    class Talks:
+        def initialize(self, context):
+            self.asked, self.stopped = {}, set()
+        def handle(self, data, context):
+            answers = []
+            context.stopping_criteria = []
+            for index, row in enumerate(data):
+                asked = self.asked.setdefault(context.get_request_id(index), row.get("body"))
+                sequence = context.get_sequence_id(index)
+                if asked == "stop":
+                    self.stopped.add(sequence)
+                context.stopping_criteria.append(
+                    lambda answer, sequence=sequence: None if answer == "stop" else sequence in self.stopped
+                )
+                answers.append(asked)
             return answers
 """
 
@@ -98,3 +117,17 @@ async def test_the_names_of_the_headers_come_from_the_configuration(store: Path,
     async with serving(store, "counts.mar", ts_header_key_sequence_start="x-begin") as client:
         name, _, start = (await client.predict("counts")).json()
         assert (bool(MADE.fullmatch(name)), start) == (True, None)
+
+
+async def test_with_continuous_batching_a_request_can_end_the_stream_of_its_own_sequence(
+    store: Path, archive: MakeArchive
+) -> None:
+    archive("talks", TALKS, config=STATEFUL + "continuousBatching: true\nbatchSize: 1\n")
+    async with serving(store, "talks.mar") as client:
+        headers = {"ts_request_sequence_id": "a"}
+        talking = asyncio.create_task(client.predict("talks", "go", headers=headers))
+        while client.application.registry.resolve("talks").pool.workers[0].batch is None:
+            await asyncio.sleep(0.001)
+        assert (await client.predict("talks", "stop", headers=headers)).text == "stop"
+        assert (await talking).text.startswith("go")
+        assert client.application.registry.resolve("talks").batcher.idle

@@ -4,7 +4,7 @@ import hashlib
 import json
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -60,16 +60,16 @@ def main() -> int:
 
 def evidence(features: Iterable[Feature]) -> list[str]:
     """The files of tests that features name, as they are there now."""
-    patterns = [pattern for feature in features for pattern in feature.shown_by if pattern.endswith(".py")]
+    patterns = [pattern for feature in features for pattern in feature.shown_by.split() if pattern.endswith(".py")]
     files = (path for pattern in patterns for path in (ROOT / "tests").glob(pattern))
     return sorted({path.relative_to(ROOT).as_posix() for path in files})
 
 
-def rows(scenarios: Results, tests: Results) -> list[dict[str, Any]]:
+def rows(scenarios: Results, tests: Results, features: Sequence[Feature] = FEATURES) -> list[dict[str, Any]]:
     """What is claimed of each feature, from the results alone; a scenario of no feature has a row of its own."""
-    known = {name for feature in FEATURES for name in _matching(feature, scenarios)}
-    others = tuple(Feature(load(name).about, (name,)) for name in scenarios.keys() - known)
-    return [_row(feature, scenarios, tests) for feature in (*FEATURES, *sorted(others, key=lambda each: each.name))]
+    known = {name for feature in features for name in _matching(feature, scenarios)}
+    others = [Feature(load(name).about, name) for name in scenarios if name not in known]
+    return [_row(feature, scenarios, tests) for feature in (*features, *others)]
 
 
 def digest(name: str) -> str:
@@ -85,28 +85,35 @@ def project_version() -> str:
 def _row(feature: Feature, scenarios: Results, tests: Results) -> dict[str, Any]:
     played = [scenarios[name] for name in _matching(feature, scenarios)]
     files = [tests[file] for file in _matching_files(feature, tests)]
+    steps = [step for each in played for step in each["differing"]]
     return {
         "feature": feature.name,
         "status": _status(played, files),
         "remark": feature.remark,
         "steps": sum(each["steps"] for each in played),
         "tests": sum(each["passed"] for each in files),
-        "differing": [step for each in played for step in each["differing"]] + [test for each in files for test in each["failed"]],
-    }  # fmt: skip
+        "differing": steps + [test for each in files for test in each["failed"]],
+    }
 
 
 def _status(played: list[dict[str, Any]], files: list[dict[str, Any]]) -> str:
     if any(each["differing"] for each in played) or any(each["failed"] for each in files):
         return "partly"
-    return "yes" if played or any(each["passed"] for each in files) else "no"
+    if played:
+        return "recorded"
+    return "tested" if any(each["passed"] for each in files) else "no"
 
 
 def _matching(feature: Feature, scenarios: Iterable[str]) -> list[str]:
-    return [name for name in scenarios if any(fnmatch(name, pattern) for pattern in feature.shown_by)]
+    return [name for name in scenarios if _is_named(feature, name)]
 
 
 def _matching_files(feature: Feature, files: Iterable[str]) -> list[str]:
-    return [file for file in files if any(fnmatch(Path(file).name, pattern) for pattern in feature.shown_by)]
+    return [file for file in files if _is_named(feature, Path(file).name)]
+
+
+def _is_named(feature: Feature, name: str) -> bool:
+    return any(fnmatch(name, pattern) for pattern in feature.shown_by.split())
 
 
 def _scenario(name: str, outcomes: Outcomes) -> dict[str, Any]:
