@@ -31,6 +31,7 @@ from handler.metrics import Metrics
 from handler.system_metrics import SystemMetrics
 from model_registry.config import Defaults
 from model_registry.registry import Registry
+from model_registry.room import Room
 from model_registry.sequencing import SequenceHeaders
 from model_registry.store import ModelStore
 from model_registry.workflows import Workflows
@@ -100,6 +101,7 @@ class Application:
         )
         rules = Rules(
             defaults=defaults,
+            room=Room.of_container() if settings.check_memory else Room(None),
             settings=settings.models,
             envelope=settings.service_envelope,
             default_handler=settings.default_service_handler,

@@ -15,6 +15,7 @@ FILES = 6
 """How many files are named."""
 PLACES = 5
 """How many places of one practice are named."""
+ISOLATION = "In a process of its own (isolation: process in model-config.yaml) an archive may do all of this."
 _SIZES = ("B", "KiB", "MiB", "GiB")
 _TOLD = {"modelName", "modelVersion", "handler"}
 _UNITS = {
@@ -79,6 +80,8 @@ def _warnings(sightings: Sequence[Sighting]) -> Iterator[str]:
         yield _line("warning", f"{', '.join(each.place for each in seen[:PLACES])}{more} {title}:")
         yield _line("", f"{seen[0].practice.changes}.")
         yield _line("", f"Remedy: {seen[0].practice.remedy}.")
+    if not all(sighting.practice.everywhere for sighting in sightings):
+        yield _line("", ISOLATION)
 
 
 def _line(label: str, text: str) -> str:

@@ -70,8 +70,14 @@ def examine(archive: Archive, config: ModelConfig, handler: str, device: str) ->
         requirements=tuple(_requirements(archive)),
         device=device,
         problems=tuple(_problems(archive, other)),
-        sightings=tuple(look_through(archive.folder)),
+        sightings=tuple(_sightings(archive.folder, config)),
     )
+
+
+def _sightings(folder: Path, config: ModelConfig) -> Iterator[Sighting]:
+    """Those that matter where the archive's code will run."""
+    seen = look_through(folder)
+    return (each for each in seen if config.isolation == "thread" or each.practice.everywhere)
 
 
 def entry_of(folder: Path, handler: str) -> str:

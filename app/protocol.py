@@ -65,6 +65,9 @@ class TorchServeProtocol(asyncio.Protocol):
         self._heard = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._in_message = False
+        self._in_head = False
+        self._open_head = 0
+        self._headers: list[tuple[bytes, bytes]] = []
         self._refused = False
         self.gone: asyncio.Future[None] = self._loop.create_future()
         """Done when the connection is closed."""
@@ -99,8 +102,12 @@ class TorchServeProtocol(asyncio.Protocol):
         self._heard = self._loop.time()
         if self._closing:
             return
+        if self._in_head:
+            self._open_head += len(data)  # the parser keeps a header line to itself until it has seen its end
         try:
             self._parser.feed_data(data)
+            if self._in_head and self._open_head > HEAD_LIMIT:
+                self._say_invalid()
         except httptools.HttpParserUpgrade:
             pass  # the request is answered as any other; what follows it is not HTTP
         except httptools.HttpParserError as error:
@@ -128,7 +135,9 @@ class TorchServeProtocol(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         self._url = b""
-        self._headers: list[tuple[bytes, bytes]] = []
+        self._headers = []
+        self._in_head = True
+        self._open_head = 0
         self._body: list[bytes] = []
         self._size = 0
         self._head_size = 0
@@ -148,6 +157,7 @@ class TorchServeProtocol(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole: refuse a body that is declared too large, encourage one that asks."""
+        self._in_head = False
         for name, value in self._headers:
             if len(name) == 14 and name.lower() == b"content-length":
                 try:

@@ -35,7 +35,7 @@ class Remote:
     def ask(
         self, method: str, *path: str, query: dict[str, str] | None = None, body: bytes | None = None, kind: str = ""
     ) -> bytes:
-        """The body of the answer to a call, each segment of the path quoted; raises Refused unless its status is 2xx."""
+        """The body of the answer to a call, the segments of its path quoted; raises Refused unless it is a 2xx."""
         target = self._prefix + "".join(f"/{quote(segment, safe='')}" for segment in path)
         headers = {**self._headers, **({"Content-Type": kind} if kind else {})}
         connection = self._connection(self._where, timeout=self._seconds)

@@ -12,6 +12,8 @@ from app.remote import HERE, Refused, Remote
 from app.samples import file_content
 
 NOT_SWITCHED, NOT_CLEANED = 1, 3
+LOST = (0, 502, 504)
+"""Statuses that leave open what the server did: none, and those of a proxy in front of it."""
 _EXAMPLES = """\
 examples:
   marserve switch mlp 2.0 --archive mlp-2.0.mar --smoke input.json
@@ -90,7 +92,12 @@ class Switch:
         self._say(f"Loading {archive} beside {', '.join(sorted(present)) or 'nothing'} with {workers} worker(s).")
         self._registered = {plan.version}  # also where the answer gets lost
         query = {"url": archive, "model_name": plan.model, "initial_workers": str(workers), "synchronous": "true"}
-        server.ask("POST", "models", query=query)
+        try:
+            server.ask("POST", "models", query=query)
+        except Refused as refusal:
+            if refusal.status not in LOST:
+                self._registered.clear()  # the server has cleaned up, or somebody else's version is there
+            raise
         self._registered = set(server.versions(plan.model)) - present
         if plan.version not in self._registered:
             found = ", ".join(self._registered) or "nothing new"

@@ -67,10 +67,12 @@ class Tryout:
 
 
 def resident() -> int | None:
-    """Bytes of memory that this process occupies, where Linux tells it."""
+    """Bytes of memory that this process and its children occupy, where Linux tells it."""
     try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
+        tasks = Path("/proc/self/task").iterdir()
+        children = [child for task in tasks for child in (task / "children").read_text().split()]
+        pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in ("self", *children))
+    except (OSError, IndexError):  # a child that has just ended has no pages left
         return None
     return pages * os.sysconf("SC_PAGE_SIZE")
 

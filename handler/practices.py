@@ -12,6 +12,8 @@ class Practice:
     changes: str
     """What is otherwise than in a process of the archive's own."""
     remedy: str
+    everywhere: bool = False
+    """Whether that is so in a process of the archive's own (`isolation: process`), too."""
 
 
 ENVIRONMENT = Practice(
@@ -37,7 +39,7 @@ SIGNALS = Practice(
 PROCESSES = Practice(
     "starts processes of its own",
     "a fork of a process with many threads may hang; a spawned one cannot import the archive's modules",
-    "use threads (torch, numpy and Pillow compute in parallel), or run a program with subprocess",
+    "use threads (torch, numpy and Pillow compute in parallel), or isolation: process in model-config.yaml",
 )
 EXIT = Practice(
     "exits",
@@ -47,7 +49,7 @@ EXIT = Practice(
 CRASH = Practice(
     "kills its process",
     "that is the whole server, with all models",
-    "raise an exception",
+    "raise an exception, or say isolation: process in model-config.yaml",
 )
 SEED = Practice(
     "seeds a global random generator",
@@ -78,6 +80,7 @@ RANKS = Practice(
     "computes in several ranks",
     "there is one process and no torchrun: LOCAL_RANK, WORLD_SIZE and process groups are not there",
     "serve this model with a server of its own, such as torchrun or vLLM starts",
+    everywhere=True,
 )
 IMAGES = Practice(
     "changes how Pillow reads images",
@@ -103,6 +106,7 @@ INSTALLS = Practice(
     "installs packages",
     "they land in the server's environment, under the feet of all models",
     "archive a requirements.txt and set install_py_dep_per_model=true",
+    everywhere=True,
 )
 
 CALLED: Mapping[str, Practice] = {
@@ -144,8 +148,8 @@ CALLED: Mapping[str, Practice] = {
     **dict.fromkeys(
         (
             "gc.disable", "gc.freeze", "gc.set_threshold", "sys.setrecursionlimit", "sys.setswitchinterval",
-            "locale.setlocale", "socket.setdefaulttimeout", "resource.setrlimit", "os.umask", "os.nice",
-            "threading.stack_size", "time.tzset", "faulthandler.enable",
+            "locale.setlocale", "socket.setdefaulttimeout", "resource.setrlimit", "os.nice", "time.tzset",
+            "threading.stack_size",
         ),
         PROCESS_WIDE,
     ),

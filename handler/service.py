@@ -20,6 +20,7 @@ from handler.loader import ArchiveModules, Entry, load_entry
 from handler.metric_lines import MetricSink
 from handler.results import check, encode
 from handler.rows import make_headers, make_row
+from handler.warmup import warm_up
 
 SERVER_VERSION = "0.12.0"
 """The TorchServe release whose contract handlers see."""
@@ -129,13 +130,18 @@ class Service:
     def load(
         cls, blueprint: Blueprint, surroundings: Around, device: Device, imported: Callable[[], object]
     ) -> "Service":
-        """Import and initialize the handler, calling `imported` in between; raises whatever the handler raises."""
+        """Import and initialize the handler, calling `imported` in between, and warm it up.
+
+        Raises whatever the handler raises, and WarmUpFailed.
+        """
         context = make_context(blueprint, device)
         with surroundings.loading():
             entry = load_entry(surroundings.namespace, blueprint.handler, blueprint.envelope)
             imported()
             entry.initialize(context)
-        return cls(entry, context, blueprint, surroundings.say)
+        service = cls(entry, context, blueprint, surroundings.say)
+        warm_up(service.predict, context.model_yaml_config, blueprint.folder)
+        return service
 
     def predict(self, jobs: Sequence[Job], deliver: Deliver) -> list[Outcome]:
         """Call the handler with one row for each job; pieces of a stream are delivered while it runs.

@@ -123,6 +123,10 @@ class WorkersOutOfMemory(WorkersFailed):
     """The same, for lack of memory."""
 
 
+class NoRoom(RegistryError):
+    """The model is larger than the memory that is left to it."""
+
+
 class PackagesFailed(RegistryError):
     """The packages that an archive requires could not be installed."""
 

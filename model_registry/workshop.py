@@ -20,6 +20,7 @@ from handler.worker import Post, WorkerService
 from model_registry.archive import Archive
 from model_registry.config import Defaults, ModelConfig, RequestConfig, load_model_config, readable_model_config
 from model_registry.model import Role
+from model_registry.room import Room
 from model_registry.sequencing import SequenceHeaders
 from model_registry.store import ModelStore
 from model_registry.version import ModelVersion, Parts
@@ -63,6 +64,7 @@ class Rules:
     sequence_headers: SequenceHeaders = field(default_factory=SequenceHeaders)
     environment: Environment = field(default_factory=Environment)
     install_packages: bool = False
+    room: Room = field(default_factory=lambda: Room(None))
 
 
 class Workshop:
@@ -84,7 +86,7 @@ class Workshop:
         return self._store.open(wanted.url)
 
     def make(self, archive: Archive, wanted: Registration) -> ModelVersion:
-        """A version with no workers yet; raises InvalidRuntime or InvalidModel."""
+        """A version with no workers yet; raises InvalidRuntime, InvalidModel or NoRoom."""
         rules = self._rules
         manifest = archive.manifest.registered(
             wanted.model_name, wanted.handler, wanted.runtime, wanted.fallback_name or ""
@@ -92,6 +94,7 @@ class Workshop:
         manifest = replace(manifest, version=manifest.version + wanted.version_suffix)
         url = "" if wanted.role == "function" else archive.url  # as TorchServe does: it belongs to no archive
         archive, name = replace(archive, manifest=manifest, url=url), str(manifest.model_name)
+        rules.room.check(archive)
         config = self._config(archive, wanted, rules.settings.get(name, {}).get(manifest.version, {}))
         blueprint = Blueprint(
             model_name=name,

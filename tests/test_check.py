@@ -193,3 +193,15 @@ def test_the_help_of_a_command_loads_nothing_heavy() -> None:
         done = subprocess.run([sys.executable, "-c", code.format(command)], capture_output=True, text=True, check=True)
         assert done.stdout.startswith(f"usage: marserve {command}")
         assert heavy & set(done.stderr.split()) == set(), command
+
+
+def test_an_archive_with_a_process_of_its_own_is_not_warned_of_what_threads_change(
+    archive: MakeArchive, numbers: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = archive("apart", ADDS + "    import os, random\n    random.seed(1)\n", config="isolation: process\n")
+    status, told = report(capsys, str(path), "--request", numbers)
+    assert status == 0
+    assert told["findings"]["config"]["isolation"] == "process"
+    assert told["findings"]["sightings"] == []
+    if sys.platform == "linux":
+        assert told["tryout"]["load_memory"] > 5 << 20  # the child's

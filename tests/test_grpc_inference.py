@@ -124,7 +124,7 @@ async def test_pieces_come_one_by_one_while_the_handler_goes_on(client: GrpcClie
     assert await call.read() is grpc.aio.EOF
 
 
-async def test_a_stream_whose_client_leaves_is_not_wanted_any_more(client: GrpcClient) -> None:
+async def test_a_stream_whose_client_leaves_is_not_wanted_any_more(client: GrpcClient, gate: threading.Event) -> None:
     call = client.inference.StreamPredictions(prediction({"pieces": 2, "hold": True}))
     assert (await call.read()).prediction == b"0;"
     (worker,) = client.application.registry.resolve("asked").pool.workers
@@ -133,6 +133,7 @@ async def test_a_stream_whose_client_leaves_is_not_wanted_any_more(client: GrpcC
     call.cancel()
     while not job.left:
         await asyncio.sleep(0.005)
+    gate.set()
 
 
 async def test_a_stream_of_a_handler_that_does_not_stream_is_one_piece(client: GrpcClient) -> None:

@@ -116,7 +116,8 @@ async def test_calls_in_progress_are_answered_while_new_ones_are_refused(
                 await asyncio.sleep(0.005)
             listener.close()
             draining = asyncio.ensure_future(listener.drain(30))
-            refused
+            refused, _ = await failure(client.inference.Ping(Empty(), timeout=10))
+            assert refused in ("UNAVAILABLE", "CANCELLED")  # whether or not the client has heard of the end
             gate.set()
             assert await accepted == b"done"
             await asyncio.wait_for(draining, 10)

@@ -127,7 +127,12 @@ def test_what_cannot_be_read_is_told_and_the_session_goes_on(demo: Process) -> N
 
 
 def test_flags_that_do_not_exist_are_refused(demo: Process) -> None:
-    for body, message in (({"colour": "red"}, "There are"), (["on"], "There are"), ({"rollout_percent": 101}, "less")):
+    for body, message in (
+        ({"colour": "red"}, "There are"),
+        (["on"], "There are"),
+        ([], "There are"),
+        ({"rollout_percent": 101}, "less"),
+    ):
         with pytest.raises(HTTPError, match="400") as refused:
             call(f"{demo.url}/flags", "PUT", body)
         with refused.value as answer:

@@ -117,6 +117,21 @@ def test_what_cannot_be_switched_is_told(
     assert versions(server) == ["1.0"]
 
 
+def test_a_server_that_asks_for_a_token_gets_it(
+    store: Path, archive: MakeArchive, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for version in ("1.0", "2.0"):
+        archive("says", SAYS.format(version), version=version, file=f"says-{version}.mar")
+    environ = {"K_SERVICE": "on a platform", "MARSERVE_MANAGEMENT_TOKEN": "secret"}
+    with Server.of(store, "says=says-1.0.mar", environ=environ) as server:
+        server.until_listening()
+        assert switch(server, "2.0", "--archive", "says-2.0.mar") == 1
+        assert "Not switched: 401: Management needs" in capsys.readouterr().err
+        monkeypatch.setenv("MARSERVE_MANAGEMENT_TOKEN", "secret")
+        assert switch(server, "2.0", "--archive", "says-2.0.mar") == 0
+        assert answer(server) == "2.0"
+
+
 def test_without_a_server_nothing_is_switched(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["switch", "says", "2.0", "--url", "http://127.0.0.1:9"]) == 1
     assert "Not switched: 127.0.0.1:9 cannot be reached" in capsys.readouterr().err

@@ -24,7 +24,7 @@ FEATURES = (
     Feature(
         "errors of handlers",
         "raises worker_dies test_exits.py",
-        "a thread has no wall around it: a crash of native code ends the server; exits end only their worker",
+        "a crash of native code ends the server, unless the archive says isolation: process; exits end their worker",
     ),
     Feature(
         "batching",

@@ -40,10 +40,16 @@ class Outcomes:
 
 
 def main() -> int:
-    """Run all and write the file; 1 if anything failed, which the file then tells, too."""
+    """Run all and write the file; 1 if anything failed, which the file then tells, too.
+
+    Nothing is written where the tests could not all be run.
+    """
     files = evidence(FEATURES)
     outcomes = Outcomes()
-    pytest.main(["-q", "-p", "no:cacheprovider", *(str(ROOT / file) for file in (SUITE, *files))], plugins=[outcomes])
+    arguments = ["-q", "-p", "no:cacheprovider", *(str(ROOT / file) for file in (SUITE, *files))]
+    status = pytest.main(arguments, plugins=[outcomes])
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        return int(status)
     scenarios = {name: _scenario(name, outcomes) for name in NAMES}
     tests = {file: _file(file, outcomes) for file in files}
     written = {

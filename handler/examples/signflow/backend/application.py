@@ -72,11 +72,8 @@ async def flags(request: Request) -> Response:
     """The flags; PUT {"use_torchserve": false} flips one while everything runs."""
     client: Client = request.app.state.client
     if request.method == "PUT":
-        wanted = await request.json()
-        if not isinstance(wanted, dict) or not wanted.keys() <= set(FLAGS):
-            raise HTTPException(400, f"There are {' and '.join(FLAGS)}.")
         try:
-            client.flip(**wanted)
+            client.flip(**_flags_in(await request.json()))
         except ValueError as reason:
             raise HTTPException(400, str(reason)) from None
     return JSONResponse({flag: getattr(client.settings, flag) for flag in FLAGS})
@@ -85,6 +82,12 @@ async def flags(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """What the client counts, as Prometheus reads it."""
     return Response(generate_latest(request.app.state.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _flags_in(body: object) -> dict[str, object]:
+    if not isinstance(body, dict) or not body.keys() <= set(FLAGS):
+        raise ValueError(f"There are {' and '.join(FLAGS)}.")
+    return body
 
 
 def _performance(sign: int, seed: int) -> list[dict[str, object]]:
