@@ -67,7 +67,8 @@ class Application:
             hung_limit=settings.hung_workers_limit,
             snapshots=snapshots_for(settings, self._gpus),
         )
-        self.workflows = Workflows(self.registry, ModelStore(settings.workflow_store or settings.model_store, allowed))
+        self.workflow_store = ModelStore(settings.workflow_store or settings.model_store, allowed)
+        self.workflows = Workflows(self.registry, self.workflow_store)
         self._starting: asyncio.Task[None] | None = None
         self._deadline: float | None = None
 
@@ -86,8 +87,10 @@ class Application:
             self._starting.cancel()
             await asyncio.wait({self._starting})
         rest = self.settings.drain_timeout if self._deadline is None else self._deadline - monotonic()
+        self.workflows.close()
         await self.registry.close(rest)
-        await asyncio.to_thread(self.store.close)
+        for store in (self.store, self.workflow_store):
+            await asyncio.to_thread(store.close)
 
     def _workshop(self) -> Workshop:
         settings = self.settings

@@ -134,6 +134,9 @@ class Registry:
             # What was downloaded for it stays in the store, as TorchServe leaves it.
             await asyncio.to_thread(replace(archive, downloaded=None).remove)
             raise
+        if not wanted.wait and not self._workshop.installs(version.archive):
+            # Before anybody else's turn: requests that wait for a start-up model must find its workers.
+            version.start_scaling(version.config.min_workers, version.config.max_workers)
         await _in_any_case(self._equip(version, wanted.wait), self._equipping)
         self._changed(wanted.role)
         LOG.info("Model %s loaded.", version.name, extra=MANAGER)

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from model_registry.archive import Archive
 from model_registry.config import RequestConfig
@@ -28,6 +29,7 @@ from model_registry.workflow_spec import Node, read_spec
 from model_registry.workshop import Registration
 
 LOG = logging.getLogger("marserve.workflows")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Workflows:
         self._store = store
         self._workflows: dict[str, Workflow] = {}
         self._coming: dict[str, Workflow] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     def __repr__(self) -> str:
         return f"<Workflows {', '.join(self._workflows) or 'none'}>"
@@ -71,33 +73,19 @@ class Workflows:
         Raises WorkflowArchiveNotFound and the other errors of ModelStore.open, InvalidWorkflow, InvalidDag,
         WorkflowExists or WorkflowFailed.
         """
-        archive = await asyncio.to_thread(self._open, wanted.url)
-        try:
-            spec = read_spec(archive.folder, wanted.name)
-            if spec.name in self._workflows or spec.name in self._coming:
-                raise WorkflowExists(spec.name)
-        except Exception:
-            await asyncio.to_thread(archive.remove)
-            raise
-        workflow = Workflow(spec, archive, self._registry)
-        # The caller may leave while the workers load: the registration goes on without it.
-        await self._go_on(asyncio.create_task(self._start(workflow, wanted)))
-        return workflow
+        return await self._go_on(self._register(wanted))
 
     async def unregister(self, name: str) -> None:
         """End a workflow and its nodes; raises WorkflowNotFound."""
         workflow = self.find(name)
         del self._workflows[name]
-        await self._go_on(asyncio.create_task(self._end(workflow)))
+        await self._go_on(self._end(workflow))
         LOG.info("Workflow %s unregistered.", name)
 
-    async def close(self) -> None:
-        """Remove what was unpacked; the registry ends the nodes."""
+    def close(self) -> None:
+        """Cut registrations short. The registry ends the nodes, and the store removes what is unpacked."""
         for task in self._tasks:
             task.cancel()
-        for workflow in [*self._workflows.values(), *self._coming.values()]:
-            await asyncio.to_thread(workflow.archive.remove)
-        self._workflows.clear()
 
     def _open(self, url: str) -> Archive:
         try:
@@ -109,18 +97,36 @@ class Workflows:
         except UrlRefused as error:
             raise WorkflowArchiveNotFound(str(error)) from None
 
+    async def _register(self, wanted: WorkflowRegistration) -> Workflow:
+        archive = await asyncio.to_thread(self._open, wanted.url)
+        try:
+            workflow = Workflow(read_spec(archive.folder, wanted.name), archive, self._registry)
+            self._reserve(workflow)
+        except Exception:
+            await asyncio.to_thread(archive.remove)
+            raise
+        try:
+            await self._start(workflow, wanted)
+        finally:
+            del self._coming[workflow.spec.name]
+        LOG.info("Workflow %s registered.", workflow.spec.name)
+        return workflow
+
+    def _reserve(self, workflow: Workflow) -> None:
+        name = workflow.spec.name
+        if name in self._workflows or name in self._coming:
+            raise WorkflowExists(name)
+        self._coming[name] = workflow
+
     async def _start(self, workflow: Workflow, wanted: WorkflowRegistration) -> None:
         name, nodes = workflow.spec.name, workflow.spec.nodes.values()
-        self._coming[name] = workflow
         registering = (self._registry.register(_registration(workflow, node, wanted)) for node in nodes)
         results = await asyncio.gather(*registering, return_exceptions=True)
-        del self._coming[name]
         workflow.versions = [result for result in results if isinstance(result, ModelVersion)]
         if len(workflow.versions) < len(nodes):
             await self._end(workflow)
             raise WorkflowFailed(name, _failures(workflow, results))
         self._workflows[name] = workflow
-        LOG.info("Workflow %s registered.", name)
 
     async def _end(self, workflow: Workflow) -> None:
         async def end(version: ModelVersion) -> None:
@@ -130,10 +136,12 @@ class Workflows:
         await asyncio.gather(*map(end, workflow.versions))
         await asyncio.to_thread(workflow.archive.remove)
 
-    async def _go_on(self, task: asyncio.Task[None]) -> None:
+    async def _go_on(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await `work`, which goes on when the caller leaves."""
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        await asyncio.shield(task)
+        return await asyncio.shield(task)
 
 
 def _registration(workflow: Workflow, node: Node, wanted: WorkflowRegistration) -> Registration:

@@ -53,9 +53,9 @@ def sleepy(data, context):
         threading.Event().wait(0.5)
     return data and [{"slept": True} for _ in data]
 def streams(data, context):
-    from ts.handler_utils.utils import send_intermediate_predict_response
+    from ts.handler_utils.utils import send_intermediate_predict_response as send
     if data:
-        send_intermediate_predict_response(["one "], context.request_ids, "Intermediate Prediction success", 200, context)
+        send(["one "], context.request_ids, "Intermediate Prediction success", 200, context)
     return data and ["two" for _ in data]
 """
 NUMBERS = "  min-workers: 1\n  max-workers: 1\n  batch-size: 2\n  max-batch-delay: 20\n"
