@@ -4,9 +4,9 @@ import logging
 import ssl
 import subprocess
 import tempfile
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 from app.layers import ConfigurationError
 from app.settings import Settings
@@ -23,10 +23,11 @@ class NoCertificate(ConfigurationError):
     """An https address is configured, but nothing to prove the server's identity with."""
 
 
-class Identity(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Identity:
     """A private key and the chain of its certificates, both in PEM."""
 
-    key: bytes
+    key: bytes = field(repr=False)
     chain: bytes
 
 

@@ -10,14 +10,13 @@ from typing import Any
 from urllib.parse import unquote
 
 import grpc
-from google.protobuf.message_factory import GetMessageClass
 
 from app.access_log import AccessLog, Client
 from app.address import Guard
 from app.call import Call
 from app.errors import UNKNOWN, wire
 from app.grpc_errors import failure
-from app.grpc_messages import methods
+from app.grpc_messages import CLASSES, methods
 from handler.metrics import Metrics
 
 LOG = logging.getLogger("marserve.grpc")
@@ -49,8 +48,8 @@ class Edge:
 
     def _method(self, service: str, method: Any, answers: Any) -> grpc.RpcMethodHandler:
         path, answer = f"{service}/{method.name}", getattr(answers, _snake(method.name))
-        reader = GetMessageClass(method.input_type).FromString
-        writer = GetMessageClass(method.output_type).SerializeToString
+        reader = CLASSES[method.input_type.full_name].FromString
+        writer = CLASSES[method.output_type.full_name].SerializeToString
         if not method.server_streaming:
             return grpc.unary_unary_rpc_method_handler(self._whole(path, answer), reader, writer)
         shape = (
@@ -75,8 +74,7 @@ class Edge:
 
     @asynccontextmanager
     async def _let_in(self, path: str, context: Any) -> AsyncIterator[Call]:
-        began, status, code = perf_counter(), 200, grpc.StatusCode.OK
-        call = self._call(path, context)
+        began, call = perf_counter(), self._call(path, context)
         try:
             self._guard(call)
             yield call
@@ -84,15 +82,19 @@ class Edge:
             if wire(error) is UNKNOWN:
                 LOG.error("%s failed.", path, exc_info=error)
             told = failure(error, predicting=path.rpartition("/")[2] in PREDICTING)
-            status, code = told.status, told.code
-            await context.abort(code, told.details)
+            self._note(call, told.status, told.code, began)
+            await context.abort(told.code, told.details)
         except (CancelledError, GeneratorExit):
-            status, code = GONE, grpc.StatusCode.CANCELLED
+            self._note(call, GONE, grpc.StatusCode.CANCELLED, began)
             raise
-        finally:
-            self._metrics.response(status)
-            elapsed = int((perf_counter() - began) * 1000)
-            self._log.write(call.client, call.method, path, call.http_version, code.value[0], elapsed)
+        else:
+            self._note(call, 200, grpc.StatusCode.OK, began)
+
+    def _note(self, call: Call, status: int, code: grpc.StatusCode, began: float) -> None:
+        """Count and log a call; before it is answered, so that a client finds itself counted."""
+        self._metrics.response(status)
+        elapsed = int((perf_counter() - began) * 1000)
+        self._log.write(call.client, call.method, call.target.decode(), call.http_version, code.value[0], elapsed)
 
     def _call(self, path: str, context: Any) -> Call:
         sent = context.invocation_metadata() or ()

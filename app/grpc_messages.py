@@ -6,6 +6,7 @@ They live in a pool of their own, not as generated modules: a handler in this pr
 generated code with it, and the common pool takes each name only once.
 """
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,29 @@ MANAGEMENT = "org.pytorch.serve.grpc.management"
 OPEN_INFERENCE = "org.pytorch.serve.grpc.openinference"
 RPC = "google.rpc"
 
+
+def _classes(descriptors: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    for descriptor in descriptors:
+        yield descriptor.full_name, GetMessageClass(descriptor)
+        yield from _classes(descriptor.nested_types)
+
+
 POOL = DescriptorPool()
-for _file in FileDescriptorSet.FromString(DESCRIPTORS.read_bytes()).file:
+_FILES = FileDescriptorSet.FromString(DESCRIPTORS.read_bytes()).file
+for _file in _FILES:
     POOL.Add(_file)
+CLASSES = {
+    name: made
+    for file in _FILES
+    for name, made in _classes(POOL.FindFileByName(file.name).message_types_by_name.values())
+}
+"""Every message's class by its full name. They are held for good: protobuf crashes when it is asked for one that the
+garbage collection of another thread has begun to take apart."""
 
 
 def message(package: str, name: str) -> Any:
     """The class of a message."""
-    return GetMessageClass(POOL.FindMessageTypeByName(f"{package}.{name}"))
+    return CLASSES[f"{package}.{name}"]
 
 
 def methods(service: str) -> Any:

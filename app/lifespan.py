@@ -11,7 +11,6 @@ from app.reload import reloading
 from app.settings import Settings
 from app.summary import announce
 
-
 SELDOM = (50_000, 20, 100)
 """Thresholds of the garbage collector. A window of landmarks is some 30,000 numbers: with Python's own 700, parsing one
 sets off dozens of collections, which cost a worker half of its time."""

@@ -36,9 +36,11 @@ class TlsDoor(asyncio.Protocol):
         """Take a new connection out of the hands of its transport, which would read from it."""
         plain = cast("asyncio.Transport", transport)
         plain.pause_reading()
-        connection = socket.socket(fileno=os.dup(plain.get_extra_info("socket").fileno()))
+        try:
+            connection = socket.socket(fileno=os.dup(plain.get_extra_info("socket").fileno()))
+        finally:
+            plain.abort()
         connection.setblocking(False)
-        plain.abort()
         self._task = asyncio.get_running_loop().create_task(self._admit(connection))
 
     async def _admit(self, connection: socket.socket) -> None:

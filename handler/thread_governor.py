@@ -24,7 +24,7 @@ class ThreadGovernor:
 
     def settle(self) -> None:
         """Give torch the share as soon as it is there; nothing is imported for that."""
-        torch = self._modules.get("torch")
+        torch: Any = self._modules.get("torch")
         # While another thread still imports torch, its functions are not there yet.
         if self._set is None and hasattr(torch, "set_num_threads"):
             # A thread first takes over the number that was last set anywhere: let that be past before it gets its own.

@@ -1,12 +1,23 @@
 """The committed descriptors are those of the proto files, with TorchServe's names and numbers."""
 
+import gc
 from pathlib import Path
 
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.message_factory import GetMessageClass
 from grpc_tools import protoc
 
-from app.grpc_messages import DESCRIPTORS, INFERENCE, MANAGEMENT, OPEN_INFERENCE, message, methods
+from app.grpc_messages import (
+    CLASSES,
+    DESCRIPTORS,
+    INFERENCE,
+    MANAGEMENT,
+    OPEN_INFERENCE,
+    POOL,
+    message,
+    methods,
+)
 
 PROTO = DESCRIPTORS.parent
 NUMBERS = {
@@ -51,6 +62,12 @@ def test_the_descriptors_are_those_of_the_texts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("kind", "numbers"), NUMBERS.items())
 def test_fields_have_torchserves_names_and_numbers(kind: tuple[str, str], numbers: str) -> None:
     assert " ".join(f"{field.name} {field.number}" for field in message(*kind).DESCRIPTOR.fields) == numbers
+
+
+def test_every_class_is_made_once_and_held() -> None:
+    gc.collect()
+    assert all(GetMessageClass(POOL.FindMessageTypeByName(name)) is made for name, made in CLASSES.items())
+    assert f"{OPEN_INFERENCE}.ModelInferRequest.InferInputTensor.ParametersEntry" in CLASSES
 
 
 def test_only_the_streams_of_torchserve_stream() -> None:
