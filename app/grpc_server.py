@@ -11,7 +11,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from app import grpc_health
 from app.application import Application
-from app.certificates import NoCertificate
+from app.certificates import server_identity
 from app.grpc_messages import POOL
 from app.grpc_services import services
 from app.settings import Settings
@@ -23,7 +23,10 @@ for _module in (health_pb2, reflection_pb2):  # what reflection tells of must be
 
 
 class GrpcListener:
-    """One address, with the services of one or more APIs, and the standard ones for health and reflection."""
+    """One address, with the services of one or more APIs, and the standard ones for health and reflection.
+
+    Raises NoCertificate where calls are to be encrypted with one that cannot be read.
+    """
 
     def __init__(self, apis: Sequence[str], application: Application) -> None:
         settings = application.settings
@@ -91,7 +94,5 @@ def _options(api: str, settings: Settings) -> list[tuple[str, int]]:
 
 
 def _credentials(settings: Settings) -> grpc.ServerCredentials:
-    if settings.certificate_file is None or settings.private_key_file is None:
-        raise NoCertificate("enable_grpc_ssl needs private_key_file and certificate_file in the configuration")
-    pair = settings.private_key_file.read_bytes(), settings.certificate_file.read_bytes()
-    return grpc.ssl_server_credentials([pair])
+    identity = server_identity(settings)
+    return grpc.ssl_server_credentials([(identity.key, identity.chain)])

@@ -73,9 +73,10 @@ async def test_with_a_certificate_calls_are_encrypted(store: Path, certificate: 
         assert "Healthy" in (await client.inference.Ping(Empty())).health
 
 
-async def test_encryption_needs_a_certificate(store: Path) -> None:
-    with pytest.raises(NoCertificate, match="enable_grpc_ssl needs private_key_file"):
-        async with grpc_serving(store, enable_grpc_ssl="true"):
+async def test_encryption_needs_a_certificate_that_can_be_read(store: Path, tmp_path: Path) -> None:
+    missing = {"private_key_file": tmp_path / "no.key", "certificate_file": tmp_path / "no.pem"}
+    with pytest.raises(NoCertificate):
+        async with grpc_serving(store, enable_grpc_ssl="true", **missing):
             pass
 
 

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from app.certificates import self_signed
 from model_registry.packer import FORMATS, pack
 from model_registry.recipe import Recipe
 from tests.conformance.layer import onnx_model, torchscript, weights
 from tests.conformance.odd import build_odd
+from tests.conformance.wars import build_wars
 
 MODELS = Path(__file__).parent / "models"
 AS_THEY_ARE = (
@@ -84,6 +86,8 @@ def build(store: Path, sources: Path) -> None:
         workshop.pack(f"clash_{letter}", "clash", clashing(letter.upper()))
     build_requiring(workshop)
     build_trained(workshop)
+    build_wars(store)
+    build_certificate(store)
     build_odd(store, (MODELS / "ver/handler.py").read_text())
 
 
@@ -122,6 +126,14 @@ def wheel() -> bytes:
         for name, text in {**files, f"{info}/RECORD": "\n".join(record) + "\n"}.items():
             out.writestr(name, text)
     return buffer.getvalue()
+
+
+def build_certificate(store: Path) -> None:
+    """A key with its certificate for https; none where the openssl command is missing."""
+    if shutil.which("openssl"):
+        identity = self_signed()
+        (store / "tls.key").write_bytes(identity.key)
+        (store / "tls.pem").write_bytes(identity.chain)
 
 
 def build_trained(workshop: Workshop) -> None:

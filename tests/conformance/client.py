@@ -2,8 +2,9 @@
 
 import base64
 import json
+import ssl
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
 
 from tests.conformance.answer import Answer, Outcome
@@ -17,12 +18,12 @@ PATIENCE = 60
 Body = dict[str, Any]
 
 
-def send(request: dict[str, Any], port: int) -> Outcome:
+def send(request: dict[str, Any], port: int, *, tls: bool = False) -> Outcome:
     """The answer to a request of a recording, or in a word why there is none."""
     method, path = request["request"].split(" ", 1)
     body, content_type = encode(request.get("body"))
     headers = {"Content-Type": content_type} if content_type else {}
-    connection = HTTPConnection("127.0.0.1", port, timeout=request.get("timeout", PATIENCE))
+    connection = _connection(port, request.get("timeout", PATIENCE), tls)
     try:
         _ask(connection, method, path, body, headers | request.get("headers", {}))
         with connection.getresponse() as response:
@@ -33,6 +34,14 @@ def send(request: dict[str, Any], port: int) -> Outcome:
         return type(error).__name__
     finally:
         connection.close()
+
+
+def _connection(port: int, timeout: float, tls: bool) -> HTTPConnection:
+    if not tls:
+        return HTTPConnection("127.0.0.1", port, timeout=timeout)
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    return HTTPSConnection("127.0.0.1", port, timeout=timeout, context=trusting)
 
 
 def _ask(connection: HTTPConnection, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> None:

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from tests.conformance.answer import Answer, Outcome, differences
-from tests.conformance.client import send
 from tests.conformance.patience import patiently
 from tests.conformance.recording import Step, in_full
 from tests.conformance.server import Server
+from tests.conformance.snapshots import told_by
 from tests.conformance.views import VIEWS
 
 
@@ -22,7 +22,8 @@ class Player:
         self._server = server
         self._steps = {
             "request": self._request, "parallel": self._parallel, "ready": self._ready, "sleep": self._sleep,
-            "files": self._files, "line": self._line, "cli": self._cli,
+            "files": self._files, "line": self._line, "cli": self._cli, "stop": self._stop, "start": self._start,
+            "snapshot": self._snapshot,
         }  # fmt: skip
 
     def __repr__(self) -> str:
@@ -43,7 +44,7 @@ class Player:
     def _send(self, step: Step) -> Outcome:
         """Send the request; the answer without what is new in every run."""
         request = self._server.places.fill(step, **self._server.tokens())
-        answer = send(request, self._server.ports[step.get("api", "inference")])
+        answer = self._server.ask(request)
         if not isinstance(answer, Answer):
             return answer
         hide = self._server.places.hide
@@ -76,12 +77,36 @@ class Player:
     def _unlike(self, step: Step) -> list[str]:
         root, hide = self._server.root, self._server.places.hide
         files = sorted(root.glob(step["files"]))
-        got = {"files": [str(file.relative_to(root)) for file in files]}
+        got: dict[str, list[str]] = {"files": sorted({hide(str(file.relative_to(root))) for file in files})}
         if "modes" in step["expect"]:
             got["modes"] = [oct(file.stat().st_mode & 0o777) for file in files]
         if "lines" in step["expect"]:
             got["lines"] = sorted({line for file in files for line in hide(file.read_text()).splitlines()})
         return told_apart(step["expect"], got)
+
+    def _stop(self, step: Step) -> list[str]:
+        self._server.stop()
+        return []
+
+    def _start(self, step: Step) -> list[str]:
+        self._server.start(**step["start"])
+        return []
+
+    def _snapshot(self, step: Step) -> list[str]:
+        """What the newest snapshot of a kind says of the models, or which settings it keeps."""
+        return patiently(lambda: self._unlike_snapshot(step), lambda found: not found)
+
+    def _unlike_snapshot(self, step: Step) -> list[str]:
+        files = sorted(self._server.root.glob(step["snapshot"]))
+        if not files:
+            return [f"no {step['snapshot']}"]
+        got = told_by(files[-1])
+        got["name"] = self._server.places.hide(got["name"])
+        wanted = step["expect"]
+        if "kept" in wanted:
+            kept = {line.partition("=")[0] for line in wanted["kept"]}
+            got["kept"] = [self._server.places.hide(line) for line in got["kept"] if line.partition("=")[0] in kept]
+        return told_apart(wanted, got)
 
     def _line(self, step: Step) -> list[str]:
         """Whether a file has a line that matches a pattern."""

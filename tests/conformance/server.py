@@ -12,7 +12,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
 
-from tests.conformance.answer import Answer
+from tests.conformance.answer import Answer, Outcome
 from tests.conformance.client import send
 from tests.conformance.patience import patiently
 from tests.conformance.places import Places
@@ -67,12 +67,21 @@ class Server:
     def _configuration(self) -> dict[str, str]:
         own: list[str] = self.places.fill(self.given.get("config", []))
         return {
-            **{f"{api}_address": f"http://127.0.0.1:{port}" for api, port in self.ports.items()},
+            **{f"{api}_address": f"{self._scheme(api)}://127.0.0.1:{port}" for api, port in self.ports.items()},
             "grpc_inference_port": str(self._grpc_inference),
             "grpc_management_port": str(self._grpc_management),
             "default_workers_per_model": "1",
             **{key: value for key, _, value in (line.partition("=") for line in own)},
         }
+
+    def _scheme(self, api: str) -> str:
+        return "https" if api in self.given.get("tls", []) else "http"
+
+    def ask(self, request: Mapping[str, Any]) -> Outcome:
+        """The answer to a request; a `plain` one does without TLS."""
+        api = request.get("api", "inference")
+        tls = self._scheme(api) == "https" and not request.get("plain")
+        return send(dict(request), self.ports[api], tls=tls)
 
     def command(self, arguments: Sequence[str]) -> dict[str, Any]:
         """What a process needs to run the command with these arguments in the working folder."""
@@ -89,11 +98,16 @@ class Server:
             "start_new_session": True,
         }
 
-    def start(self) -> None:
-        """Start the process and wait until it takes requests and has its models' workers ready."""
+    def start(self, **changes: Any) -> None:
+        """Start the process, with changes to what was given, and wait until it serves and its models are ready."""
+        self.given = {**self.given, **changes}
         models = self.given.get("models", [])
         arguments = ["--foreground", "--start", "--model-store", str(self.root / "store")]
-        arguments += [*self.given.get("flags", FLAGS), "--ts-config", "config.properties"]
+        arguments += self.given.get("flags", FLAGS)
+        if self.given.get("configured", True):
+            arguments += ["--ts-config", "config.properties"]
+        else:
+            (self.root / "run/config.properties").unlink()
         arguments += ["--models", *models] if models else []
         with (self.root / "console.txt").open("ab") as console:
             self._process = subprocess.Popen(**self.command(arguments), stdout=console)
@@ -116,7 +130,7 @@ class Server:
 
     def _has_ready_worker(self, model: str) -> bool:
         token = {"Authorization": f"Bearer {self.tokens().get('token.management')}"}
-        answer = send({"request": f"GET /models/{model}", "headers": token}, self.ports["management"])
+        answer = self.ask({"request": f"GET /models/{model}", "headers": token, "api": "management"})
         return isinstance(answer, Answer) and '"READY"' in answer.body
 
     def tokens(self) -> dict[str, str]:

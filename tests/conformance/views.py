@@ -30,8 +30,10 @@ def openapi(text: str) -> str:
 
 
 def in_order(text: str) -> str:
-    """A JSON list in a fixed order, for TorchServe's own order of versions is that of a hash table."""
-    return json.dumps(sorted(json.loads(text), key=json.dumps), indent=2) + "\n"
+    """A JSON list or object in a fixed order, for TorchServe's own order of versions and nodes is that of chance."""
+    value = json.loads(text)
+    ordered = dict(sorted(value.items())) if isinstance(value, dict) else sorted(value, key=json.dumps)
+    return json.dumps(ordered, indent=2) + "\n"
 
 
 def start(text: str) -> str:
