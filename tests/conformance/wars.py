@@ -36,4 +36,5 @@ def build_wars(store: Path) -> None:
         with zipfile.ZipFile(store / f"{name}.war", "w") as archive:
             archive.write(FUNCTIONS, FUNCTIONS.name)
             archive.writestr("workflow.yaml", f"models:\n{NUMBERS}{nodes}dag:\n{edges}")
-            archive.writestr("WAR-INF/MANIFEST.json", json.dumps({"workflow": workflow, "archiverVersion": "0.2.15"}))
+            manifest = {"createdOn": "01/01/2026 00:00:00", "workflow": workflow, "archiverVersion": "0.2.15"}
+            archive.writestr("WAR-INF/MANIFEST.json", json.dumps(manifest))

@@ -4,7 +4,8 @@ import json
 
 
 def readable(row):
-    return {name: value.decode() if isinstance(value, (bytes, bytearray)) else value for name, value in row.items()}
+    """In a fixed order: that of parts from several nodes is by chance."""
+    return {name: row[name].decode() if isinstance(row[name], bytearray) else row[name] for name in sorted(row)}
 
 
 def before(data, context):
