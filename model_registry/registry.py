@@ -137,8 +137,7 @@ class Registry:
         if not wanted.wait and not self._workshop.installs(version.archive):
             # Before anybody else's turn: requests that wait for a start-up model must find its workers.
             version.start_scaling(version.config.min_workers, version.config.max_workers)
-        await _in_any_case(self._equip(version, wanted.wait), self._equipping)
-        self._changed(wanted.role)
+        await _in_any_case(self._equip(version, wanted), self._equipping)
         LOG.info("Model %s loaded.", version.name, extra=MANAGER)
         return version
 
@@ -165,7 +164,6 @@ class Registry:
         if chosen.version == model.default and len(model.versions) > 1:
             raise InvalidVersionRemoval(name)
         await self._take_out(chosen)
-        self._changed(model.role)
         LOG.info("Model %s %s unregistered.", name, chosen.version)
 
     async def close(self, seconds: float | None = None) -> None:
@@ -201,7 +199,7 @@ class Registry:
             # A few kilobytes after a rare call: a thread would only let two snapshots overtake each other.
             self._snapshots.save(occasion, [model for model in self._models.values() if model.role == "model"])
 
-    async def _equip(self, version: ModelVersion, wait: bool) -> None:
+    async def _equip(self, version: ModelVersion, wanted: Registration) -> None:
         """Install the packages that the version requires, then start its workers."""
         least, most = version.config.min_workers, version.config.max_workers
         if self._workshop.installs(version.archive):
@@ -209,7 +207,8 @@ class Registry:
             await install(version.archive, version.name)
             if version not in self.versions():
                 raise ModelNotFound(version.name)
-        await self._staff(version, least, most, wait)
+        await self._staff(version, least, most, wanted.wait)
+        self._changed(wanted.role)
 
     async def _staff(self, version: ModelVersion, least: int, most: int, wait: bool, *, keep: bool = False) -> None:
         if not wait:
@@ -229,6 +228,7 @@ class Registry:
         model.take_out(version)
         if not model.versions:
             del self._models[version.name]
+        self._changed(model.role)
         await _in_any_case(version.close(self._drain_seconds), self._closing)
 
 

@@ -1,5 +1,6 @@
 """Snapshots: the registry's state as TorchServe writes it, and a registry that comes back from it."""
 
+import asyncio
 import json
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -69,14 +70,36 @@ async def test_every_change_is_written(store: Path, archive: MakeArchive) -> Non
 
 async def test_what_changes_nothing_is_not_written(store: Path, archive: MakeArchive) -> None:
     archive("says", SAYS)
-    archive("fails", "raise RuntimeError('at import')\n")
     async with recording(store, "says.mar") as client:
         client.application.registry.record()
-        assert (await client.register("fails.mar")).status_code == 500
         assert (await client.register("missing.mar")).status_code == 404
         assert (await client.manage("DELETE", "/models/missing")).status_code == 404
         assert (await client.predict("says")).status_code == 200
     assert snapshots(store) == []
+
+
+async def test_a_client_that_leaves_does_not_keep_its_change_from_being_written(
+    store: Path, archive: MakeArchive
+) -> None:
+    archive("slow", f"import threading\nthreading.Event().wait(0.3)\n{SAYS}")
+    async with recording(store) as client:
+        registry = client.application.registry
+        registry.record()
+        leaving = asyncio.create_task(client.register("slow.mar"))
+        while registry.get("slow") is None:
+            await asyncio.sleep(0.001)
+        leaving.cancel()
+        while not (written := snapshots(store)):
+            await asyncio.sleep(0.01)
+    assert [each["modelCount"] for each in written] == [1]
+
+
+async def test_what_failed_to_load_is_in_no_snapshot(store: Path, archive: MakeArchive) -> None:
+    archive("fails", "raise RuntimeError('at import')\n")
+    async with recording(store) as client:
+        client.application.registry.record()
+        assert (await client.register("fails.mar")).status_code == 500
+    assert {each["modelCount"] for each in (*snapshots(store), *snapshots(store, "shutdown"))} == {0}
 
 
 async def test_a_server_that_never_listened_leaves_no_snapshot(store: Path, archive: MakeArchive) -> None:
