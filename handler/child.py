@@ -42,7 +42,8 @@ def main(descriptors: Sequence[int]) -> None:
     _settle_in(blueprint)
     service = _Child(replace(blueprint, metric_sink=reports.metric), reports, ThreadGovernor(threads))
     try:
-        service.load(device)
+        with reports.batch():
+            service.load(device)
         service.serve(channel)
     except BaseException as error:
         _leave(error)
@@ -121,9 +122,8 @@ class _Child:
         """Tell whether it has loaded; exits where it has not."""
         self._governor.settle()
         try:
-            self._service = load_service(
-                self._blueprint, _Surroundings(self._blueprint.folder), device, self._governor.settle
-            )
+            around = _Surroundings(self._blueprint.folder)
+            self._service = load_service(self._blueprint, around, device, self._governor.settle)
         except BaseException as error:
             lines = "".join(traceback.format_exception(error)).splitlines()
             self._reports.answer("failed", (isinstance(error, MemoryError), f"{type(error).__name__}: {error}", lines))

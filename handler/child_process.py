@@ -7,8 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Any, BinaryIO, cast
@@ -38,18 +38,13 @@ class ChildProcess:
         self, folder: Path, environ: Mapping[str, str], say: Say, hear: Callable[[Any], None],
         ended: Callable[[int], None],
     ) -> None:  # fmt: skip
-        (ours, theirs), (our_news, their_news) = socket.socketpair(), socket.socketpair()
-        with theirs, their_news:
-            descriptors = [theirs.fileno(), their_news.fileno()]
-            path = [os.path.abspath(entry) for entry in sys.path]  # noqa: PTH100 (strings, "" among them)
-            self._process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-c", _PROGRAM.format(path=path, descriptors=descriptors)],
-                cwd=folder, env=environ, pass_fds=descriptors, process_group=0,
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            )  # fmt: skip
+        with ExitStack() as theirs, ExitStack() as ours:
+            pairs = [socket.socketpair(), socket.socketpair()]
+            self.channel, self._news = (Channel(ours.enter_context(pair[0])) for pair in pairs)
+            descriptors = [theirs.enter_context(pair[1]).fileno() for pair in pairs]
+            self._process = _start(folder, environ, descriptors)
+            ours.pop_all()  # it has started
         self.pid = self._process.pid
-        self.channel = Channel(ours)
-        self._news = Channel(our_news)
         self._hear = hear
         self._ended = ended
         streams = (self._process.stdout, self._process.stderr)
@@ -130,3 +125,12 @@ class ChildProcess:
     def _kill_group(self) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
+
+
+def _start(folder: Path, environ: Mapping[str, str], descriptors: Sequence[int]) -> "subprocess.Popen[bytes]":
+    path = [os.path.abspath(entry) for entry in sys.path]  # noqa: PTH100 (strings, "" among them)
+    return subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", _PROGRAM.format(path=path, descriptors=descriptors)],
+        cwd=folder, env=environ, pass_fds=descriptors, process_group=0,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip

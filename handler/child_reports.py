@@ -14,7 +14,7 @@ from handler.plain import plain
 class Reports:
     """The sending sides of a process's two channels: answers, and the news that nobody asked for.
 
-    Metrics of a batch in work travel with its next message, all others are news. What nobody listens to any more is
+    Metrics of a batch in work travel with its next answer, all others are news. What nobody listens to any more is
     dropped; so is what comes from processes that the archive's code forks.
     """
 
@@ -37,7 +37,7 @@ class Reports:
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Keep metrics for the answer that ends the block."""
+        """Keep metrics for the next answer, until the end of the block."""
         self._busy = True
         try:
             yield

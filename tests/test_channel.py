@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.channel import LARGE, Channel, spare
+from tests.footprint import open_files
 
 Ends = tuple[Channel, Channel]
 PLAIN = st.recursive(
@@ -92,7 +93,7 @@ def test_a_message_that_names_a_class_is_refused(ends: Ends) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system does not show descriptors")
 def test_shared_memory_is_gone_once_it_was_read(ends: Ends) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(open_files())
     for _ in range(20):
         through(ends, spare(bytes(LARGE)))
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(open_files()) == before

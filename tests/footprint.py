@@ -1,0 +1,82 @@
+"""What a process holds on to: modules, threads, open files, children, temporary folders, memory."""
+
+import gc
+import os
+import sys
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What there was at one moment; `folders` are the unpacked archives below a temporary folder."""
+
+    modules: frozenset[str]
+    threads: Counter[str]
+    files: Counter[str]
+    children: frozenset[int]
+    folders: frozenset[str]
+    memory: int = field(compare=False)
+    """Bytes of the process itself that are in memory."""
+
+    @classmethod
+    def now(cls, temporary: Path | None = None) -> "Footprint":
+        """The present one, after what nobody needs any more has been collected."""
+        gc.collect()
+        return cls(
+            modules=frozenset(sys.modules),
+            threads=Counter(thread.name for thread in threading.enumerate()),
+            files=Counter(map(_kind, open_files())),
+            children=frozenset(children(os.getpid())),
+            folders=frozenset(path.name for path in (temporary / "models").iterdir()) if temporary else frozenset(),
+            memory=memory(),
+        )
+
+    def grown(self, before: "Footprint") -> dict[str, object]:
+        """What there is more than before, by kind."""
+        more = {
+            "modules": sorted(self.modules - before.modules),
+            "threads": self.threads - before.threads,
+            "files": self.files - before.files,
+            "children": sorted(self.children - before.children),
+            "folders": sorted(self.folders - before.folders),
+        }
+        return {kind: found for kind, found in more.items() if found}
+
+
+def open_files() -> list[str]:
+    """What each descriptor of this process leads to."""
+    found = []
+    for link in Path("/proc/self/fd").iterdir():
+        try:
+            found.append(str(link.readlink()))
+        except OSError:  # the one that lists them
+            continue
+    return found
+
+
+def children(pid: int) -> set[int]:
+    """The processes that a process has started and not waited for, zombies included."""
+    files = Path(f"/proc/{pid}/task").glob("*/children")
+    return {int(child) for file in files for child in file.read_text().split()}
+
+
+def gone(pid: int) -> bool:
+    """Whether there is no such process, or nothing but what its parent is still to be told."""
+    try:
+        return ") Z" in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def memory() -> int:
+    """The resident memory of this process."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _kind(target: str) -> str:
+    """Sockets and pipes have numbers of their own; only how many there are can be compared."""
+    return target.partition(":")[0]
