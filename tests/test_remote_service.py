@@ -389,7 +389,8 @@ def test_closing_leaves_no_process_and_no_file_open(make: Make) -> None:
     assert [remote.ask("x") for remote in remotes] == [["x"], ["x"]]
     for remote in remotes:
         remote.service.close()
-    assert (len(open_files()), children(os.getpid()), threading.active_count()) == before
+    after = len(open_files()), children(os.getpid()), threading.active_count()
+    assert all(now <= then for now, then in zip(after, before, strict=True))  # what other tests left may end meanwhile
 
 
 def test_closing_lets_the_handlers_exit_functions_run(make: Make) -> None:
