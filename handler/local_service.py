@@ -57,9 +57,12 @@ class LocalService:
         return False
 
     def close(self) -> None:
-        """End what the handler has started by itself, and forget its modules."""
-        if self._service is not None:
-            self._service.close()
+        """End what the handler has started by itself, and forget it with its modules."""
+        service, self._service = self._service, None
+        # Its threads may live on, and lead here; they must not keep it: executors end when they are forgotten.
+        self._surroundings.on_exit = _ignore
+        if service is not None:
+            service.close()
         self._surroundings.close()
 
     def _load(self) -> Service:
@@ -79,3 +82,7 @@ class LocalService:
 
         result: T = self._elsewhere(settled)
         return result
+
+
+def _ignore(status: int) -> None:
+    """Who has ended already cannot end again."""

@@ -25,9 +25,10 @@ class Footprint:
     def now(cls, temporary: Path | None = None) -> "Footprint":
         """The present one, after what nobody needs any more has been collected."""
         gc.collect()
+        names = [thread.name for thread in threading.enumerate()]
         return cls(
             modules=frozenset(sys.modules),
-            threads=Counter(thread.name for thread in threading.enumerate()),
+            threads=Counter(name for name in names if not name.startswith("asyncio_")),  # the event loop keeps a few
             files=Counter(map(_kind, open_files())),
             children=frozenset(children(os.getpid())),
             folders=frozenset(path.name for path in (temporary / "models").iterdir()) if temporary else frozenset(),
