@@ -21,7 +21,16 @@ LOG = logging.getLogger("marserve.processes")
 GRACE = 3.0
 """Seconds that a process gets to end by itself."""
 _NAMES = ("stdout", "stderr")
-_PROGRAM = "import sys; sys.path[:] = {path!r}; from handler.child import main; main({descriptors!r})"
+_ROOT = str(Path(__file__).parent.parent)
+_PROGRAM = """
+import sys
+sys.path[:] = {path!r}
+sys.path.insert(0, {root!r})  # any folder before it might hold a handler.py
+import handler
+del sys.path[0]
+from handler.child import main
+main({descriptors!r})
+"""
 
 
 class ChildProcess:
@@ -130,7 +139,7 @@ class ChildProcess:
 def _start(folder: Path, environ: Mapping[str, str], descriptors: Sequence[int]) -> "subprocess.Popen[bytes]":
     path = [os.path.abspath(entry) for entry in sys.path]  # noqa: PTH100 (strings, "" among them)
     return subprocess.Popen(  # noqa: S603
-        [sys.executable, "-c", _PROGRAM.format(path=path, descriptors=descriptors)],
+        [sys.executable, "-c", _PROGRAM.format(path=path, root=_ROOT, descriptors=descriptors)],
         cwd=folder, env=environ, pass_fds=descriptors, process_group=0,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip

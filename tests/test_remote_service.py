@@ -93,6 +93,15 @@ def test_an_archive_finds_a_process_of_its_own(make: Make) -> None:
     assert found["pid"] == remote.service.pid != os.getpid()
 
 
+def test_a_folder_on_the_servers_path_may_hold_a_handler_of_its_own(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "elsewhere", {"handler.py": "WHO = 'a stranger'"})
+    monkeypatch.syspath_prepend(str(tmp_path / "elsewhere"))
+    remote = make("def handle(data, context):\n    return data and [__file__]")
+    assert remote.ask("x") == [str(tmp_path / "0" / "handler.py")]
+
+
 def test_packages_beside_the_folder_are_found_and_hidden_variables_are_not(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

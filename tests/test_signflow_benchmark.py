@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -85,9 +86,11 @@ def _until_gone(answer: Answer) -> Answer:
 @pytest.mark.parametrize("form", ["window", "landmarks"])
 def test_the_bare_loop_translates_what_the_callers_send(form: str) -> None:
     bodies = [body for _, body in make_bodies(3, form)]
+    before = list(sys.path)
     found = measure_loop(bodies, 2, 2, 0.1)
     assert len(found.latencies) >= 4
     assert found.errors == 0
+    assert sys.path == before
 
 
 def test_a_row_is_the_best_of_its_settings_and_a_chart_shows_it() -> None:

@@ -42,10 +42,12 @@ def _loop(handler: Any, bodies: Sequence[bytes], batch: int, begin: float, secon
 
 def _load() -> Any:
     """A handler as it lies in the archive, where its files find each other without dots."""
-    if str(HERE) not in sys.path:
-        sys.path.insert(0, str(HERE))
-    handler = importlib.import_module("onnx_handler").OnnxSignFlowHandler()
-    handler.initialize(CONTEXT)
+    sys.path.insert(0, str(HERE))
+    try:
+        handler = importlib.import_module("onnx_handler").OnnxSignFlowHandler()
+        handler.initialize(CONTEXT)
+    finally:
+        sys.path.remove(str(HERE))
     return handler
 
 
