@@ -10,25 +10,25 @@ from typing import TYPE_CHECKING, Any
 import ts
 
 from app import release
-from app.address import Address, Router, no_quick
-from app.answers import Headers
+from app.configuration.settings import Settings
+from app.configuration.snapshots import snapshots_for
+from app.configuration.values import Binding
 from app.descriptions import DESCRIPTION, INFERENCE, MANAGEMENT, METRICS, Descriptions, Operation
 from app.guards import Guards
+from app.http.address import Address, Router, no_quick
+from app.http.answers import Headers
 from app.inference import Inference
-from app.logs import Logs
+from app.logs.files import Logs
 from app.management import Management
 from app.metrics import MetricsPage
 from app.open_inference import OpenInference, ServerHealth
 from app.security import Tokens
-from app.settings import Settings
-from app.snapshots import snapshots_for
 from app.startup import initial_models, initial_workers, register_all
-from app.values import Binding
 from app.workflows import WorkflowInference, WorkflowManagement
-from handler.device import find_devices
-from handler.environment import Environment
-from handler.metrics import Metrics
-from handler.system_metrics import SystemMetrics
+from handler.devices.device import find_devices
+from handler.isolation.environment import Environment
+from handler.metrics.server_metrics import Metrics
+from handler.metrics.system_metrics import SystemMetrics
 from model_registry.config import Defaults
 from model_registry.registry import Registry
 from model_registry.room import Room

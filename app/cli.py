@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING
 
 import ts.version
 
-from app import launch
-from app.layers import ConfigurationError
-from app.options import marserve_parser, torchserve_parser
-from app.pid_file import AlreadyRunning
+from app.commands import launch
+from app.commands.options import marserve_parser, torchserve_parser
+from app.commands.pid_file import AlreadyRunning
+from app.configuration.layers import ConfigurationError
 from app.release import version
 
 if TYPE_CHECKING:
-    from app.settings import Settings
+    from app.configuration.settings import Settings
 
 COMMANDS = {
-    "archive": "app.archiver",
-    "check": "app.check",
-    "compare": "app.compare",
-    "compat": "app.compat",
-    "switch": "app.switch",
-    "verify": "app.verify",
+    "archive": "app.commands.archiver",
+    "check": "app.commands.check",
+    "compare": "app.commands.compare",
+    "compat": "app.commands.compat",
+    "switch": "app.commands.switch",
+    "verify": "app.commands.verify",
 }
 """Commands that read their own options: the modules whose `main` carries them out."""
 
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def torch_model_archiver(argv: Sequence[str] | None = None) -> int:
     """The `torch-model-archiver` command; returns its exit status."""
-    from app.archiver import main as archive
+    from app.commands.archiver import main as archive
 
     return archive(None if argv is None else list(argv))
 
@@ -67,7 +67,7 @@ def _start(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     if launch.is_running():
         raise AlreadyRunning
     _check(arguments, os.environ)
-    from app.precedence import torchserve_settings
+    from app.configuration.precedence import torchserve_settings
 
     settings = torchserve_settings(arguments, os.environ, Path.cwd())
     return launch.in_foreground(lambda: _serve(settings)) if arguments.foreground else launch.in_background(words)
@@ -96,8 +96,8 @@ def _marserve(words: Sequence[str]) -> int:
 
 
 def _marserve_serve(arguments: argparse.Namespace) -> int:
+    from app.configuration.precedence import marserve_settings
     from app.first_run import with_samples
-    from app.precedence import marserve_settings
 
     options = {key: value for key, value in vars(arguments).items() if key not in ("command", "version")}
     try:

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from app.call import Call, WireHeaders
+from app.http.call import Call, WireHeaders
 from handler.job import Input, Output
 from handler.worker import Worker
 from model_registry.errors import NoWorker, NoWorkerToDescribe

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from app.answers import Answer, json_answer
-from app.call import Call
 from app.errors import MethodNotAllowed
+from app.http.answers import Answer, json_answer
+from app.http.call import Call
 
 Operation = tuple[str, str, dict[str, Any]]
 """A method, a path, and the OpenAPI operation object."""

@@ -5,9 +5,9 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from app.configuration.settings import Settings
+from app.configuration.values import initial_models
 from app.sample_archives import build_samples
-from app.settings import Settings
-from app.values import initial_models
 
 NOTE = """no model is configured, so the samples in {folder} are served (see --model-store and --models). Try:
   curl {address}/predictions/everyday -H 'Content-Type: application/json' -d '{{"features": [5.1, 3.5, 1.4, 0.2]}}'"""

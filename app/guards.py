@@ -5,11 +5,11 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from app.address import Guard
-from app.call import Call
+from app.configuration.settings import Settings
 from app.errors import ManagementLocked
+from app.http.address import Guard
+from app.http.call import Call
 from app.security import KEY_FILE, Keys, is_free, is_management, matches
-from app.settings import Settings
 
 LOG = logging.getLogger("marserve.security")
 

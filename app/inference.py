@@ -2,11 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 
-from app.answers import Answer, output_answer, status_answer
-from app.body import parts_of
-from app.call import Call, WireHeaders
 from app.descriptions import describe_model_inference
 from app.errors import BadRequest
+from app.http.answers import Answer, output_answer, status_answer
+from app.http.body import parts_of
+from app.http.call import Call, WireHeaders
 from handler.job import Input, Part
 from model_registry.registry import Registry
 from model_registry.reply import Reply

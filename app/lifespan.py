@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from app.application import Application
+from app.configuration.settings import Settings
 from app.housekeeping import Housekeeping
-from app.logs import configure
+from app.logs.files import configure
+from app.logs.summary import announce
 from app.reload import reloading
-from app.settings import Settings
-from app.summary import announce
 
 SELDOM = (50_000, 20, 100)
 """Thresholds of the garbage collector. A window of landmarks is some 30,000 numbers: with Python's own 700, parsing one

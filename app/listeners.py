@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from app.application import Application
 
 if TYPE_CHECKING:
-    from app.grpc_server import GrpcListener
+    from app.grpc.server import GrpcListener
 
 LOG = logging.getLogger("marserve.server")
 
@@ -20,7 +20,7 @@ def grpc_listeners(application: Application) -> "list[GrpcListener]":
     if not settings.grpc_apis:
         return []
     try:
-        from app.grpc_server import GrpcListener, address
+        from app.grpc.server import GrpcListener, address
     except ImportError as error:
         LOG.info("gRPC is off: %s; `pip install 'marserve[grpc]'` adds it.", error)
         return []

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from app.answers import Answer, json_answer, status_answer
-from app.call import Call
 from app.describe import customized_metadata, describe_version
 from app.descriptions import describe_management_models
 from app.errors import BadRequest, MethodNotAllowed, ResourceNotFound
+from app.http.answers import Answer, json_answer, status_answer
+from app.http.call import Call
 from app.parameters import given, integer, one_of, optional, page_asked
 from model_registry.config import RequestConfig
 from model_registry.registry import Registry

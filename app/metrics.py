@@ -1,8 +1,8 @@
 """The metrics API: /metrics in Prometheus' text format."""
 
-from app.answers import Answer
-from app.call import Call
-from handler.metrics import Metrics
+from app.http.answers import Answer
+from app.http.call import Call
+from handler.metrics.server_metrics import Metrics
 
 TEXT = ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),)
 

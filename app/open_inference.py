@@ -1,7 +1,7 @@
 """The server's side of KServe's Open Inference Protocol: what it is, whether it lives, and whether it is ready."""
 
-from app.answers import Answer, json_answer
-from app.call import Call
+from app.http.answers import Answer, json_answer
+from app.http.call import Call
 from model_registry.registry import Registry
 
 LIVE = ["v2", "health", "live"]

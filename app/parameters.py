@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from app.call import Call
 from app.errors import BadJson, BadRequest
+from app.http.call import Call
 
 PAGE = 100
 

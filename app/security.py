@@ -8,9 +8,9 @@ from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from app.answers import JSON, Answer
-from app.call import Call
 from app.errors import InvalidKey
+from app.http.answers import JSON, Answer
+from app.http.call import Call
 
 KEY_FILE = "key_file.json"
 REFUSED = "Token {} failed. Token either incorrect, expired, or not provided correctly"

@@ -13,17 +13,17 @@ import uvloop
 from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
-from app.certificates import server_context
+from app.configuration.settings import Settings
+from app.configuration.values import Binding
+from app.http.certificates import server_context
+from app.http.protocol import TorchServeProtocol
+from app.http.tls_door import TlsDoor
+from app.http.unix_socket import remove, remove_stale
 from app.lifespan import running
 from app.listeners import grpc_listeners
-from app.protocol import TorchServeProtocol
-from app.settings import Settings
-from app.tls_door import TlsDoor
-from app.unix_socket import remove, remove_stale
-from app.values import Binding
 
 if TYPE_CHECKING:
-    from app.grpc_server import GrpcListener
+    from app.grpc.server import GrpcListener
 
 LOG = logging.getLogger("marserve.server")
 BACKLOG = 2048

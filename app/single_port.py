@@ -9,11 +9,11 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.configuration.precedence import marserve_settings
+from app.configuration.settings import Settings
 from app.first_run import with_samples
 from app.lifespan import running
 from app.listeners import grpc_serving
-from app.precedence import marserve_settings
-from app.settings import Settings
 
 
 def create_app(settings: Settings | None = None) -> Starlette:

@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Iterable, Sequence
 
-from app.settings import Settings
-from app.values import InitialModel
-from handler.cpu_budget import cpu_budget
-from handler.device import Device
+from app.configuration.settings import Settings
+from app.configuration.values import InitialModel
+from handler.devices.cpu_budget import cpu_budget
+from handler.devices.device import Device
 from model_registry.config import RequestConfig
 from model_registry.errors import RegistryError
 from model_registry.naming import default_name

@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from app.answers import JSON, Answer, json_answer, status_answer
-from app.body import parts_of
-from app.call import Call, WireHeaders
 from app.errors import BadRequest, MethodNotAllowed, reason
+from app.http.answers import JSON, Answer, json_answer, status_answer
+from app.http.body import parts_of
+from app.http.call import Call, WireHeaders
 from app.parameters import given, optional, page_asked
 from handler.job import Input
 from model_registry.workflow import Workflow

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from handler.device import Device
+from handler.devices.device import Device
 from handler.job import Job, Outcome, Piece
 from handler.service import Around, Blueprint, Service
 

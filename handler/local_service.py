@@ -6,11 +6,11 @@ from functools import partial
 from typing import TypeVar
 
 from handler.continuous import load_service
-from handler.device_thread import caller_for
+from handler.devices.device_thread import caller_for
+from handler.devices.thread_governor import ThreadGovernor
+from handler.isolation.surroundings import Surroundings
 from handler.job import Job, Outcome
 from handler.service import Blueprint, Deliver, Seat, Service
-from handler.surroundings import Surroundings
-from handler.thread_governor import ThreadGovernor
 
 T = TypeVar("T")
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from handler.batcher import Batcher
-from handler.device import Device
+from handler.devices.device import Device
 from handler.errors import ChildFailed
-from handler.metrics import Metrics, ModelMetrics
+from handler.metrics.server_metrics import Metrics, ModelMetrics
 from handler.service import Blueprint
 from handler.worker import Post, Worker
 

@@ -12,12 +12,12 @@ from ts.context import Context, RequestProcessor
 from ts.metrics.metric_cache_yaml_impl import MetricsCacheYamlImpl
 from ts.utils.util import PredictionException
 
-from handler.device import Device
-from handler.environment import Environment
+from handler.devices.device import Device
 from handler.errors import HandlerError, OutOfMemory, PredictionFailed, PredictionRefused
+from handler.isolation.environment import Environment
 from handler.job import Job, Outcome, Output, Piece
 from handler.loader import ArchiveModules, Entry, load_entry
-from handler.metric_lines import MetricSink
+from handler.metrics.metric_lines import MetricSink
 from handler.results import check, encode
 from handler.rows import make_headers, make_row
 from handler.warmup import warm_up

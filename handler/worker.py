@@ -8,11 +8,11 @@ from threading import Event, Thread
 from typing import Protocol
 
 from handler.batcher import Batch, Batcher, Taker
-from handler.device import Device
+from handler.devices.device import Device
 from handler.errors import LoadFailed, WorkerDied
-from handler.exits import WorkerExit
+from handler.isolation.exits import WorkerExit
 from handler.job import Answers, Job, Outcome, Piece
-from handler.metrics import Metrics, ModelMetrics
+from handler.metrics.server_metrics import Metrics, ModelMetrics
 from handler.service import Blueprint, Deliver
 
 

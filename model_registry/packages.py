@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distributions, version
 from pathlib import Path
 
-from handler.namespace import is_shared
+from handler.isolation.namespace import is_shared
 from model_registry.archive import Archive
 from model_registry.errors import PackagesFailed
 from model_registry.unpack import UnsafeArchive, safe_path

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from handler.cgroup import memory_limit
+from handler.devices.cgroup import memory_limit
 from model_registry.archive import Archive
 from model_registry.errors import NoRoom
 

@@ -8,7 +8,7 @@ from time import monotonic
 from handler.batcher import Batcher
 from handler.errors import BatcherClosed, QueueFull, WorkerDied
 from handler.job import Answers, Input, Job, Output
-from handler.metrics import Metrics, ModelMetrics
+from handler.metrics.server_metrics import Metrics, ModelMetrics
 from handler.pool import Placement, WorkerPool
 from handler.service import Blueprint
 from handler.worker import Worker

@@ -7,14 +7,14 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from handler.cpu_budget import threads_per_worker
-from handler.device import Device, deal
-from handler.environment import Environment
+from handler.devices.cpu_budget import threads_per_worker
+from handler.devices.device import Device, deal
+from handler.isolation.environment import Environment
 from handler.local_service import LocalService
-from handler.metric_lines import divert_metrics
-from handler.metrics import Metrics
+from handler.metrics.metric_lines import divert_metrics
+from handler.metrics.server_metrics import Metrics
 from handler.pool import Placement
-from handler.remote_service import RemoteService
+from handler.processes.remote_service import RemoteService
 from handler.service import Blueprint, Seat
 from handler.worker import Post, WorkerService
 from model_registry.archive import Archive

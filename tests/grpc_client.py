@@ -19,7 +19,7 @@ from grpc_tools import protoc
 from app.listeners import grpc_listeners
 from tests.serving import Client, serving
 
-PROTO = Path(__file__).parent.parent / "app" / "proto"
+PROTO = Path(__file__).parent.parent / "app" / "grpc" / "proto"
 STUBS = ("inference", "management", "open_inference_grpc", "kserve")
 OPTIONS = (("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", -1))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from handler.device import Device
+from handler.devices.device import Device
 from handler.job import Input, Job, Output, Part
 from handler.service import Blueprint, Service
 from tests.one_worker import OneWorker

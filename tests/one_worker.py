@@ -7,8 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from handler.folder import unshare
-from handler.surroundings import Surroundings
+from handler.isolation.folder import unshare
+from handler.isolation.surroundings import Surroundings
 
 
 class OneWorker:

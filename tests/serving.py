@@ -8,9 +8,9 @@ from typing import Any
 import httpx2
 
 from app.application import Application
+from app.configuration.settings import Settings
+from app.configuration.values import Binding, InitialModel
 from app.lifespan import running
-from app.settings import Settings
-from app.values import Binding, InitialModel
 
 
 class Client:

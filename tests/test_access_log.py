@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from app.access_log import CONSOLE, FILE, AccessLog, Request, json_form, text_form
+from app.logs.access_log import CONSOLE, FILE, AccessLog, Request, json_form, text_form
 
 CLIENT = ("127.0.0.1", 60238)
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{3}"

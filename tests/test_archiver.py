@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.archiver import main
+from app.commands.archiver import main
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.body import parts_of
+from app.http.body import parts_of
 from handler.job import Part
 
 BOUNDARY = "multipart/form-data; boundary=frontier"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from app import certificates
-from app.certificates import Identity, NoCertificate, self_signed, server_context, server_identity
-from app.layers import ConfigurationError
-from app.settings import Settings
+from app.configuration.layers import ConfigurationError
+from app.configuration.settings import Settings
+from app.http import certificates
+from app.http.certificates import Identity, NoCertificate, self_signed, server_context, server_identity
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the openssl command")
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from handler.changes import WATCH
+from handler.isolation.changes import WATCH
 
 
 @pytest.fixture(autouse=True)

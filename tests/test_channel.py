@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.channel import LARGE, Channel, spare
+from handler.processes.channel import LARGE, Channel, spare
 from tests.footprint import open_files
 
 Ends = tuple[Channel, Channel]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.check import main
+from app.commands.check import main
 from tests.conftest import MakeArchive
 
 ADDS = """

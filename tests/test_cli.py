@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app import cli, launch
+from app import cli
+from app.commands import launch
 
 HEAVY = {"torch", "numpy", "onnxruntime", "pydantic", "starlette", "uvicorn", "asyncio", "yaml"}
 CALL = """

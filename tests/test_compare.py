@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from app.compare import main
-from app.peer import Answer, Failure, Peer
-from app.samples import Sample
+from app.commands.compare import main
+from app.commands.peer import Answer, Failure, Peer
+from app.commands.samples import Sample
 
 Respond = Callable[[BaseHTTPRequestHandler, bytes], None]
 """Answers one request, whose body has been read."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from app import compat
 from app.cli import main
+from app.commands import compat
 from tests.conformance.features import FEATURES
 from tests.conformance.recording import NAMES
 from tests.conformance.report import WRITTEN, Outcomes, digest, evidence, project_version, rows

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from handler.cgroup import cpu_quota, memory_limit
-from handler.cpu_budget import cpu_budget, threads_per_worker, usable_cores
+from handler.devices.cgroup import cpu_quota, memory_limit
+from handler.devices.cpu_budget import cpu_budget, threads_per_worker, usable_cores
 
 
 def tree(folder: Path, own: str, **files: str) -> tuple[Path, Path]:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from app.options import torchserve_parser
-from app.precedence import OUR_VARIABLES, TS_VARIABLES, marserve_settings, torchserve_settings
-from handler.metrics import Metrics
+from app.commands.options import torchserve_parser
+from app.configuration.precedence import OUR_VARIABLES, TS_VARIABLES, marserve_settings, torchserve_settings
+from handler.metrics.server_metrics import Metrics
 from tests.dockerfile import ROOT, chain, stages
 from tests.shapes import Shape, at_most, faults, quantity
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from handler.cuda_driver import CudaError, Gpu, cuda_gpus
-from handler.device import CPU, Device, Finding, deal, find_cuda, find_devices, find_mps, installed_providers
-from handler.torch_build import TorchBuild, torch_build
+from handler.devices.cuda_driver import CudaError, Gpu, cuda_gpus
+from handler.devices.device import CPU, Device, Finding, deal, find_cuda, find_devices, find_mps, installed_providers
+from handler.devices.torch_build import TorchBuild, torch_build
 
 GPUS = tuple(Device("cuda", index, "NVIDIA H200", 139 << 30) for index in range(3))
 MPS = Device("mps", None, "Apple silicon", 16 << 30)
@@ -108,7 +108,9 @@ def test_onnx_runtime_is_offered_only_what_it_has() -> None:
 
 
 def test_looking_for_devices_does_not_import_torch() -> None:
-    code = "import sys; from handler.device import find_devices; find_devices({}); print('torch' in sys.modules)"
+    code = (
+        "import sys; from handler.devices.device import find_devices; find_devices({}); print('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.differences import Rule, differences
-from app.peer import Answer
+from app.commands.differences import Rule, differences
+from app.commands.peer import Answer
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(),

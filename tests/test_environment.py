@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from handler.environment import Environment
+from handler.isolation.environment import Environment
 from tests.conftest import MakeArchive
 from tests.one_worker import OneWorker, write
 from tests.serving import serving

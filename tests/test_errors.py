@@ -3,7 +3,7 @@
 import pytest
 
 from app import errors
-from app.answers import error_answer
+from app.http.answers import error_answer
 from handler import errors as handler
 from model_registry import errors as registry
 

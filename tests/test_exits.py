@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from handler.exits import WorkerExit
+from handler.isolation.exits import WorkerExit
 from tests.one_worker import Make, workers_in
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.exposition import Bound, Exposition, nothing
-from handler.families import Family, read_families
-from handler.metrics_text import header, java_double, log_line, sample
+from handler.metrics.exposition import Bound, Exposition, nothing
+from handler.metrics.families import Family, read_families
+from handler.metrics.text import header, java_double, log_line, sample
 
 COUNTER = Family("Seen", "counter", "Count", ("Level", "Hostname"))
 GAUGE = Family("Time", "gauge", "ms", ("Hostname",))

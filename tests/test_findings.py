@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.findings import Findings, entry_of, examine
+from app.commands.findings import Findings, entry_of, examine
 from model_registry.config import Defaults, ModelConfig, RequestConfig
 from model_registry.model_yaml import readable_model_config
 from model_registry.store import ModelStore

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from handler.folder import unshare
+from handler.isolation.folder import unshare
 from tests.one_worker import OneWorker, write
 
 HANDLER = """

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from google.protobuf.empty_pb2 import Empty
 
-from app.grpc_calls import _client
+from app.grpc.calls import _client
 from tests.conftest import MakeArchive
 from tests.grpc_client import ASKED, failure, grpc_serving, prediction, stubs
 

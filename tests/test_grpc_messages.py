@@ -8,7 +8,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.message_factory import GetMessageClass
 from grpc_tools import protoc
 
-from app.grpc_messages import (
+from app.grpc.messages import (
     CLASSES,
     DESCRIPTORS,
     INFERENCE,

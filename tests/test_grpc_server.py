@@ -17,11 +17,11 @@ from google.protobuf.empty_pb2 import Empty
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from app import grpc_health
-from app.certificates import NoCertificate
-from app.grpc_server import GrpcListener, address
+from app.configuration.settings import Settings
+from app.grpc import health as grpc_health
+from app.grpc.server import GrpcListener, address
+from app.http.certificates import NoCertificate
 from app.listeners import grpc_listeners
-from app.settings import Settings
 from tests.conftest import MakeArchive
 from tests.grpc_client import ASKED, GrpcClient, failure, grpc_serving
 from tests.serving import serving

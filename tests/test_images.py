@@ -108,7 +108,7 @@ def test_the_entry_point_serves_or_runs_what_it_is_told(tmp_path: Path, words: l
 
 
 def test_the_command_of_the_kserve_image_is_kserves_own(tmp_path: Path) -> None:
-    from app.options import torchserve_parser
+    from app.commands.options import torchserve_parser
 
     words = stages()["kserve"].words("CMD")
     arguments = torchserve_parser().parse_args([*words[1:], "--foreground"])

@@ -8,11 +8,11 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from app.commands.options import torchserve_parser
+from app.configuration.precedence import torchserve_settings
+from app.configuration.settings import Settings
+from app.configuration.values import Binding
 from app.lifespan import running
-from app.options import torchserve_parser
-from app.precedence import torchserve_settings
-from app.settings import Settings
-from app.values import Binding
 from tests.conftest import MakeArchive
 
 pytestmark = pytest.mark.anyio

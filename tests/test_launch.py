@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from app import launch
-from app.pid_file import AlreadyRunning
+from app.commands import launch
+from app.commands.pid_file import AlreadyRunning
 
 SERVER = """
 import signal, sys
-from app import launch
+from app.commands import launch
 
 def serve():
     print("serving", flush=True)

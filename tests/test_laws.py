@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from handler.cpu_budget import threads_per_worker
-from handler.device import Device
-from handler.device_thread import caller_for
+from handler.devices.cpu_budget import threads_per_worker
+from handler.devices.device import Device
+from handler.devices.device_thread import caller_for
 from tests.conftest import MakeArchive
 from tests.serving import serving
 

@@ -9,9 +9,9 @@ import grpc.aio
 import pytest
 from google.protobuf.empty_pb2 import Empty
 
+from app.commands.options import torchserve_parser
+from app.configuration.precedence import marserve_settings, torchserve_settings
 from app.listeners import grpc_listeners, grpc_serving
-from app.options import torchserve_parser
-from app.precedence import marserve_settings, torchserve_settings
 from app.single_port import create_app
 from tests.grpc_client import OPTIONS, stubs
 from tests.processes import free_port
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 async def test_without_grpc_one_line_says_how_to_get_it(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "app.grpc_server", None)
+    monkeypatch.setitem(sys.modules, "app.grpc.server", None)
     async with serving(store, grpc_apis=("inference", "management"), log_location=tmp_path) as client:
         assert grpc_listeners(client.application) == []
     (line,) = [line for line in (tmp_path / "ts_log.log").read_text().splitlines() if "gRPC" in line]

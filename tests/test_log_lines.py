@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from app.log_lines import JsonFormatter, TextFormatter, bare_lines, stamp, utc_stamp, worker_words
+from app.logs.lines import JsonFormatter, TextFormatter, bare_lines, stamp, utc_stamp, worker_words
 
 NOON = 1795262400.9995  # 2026-11-21T12:00:00.9995Z
 

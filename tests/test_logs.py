@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from app import logs
-from app.logs import Logs, configure
-from app.settings import Settings
+from app.configuration.settings import Settings
+from app.logs import files as logs
+from app.logs.files import Logs, configure
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{3}"
 Open = Callable[..., Logs]

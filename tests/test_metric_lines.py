@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from handler.metric_lines import divert_metrics
+from handler.metrics.metric_lines import divert_metrics
 from tests.conftest import MakeArchive
 from tests.serving import serving
 

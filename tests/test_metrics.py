@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from handler.metrics import Metrics, ModelMetrics
-from handler.system_metrics import Reading, SystemMetrics
+from handler.metrics.server_metrics import Metrics, ModelMetrics
+from handler.metrics.system_metrics import Reading, SystemMetrics
 
 Lines = list[tuple[str, str]]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.options import torchserve_parser
-from app.precedence import marserve_settings, torchserve_settings
+from app.commands.options import torchserve_parser
+from app.configuration.precedence import marserve_settings, torchserve_settings
 from tests.conftest import MakeArchive
 from tests.serving import Client, serving
 

@@ -7,8 +7,8 @@ from threading import Thread
 
 import pytest
 
-from handler.output import Stream
-from handler.surroundings import Surroundings
+from handler.isolation.output import Stream
+from handler.isolation.surroundings import Surroundings
 from tests.one_worker import Make, workers_in, write
 
 

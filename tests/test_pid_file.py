@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.pid_file import AlreadyRunning, PidFile
+from app.commands.pid_file import AlreadyRunning, PidFile
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from app.layers import ConfigurationError
-from app.options import torchserve_parser
-from app.precedence import KEYS, OUR_VARIABLES, TS_VARIABLES, marserve_settings, torchserve_settings
-from app.settings import Settings
-from app.values import Binding, InitialModel
+from app.commands.options import torchserve_parser
+from app.configuration.layers import ConfigurationError
+from app.configuration.precedence import KEYS, OUR_VARIABLES, TS_VARIABLES, marserve_settings, torchserve_settings
+from app.configuration.settings import Settings
+from app.configuration.values import Binding, InitialModel
 
 LOCAL = Binding("http", "127.0.0.1", 8080)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.properties import Property, dump, parse
+from app.configuration.properties import Property, dump, parse
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from app import reload as module
-from app.layers import ConfigurationError
-from app.precedence import marserve_settings
+from app.configuration.layers import ConfigurationError
+from app.configuration.precedence import marserve_settings
 from app.reload import Reload
 from tests.conftest import MakeArchive
 from tests.one_worker import write

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from handler.device import CPU
-from handler.environment import Environment
+from handler.devices.device import CPU
 from handler.errors import ChildFailed
-from handler.exits import WorkerExit
+from handler.isolation.environment import Environment
+from handler.isolation.exits import WorkerExit
 from handler.job import Input, Job, Output, Part, Piece
-from handler.remote_service import RemoteService
+from handler.processes.remote_service import RemoteService
 from handler.service import Blueprint, Seat
 from tests.footprint import children, gone, open_files
 from tests.load import until
@@ -418,8 +418,8 @@ def test_the_process_ends_with_the_server_whatever_it_does(tmp_path: Path, work:
 import sys
 sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
 from pathlib import Path
-from handler.device import CPU
-from handler.remote_service import RemoteService
+from handler.devices.device import CPU
+from handler.processes.remote_service import RemoteService
 from handler.service import Blueprint, Seat
 seat = Seat("W", CPU, 1, lambda stream, line: print(line, flush=True))
 RemoteService(seat, Blueprint("m", Path({str(tmp_path / "archive")!r}), dict, "handler.py", 1), print).load()

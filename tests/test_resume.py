@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from app import properties
-from app.layers import ConfigurationError
-from app.options import torchserve_parser
-from app.precedence import marserve_settings, torchserve_settings
-from app.resume import newest_snapshot
-from app.settings import Settings
+from app.commands.options import torchserve_parser
+from app.configuration import properties
+from app.configuration.layers import ConfigurationError
+from app.configuration.precedence import marserve_settings, torchserve_settings
+from app.configuration.resume import newest_snapshot
+from app.configuration.settings import Settings
 
 MODELS = '{"models": {"m": {"1.0": {"defaultVersion": true, "marName": "m.mar"}}}}'
 

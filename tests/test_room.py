@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import Settings
+from app.configuration.settings import Settings
 from model_registry.archive import Archive
 from model_registry.errors import NoRoom
 from model_registry.manifest import Manifest

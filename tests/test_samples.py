@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.samples import BadSample, Sample, read_samples
+from app.commands.samples import BadSample, Sample, read_samples
 
 
 def lines(folder: Path, *text: str) -> list[Sample]:

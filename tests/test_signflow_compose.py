@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from app.precedence import OUR_VARIABLES, TS_VARIABLES, marserve_settings
+from app.configuration.precedence import OUR_VARIABLES, TS_VARIABLES, marserve_settings
 from app.sample_archives import main as make_archives
 from handler.examples.signflow.settings import Settings
 from tests.dockerfile import ROOT, stages

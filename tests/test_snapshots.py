@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from app import properties
-from app.layers import from_file
-from app.resume import newest_snapshot
-from app.values import model_snapshot
+from app.configuration import properties
+from app.configuration.layers import from_file
+from app.configuration.resume import newest_snapshot
+from app.configuration.values import model_snapshot
 from model_registry.snapshot import Snapshots, stamp
 from model_registry.workshop import Registration
 from tests.conftest import MakeArchive

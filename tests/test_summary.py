@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from app.logs import configure
+from app.configuration.settings import Settings
+from app.logs.files import configure
+from app.logs.summary import announce
 from app.release import version
-from app.settings import Settings
-from app.summary import announce
 
 
 @pytest.fixture

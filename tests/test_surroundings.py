@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from handler.exits import WorkerExit
+from handler.isolation.exits import WorkerExit
+from handler.isolation.surroundings import Surroundings
 from handler.loader import load_entry
-from handler.surroundings import Surroundings
 from tests.one_worker import OneWorker, write
 
 LOCAL = """

@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from handler.thread_governor import ThreadGovernor
+from handler.devices.thread_governor import ThreadGovernor
 
 
 class FakeTorch(ModuleType):

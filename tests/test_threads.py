@@ -3,8 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 
-from handler import threads
-from handler.threads import Inherited, outside, settle
+from handler.isolation import threads
+from handler.isolation.threads import Inherited, outside, settle
 
 NAME: Inherited[str] = Inherited()
 threads.install()

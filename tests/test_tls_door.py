@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from app.configuration.values import Binding
 from app.server import Listener
-from app.values import Binding
 from tests.conftest import MakeArchive
 from tests.serving import serving
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from app.configuration.values import Binding
+from app.http.unix_socket import remove_stale
 from app.server import Listener
-from app.unix_socket import remove_stale
-from app.values import Binding
 from tests.conftest import MakeArchive
 from tests.serving import serving
 

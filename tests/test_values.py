@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.values import (
+from app.configuration.values import (
     Binding,
     InitialModel,
     initial_models,

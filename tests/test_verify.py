@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from app.trials import TINY_ONNX, Engine, Trial, try_onnxruntime, try_torch
-from app.verify import main
-from handler.device import CPU, Device
+from app.commands.trials import TINY_ONNX, Engine, Trial, try_onnxruntime, try_torch
+from app.commands.verify import main
+from handler.devices.device import CPU, Device
 
 GPU = Device("cuda", 0, "NVIDIA H200", 139 << 30)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from app.certificates import self_signed
+from app.http.certificates import self_signed
 from model_registry.packer import FORMATS, pack
 from model_registry.recipe import Recipe
 from tests.conformance.layer import onnx_model, torchscript, weights

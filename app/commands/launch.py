@@ -1,0 +1,95 @@
+"""How `torchserve` starts a server, here or in the background, and stops it."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from app.commands.pid_file import PidFile
+
+PATIENCE = 60.0
+"""Seconds that `stop` waits for the server to finish its work."""
+
+
+def pid_file() -> PidFile:
+    """The pid file where TorchServe keeps its own."""
+    return PidFile(Path(tempfile.gettempdir()) / ".model_server.pid")
+
+
+def is_running() -> bool:
+    """Whether a server is there; what one left behind is removed."""
+    return _running(pid_file()) is not None
+
+
+def in_foreground(serve: Callable[[], int]) -> int:
+    """Serve in this process until it is told to stop. Raises AlreadyRunning."""
+    file = _held()
+    try:
+        return serve()
+    finally:
+        if file is not None:
+            file.release()
+
+
+def in_background(arguments: Sequence[str]) -> int:
+    """Start a server with these `torchserve` arguments, apart from this terminal, and return. Raises AlreadyRunning."""
+    file = _held()
+    command = [sys.executable, "-P", "-m", "app.commands.background", *arguments]
+    inherited = () if file is None else (file.descriptor(),)
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=inherited)  # noqa: S603
+    if file is not None:
+        file.name(process.pid)
+    return 0
+
+
+def stop() -> int:
+    """Tell the running server to stop, and wait until it has; returns the exit status."""
+    file = pid_file()
+    pid = _running(file)
+    if pid is None:
+        print("TorchServe is not currently running.")
+        return 0
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except OSError as error:
+        print(f"TorchServe cannot be stopped (process {pid}): {error.strerror}")
+        return 1
+    if not _ends(file, pid):
+        print("Stopping TorchServe took too long.")
+        return 1
+    file.release()
+    Path("key_file.json").unlink(missing_ok=True)
+    print("TorchServe has stopped.")
+    return 0
+
+
+def _running(file: PidFile) -> int | None:
+    pid = file.holder()
+    if pid is None and file.path.exists():
+        print("Removing orphan pid file.")
+        file.release()
+    return pid
+
+
+def _held() -> PidFile | None:
+    """The pid file, or None where there can be none: a read-only file system must not keep a server from starting."""
+    try:
+        file = pid_file()
+        file.hold()
+    except OSError as error:
+        print(f"No pid file, so that torchserve --stop will not find this server: {error}")
+        return None
+    return file
+
+
+def _ends(file: PidFile, pid: int) -> bool:
+    deadline = time.monotonic() + PATIENCE
+    while file.holder() == pid:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

@@ -1,0 +1,131 @@
+"""TorchServe's gRPC inference service: predictions, whole, in pieces, or one after another of a sequence."""
+
+import asyncio
+from asyncio import Queue, Task
+from collections.abc import AsyncIterator
+from typing import Any
+
+from app.errors import BadRequest
+from app.grpc.errors import failure
+from app.grpc.messages import INFERENCE, RPC, message
+from app.http.answers import json_text
+from app.http.call import Call
+from app.http.request_ids import new_request_id
+from handler.errors import PredictionRefused
+from handler.job import Input, Output, Part
+from model_registry.registry import Registry
+from model_registry.reply import Stream
+from model_registry.sequencing import SequenceHeaders
+
+SERVICE = f"{INFERENCE}.InferenceAPIsService"
+Response = message(INFERENCE, "PredictionResponse")
+Health = message(INFERENCE, "TorchServeHealthResponse")
+ErrorInfo = message(RPC, "ErrorInfo")
+Answer = Output | Stream
+Headers = tuple[tuple[str, str], ...]
+Begun = tuple[Any, "Task[Answer]"]
+"""A request of a stream, and what will be its answer."""
+
+
+class InferenceApis:
+    """Answers the calls of the inference service. As with TorchServe a handler sees no headers of them."""
+
+    def __init__(self, registry: Registry, sequence: SequenceHeaders) -> None:
+        self._registry = registry
+        self._sequence = sequence
+
+    async def ping(self, request: Any, call: Call) -> Any:
+        """The text of /ping, which never fails here."""
+        text = json_text({"status": "Healthy" if self._registry.healthy else "Unhealthy"})
+        return Health(health=text.decode().rstrip("\n"))
+
+    async def predictions(self, request: Any, call: Call) -> Any:
+        """One whole answer, also of a handler that streams."""
+        return Response(prediction=await whole(await self._predict(request, call.request_id)))
+
+    async def stream_predictions(self, request: Any, call: Call) -> AsyncIterator[Any]:
+        """A response for each piece; one for a handler that does not stream."""
+        async for piece in pieces(await self._predict(request, call.request_id)):
+            yield Response(prediction=piece)
+
+    async def stream_predictions2(self, requests: AsyncIterator[Any], call: Call) -> AsyncIterator[Any]:
+        """The answers to the requests of a sequence, in their order; all are begun as they come."""
+        begun: Queue[Begun | None] = Queue()
+        reading = asyncio.create_task(self._begin_each(requests, begun))
+        try:
+            while (one := await begun.get()) is not None:
+                async for response in _responses(*one):
+                    yield response
+        finally:
+            reading.cancel()
+            while not begun.empty():
+                one = begun.get_nowait()
+                if one is not None:
+                    one[1].cancel()
+
+    async def _begin_each(self, requests: AsyncIterator[Any], begun: "Queue[Begun | None]") -> None:
+        try:
+            async for request in requests:
+                begun.put_nowait((request, asyncio.create_task(self._continue(request))))
+        finally:
+            begun.put_nowait(None)
+
+    async def _continue(self, request: Any) -> Answer:
+        if not request.sequence_id:
+            raise BadRequest("Parameter sequenceId is required.")
+        marks = (self._sequence.start, self._sequence.end)
+        told = tuple((mark, "true") for mark in marks if request.input.get(mark, b"").lower() == b"true")
+        headers = ((self._sequence.id, request.sequence_id), *told)
+        return await self._predict(request, new_request_id(), headers)
+
+    async def _predict(self, request: Any, request_id: str, headers: Headers = ()) -> Answer:
+        parts = tuple(Part(name, "", value) for name, value in request.input.items())
+        return await predict(self._registry, request, Input(parts, headers), request_id)
+
+
+async def predict(registry: Registry, request: Any, given: Input, request_id: str) -> Answer:
+    """The answer of the model that a request names."""
+    if not request.model_name:
+        raise BadRequest("Parameter model_name is required.")
+    version = await registry.find(request.model_name, request.model_version or None)
+    try:
+        return await version.predict(given, request_id, request.model_version or "default")
+    except PredictionRefused as error:
+        if error.code == 200:  # as over HTTP, this is an answer
+            return Output(b"error")
+        raise
+
+
+async def pieces(answer: Answer) -> AsyncIterator[bytes]:
+    """What a handler answered, as it comes; raises the error that cut it short."""
+    if isinstance(answer, Output):
+        yield answer.body
+        return
+    async for piece in answer:
+        yield piece
+
+
+async def whole(answer: Answer) -> bytes:
+    """What a handler answered, in one piece."""
+    return b"".join([piece async for piece in pieces(answer)])
+
+
+async def _responses(request: Any, answer: "Task[Answer]") -> AsyncIterator[Any]:
+    sequence = request.sequence_id or None
+    try:
+        async for piece in pieces(await answer):
+            yield Response(prediction=piece, sequence_id=sequence)
+    except Exception as error:
+        yield _failed(error, sequence)
+    finally:
+        answer.cancel()
+
+
+def _failed(error: Exception, sequence: str | None) -> Any:
+    """A failure among answers: it does not end the stream."""
+    told = failure(error, predicting=True)
+    response = Response(sequence_id=sequence)
+    response.status.code, response.status.message = told.code.value[0], told.message
+    why = ErrorInfo(reason=told.reason)
+    response.status.details.add(type_url=f"type.googleapis.com/{RPC}.ErrorInfo", value=why.SerializeToString())
+    return response

@@ -1,0 +1,56 @@
+"""KServe's Open Inference Protocol over gRPC, under TorchServe's name for it and under KServe's."""
+
+from typing import Any
+
+from app.errors import BadRequest
+from app.grpc.inference import predict, whole
+from app.grpc.messages import OPEN_INFERENCE, message
+from app.http.call import Call
+from app.open_inference import METADATA
+from handler.job import Input, Part
+from model_registry.registry import Registry
+
+SERVICES = (f"{OPEN_INFERENCE}.GRPCInferenceService", "inference.GRPCInferenceService")
+
+
+class OpenInferenceApis:
+    """Answers the calls of the protocol."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    async def server_live(self, request: Any, call: Call) -> Any:
+        """Whether a restart would help."""
+        return message(OPEN_INFERENCE, "ServerLiveResponse")(live=self._registry.sound)
+
+    async def server_ready(self, request: Any, call: Call) -> Any:
+        """Whether the start-up models are loaded; TorchServe always says so."""
+        return message(OPEN_INFERENCE, "ServerReadyResponse")(ready=self._registry.ready)
+
+    async def server_metadata(self, request: Any, call: Call) -> Any:
+        """What /v2 tells; TorchServe does not implement this one."""
+        told = {"name": METADATA["name"], "version": METADATA["version"], "extensions": METADATA["extenstion"]}
+        return message(OPEN_INFERENCE, "ServerMetadataResponse")(**told)
+
+    async def model_ready(self, request: Any, call: Call) -> Any:
+        """Whether a model has the workers that it should have."""
+        if not request.name:
+            raise BadRequest("Parameter name is required.")
+        version = await self._registry.find(request.name, request.version or None)
+        ready = version.pool.ready >= version.config.min_workers
+        return message(OPEN_INFERENCE, "ModelReadyResponse")(ready=ready)
+
+    async def model_metadata(self, request: Any, call: Call) -> Any:
+        """The versions of a model; of its tensors an archive says nothing."""
+        if not request.name:
+            raise BadRequest("Parameter model_name is required.")
+        await self._registry.find(request.name, request.version or None)
+        versions = self._registry.model(request.name).versions
+        return message(OPEN_INFERENCE, "ModelMetadataResponse")(name=request.name, versions=versions)
+
+    async def model_infer(self, request: Any, call: Call) -> Any:
+        """A prediction: the handler gets the JSON body that the same request has over HTTP."""
+        from app.grpc.tensors import body_of, response_of
+
+        given = Input((Part("body", "application/json", body_of(request)),))
+        return response_of(await whole(await predict(self._registry, request, given, call.request_id)))

@@ -1,0 +1,98 @@
+"""The gRPC servers of the inference and management APIs, in the server's own event loop."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2
+
+from app.application import Application
+from app.configuration.settings import Settings
+from app.grpc import health as grpc_health
+from app.grpc.messages import POOL
+from app.grpc.services import services
+from app.http.certificates import server_identity
+
+LOG = logging.getLogger("marserve.server")
+
+for _module in (health_pb2, reflection_pb2):  # what reflection tells of must be in the one pool that it looks into
+    POOL.AddSerializedFile(_module.DESCRIPTOR.serialized_pb)
+
+
+class GrpcListener:
+    """One address, with the services of one or more APIs, and the standard ones for health and reflection.
+
+    Raises NoCertificate where calls are to be encrypted with one that cannot be read.
+    """
+
+    def __init__(self, apis: Sequence[str], application: Application) -> None:
+        settings = application.settings
+        self._address = address(apis[0], settings)
+        self._drain_seconds = settings.drain_timeout
+        self._credentials = _credentials(settings) if settings.enable_grpc_ssl else None
+        self._server = grpc.aio.server(options=_options(apis[0], settings))
+        ours = {name: handler for api in apis for name, handler in services(api, application).items()}
+        self._server.add_generic_rpc_handlers(list(ours.values()))
+        self._health = grpc_health.Health(application.registry, list(ours))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection((*ours, grpc_health.SERVICE, reflection.SERVICE_NAME), self._server, POOL)
+        self._stopping: asyncio.Task[None] | None = None
+        self.port = 0
+        """The port that is listened on; the system's choice where 0 was configured."""
+
+    def __str__(self) -> str:
+        return f"grpc://{self._address}"
+
+    def __repr__(self) -> str:
+        return f"<GrpcListener {self._address}>"
+
+    async def open(self) -> None:
+        """Bind and accept; raises OSError."""
+        try:
+            if self._credentials is None:
+                self.port = self._server.add_insecure_port(self._address)
+            else:
+                self.port = self._server.add_secure_port(self._address, self._credentials)
+        except RuntimeError as error:
+            raise OSError(str(error)) from error
+        await self._server.start()
+        LOG.info("Listening on %s.", self)
+
+    def close(self) -> None:
+        """Accept no more calls."""
+        self._health.leave()
+        self._stopping = asyncio.ensure_future(self._server.stop(self._drain_seconds))
+
+    async def drain(self, seconds: float) -> None:
+        """Let the calls in progress be answered, for at most `seconds`; needs `close` before."""
+        assert self._stopping is not None
+        await asyncio.wait({self._stopping}, timeout=seconds)
+        await self._server.stop(0)
+
+
+def address(api: str, settings: Settings) -> str:
+    """Host and port of an API."""
+    host, port = getattr(settings, f"grpc_{api}_address"), getattr(settings, f"grpc_{api}_port")
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _options(api: str, settings: Settings) -> list[tuple[str, int]]:
+    """Limits of messages and connections. What a handler may answer is limited where it answers, for all protocols."""
+    ages = {
+        "grpc.max_connection_age_ms": getattr(settings, f"grpc_{api}_max_connection_age_ms"),
+        "grpc.max_connection_age_grace_ms": getattr(settings, f"grpc_{api}_max_connection_age_grace_ms"),
+    }
+    return [
+        ("grpc.max_receive_message_length", settings.max_request_size),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.so_reuseport", 0),  # else a second server would share the port in silence
+        *((name, value) for name, value in ages.items() if value),
+    ]
+
+
+def _credentials(settings: Settings) -> grpc.ServerCredentials:
+    identity = server_identity(settings)
+    return grpc.ssl_server_credentials([(identity.key, identity.chain)])

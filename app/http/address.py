@@ -1,0 +1,134 @@
+"""An address of the server: authorize, route, answer, count, log; and all that as an ASGI application."""
+
+import logging
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Protocol
+
+from starlette.types import Receive, Scope, Send
+
+from app.errors import TABLE, PayloadTooLarge, ResourceNotFound, wire
+from app.http.answers import Answer, Headers, error_answer
+from app.http.call import Call, Disconnected, read_body
+from app.http.presence import cancelled_when_gone
+from app.http.wire import headers_of, too_large
+from app.logs.access_log import AccessLog
+from handler.errors import PredictionRefused
+from handler.metrics.server_metrics import Metrics
+from model_registry.reply import Reply
+
+LOG = logging.getLogger("marserve.http")
+LINGER = 64 << 20
+"""Bytes of a refused body that are still read and dropped, so that the client gets to see the refusal."""
+
+
+class Router(Protocol):
+    """One API: answers the calls it knows, and gives None for those of another."""
+
+    async def answer(self, call: Call) -> Answer | None: ...
+
+
+Guard = Callable[[Call], None]
+"""Raises when a call carries no valid token."""
+Quick = Callable[[Call], Reply | None]
+"""Begins a call whose answer needs no task of its own; None for any other."""
+
+
+def no_quick(call: Call) -> Reply | None:
+    """For an address where nothing is quick."""
+    return None
+
+
+class Address:
+    """Serves the given APIs, in this order, on one address. `limit` bounds a body, in bytes."""
+
+    def __init__(
+        self, routers: Sequence[Router], guard: Guard, limit: int, metrics: Metrics, log: AccessLog, cors: Headers = (),
+        quick: Quick = no_quick,
+    ) -> None:  # fmt: skip
+        self.limit = limit
+        self.cors = cors
+        self._routers = routers
+        self._guard = guard
+        self._metrics = metrics
+        self._log = log
+        self._quick = quick
+
+    def begin(self, call: Call) -> Reply | None:
+        """Begin a call that is answered without a task of its own; None: await `answer`. Raises as routers do."""
+        self._guard(call)
+        return self._quick(call)
+
+    async def answer(self, call: Call) -> Answer:
+        """The answer to any call; errors are answers too."""
+        try:
+            self._guard(call)
+            for router in self._routers:
+                answer = await router.answer(call)
+                if answer is not None:
+                    return answer
+            raise ResourceNotFound
+        except Exception as error:
+            return self.failure(call, error)
+
+    def failure(self, call: Call, error: BaseException) -> Answer:
+        """How an error is answered; what the table does not know is logged, and tells the client nothing."""
+        if not isinstance(error, Exception):
+            raise error
+        if not isinstance(error, PredictionRefused) and not any(kind in TABLE for kind in type(error).__mro__):
+            LOG.error("%s %s failed.", call.method, call.target.decode("latin-1"), exc_info=error)
+        return error_answer(wire(error))
+
+    def note(self, call: Call, status: int, began: float) -> None:
+        """Count and log an answered call that came at `began` (perf_counter seconds)."""
+        self._metrics.response(status)
+        self._log.write(
+            call.client, call.method, call.target.decode("latin-1"), call.http_version, status,
+            int((perf_counter() - began) * 1000),
+        )  # fmt: skip
+
+    def note_refused(self) -> None:
+        """Count a body that was too large; TorchServe does not log those."""
+        self._metrics.response(413)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request as an ASGI application."""
+        if scope["type"] != "http":
+            return
+        began = perf_counter()
+        try:
+            call = Call.of(scope, await read_body(scope, receive, self.limit))
+            with cancelled_when_gone(receive):
+                answer = await self.answer(call)
+                await self._send(call, answer, send)
+        except Disconnected:
+            return
+        except PayloadTooLarge:
+            self.note_refused()
+            await _refuse_body(receive, send, self.limit)
+        else:
+            self.note(call, answer.status, began)
+
+    async def _send(self, call: Call, answer: Answer, send: Send) -> None:
+        headers = headers_of(answer, call.request_id, self.cors)
+        if answer.stream is None:
+            headers.append((b"content-length", str(len(answer.body)).encode()))
+        headers.append((b"connection", b"close" if answer.status >= 400 else b"keep-alive"))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        if answer.stream is None:
+            await send({"type": "http.response.body", "body": answer.body})
+            return
+        async for piece in answer.stream:  # an error here cuts the connection, as TorchServe does
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _refuse_body(receive: Receive, send: Send, limit: int) -> None:
+    await send({"type": "http.response.start", "status": 413, "headers": list(too_large(limit))})
+    await send({"type": "http.response.body", "body": b"", "more_body": True})
+    left, more = LINGER, True
+    while more and left > 0:
+        message = await receive()
+        more = message["type"] != "http.disconnect" and message.get("more_body", False)
+        left -= len(message.get("body", b""))
+    await send({"type": "http.response.body", "body": b""})

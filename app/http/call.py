@@ -1,0 +1,113 @@
+"""One HTTP request as the routers see it: method, path segments, query, headers, and the whole body."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope
+
+from app.errors import PayloadTooLarge
+from app.http.request_ids import new_request_id
+
+Lines = Sequence[tuple[bytes, bytes]]
+"""Header lines: names and values as bytes."""
+
+
+class Disconnected(Exception):
+    """The client left before it had its answer."""
+
+
+class Call:
+    """A request whose body has been read.
+
+    `case_known`: header names are spelled as the client did, not folded by a server in front. `target` is the path
+    with its query as it was sent.
+    """
+
+    __slots__ = (
+        "__dict__", "body", "case_known", "client", "headers", "http_version", "method", "query_string", "request_id",
+        "segments", "target",
+    )  # fmt: skip
+
+    def __init__(
+        self, method: str, path: str, query_string: bytes, headers: Lines, body: bytes, *, case_known: bool = True,
+        target: bytes = b"", http_version: str = "1.1", client: tuple[str, int] | None = None,
+    ) -> None:  # fmt: skip
+        self.method = method
+        self.query_string = query_string
+        self.headers = headers
+        self.body = body
+        self.case_known = case_known
+        self.target = target
+        self.http_version = http_version
+        self.client = client
+        self.request_id = new_request_id()
+        segments = path.split("/")
+        del segments[0]
+        if len(segments) > 1 and not segments[-1]:
+            segments.pop()
+        self.segments: list[str] = segments
+
+    @classmethod
+    def of(cls, scope: Scope, body: bytes) -> "Call":
+        """The call of an ASGI request."""
+        raw, query = scope.get("raw_path") or scope["path"].encode(), scope["query_string"]
+        return cls(
+            scope["method"], scope["path"], query, scope["headers"], body, case_known=False,
+            target=raw + b"?" + query if query else raw, http_version=scope["http_version"], client=scope["client"],
+        )  # fmt: skip
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """The query parameters; the last of repeated ones wins."""
+        return dict(self.query_list)
+
+    @property
+    def query_list(self) -> list[tuple[str, str]]:
+        """The query parameters in order, repeated ones included."""
+        return parse_qsl(self.query_string.decode("latin-1"), keep_blank_values=True)
+
+    def header(self, name: bytes) -> str:
+        """One header's value by its lower-case name, "" where it is missing."""
+        for key, value in self.headers:
+            if key.lower() == name:
+                return value.decode("latin-1")
+        return ""
+
+
+class WireHeaders:
+    """A call's headers for a handler, decoded when it asks for them, and what the server adds to them."""
+
+    __slots__ = ("_added", "_lines")
+
+    def __init__(self, lines: Lines, added: tuple[tuple[str, str], ...] = ()) -> None:
+        self._lines = lines
+        self._added = added
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        for name, value in self._lines:
+            yield name.decode("latin-1"), value.decode("latin-1")
+        yield from self._added
+
+
+async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """The whole body; raises PayloadTooLarge as soon as more than `limit` bytes are declared or have come."""
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            check_length(value, limit)
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > limit:
+            raise PayloadTooLarge
+    return bytes(body)
+
+
+def check_length(declared: bytes, limit: int) -> None:
+    """Refuse a Content-Length beyond the limit; raises PayloadTooLarge."""
+    if not declared.isdigit() or int(declared) > limit:
+        raise PayloadTooLarge

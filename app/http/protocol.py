@@ -1,0 +1,306 @@
+"""HTTP/1.1 as TorchServe's clients see it: a protocol class for uvicorn that hands whole requests to an Address.
+
+It does what an ASGI protocol cannot: header names as they were sent, reason phrases, TorchServe's own words for what is
+no HTTP; and the everyday prediction costs neither a task nor a second write.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from time import perf_counter
+from typing import Any, cast
+from urllib.parse import unquote
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from app.errors import PayloadTooLarge
+from app.http.address import Address
+from app.http.answers import Answer, output_answer
+from app.http.call import Call, check_length
+from app.http.wire import CONTINUE, INVALID, LAST_CHUNK, chunk_of, head_of, refusal
+from model_registry.reply import Reply
+
+LOG = logging.getLogger("marserve.http")
+HEAD_LIMIT = 64 << 10
+"""Bytes of a request line and its headers."""
+PATIENCE = 60.0
+"""Seconds that a client may take between two pieces of one request."""
+REST = 0.5
+"""Seconds for which a stopping server still hears an idle connection: a request may be on its way."""
+LINGER = 2.0
+"""Seconds that a refused body is still read and dropped, so that the client gets to see the refusal."""
+
+
+class HeadTooLarge(Exception):
+    """A request line with its headers exceeds HEAD_LIMIT."""
+
+
+class TorchServeProtocol(asyncio.Protocol):
+    """One connection. Requests are answered in the order in which they came; while one is, no more are read."""
+
+    def __init__(
+        self, config: Config, server_state: ServerState, app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:  # fmt: skip
+        if not config.loaded:
+            config.load()
+        self._address: Address = config.loaded_app
+        self._keep_alive = config.timeout_keep_alive
+        self._connections: set[Any] = server_state.connections
+        self._tasks: set[asyncio.Task[None]] = server_state.tasks
+        self._loop = _loop or asyncio.get_running_loop()
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport = None  # type: ignore[assignment] # until connection_made
+        self._client: tuple[str, int] | None = None
+        self._waiting: deque[tuple[Call, bool]] = deque()
+        self._current: Call | None = None
+        self._reply: Reply | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._closing = False
+        self._leaving = False
+        self._heard = self._loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+        self._in_message = False
+        self._in_head = False
+        self._open_head = 0
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._refused = False
+        self.gone: asyncio.Future[None] = self._loop.create_future()
+        """Done when the connection is closed."""
+
+    def __repr__(self) -> str:
+        return f"<TorchServeProtocol {self._client}, {'answering' if self._current else 'idle'}>"
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a new connection."""
+        self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        self._client = (peer[0], peer[1]) if isinstance(peer, tuple) else None
+        self._connections.add(self)
+        self._timer = self._loop.call_later(PATIENCE, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of what was being done for the client."""
+        self._connections.discard(self)
+        self._closing = True
+        self.gone.set_result(None)
+        self._writable.set()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._reply is not None:
+            self._reply.leave()
+        if self._task is not None:
+            self._task.cancel()
+        self._parser = None
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came."""
+        self._heard = self._loop.time()
+        if self._closing:
+            return
+        if self._in_head:
+            self._open_head += len(data)  # the parser keeps a header line to itself until it has seen its end
+        try:
+            self._parser.feed_data(data)
+            if self._in_head and self._open_head > HEAD_LIMIT:
+                self._say_invalid()
+        except httptools.HttpParserUpgrade:
+            pass  # the request is answered as any other; what follows it is not HTTP
+        except httptools.HttpParserError as error:
+            if isinstance(error, httptools.HttpParserCallbackError) and not isinstance(error.__context__, HeadTooLarge):
+                LOG.error("A request could not be taken.", exc_info=error)
+            self._say_invalid()
+
+    def pause_writing(self) -> None:
+        """Hold back: the client reads more slowly than we write."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._writable.set()
+
+    def shutdown(self) -> None:
+        """Answer what is in progress or comes at once, and close; a client that says nothing is let go soon."""
+        self._leaving = True
+        self._loop.call_later(REST, self._rest)
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        self._transport.abort()
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._url = b""
+        self._headers = []
+        self._in_head = True
+        self._open_head = 0
+        self._body: list[bytes] = []
+        self._size = 0
+        self._head_size = 0
+        self._refused = False
+        self._in_message = True
+        self._began = perf_counter()
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the request line."""
+        self._url += url
+        self._count_head(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header line."""
+        self._headers.append((name, value))
+        self._count_head(len(name) + len(value))
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: refuse a body that is declared too large, encourage one that asks."""
+        self._in_head = False
+        for name, value in self._headers:
+            if len(name) == 14 and name.lower() == b"content-length":
+                try:
+                    check_length(value, self._address.limit)
+                except PayloadTooLarge:
+                    self._refuse()
+            elif len(name) == 6 and name.lower() == b"expect" and not self._refused:
+                self._transport.write(CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._size += len(body)
+        if self._size > self._address.limit:
+            self._refuse()
+        elif not self._refused:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole: answer it now, or after those before it."""
+        self._in_message = False
+        if self._refused:
+            self._closing = True
+            self._transport.close()
+            return
+        url = httptools.parse_url(self._url)
+        path = url.path.decode("latin-1")
+        call = Call(
+            self._parser.get_method().decode("ascii"), unquote(path) if "%" in path else path, url.query or b"",
+            self._headers, self._body[0] if len(self._body) == 1 else b"".join(self._body),
+            target=self._url, http_version=self._parser.get_http_version(), client=self._client,
+        )  # fmt: skip
+        keep = self._parser.should_keep_alive()
+        if self._current is None:
+            self._start(call, keep)
+        else:
+            self._waiting.append((call, keep))
+            self._transport.pause_reading()
+
+    def _start(self, call: Call, keep: bool) -> None:
+        self._current, self._keep = call, keep
+        try:
+            reply = self._address.begin(call)
+        except Exception as error:
+            self._finish(self._address.failure(call, error))
+            return
+        if reply is not None:
+            self._reply = reply
+            reply.future.add_done_callback(self._replied)
+            return
+        self._task = self._loop.create_task(self._answer(call))
+        self._tasks.add(self._task)
+        self._task.add_done_callback(self._tasks.discard)
+
+    def _replied(self, future: "asyncio.Future[Any]") -> None:
+        call, self._reply = self._current, None
+        if call is None or future.cancelled():
+            return
+        error = future.exception()
+        answer = output_answer(future.result()) if error is None else self._address.failure(call, error)
+        if answer.stream is None:
+            self._finish(answer)
+            return
+        self._task = self._loop.create_task(self._stream(call, answer))
+        self._tasks.add(self._task)
+        self._task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, call: Call) -> None:
+        answer = await self._address.answer(call)
+        if answer.stream is None:
+            self._finish(answer)
+        else:
+            await self._stream(call, answer)
+
+    async def _stream(self, call: Call, answer: Answer) -> None:
+        assert answer.stream is not None
+        self._transport.write(head_of(answer, call.request_id, self._address.cors, close=False))
+        self._address.note(call, answer.status, self._began)  # a stream is logged at its first piece
+        try:
+            async for piece in answer.stream:
+                await self._writable.wait()
+                self._transport.write(chunk_of(piece))
+        except Exception:
+            self._transport.close()  # without the last chunk: the client sees that the stream was cut
+            return
+        self._transport.write(LAST_CHUNK)
+        self._next(close=self._is_last)
+
+    def _finish(self, answer: Answer) -> None:
+        call = self._current
+        assert call is not None
+        close = answer.status >= 400 or self._is_last or self._closing
+        head = head_of(answer, call.request_id, self._address.cors, close=close)
+        self._transport.write(head if call.method == "HEAD" else head + answer.body)
+        self._address.note(call, answer.status, self._began)
+        self._next(close)
+
+    @property
+    def _is_last(self) -> bool:
+        """Whether the request in progress ends the connection."""
+        return not self._keep or (self._leaving and not self._waiting)
+
+    def _next(self, close: bool) -> None:
+        self._current = self._task = None
+        if close or self._closing:
+            self._closing = True
+            self._transport.close()
+        elif self._waiting:
+            self._current, keep = self._waiting.popleft()
+            self._loop.call_soon(self._start_waiting, self._current, keep)
+
+    def _start_waiting(self, call: Call, keep: bool) -> None:
+        if not self._closing:
+            if not self._waiting:
+                self._transport.resume_reading()
+            self._start(call, keep)
+
+    def _refuse(self) -> None:
+        if self._refused:
+            return
+        self._refused, self._body = True, []
+        self._address.note_refused()
+        self._transport.write(refusal(self._address.limit))
+        self._loop.call_later(LINGER, self._transport.close)
+
+    def _count_head(self, size: int) -> None:
+        self._head_size += size
+        if self._head_size > HEAD_LIMIT:
+            raise HeadTooLarge
+
+    def _say_invalid(self) -> None:
+        self._closing = True
+        if self._current is None:
+            self._transport.write(INVALID)
+        self._transport.close()
+
+    def _rest(self) -> None:
+        if self._current is None and not self._in_message:
+            self._transport.close()
+
+    def _look(self) -> None:
+        """Close a connection that has been silent for too long; one timer serves a connection for its whole life."""
+        silent = self._loop.time() - self._heard
+        if self._current is None and silent >= (PATIENCE if self._in_message else self._keep_alive):
+            self._transport.close()
+        else:
+            self._timer = self._loop.call_later(PATIENCE, self._look)

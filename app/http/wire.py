@@ -1,0 +1,59 @@
+"""Answers as the bytes of an HTTP response: the headers that every one has, in TorchServe's words."""
+
+from app.errors import Wire
+from app.http.answers import Answer, Headers, error_answer
+
+COMMON: Headers = (
+    (b"pragma", b"no-cache"),
+    (b"cache-control", b"no-cache; no-store, must-revalidate, private"),
+    (b"expires", b"Thu, 01 Jan 1970 00:00:00 UTC"),
+)
+COMMON_LINES = b"".join(name + b": " + value + b"\r\n" for name, value in COMMON)
+LAST_CHUNK = b"0\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+INVALID_BODY = error_answer(Wire(400, "BadRequestException", "Invalid HTTP message.")).body
+INVALID = (
+    b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n%bcontent-length: %d\r\nconnection: close\r\n\r\n%b"
+) % (COMMON_LINES, len(INVALID_BODY), INVALID_BODY)
+"""What is said to somebody who does not speak HTTP."""
+
+
+def too_large(limit: int) -> Headers:
+    """The headers of a 413: TorchServe sends nothing else; ours say why besides."""
+    return (
+        (b"content-length", b"0"),
+        (b"x-marserve-reason", b"the body exceeds max_request_size=%d" % limit),
+        (b"connection", b"close"),
+    )
+
+
+def headers_of(answer: Answer, request_id: str, cors: Headers) -> list[tuple[bytes, bytes]]:
+    """All headers of an answer but content-length, transfer-encoding and connection."""
+    own = {name for name, _ in answer.headers}
+    allowed = [header for header in cors if header[0] not in own]
+    return [*answer.headers, *allowed, (b"x-request-id", request_id.encode()), *COMMON]
+
+
+def head_of(answer: Answer, request_id: str, cors: Headers, *, close: bool) -> bytes:
+    """The status line and headers of a response, with the empty line that ends them."""
+    head = b"HTTP/1.1 %d %b\r\n" % (answer.status, answer.reason)
+    for name, value in answer.headers:
+        head += name + b": " + value + b"\r\n"
+    if cors:
+        own = {name for name, _ in answer.headers}
+        head += b"".join(name + b": " + value + b"\r\n" for name, value in cors if name not in own)
+    length = b"content-length: %d" % len(answer.body) if answer.stream is None else b"transfer-encoding: chunked"
+    return b"%bx-request-id: %b\r\n%b%b\r\nconnection: %b\r\n\r\n" % (
+        head, request_id.encode(), COMMON_LINES, length, b"close" if close else b"keep-alive",
+    )  # fmt: skip
+
+
+def refusal(limit: int) -> bytes:
+    """The whole 413."""
+    lines = b"".join(name + b": " + value + b"\r\n" for name, value in too_large(limit))
+    return b"HTTP/1.1 413 Request Entity Too Large\r\n" + lines + b"\r\n"
+
+
+def chunk_of(piece: bytes) -> bytes:
+    """One piece of a stream as an HTTP chunk; nothing for an empty one, which would end the stream."""
+    return b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""

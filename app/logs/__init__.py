@@ -1,0 +1,1 @@
+"""What the server writes down: the console, TorchServe's log files, the access log."""

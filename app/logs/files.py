@@ -1,0 +1,120 @@
+"""Where log lines go: the console, and TorchServe's five files."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from time import time
+from typing import Literal, TextIO
+
+from app.configuration.settings import Settings
+from app.logs.access_log import CONSOLE, FILE, AccessLog, json_form, text_form
+from app.logs.lines import JsonFormatter, TextFormatter, bare_lines, json_metric_lines, metric_lines, worker_words
+
+LOG = logging.getLogger("marserve.logs")
+OURS = logging.getLogger("marserve")
+ROLL = 100 << 20
+"""Bytes of a file after which a new one is begun."""
+KEPT = 5
+"""Old files that are kept of each log."""
+
+
+def configure(settings: Settings, console: TextIO | None = None) -> "Logs":
+    """Open the logs and send them all that loggers below `marserve` say, until `Logs.close`.
+
+    The console is the process's own standard output, whatever stands for it meanwhile: archives' prints are caught.
+    """
+    logs = Logs(settings, console or sys.__stdout__ or sys.stderr)
+    OURS.setLevel(logging.DEBUG if settings.debug else logging.INFO)
+    OURS.propagate = False
+    OURS.handlers = [*logs.server]
+    for problem in (*logs.problems, *settings.warnings):
+        LOG.warning(problem)
+    return logs
+
+
+class Logs:
+    """The open logs of one server. Its methods may be called by any thread, and never raise."""
+
+    def __init__(self, settings: Settings, console: TextIO) -> None:
+        as_json = settings.log_format == "json"
+        form = JsonFormatter() if as_json else TextFormatter()
+        self.problems: list[str] = []
+        screen = Console(console)
+        screen.setFormatter(form)
+        self.server = [screen, *self._open(settings.log_location, "ts_log", form)]
+        self._model = [screen, *self._open(settings.log_location, "model_log", form)]
+        plain = Console(console)
+        on_screen = (plain, json_metric_lines if as_json else metric_lines)
+        self._metrics = {
+            kind: [on_screen, *((file, bare_lines) for file in self._open(settings.metrics_location, name, None))]
+            for kind, name in (("ts", "ts_metrics"), ("model", "model_metrics"))
+        }
+        files = self._open(settings.log_location, "access_log", None)
+        outputs = [(plain, CONSOLE), *((file, FILE) for file in files)]
+        self.access = AccessLog(outputs, json_form if as_json else text_form)
+
+    def __repr__(self) -> str:
+        return f"<Logs {len(self._handlers())} outputs, {self.access}>"
+
+    def model_line(self, label: str, stream: str, line: str) -> None:
+        """A line that the worker `label` (W-9000-mlp_1.0) wrote to `stream`, stdout or stderr."""
+        level = logging.WARNING if stream == "stderr" else logging.INFO
+        _put(self._model, "MODEL_LOG", level, line, threadName=f"{label}-{stream}", **worker_words(label))
+
+    def metric_lines(self, log: Literal["ts", "model"], lines: Sequence[str]) -> None:
+        """Lines of ts_metrics.log or model_metrics.log, without their time, which is now."""
+        for handler, form in self._metrics[log]:
+            text = "\n".join(form(time(), f"{log.upper()}_METRICS", lines))
+            handler.handle(logging.makeLogRecord({"msg": text}))
+
+    def close(self) -> None:
+        """Write what waits and close the files; later lines are lost."""
+        OURS.handlers, OURS.propagate = [], True
+        handlers = self._handlers()
+        self.access.close()
+        self.server, self._model, self._metrics = [], [], {"ts": [], "model": []}
+        for handler in handlers:
+            handler.close()
+
+    def _handlers(self) -> set[logging.Handler]:
+        metrics = {handler for outputs in self._metrics.values() for handler, _ in outputs}
+        return {*self.server, *self._model, *metrics, *self.access.handlers()}
+
+    def _open(self, folder: Path | None, name: str, form: logging.Formatter | None) -> list["LogFile"]:
+        """The file, or none: a folder that cannot be written must not keep a server from serving."""
+        if folder is None:
+            return []
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = LogFile(folder / f"{name}.log", maxBytes=ROLL, backupCount=KEPT, encoding="utf-8")
+        except OSError as error:
+            self.problems.append(f"{name}.log is not written: {error}")
+            return []
+        file.setFormatter(form)
+        return [file]
+
+
+def _put(handlers: Sequence[logging.Handler], logger: str, level: int, line: str, **fields: str) -> None:
+    named = {"name": logger, "levelno": level, "levelname": logging.getLevelName(level), "msg": line}
+    record = logging.makeLogRecord({**named, **fields})
+    for handler in handlers:
+        handler.handle(record)
+
+
+class Quiet(logging.Handler):
+    """Loses a line that cannot be written, instead of complaining on stderr: what archives say there comes back as a
+    line for these very logs.
+    """
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Do nothing."""
+
+
+class Console(Quiet, logging.StreamHandler[TextIO]):
+    """The terminal or the platform's log collector."""
+
+
+class LogFile(Quiet, RotatingFileHandler):
+    """A file that is rolled when it has grown."""

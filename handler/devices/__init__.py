@@ -1,0 +1,1 @@
+"""GPUs and cores: which there are, and each worker's share of them."""

@@ -1,0 +1,89 @@
+"""What a worker's thread finds around it, so that an archive written for a process of its own runs unchanged."""
+
+import builtins
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import get_ident
+from typing import Any
+
+from handler.isolation import environment, exits, imports, loggers, output, threads
+from handler.isolation.asking import MODULES
+from handler.isolation.changes import WATCH
+from handler.isolation.environment import ENVIRONMENT, Environment
+from handler.isolation.exits import EXITS, Exits
+from handler.isolation.folder import WorkFolder, unshare
+from handler.isolation.loggers import LOGS, Logs
+from handler.isolation.namespace import Namespace
+from handler.isolation.output import SPEECH, Say, Speech
+from handler.isolation.relative import PLACE
+from handler.isolation.threads import Inherited
+
+
+class Surroundings:
+    """One worker's modules, `sys.path`, working directory, output, logging and way to exit.
+
+    `folder` is the unpacked archive, `label` names the worker in the server's log, `say` takes each line that its code
+    writes or logs, from any thread. `unshare` parts the thread's working directory, and is False where that is refused.
+    `packages` is a further folder of modules, `environment` is how `os.environ` looks.
+    """
+
+    def __init__(
+        self, folder: Path, label: str, say: Say, unshare: Callable[[], bool] = unshare, *,
+        packages: Path | None = None, environment: Environment | None = None,
+    ) -> None:  # fmt: skip
+        _install()
+        self.label = label
+        self.on_exit: Callable[[int], None] = lambda status: None
+        """Called with the status when the archive's code calls `os._exit` on another thread than the worker's own."""
+        self.namespace = Namespace(folder.absolute(), packages)
+        self._folder = WorkFolder(folder.absolute(), unshare)
+        self._speech = Speech(say)
+        self._exits = Exits(lambda status: self.on_exit(status))  # noqa: PLW0108 (it may be set later)
+        self._logs = Logs(self._speech)
+        self._environment = environment or Environment()
+
+    def __repr__(self) -> str:
+        return f"<Surroundings of {self.label}: {self.namespace}, {self._folder}>"
+
+    def enter(self) -> None:
+        """Make the calling thread the worker's own; may be repeated, and by another thread."""
+        self._folder.enter()
+        self._exits.thread = get_ident()
+        self.namespace.builtins.open = builtins.open  # type: ignore[attr-defined]
+        threads.settle(self._values())
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Surround the import and initialization of the handler, on the worker's own thread."""
+        with self._folder.loading(), WATCH.loading(self.label):
+            yield
+
+    def say(self, stream: str, line: str) -> None:
+        """Hand a line to the worker's log, as if its code had written it."""
+        self._speech.say(stream, line)
+
+    def exited(self) -> int | None:
+        """The status with which the archive's code called `os._exit`, on whatever thread, or None."""
+        return self._exits.status
+
+    def close(self) -> None:
+        """Forget the archive's modules; threads of it that still run keep what they have."""
+        self._speech.close()
+        self.namespace.close()
+
+    def _values(self) -> dict[Inherited[Any], Any]:
+        values: dict[Inherited[Any], Any] = {
+            MODULES: self.namespace,
+            SPEECH: self._speech,
+            LOGS: self._logs,
+            EXITS: self._exits,
+            ENVIRONMENT: self._environment,
+        }
+        return values if self._folder.private else {**values, PLACE: self._folder.place}
+
+
+def _install() -> None:
+    """Change the process, once for all workers; its other threads notice nothing."""
+    for part in (threads, output, loggers, exits, environment, imports):
+        part.install()

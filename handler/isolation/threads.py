@@ -1,0 +1,65 @@
+"""What belongs to a thread and to the threads started from it, by which one worker's are told from another's."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+from typing import Any, Generic, TypeVar, cast
+
+from handler.isolation.once import once
+
+T = TypeVar("T")
+
+
+class Inherited(Generic[T]):
+    """A value that a thread hands on to the threads it starts; None on all other threads."""
+
+    def get(self) -> T | None:
+        """The calling thread's value."""
+        return cast("T | None", _here.values.get(self))
+
+
+class _Here(threading.local):
+    values: dict[Inherited[Any], Any] = {}  # noqa: RUF012 (never changed, only replaced)
+
+
+_here = _Here()
+
+
+def settle(values: dict[Inherited[Any], Any]) -> None:
+    """Give the calling thread its values."""
+    _here.values = values
+
+
+@contextmanager
+def outside() -> Iterator[None]:
+    """Let the calling thread act for the server: without values, until the end of the block."""
+    before, _here.values = _here.values, {}
+    try:
+        yield
+    finally:
+        _here.values = before
+
+
+@once
+def install() -> None:
+    """Make `Thread.start` hand on the values; executors start their threads so, too."""
+    start = Thread.start
+
+    def start_with_values(thread: Thread) -> None:
+        if values := _here.values:
+            _bequeath(thread, values)
+        start(thread)
+
+    setattr(Thread, "start", start_with_values)  # noqa: B010 (mypy forbids the plain assignment)
+
+
+def _bequeath(thread: Thread, values: dict[Inherited[Any], Any]) -> None:
+    run = thread.run
+
+    def run_with_values() -> None:
+        vars(thread).pop("run", None)  # it would keep the thread in a circle with itself
+        settle(values)
+        run()
+
+    setattr(thread, "run", run_with_values)  # noqa: B010

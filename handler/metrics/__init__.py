@@ -1,0 +1,1 @@
+"""Metrics: TorchServe's families and our own, as Prometheus series and as log lines."""

@@ -1,0 +1,65 @@
+"""The series that TorchServe lacks: `marserve_...`, in seconds and with labels as Prometheus would have them."""
+
+from collections.abc import Callable, Sequence
+
+from handler.metrics.exposition import Bound, Exposition, nothing
+from handler.metrics.families import Family, Kind
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+def _family(name: str, kind: Kind, about: str, *labels: str) -> Family:
+    return Family(f"marserve_{name}", kind, "", ("model_name", "model_version", *labels), about)
+
+
+_DURATION = _family("request_duration_seconds", "histogram", "Time from arrival to answer of successful predictions.")
+_WAITING = _family("queue_duration_seconds", "histogram", "Time in the queue of successful predictions.")
+_BATCH = _family("batch_size", "histogram", "Requests in each batch that a handler was given.")
+_FAILURES = _family("failures_total", "counter", "Predictions that failed, by reason.", "reason")
+_QUEUED = _family("queued_requests", "gauge", "Requests that wait for a worker.")
+_READY = _family("workers_ready", "gauge", "Workers that have loaded the model and are alive.")
+_ABANDONED = _family("workers_abandoned", "gauge", "Workers given up as their handlers hang; the threads still run.")
+
+_OF_A_VERSION = (_DURATION, _WAITING, _BATCH, _QUEUED, _READY, _ABANDONED)
+
+
+def declare_own(exposition: Exposition) -> None:
+    """Show our families too."""
+    for family in (*_OF_A_VERSION, _FAILURES):
+        exposition.declare(family, _SIZES if family is _BATCH else _SECONDS)
+
+
+class OwnSeries:
+    """Our series of one model version, bound once. Where our families are not declared, its updates do nothing."""
+
+    def __init__(self, exposition: Exposition, name: str, version: str) -> None:
+        self._exposition = exposition
+        self._key = (name, version)
+        self.duration = exposition.bind(_DURATION, self._key)
+        self.waiting = exposition.bind(_WAITING, self._key)
+        self.batch = exposition.bind(_BATCH, self._key)
+        self.failures = Bound[str](lambda reason: exposition.bind(_FAILURES, (*self._key, reason)))
+
+    def __repr__(self) -> str:
+        return f"<OwnSeries of {'/'.join(self._key)}>"
+
+    def answered(self, times: Sequence[tuple[float, float]]) -> None:
+        """Predictions succeeded: for each the seconds from arrival to answer, and in the queue."""
+        for duration, waiting in times:
+            self.duration(duration)
+            self.waiting(waiting)
+
+    def watch(self, queued: Callable[[], float], ready: Callable[[], float], abandoned: Callable[[], float]) -> None:
+        """Show gauges that call these functions at each scrape."""
+        for family, read in ((_QUEUED, queued), (_READY, ready), (_ABANDONED, abandoned)):
+            self._exposition.watch(family, self._key, read)
+
+    def forget(self) -> None:
+        """Take them all away, so that versions long gone do not pile up in the exposition."""
+        for family in _OF_A_VERSION:
+            self._exposition.forget(family, self._key)
+        for reason in tuple(self.failures):
+            self._exposition.forget(_FAILURES, (*self._key, reason))
+        # What still fails afterwards must not bring a series back.
+        self.failures = Bound(lambda _reason: nothing)

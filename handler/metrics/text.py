@@ -1,0 +1,46 @@
+"""How metrics are written down: Java's doubles, Prometheus samples, and the lines of TorchServe's metrics logs."""
+
+import math
+import time
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from handler.metrics.families import Family
+
+_HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
+_LABEL_ESCAPES = _HELP_ESCAPES | str.maketrans({'"': r"\""})
+
+
+def java_double(value: float) -> str:
+    """A number as Java's Double.toString writes it: "1.0", "1.234E7", "1.0E-5"; "+Inf", "-Inf", "NaN"."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    if value == 0 or 1e-3 <= abs(value) < 1e7:
+        return repr(float(value))
+    mantissa, exponent = f"{Decimal(repr(float(value))).normalize():E}".split("E")
+    return f"{mantissa if '.' in mantissa else mantissa + '.0'}E{int(exponent)}"
+
+
+def header(name: str, kind: str, about: str) -> str:
+    """The two comment lines above a family's samples."""
+    return f"# HELP {name} {about.translate(_HELP_ESCAPES)}\n# TYPE {name} {kind}\n"
+
+
+def sample(name: str, labels: Mapping[str, str], value: float) -> str:
+    """One sample; a comma follows the last label too, as TorchServe writes it."""
+    inside = "".join(f'{label}="{text.translate(_LABEL_ESCAPES)}",' for label, text in labels.items())
+    return f"{name}{'{' + inside + '}' if inside else ''} {java_double(value)}\n"
+
+
+def log_line(family: Family, values: Iterable[str], value: float, request_ids: str | None = None) -> str:
+    """One update as ts_metrics.log and, with `request_ids`, model_metrics.log show it, less the time in front.
+
+    `values` are the label values; the last one is the host's name, whatever the file calls it.
+    """
+    *dimensions, host = values
+    pairs = ",".join(f"{label}:{text}" for label, text in zip(family.labels, dimensions, strict=False))
+    request = "" if request_ids is None else f"requestID:{request_ids or 'null'},"
+    amount = f"{family.name}.{family.unit}:{java_double(value)}"
+    return f"{amount}|#{pairs}|#hostname:{host},{request}timestamp:{int(time.time())}"

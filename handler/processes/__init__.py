@@ -1,0 +1,1 @@
+"""Workers in processes of their own, for archives that threads cannot hold."""
