@@ -1,0 +1,109 @@
+"""Registers and unregisters models again and again, and watches what the process holds on to.
+
+Run `python -m tests.benchmarks.soak --rounds 200`; its status is 0 if nothing was left behind and memory has settled.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from handler.job import Input, Output, Part
+from model_registry.config import RequestConfig
+from model_registry.registry import Registry
+from model_registry.workshop import Registration
+from tests.benchmarks.colliding import PRACTICES, pack
+from tests.benchmarks.silence import silence
+from tests.footprint import Footprint
+from tests.serving import serving
+
+WARMING = 20
+"""Rounds after which everything that is made once is there."""
+SETTLED = 8 << 20
+"""Bytes that the second half of the rounds may add: an allocator gives back late."""
+
+
+@dataclass(frozen=True)
+class Soak:
+    """Rounds on one registry: in each a model is registered, asked in every way it can be, and unregistered."""
+
+    registry: Registry
+    file: str
+    isolation: str
+    tell: Callable[[str], None]
+
+    async def run(self, rounds: int, temporary: Path) -> dict[str, object]:
+        """What the last rounds hold more than the first, by kind; "memory" where that has not settled."""
+        await self._repeat(WARMING)
+        before = Footprint.now(temporary)
+        await self._repeat(rounds // 2)
+        halfway = Footprint.now(temporary)
+        self.tell(_line(rounds // 2, halfway))
+        await self._repeat(rounds - rounds // 2)
+        after = await _settled(before, temporary)
+        self.tell(_line(rounds, after))
+        grown = after.grown(before)
+        if after.memory - halfway.memory > SETTLED:
+            grown["memory"] = after.memory - halfway.memory
+        return grown
+
+    async def _repeat(self, rounds: int) -> None:
+        for _ in range(rounds):
+            await self._round()
+
+    async def _round(self) -> None:
+        config = RequestConfig(initial_workers=2, isolation=self.isolation)
+        version = await self.registry.register(Registration(self.file, config=config))
+        for practice in PRACTICES:
+            output = await version.predict(Input((Part("body", "text/plain", practice.encode()),)), "id")
+            assert isinstance(output, Output)
+            assert json.loads(output.body)["who"] == "soaked/1"
+        await self.registry.unregister("soaked")
+
+
+async def _settled(before: Footprint, temporary: Path) -> Footprint:
+    """The footprint once threads that only have to notice that they are over have ended."""
+    for _ in range(50):
+        after = Footprint.now(temporary)
+        if not after.grown(before):
+            break
+        await asyncio.sleep(0.1)
+    return after
+
+
+def _line(rounds: int, footprint: Footprint) -> str:
+    return (
+        f"{rounds:5} rounds: {footprint.memory >> 20} MiB, {len(footprint.modules)} modules, "
+        f"{footprint.threads.total()} threads, {footprint.files.total()} files, {len(footprint.folders)} folders"
+    )
+
+
+async def soak(folder: Path, rounds: int, isolation: str, tell: Callable[[str], None]) -> dict[str, object]:
+    """Run all rounds in a server of their own, whose store and temporary files are in that folder."""
+    store = folder / "store"
+    file = pack(store, "soaked", "1", "{}")
+    async with serving(store) as client:
+        return await Soak(client.application.registry, file, isolation, tell).run(rounds, folder)
+
+
+def main() -> int:
+    """Run as the command line says, and tell what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--isolation", choices=("thread", "process"), default="thread")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name, silence() as terminal:
+        tempfile.tempdir = name
+        folder = Path(name)
+        (folder / "store").mkdir()
+        grown = asyncio.run(soak(folder, options.rounds, options.isolation, lambda line: print(line, file=terminal)))
+    print(f"Left behind: {grown or 'nothing'}")
+    return 1 if grown else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
