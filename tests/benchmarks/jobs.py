@@ -1,0 +1,166 @@
+"""What servers are asked to do: archives, 16 different requests for each, and the right answer to every request."""
+
+import dataclasses
+import json
+import random
+import runpy
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from app.sample_archives import EXAMPLES, sign
+from handler.examples.signflow.load import make_bodies
+from model_registry.packer import pack
+from model_registry.recipe import Recipe
+
+ROOT = Path(__file__).parent.parent.parent
+MODELS = Path(__file__).parent / "models"
+BODIES = 16
+TOLERANCE = 3e-4
+"""How far a number may be from the right one: answers of signs are rounded to four digits."""
+
+
+class Body(NamedTuple):
+    """A request's body."""
+
+    content_type: str
+    value: bytes
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How a model is served: what model-config.yaml says, for every server alike. The delay is in milliseconds."""
+
+    workers: int = 1
+    batch: int = 16
+    delay: int = 5
+
+    def yaml(self) -> str:
+        """The file's text; the queue is long, so that a closed loop of clients is never refused."""
+        return (
+            f"minWorkers: {self.workers}\nmaxWorkers: {self.workers}\nbatchSize: {self.batch}\n"
+            f"maxBatchDelay: {self.delay}\njobQueueSize: 1000\n"
+        )
+
+
+@dataclass(frozen=True)
+class Job:
+    """A model that is asked: `recipe` makes its parts in a folder."""
+
+    name: str
+    recipe: Callable[[Path], Recipe]
+    bodies: Callable[[], list[Body]]
+
+    def build(self, store: Path, serving: Serving) -> Path:
+        """Make the archive, which is named like the job, in the store."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            config = folder / "model-config.yaml"
+            config.write_text(serving.yaml())
+            return pack(dataclasses.replace(self.recipe(folder), config_file=str(config)), store, force=True)
+
+
+def same(found: Any, wanted: Any) -> bool:
+    """Whether two JSON values are equal but for what floating point does to numbers."""
+    if isinstance(wanted, float):
+        return isinstance(found, (int, float)) and abs(found - wanted) <= TOLERANCE
+    if isinstance(wanted, dict):
+        return isinstance(found, dict) and found.keys() == wanted.keys() and all(
+            same(found[key], value) for key, value in wanted.items()
+        )  # fmt: skip
+    if isinstance(wanted, list):
+        return isinstance(found, list) and len(found) == len(wanted) and all(map(same, found, wanted))
+    return bool(found == wanted)
+
+
+def right_answers(archive: Path, bodies: Sequence[Body]) -> list[Any]:
+    """What the archive's own handler answers without a server, each request alone, in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(bodies, Path(folder))
+        return list(ask_bare(archive, Path(folder), "--answers"))
+
+
+def ask_bare(archive: Path, bodies: Path, *options: str) -> Any:
+    """What `bare` prints, run as a process of its own."""
+    command = [sys.executable, "-m", "tests.benchmarks.bare", str(archive), str(bodies), *options]
+    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
+    return json.loads(told.splitlines()[-1])
+
+
+def write(bodies: Sequence[Body], folder: Path) -> None:
+    """Bodies as files that load generators read: 00, 01, ... and their content type."""
+    folder.mkdir(exist_ok=True)
+    (folder / "content-type").write_text(bodies[0].content_type)
+    for number, body in enumerate(bodies):
+        (folder / f"{number:02}").write_bytes(body.value)
+
+
+def read(folder: Path) -> list[Body]:
+    """What `write` has written."""
+    kind = (folder / "content-type").read_text()
+    return [Body(kind, file.read_bytes()) for file in sorted(folder.glob("[0-9][0-9]"))]
+
+
+def _json_bodies(make: Callable[[random.Random, int], Any]) -> list[Body]:
+    """Each differs from the others, so that an answer which goes to the wrong client shows."""
+    chance = random.Random(11)
+    return [Body("application/json", json.dumps(make(chance, number)).encode()) for number in range(BODIES)]
+
+
+def _echo(folder: Path) -> Recipe:
+    return Recipe("echo", "1.0", str(MODELS / "echo/handler.py"))
+
+
+def _mlp(folder: Path) -> Recipe:
+    """An eager model: its class and its weights."""
+    import torch
+
+    torch.manual_seed(1)
+    weights = folder / "mlp.pt"
+    model = MODELS / "mlp/model.py"
+    torch.save(runpy.run_path(str(model))["Mlp"]().state_dict(), weights)
+    return Recipe("mlp", "1.0", str(MODELS / "mlp/handler.py"), str(model), str(weights))
+
+
+def _sign(folder: Path) -> Recipe:
+    """The transformer of the example, in TorchScript."""
+    from handler.examples.signflow.export import export
+    from handler.examples.signflow.model import load
+    from handler.examples.signflow.synthetic import read_labels
+
+    weights = folder / "transformer.pt"
+    export(load("transformer", len(read_labels()), EXAMPLES / "signflow/transformer.npz"), weights)
+    handler = str(EXAMPLES / "signflow/handler.py")
+    return dataclasses.replace(sign(), model_name="sign", handler=handler, serialized_file=str(weights))
+
+
+def _sign_onnx(folder: Path) -> Recipe:
+    """The same model in ONNX, by the same handler, which imports torch."""
+    return dataclasses.replace(sign(), model_name="sign_onnx", handler=str(EXAMPLES / "signflow/handler.py"))
+
+
+def _onnx(folder: Path) -> Recipe:
+    """The same ONNX file, by a handler that needs no torch."""
+    return dataclasses.replace(sign(), model_name="onnx")
+
+
+def _windows() -> list[Body]:
+    return [Body(*body) for body in make_bodies(BODIES, "window")]
+
+
+JOBS = {
+    job.name: job
+    for job in (
+        Job(
+            "echo", _echo, lambda: _json_bodies(lambda chance, i: {"id": i, "text": f"hello {i}", "x": chance.random()})
+        ),
+        Job("mlp", _mlp, lambda: _json_bodies(lambda chance, _: {"features": [chance.gauss(0, 3) for _ in range(4)]})),
+        Job("sign", _sign, _windows),
+        Job("sign_onnx", _sign_onnx, _windows),
+        Job("onnx", _onnx, _windows),
+    )
+}

@@ -1,0 +1,95 @@
+"""What the machine and a server's processes have used, from /proc."""
+
+import datetime
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def busy_seconds() -> float:
+    """Seconds that all cores together have been busy since the machine started, the hypervisor's share included."""
+    fields = [int(text) for text in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return (sum(fields) - fields[3] - fields[4]) / TICK
+
+
+def wait_until_quiet(limit: float, patience: float) -> float:
+    """Wait until others use no more than `limit` cores, but no longer than `patience` seconds; what they use then."""
+    deadline = time.monotonic() + patience
+    while True:
+        before, began = busy_seconds(), time.perf_counter()
+        time.sleep(0.5)
+        used = (busy_seconds() - before) / (time.perf_counter() - began)
+        if used <= limit or time.monotonic() > deadline:
+            return used
+
+
+def describe() -> dict[str, Any]:
+    """The machine by name, and when."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
+        "processor": names[0] if names else platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+    }
+
+
+def headline(machine: dict[str, Any]) -> str:
+    """The machine in a line."""
+    return f"{machine['processor']}, {machine['cores']} cores; {machine['system']}; {machine['date']}"
+
+
+class Tree:
+    """A process and all that have come from it: they are in the session that it leads."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def pids(self) -> list[int]:
+        """Who lives."""
+        return [pid for pid, session, _ in _processes() if session == self.pid]
+
+    def cpu(self) -> float:
+        """Seconds of all cores that they, and children that they have waited for, have used."""
+        return sum(ticks for _, session, ticks in _processes() if session == self.pid) / TICK
+
+    def memory(self) -> int:
+        """Bytes in memory, shared pages split between who shares them (PSS)."""
+        return sum(map(_pss, self.pids()))
+
+
+def _processes() -> list[tuple[int, int, int]]:
+    """Process id, session and ticks of every process."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:  # it has just ended
+                continue
+            found.append((int(entry.name), int(fields[3]), sum(map(int, fields[11:15]))))
+    return found
+
+
+def _pss(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+def eventually(condition: Callable[[], bool], patience: float, pause: float = 0.01) -> bool:
+    """Whether the condition comes to hold within so many seconds."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(pause)
+    return True

@@ -1,0 +1,148 @@
+"""Servers as processes, each started by one command line and asked at one URL."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from handler.devices.cpu_budget import usable_cores
+from tests.benchmarks.jobs import ROOT, Body, same
+from tests.benchmarks.machine import Tree, eventually
+
+PATIENCE = 120.0
+"""Seconds that a server may take to answer, and to end."""
+OURS = (sys.executable, "-c", "import sys; from app.cli import torchserve; sys.exit(torchserve())")
+CONFIG = """
+inference_address=http://127.0.0.1:{}
+management_address=http://127.0.0.1:{}
+metrics_address=http://127.0.0.1:{}
+grpc_inference_port={}
+grpc_management_port={}
+disable_token_authorization=true
+enable_model_api=true
+"""
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """Who is measured: `command` takes TorchServe's options; without one it is the constant application."""
+
+    name: str
+    command: tuple[str, ...] = ()
+    workers: int = 1
+
+    @property
+    def label(self) -> str:
+        """The name in tables."""
+        return f"{self.name}, {self.workers} worker{'s' * (self.workers > 1)}" if self.command else self.name
+
+    def server(self, job: str, store: Path, folder: Path, answer: Any) -> "Server":
+        """To be started: the job's archive from the store, with what it writes in the folder."""
+        if not self.command:
+            file = folder / "answer"
+            file.write_bytes(json.dumps(answer, indent=2).encode())
+            port = free_port()
+            return Server([sys.executable, "-m", "tests.benchmarks.constant", str(port), str(file)], folder, port)
+        ports = [free_port() for _ in range(5)]
+        config = folder / "config.properties"
+        config.write_text(CONFIG.format(*ports))
+        options = ["--start", "--foreground", "--ncs", "--model-store", str(store), "--ts-config", str(config)]
+        models = ["--models", f"{job}={job}.mar"]
+        # One share of the cores for each worker, which marserve takes by itself.
+        threads = {"OMP_NUM_THREADS": str(max(1, usable_cores() // self.workers))} if self.command != OURS else {}
+        return Server([*self.command, *options, *models], folder, ports[0], threads, management=ports[1])
+
+
+class Server:
+    """Runs while the `with` lasts; what it says goes to the file `log` in its folder."""
+
+    def __init__(
+        self, command: Sequence[str], folder: Path, port: int, environ: Mapping[str, str] | None = None,
+        *, management: int | None = None,
+    ) -> None:  # fmt: skip
+        self.port = port
+        self.management = management or port
+        self._command, self._folder, self._environ = command, folder, dict(environ or {})
+
+    def __repr__(self) -> str:
+        return f"<Server {self._command[0]} at {self.port}>"
+
+    def __enter__(self) -> Self:
+        folder = self._folder
+        (folder / "temporary").mkdir(exist_ok=True)
+        path = os.pathsep.join((str(ROOT), str(ROOT / "handler/shim"))) if sys.executable in self._command else ""
+        variables = {"TMPDIR": str(folder / "temporary"), "LOG_LOCATION": str(folder / "logs"), "PYTHONPATH": path}
+        self.began = time.perf_counter()
+        with (folder / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                self._command, cwd=folder, env={**os.environ, **variables, **self._environ},
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        self.tree = Tree(self._process.pid)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._signal(signal.SIGTERM)
+        eventually(lambda: self._process.poll() is not None and not self.tree.pids(), 15)
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+
+    def until_right(self, path: str, body: Body, wanted: Any | None) -> float:
+        """Ask until it gives the right answer (or any, without one); seconds since it was started."""
+
+        def right() -> bool:
+            if self._process.poll() is not None:
+                raise RuntimeError(f"{self} has ended: {self._said()}")
+            with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
+                return is_right(self.ask(path, body), wanted)
+            return False
+
+        if not eventually(right, PATIENCE):
+            raise RuntimeError(f"{self} gives no right answer: {self._said()}")
+        return time.perf_counter() - self.began
+
+    def ask(self, path: str, body: Body) -> tuple[int, bytes]:
+        """Status and body of one answer, on a connection of its own."""
+        return self.call("POST", path, body)
+
+    def call(self, method: str, path: str, body: Body | None = None, *, management: bool = False) -> tuple[int, bytes]:
+        """Any call, without a body if there is none."""
+        port = self.management if management else self.port
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+            headers = {"Content-Type": body.content_type} if body else {}
+            connection.request(method, path, body.value if body else None, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+    def _said(self) -> str:
+        return (self._folder / "log").read_text(errors="replace")[-3000:]
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
+
+def is_right(answer: tuple[int, bytes], wanted: Any | None) -> bool:
+    """Whether status and body are what was wanted; without that, only whether it is an answer."""
+    status, body = answer
+    return status == 200 and (wanted is None or same(json.loads(body), wanted))
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
