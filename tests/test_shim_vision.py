@@ -18,6 +18,9 @@ from ts.torch_handler.image_segmenter import ImageSegmenter
 from ts.torch_handler.object_detector import ObjectDetector
 from ts.torch_handler.vision_handler import VisionHandler
 
+from handler.loader import load_entry
+from tests.one_worker import OneWorker, write
+
 PIXELS = (np.arange(8 * 6 * 3) % 256).astype("uint8").reshape(8, 6, 3)
 
 
@@ -160,6 +163,30 @@ def test_image_processing_is_a_callable_that_subclasses_replace():
 
     assert callable(ImageClassifier.image_processing)
     assert Own().preprocess([{"body": png()}]).shape == (1, 3, 8, 6)
+
+
+@pytest.mark.parametrize("name", ["image_classifier", "image_segmenter", "object_detector"])
+def test_an_archive_that_brings_a_torchvision_is_read_with_it_and_no_other_is(tmp_path, name):
+    """As in processes of their own; the handlers' modules are shared."""
+    transforms = "def Compose(steps): return {!r}\nResize = CenterCrop = Normalize = ToTensor = lambda *_, **__: None\n"
+    folders = [
+        write(tmp_path / "a", {"torchvision/__init__.py": "", "torchvision/transforms.py": transforms.format("a")}),
+        write(tmp_path / "b", {"torchvision/__init__.py": "", "torchvision/transforms.py": transforms.format("b")}),
+        write(tmp_path / "none", {}),
+    ]
+    workers = [OneWorker(folder) for folder in folders]
+
+    def processing(namespace):
+        handler = load_entry(namespace, name).owner
+        return [handler.image_processing, type(handler).image_processing]
+
+    try:
+        seen = [worker.run(processing, worker.namespace) for worker in workers]
+    finally:
+        for worker in workers:
+            worker.close()
+    assert seen[:2] == [["a", "a"], ["b", "b"]]
+    assert all(isinstance(found, pillow_transforms.Compose) for found in seen[2])
 
 
 def test_imagenets_processing_of_a_plain_image():

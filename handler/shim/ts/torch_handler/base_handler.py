@@ -6,6 +6,7 @@ import logging
 import os
 import time
 
+import packaging.version  # noqa: F401 (handlers that import packaging alone find its versions, as with TorchServe)
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 

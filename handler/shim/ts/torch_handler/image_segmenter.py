@@ -3,10 +3,11 @@
 import torch
 import torch.nn.functional as F
 
-from ts.torch_handler.image_processing import imagenet, transforms
+from ts.torch_handler.image_processing import Processing, imagenet
+from ts.torch_handler.image_processing import __getattr__ as __getattr__
 from ts.torch_handler.vision_handler import VisionHandler
 
-__all__ = ["ImageSegmenter", "VisionHandler", "transforms"]
+__all__ = ["ImageSegmenter", "VisionHandler"]
 
 
 class ImageSegmenter(VisionHandler):
@@ -15,7 +16,7 @@ class ImageSegmenter(VisionHandler):
     The model's results are those of torchvision's segmentation models.
     """
 
-    image_processing = imagenet()
+    image_processing = Processing(imagenet)
 
     def postprocess(self, data):
         """The likeliest class of each pixel with its probability."""

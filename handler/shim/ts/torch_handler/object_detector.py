@@ -1,10 +1,11 @@
 """Finds objects in an image."""
 
-from ts.torch_handler.image_processing import transforms
+from ts.torch_handler.image_processing import Processing, plain
+from ts.torch_handler.image_processing import __getattr__ as __getattr__
 from ts.torch_handler.vision_handler import VisionHandler
 from ts.utils.util import map_class_to_label
 
-__all__ = ["ObjectDetector", "VisionHandler", "map_class_to_label", "transforms"]
+__all__ = ["ObjectDetector", "VisionHandler", "map_class_to_label"]
 
 
 class ObjectDetector(VisionHandler):
@@ -13,7 +14,7 @@ class ObjectDetector(VisionHandler):
     The model's results are those of torchvision's detection models. All images of a batch need the same size.
     """
 
-    image_processing = transforms.Compose([transforms.ToTensor()])
+    image_processing = Processing(plain)
     threshold = 0.5
 
     def postprocess(self, data):
