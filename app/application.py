@@ -110,6 +110,7 @@ class Application:
             default_handler=settings.default_service_handler,
             decode=settings.decode_input_request,
             limit_max_image_pixels=settings.limit_max_image_pixels,
+            allow_pickles=settings.allow_pickles,
             max_response_size=settings.max_response_size,
             first_worker_id=settings.initial_worker_port,
             environment=worker_environment(settings),

@@ -49,6 +49,8 @@ class Blueprint:
     packages: Path | None = None
     """Where modules are besides the folder."""
     environment: Environment = field(default_factory=Environment)
+    allow_pickles: bool = True
+    """Whether the handler may load any object from files while it loads itself."""
     continuous: bool = False
     """Whether the handler is called again and again for the same jobs."""
 

@@ -59,6 +59,7 @@ class Rules:
     default_handler: str | None = None
     decode: bool = True
     limit_max_image_pixels: bool = True
+    allow_pickles: bool = True
     max_response_size: int = 6553500
     first_worker_id: int = 9000
     sequence_headers: SequenceHeaders = field(default_factory=SequenceHeaders)
@@ -107,6 +108,7 @@ class Workshop:
             envelope=rules.envelope,
             decode=rules.decode,
             limit_max_image_pixels=rules.limit_max_image_pixels,
+            allow_pickles=rules.allow_pickles,
             max_response_size=rules.max_response_size,
             metric_sink=self._metrics.emit,
             declared_metrics=self._metrics.declared,

@@ -1,6 +1,5 @@
 """Loading and serving a model: ts.torch_handler.base_handler.BaseHandler."""
 
-import pickle
 import sys
 import types
 
@@ -174,31 +173,12 @@ def test_a_model_file_has_to_define_exactly_one_class(folder, context, text):
         loaded(context(modelFile="several.py"))
 
 
-def test_a_whole_saved_module_is_the_model(folder, context, caplog):
-    torch.save(ArgmaxModel(), folder / "whole.pt")
-    handler = loaded(context(modelFile="linear.py", serializedFile="whole.pt"))
-    assert handler.handle([[1.0, 3.0, 2.0]], context()) == [1]
-    assert f"{folder / 'whole.pt'} holds pickled objects" in caplog.text
-
-
-def test_pickles_can_be_forbidden(folder, context, monkeypatch):
-    monkeypatch.setattr(base_handler, "ALLOW_PICKLES", False)
-    torch.save(ArgmaxModel(), folder / "whole.pt")
-    with pytest.raises(pickle.UnpicklingError) as caught:
-        loaded(context(modelFile="linear.py", serializedFile="whole.pt"))
-    assert str(caught.value).startswith(
-        f"{folder / 'whole.pt'} holds an object of class ts.torch_handler.unit_tests.models.base_model.ArgmaxModel"
-    )
-    assert "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1" in str(caught.value)
-
-
-def test_torchs_own_switch_allows_pickles_too(folder, context, monkeypatch):
-    monkeypatch.setattr(base_handler, "ALLOW_PICKLES", False)
+def test_a_whole_saved_module_is_the_model(folder, context, monkeypatch):
     monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
     torch.save(ArgmaxModel(), folder / "whole.pt")
     with pytest.warns(UserWarning, match="TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD detected"):
         handler = loaded(context(modelFile="linear.py", serializedFile="whole.pt"))
-    assert type(handler.model) is ArgmaxModel
+    assert handler.handle([[1.0, 3.0, 2.0]], context()) == [1]
 
 
 def test_an_empty_yaml_is_as_none(context):

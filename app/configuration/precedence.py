@@ -19,6 +19,7 @@ Stack = Mapping[str, Entry]
 OUR_VARIABLES = {
     "LOG_LOCATION": "log_location",
     "METRICS_LOCATION": "metrics_location",
+    "MARSERVE_ALLOW_PICKLES": "allow_pickles",
     "MARSERVE_CHECK_MEMORY": "check_memory",
     "MARSERVE_DRAIN_TIMEOUT": "drain_timeout",
     "MARSERVE_HUNG_WORKERS_LIMIT": "hung_workers_limit",

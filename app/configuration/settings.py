@@ -117,6 +117,7 @@ class Settings(BaseModel):
     drain_timeout: Annotated[float, Field(ge=0)] = 8
     hung_workers_limit: Positive = 4
     check_memory: Flag = True
+    allow_pickles: Flag = True
     management_token: str | None = Field(None, repr=False)
     log_location: Path | None = None  # None: no log files, the console only
     metrics_location: Path | None = None

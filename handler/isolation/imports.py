@@ -16,6 +16,7 @@ from handler.isolation import dispatch, finder
 from handler.isolation.asking import PREFIX, Modules, asking, directly_asking
 from handler.isolation.finder import SourceLoader
 from handler.isolation.once import once
+from handler.isolation.pickles import load_old_files
 from handler.isolation.torchscript import keep_types_apart
 
 import_module = importlib.import_module
@@ -36,7 +37,7 @@ def import_for(
     if plain is None or (plain and not modules.owns(plain)):
         module = import_outside(name, globals, locals, fromlist or (), level)
         if name.partition(".")[0] == "torch":
-            keep_types_apart()
+            adapt_torch()
         return module
     if not fromlist:
         modules.load(plain)
@@ -44,6 +45,12 @@ def import_for(
     module = modules.load(plain) if plain else sys.modules[modules.key]
     _import_submodules(modules, module, plain, fromlist)
     return module
+
+
+def adapt_torch() -> None:
+    """Make PyTorch aware of archives, once it is imported."""
+    keep_types_apart()
+    load_old_files()
 
 
 def _absolute(modules: Modules, name: str, globals: Mapping[str, object] | None, level: int) -> str | None:  # noqa: A002

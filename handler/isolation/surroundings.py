@@ -16,6 +16,7 @@ from handler.isolation.folder import WorkFolder, unshare
 from handler.isolation.loggers import LOGS, Logs
 from handler.isolation.namespace import Namespace
 from handler.isolation.output import SPEECH, Say, Speech
+from handler.isolation.pickles import TRUST, Trust
 from handler.isolation.relative import PLACE
 from handler.isolation.threads import Inherited
 
@@ -25,12 +26,13 @@ class Surroundings:
 
     `folder` is the unpacked archive, `label` names the worker in the server's log, `say` takes each line that its code
     writes or logs, from any thread. `unshare` parts the thread's working directory, and is False where that is refused.
-    `packages` is a further folder of modules, `environment` is how `os.environ` looks.
+    `packages` is a further folder of modules, `environment` is how `os.environ` looks, `allow_pickles` lets the handler
+    load any object from files while it is loaded itself.
     """
 
     def __init__(
         self, folder: Path, label: str, say: Say, unshare: Callable[[], bool] = unshare, *,
-        packages: Path | None = None, environment: Environment | None = None,
+        packages: Path | None = None, environment: Environment | None = None, allow_pickles: bool = True,
     ) -> None:  # fmt: skip
         _install()
         self.label = label
@@ -42,6 +44,7 @@ class Surroundings:
         self._exits = Exits(lambda status: self.on_exit(status))  # noqa: PLW0108 (it may be set later)
         self._logs = Logs(self._speech)
         self._environment = environment or Environment()
+        self._trust = Trust(allow_pickles)
 
     def __repr__(self) -> str:
         return f"<Surroundings of {self.label}: {self.namespace}, {self._folder}>"
@@ -56,7 +59,7 @@ class Surroundings:
     @contextmanager
     def loading(self) -> Iterator[None]:
         """Surround the import and initialization of the handler, on the worker's own thread."""
-        with self._folder.loading(), WATCH.loading(self.label):
+        with self._folder.loading(), WATCH.loading(self.label), self._trust.while_loading():
             yield
 
     def say(self, stream: str, line: str) -> None:
@@ -79,6 +82,7 @@ class Surroundings:
             LOGS: self._logs,
             EXITS: self._exits,
             ENVIRONMENT: self._environment,
+            TRUST: self._trust,
         }
         return values if self._folder.private else {**values, PLACE: self._folder.place}
 

@@ -11,7 +11,6 @@ import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from ts.handler_utils.timer import timed
-from ts.torch_handler.checkpoint import load_checkpoint
 from ts.torch_handler.compilation import IPEX_AVAILABLE, accelerate, wants_aot_export
 from ts.torch_handler.placement import XLA_AVAILABLE, choose_device
 from ts.torch_handler.profiling import default_arguments, profiled
@@ -41,8 +40,6 @@ logger = logging.getLogger(__name__)
 PROFILER_AVAILABLE = PT2_AVAILABLE = PT230_AVAILABLE = True
 ONNX_AVAILABLE = importlib.util.find_spec("onnxruntime") is not None
 
-ALLOW_PICKLES = True
-"""Whether checkpoints may hold any object: an archive is code that is trusted, so its pickles are."""
 ORT_THREADS = None
 """The threads of each ONNX Runtime session; None leaves the number to ONNX Runtime."""
 
@@ -139,7 +136,7 @@ class BaseHandler:
             raise ValueError(f"Expected only one class as model definition. {classes}")
         if not model_pt_path:
             return classes[0]()
-        checkpoint = load_checkpoint(model_pt_path, self.device, ALLOW_PICKLES)
+        checkpoint = torch.load(model_pt_path, map_location=self.device)
         if isinstance(checkpoint, torch.nn.Module):
             return checkpoint
         model = classes[0]()

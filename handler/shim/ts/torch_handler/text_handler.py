@@ -11,9 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from ts.handler_utils.text_utils import get_tokenizer
-from ts.torch_handler import base_handler
 from ts.torch_handler.base_handler import BaseHandler
-from ts.torch_handler.checkpoint import load_checkpoint
 from ts.torch_handler.contractions import CONTRACTION_MAP
 from ts.utils.util import CLEANUP_REGEX
 
@@ -34,7 +32,7 @@ class TextHandler(BaseHandler):
         """Load the model and its vocabulary: the manifest's sourceVocab, or source_vocab.pt of the archive."""
         super().initialize(context)
         path = self.get_source_vocab_path(context)
-        self.source_vocab = load_checkpoint(path, self.device, base_handler.ALLOW_PICKLES)
+        self.source_vocab = torch.load(path, map_location=self.device)
 
     def get_source_vocab_path(self, ctx):
         """The path of the vocabulary; Exception where it is missing."""
