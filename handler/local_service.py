@@ -8,7 +8,6 @@ from typing import TypeVar
 from handler.continuous import load_service
 from handler.devices.device_thread import caller_for
 from handler.devices.thread_governor import ThreadGovernor
-from handler.isolation.imports import adapt_torch
 from handler.isolation.surroundings import Surroundings
 from handler.job import Job, Outcome
 from handler.service import Blueprint, Deliver, Seat, Service
@@ -68,11 +67,7 @@ class LocalService:
         self._surroundings.close()
 
     def _load(self) -> Service:
-        return load_service(self._blueprint, self._surroundings, self._seat.device, self._imported)
-
-    def _imported(self) -> None:
-        adapt_torch()  # it may be there by a built-in handler, with no import in the archive's own code
-        self._governor.settle()
+        return load_service(self._blueprint, self._surroundings, self._seat.device, self._governor.settle)
 
     def _settle_in(self) -> None:
         self._surroundings.enter()

@@ -18,12 +18,12 @@ class Practice:
 
 ENVIRONMENT = Practice(
     "writes environment variables",
-    "they are those of all models, and libraries that are loaded already do not look again",
+    "they are the worker's own, but libraries written in C find what any model has set last",
     "set them where the server is started",
 )
 DEVICES = Practice(
     "writes variables that choose devices or thread numbers",
-    "such a change is undone when the model has loaded, since all models share devices and thread pools",
+    "it holds for the programs that the model starts only, since all models share devices and thread pools",
     "name deviceIds or deviceType in model-config.yaml; set the others where the server is started",
 )
 WORK_FOLDER = Practice(
@@ -58,7 +58,7 @@ SEED = Practice(
 )
 DTYPE = Practice(
     "sets the default dtype",
-    "it is set back when the model has loaded, and would be that of all models",
+    "it holds on the worker's own thread, for what makes tensors; not for arithmetic, nor on threads that it starts",
     "give dtype= where tensors are made, or convert the model: model.to(dtype)",
 )
 TORCH_FLAGS = Practice(

@@ -1,6 +1,8 @@
 """Each worker's relative paths begin in its archive's folder, whether or not the system parts working directories."""
 
 import os
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -51,6 +53,11 @@ def work():
     os.chdir("..")
     return found
 
+def programs():
+    os.makedirs("deep", exist_ok=True)
+    folders = subprocess.check_output("pwd", text=True), subprocess.check_output("pwd", text=True, cwd="deep")
+    return [folder.strip() for folder in folders], os.system("test -f note.txt")
+
 def lost():
     os.chdir("not/there")
 """
@@ -93,6 +100,27 @@ def test_files_and_directories_can_be_changed(workers: list[OneWorker]) -> None:
     for worker in workers:
         assert worker.call("work") == (["er", "three.txt", "two.txt"], str(worker.folder / "deep"), "one")
         assert [path.name for path in (worker.folder / "deep").iterdir()] == ["three.txt"]
+
+
+def test_programs_work_there_too(workers: list[OneWorker]) -> None:
+    for worker in workers:
+        assert worker.call("programs") == ([str(worker.folder), str(worker.folder / "deep")], 0)
+
+
+def test_a_system_that_refuses_is_told_of_once(tmp_path: Path) -> None:
+    write(tmp_path, {"handler.py": ""})
+    program = f"""
+import logging, sys
+from pathlib import Path
+sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
+from tests.one_worker import OneWorker
+logging.basicConfig(format="%(name)s: %(message)s")
+for _ in range(2):
+    OneWorker(Path({str(tmp_path)!r}), lambda: False).load()
+"""
+    done = subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True, check=True)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("marserve.loading: The system refuses to part threads' working folders")
 
 
 def test_a_change_to_nowhere_is_an_error(workers: list[OneWorker]) -> None:

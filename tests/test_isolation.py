@@ -208,6 +208,8 @@ async def test_unregistering_kills_what_hangs(store: Path, archive: MakeArchive)
         version = client.application.registry.resolve("works")
         await client.predict("works", "fine")
         before = children(os.getpid())
+        while version.pool.workers[0].batch is not None:
+            await asyncio.sleep(0.01)
         hanging = asyncio.create_task(client.predict("works", "hang"))
         while version.pool.workers[0].batch is None:
             await asyncio.sleep(0.01)

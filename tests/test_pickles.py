@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from handler.isolation.imports import adapt_torch
 from tests.conftest import MakeArchive
 from tests.one_worker import OneWorker, write
 from tests.serving import serving
@@ -114,7 +113,6 @@ def test_scripts_are_loaded_by_handlers_that_take_them_for_pickles(loader: MakeL
 def test_the_servers_own_threads_are_as_ever(whole: bytes) -> None:
     import torch
 
-    adapt_torch()
     with pytest.raises(pickle.UnpicklingError) as refusal:
         torch.load(io.BytesIO(whole))
     assert not hasattr(refusal.value, "__notes__")

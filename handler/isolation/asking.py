@@ -17,7 +17,7 @@ PREFIX = "_mar_"
 SERVER = frozenset({"app", "handler", "model_registry"})
 """The top-level names of the server's own packages."""
 
-_OURS = ("asking", "dispatch", "finder", "imports", "loggers", "namespace", "torchscript")
+_OURS = ("after_import", "asking", "dispatch", "finder", "hub", "imports", "loggers", "namespace", "torchscript")
 _MACHINERY = {"importlib", "importlib._bootstrap", "importlib._bootstrap_external", "importlib.util"}
 _MACHINERY |= {f"handler.isolation.{name}" for name in _OURS}
 
@@ -29,6 +29,10 @@ class Modules(Protocol):
     """The name of the package under which `sys.modules` has them: "_mar_7"."""
     closed: bool
     builtins: ModuleType
+
+    @property
+    def path(self) -> list[str]:
+        """What its code sees as `sys.path`."""
 
     def owns(self, name: str) -> bool:
         """Tell whether a plain dotted name is the archive's."""

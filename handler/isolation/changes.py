@@ -1,8 +1,6 @@
-"""What loading an archive changes for the whole process: noticed, told, and undone where it would hurt the others."""
+"""What loading an archive changes in torch for the whole process: noticed, told, and undone where it would hurt."""
 
 import logging
-import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +8,6 @@ from threading import Lock
 from typing import Any
 
 LOG = logging.getLogger("marserve.loading")
-
-# They decide over devices and thread pools, which all models share.
-_FOR_ALL = re.compile(r"\w+_VISIBLE_DEVICES|CUDA_DEVICE_ORDER|ZE_AFFINITY_MASK|OMP_\w+|(MKL|OPENBLAS)_NUM_THREADS")
 
 _TORCH_AT_FIRST = {"default dtype": "float32", "cudnn.benchmark": False, "cudnn.deterministic": False}
 
@@ -62,7 +57,7 @@ WATCH = Watch()
 
 
 def _settings() -> Settings:
-    return {**os.environ, **_TORCH_AT_FIRST, **_torch_settings()}
+    return {**_TORCH_AT_FIRST, **_torch_settings()}
 
 
 def _torch_settings() -> Settings:
@@ -70,23 +65,17 @@ def _torch_settings() -> Settings:
     if torch is None or not hasattr(getattr(torch, "backends", None), "cudnn"):
         return {}  # no model uses it, or another thread is still importing it
     cudnn = torch.backends.cudnn
-    dtype = str(torch.get_default_dtype()).removeprefix("torch.")
+    dtype = str(torch._C.get_default_dtype()).removeprefix("torch.")  # noqa: SLF001 (the process's, not the worker's)
     return {"default dtype": dtype, "cudnn.benchmark": cudnn.benchmark, "cudnn.deterministic": cudnn.deterministic}
 
 
 def _undo(name: str, before: Any) -> bool:
-    if name == "default dtype":
-        torch = sys.modules["torch"]
-        torch.set_default_dtype(getattr(torch, before))
-        return True
-    if not _FOR_ALL.fullmatch(name):
+    if name != "default dtype":
         return False
-    if before is None:
-        del os.environ[name]
-    else:
-        os.environ[name] = before
+    torch = sys.modules["torch"]
+    torch._C._set_default_dtype(getattr(torch, before))  # noqa: SLF001
     return True
 
 
 def _list(names: set[str]) -> str:
-    return ", ".join(sorted(names))  # no values: an environment holds secrets
+    return ", ".join(sorted(names))

@@ -22,7 +22,7 @@ from importlib.machinery import (
 from types import ModuleType
 from typing import Any
 
-from handler.isolation import dispatch
+from handler.isolation import after_import, dispatch
 from handler.isolation.asking import PREFIX, Modules, asking
 
 _SUFFIXES = (*SOURCE_SUFFIXES, *BYTECODE_SUFFIXES, *EXTENSION_SUFFIXES)
@@ -49,12 +49,14 @@ class Finder:
         """Find a private name for the import system, or a plain one for `importlib.util.find_spec`."""
         if not name.startswith(PREFIX):
             modules = asking()
-            return self._open[modules.key].find(name) if modules and modules.owns(name) else None
+            if modules and modules.owns(name):
+                return self._open[modules.key].find(name)
+            return _watched(name, dispatch.find_outside(name, path)) if name in after_import.CHANGES else None
         key, _, plain = name.partition(".")
         spec = self._open[key].find(plain, path) if key in self._open else None
         if spec is not None:
             dispatch.register(plain, key)
-        return spec
+        return _watched(plain, spec)
 
 
 FINDER = Finder()
@@ -113,6 +115,12 @@ def find_in(modules: Modules, name: str, folders: Iterable[str]) -> ModuleSpec |
             return spec
         portions += spec.submodule_search_locations or [] if spec is not None else []
     return _portions_spec(modules, name, portions) if portions else None
+
+
+def _watched(name: str, spec: ModuleSpec | None) -> ModuleSpec | None:
+    if spec is not None:
+        after_import.watch(name, spec)
+    return spec
 
 
 def has_module(folder: str, name: str) -> bool:

@@ -1,13 +1,16 @@
 """A working directory for each worker, which is its archive's folder."""
 
 import ctypes
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 
 from handler.isolation import relative
+from handler.isolation.once import once
 
+LOG = logging.getLogger("marserve.loading")
 _CLONE_FS = 0x200  # from Linux's sched.h: working directory, root and umask
 
 _loading = RLock()
@@ -28,8 +31,8 @@ class WorkFolder:
     """The working directory of one worker's threads.
 
     Where threads share theirs, the process's must stay where it is: then Python's own file functions resolve relative
-    paths against the folder for these threads. For all else (C libraries, programs) the process works in the folder
-    while the archive loads, one archive at a time.
+    paths against the folder for these threads, and programs are started there. For libraries written in C the process
+    works in the folder while the archive loads, one archive at a time.
     """
 
     def __init__(self, folder: Path, unshare: Callable[[], bool] = unshare) -> None:
@@ -48,6 +51,7 @@ class WorkFolder:
             relative.real_chdir(self._folder)
         else:
             relative.install()
+            _tell()
 
     @contextmanager
     def loading(self) -> Iterator[None]:
@@ -62,3 +66,11 @@ class WorkFolder:
                 yield
             finally:
                 relative.real_chdir(before)
+
+
+@once
+def _tell() -> None:
+    LOG.warning(
+        "The system refuses to part threads' working folders (unshare). Python's file functions and programs find each "
+        "archive's folder all the same; libraries written in C do so only while the model loads."
+    )

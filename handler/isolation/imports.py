@@ -12,12 +12,10 @@ from importlib.machinery import SourceFileLoader
 from types import FunctionType, ModuleType
 from typing import Any, cast
 
-from handler.isolation import dispatch, finder
-from handler.isolation.asking import PREFIX, Modules, asking, directly_asking
+from handler.isolation import after_import, dispatch, finder
+from handler.isolation.asking import PREFIX, SERVER, Modules, asking, directly_asking
 from handler.isolation.finder import SourceLoader
 from handler.isolation.once import once
-from handler.isolation.pickles import load_old_files
-from handler.isolation.torchscript import keep_types_apart
 
 import_module = importlib.import_module
 spec_from_file = importlib.util.spec_from_file_location
@@ -35,22 +33,13 @@ def import_for(
     """`__import__` in the builtins of an archive: all import statements of its code come here."""
     plain = _absolute(modules, name, globals, level) if fromlist or not level else None
     if plain is None or (plain and not modules.owns(plain)):
-        module = import_outside(name, globals, locals, fromlist or (), level)
-        if name.partition(".")[0] == "torch":
-            adapt_torch()
-        return module
+        return import_outside(name, globals, locals, fromlist or (), level)
     if not fromlist:
         modules.load(plain)
         return modules.load(plain.partition(".")[0])
     module = modules.load(plain) if plain else sys.modules[modules.key]
     _import_submodules(modules, module, plain, fromlist)
     return module
-
-
-def adapt_torch() -> None:
-    """Make PyTorch aware of archives, once it is imported."""
-    keep_types_apart()
-    load_old_files()
 
 
 def _absolute(modules: Modules, name: str, globals: Mapping[str, object] | None, level: int) -> str | None:  # noqa: A002
@@ -90,6 +79,7 @@ def install() -> None:
     _replace_spec_from_file()
     for function in (_exec, _load, _find_and_load, _lock_unlock_module):
         _replace_in_machinery(cast("FunctionType", function))
+    after_import.change_loaded()
 
 
 def _replace_import_module() -> None:
@@ -130,11 +120,19 @@ def _load(original: Callable[[Any], ModuleType], spec: Any) -> ModuleType:
 
 
 def _find_and_load(original: Callable[[str, Any], ModuleType], name: str, import_: Any) -> ModuleType:
-    """Called for a name that is not in `sys.modules`: a library's import of an archive's module, if it may be one."""
+    """Called for a name that may not be in `sys.modules`: a library's import of an archive's module, if it is one.
+
+    An archive with a `handler.py` does not keep torch's compiler from the server's `handler.isolation`.
+    """
     modules = None if name.startswith(PREFIX) else asking()
     if modules is None or not modules.owns(name):
         return original(name, import_)
-    modules.load(name)
+    try:
+        modules.load(name)
+    except ModuleNotFoundError:
+        if name.partition(".")[0] in SERVER and name in sys.modules:
+            return sys.modules[name]
+        raise
     dispatch.register(name, modules.key)
     return sys.modules[name]
 

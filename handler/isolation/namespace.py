@@ -54,6 +54,11 @@ class Namespace:
         return f"<Namespace {self.key} of {self.folder}{', closed' if self.closed else ''}>"
 
     @property
+    def path(self) -> list[str]:
+        """What its code sees as `sys.path`."""
+        return self.system.path
+
+    @property
     def roots(self) -> list[str]:
         """The folders whose modules are the archive's, absolute: its own, and what it adds to `sys.path`."""
         own = str(self.folder)

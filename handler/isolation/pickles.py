@@ -4,13 +4,12 @@ import logging
 import os
 import pickle
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
+from types import ModuleType
 from typing import Any
 
-from handler.isolation.once import once
 from handler.isolation.threads import Inherited
 
 LOG = logging.getLogger("marserve.pickles")
@@ -50,23 +49,17 @@ class Trust:
 TRUST: Inherited[Trust] = Inherited()
 
 
-def load_old_files() -> None:
-    """Have `torch.load` look at the calling worker's trust, once PyTorch is imported."""
-    if "torch.serialization" in sys.modules:
-        _replace_load()
-
-
-@once
-def _replace_load() -> None:
-    original: Callable[..., Any] = sys.modules["torch.serialization"].load
+def load_old_files(torch: ModuleType) -> None:
+    """Have `torch.load` look at the calling worker's trust."""
+    original: Callable[..., Any] = torch.load
 
     @wraps(original)
     def load(f: Any, *arguments: Any, **options: Any) -> Any:
         trust = TRUST.get()
         return original(f, *arguments, **options) if trust is None else _load(trust, original, f, *arguments, **options)
 
-    for name in ("torch", "torch.serialization"):
-        vars(sys.modules[name])["load"] = load
+    for module in (torch, torch.serialization):
+        vars(module)["load"] = load
 
 
 def _load(trust: Trust, original: Callable[..., Any], file: Any, *arguments: Any, **options: Any) -> Any:

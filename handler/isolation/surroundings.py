@@ -9,8 +9,8 @@ from typing import Any
 
 from handler.isolation import environment, exits, imports, loggers, output, threads
 from handler.isolation.asking import MODULES
-from handler.isolation.changes import WATCH
-from handler.isolation.environment import ENVIRONMENT, Environment
+from handler.isolation.changes import LOG, WATCH
+from handler.isolation.environment import VARIABLES, Environment, Variables
 from handler.isolation.exits import EXITS, Exits
 from handler.isolation.folder import WorkFolder, unshare
 from handler.isolation.loggers import LOGS, Logs
@@ -43,8 +43,8 @@ class Surroundings:
         self._speech = Speech(say)
         self._exits = Exits(lambda status: self.on_exit(status))  # noqa: PLW0108 (it may be set later)
         self._logs = Logs(self._speech)
-        self._environment = environment or Environment()
         self._trust = Trust(allow_pickles)
+        self._variables = Variables(environment or Environment())
 
     def __repr__(self) -> str:
         return f"<Surroundings of {self.label}: {self.namespace}, {self._folder}>"
@@ -60,7 +60,11 @@ class Surroundings:
     def loading(self) -> Iterator[None]:
         """Surround the import and initialization of the handler, on the worker's own thread."""
         with self._folder.loading(), WATCH.loading(self.label), self._trust.while_loading():
-            yield
+            try:
+                yield
+            finally:
+                for told in self._variables.told():
+                    LOG.warning("%s: its load %s", self.label, told)
 
     def say(self, stream: str, line: str) -> None:
         """Hand a line to the worker's log, as if its code had written it."""
@@ -81,8 +85,8 @@ class Surroundings:
             SPEECH: self._speech,
             LOGS: self._logs,
             EXITS: self._exits,
-            ENVIRONMENT: self._environment,
             TRUST: self._trust,
+            VARIABLES: self._variables,
         }
         return values if self._folder.private else {**values, PLACE: self._folder.place}
 

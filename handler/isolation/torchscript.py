@@ -2,24 +2,18 @@
 
 import sys
 from collections.abc import Callable
+from types import ModuleType
 
 from handler.isolation.asking import asking
-from handler.isolation.once import once
 
 
-def keep_types_apart() -> None:
-    """Give script classes, NamedTuples and enumerations of archives a name of their own, once PyTorch is imported.
+def keep_types_apart(jit_internal: ModuleType) -> None:
+    """Give script classes, NamedTuples and enumerations of archives a name of their own.
 
     Functions and modules need none: TorchScript itself tells those of equal names apart, but takes the first class for
     all. `__module__` stays as it is, for pickles.
     """
-    if "torch._jit_internal" in sys.modules:
-        _replace_qualified_name()
-
-
-@once
-def _replace_qualified_name() -> None:
-    original: Callable[..., str] = vars(sys.modules["torch._jit_internal"])["_qualified_name"]
+    original: Callable[..., str] = vars(jit_internal)["_qualified_name"]
 
     def qualified_name(thing: object, mangle_name: bool = True) -> str:
         name = original(thing, mangle_name)

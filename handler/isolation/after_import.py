@@ -1,0 +1,46 @@
+"""What is changed in libraries that all archives share, as soon as they have been imported."""
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+from handler.isolation import hub, patching, pickles, torchscript
+
+
+def _adapt_torch(torch: ModuleType) -> None:
+    from handler.isolation import default_dtype  # it needs torch, which only now is there
+
+    default_dtype.install(torch)
+    pickles.load_old_files(torch)
+
+
+CHANGES: Mapping[str, Callable[[ModuleType], None]] = {
+    "torch": _adapt_torch,
+    "torch._jit_internal": torchscript.keep_types_apart,
+    "torch.hub": hub.keep_repositories_apart,
+    **dict.fromkeys(patching.PATCHING, patching.keep_patches_apart),
+}
+"""What to do with a module, by its name."""
+
+
+def change_loaded() -> None:
+    """Change what the process has imported already; waits for what another thread is still importing."""
+    for name in CHANGES:
+        if name in sys.modules:
+            CHANGES[name](import_module(name))
+
+
+def watch(name: str, spec: ModuleSpec) -> None:
+    """Change the module of that plain name when the loader of the spec has executed it."""
+    loader = spec.loader
+    if name not in CHANGES or loader is None:
+        return
+    execute = loader.exec_module
+
+    def execute_and_change(module: ModuleType) -> None:
+        execute(module)
+        CHANGES[name](module)
+
+    setattr(loader, "exec_module", execute_and_change)  # noqa: B010 (mypy forbids the plain assignment)
