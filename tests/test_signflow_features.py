@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from handler.examples.signflow.features import enrich, landmarks, make_window, normalise, resample
+from handler.examples.signflow.features import enrich, landmarks, make_window, make_windows, normalise, resample
 
 Point = list[float]
 
@@ -24,8 +26,8 @@ def frame_of(points: np.ndarray) -> dict[str, Any]:
     """One frame of landmarks in the backend's form."""
     left, right, pose = points[:21], points[21:42], points[42:]
     hands = {
-        "left": None if np.isnan(left).any() else left.tolist(),
-        "right": None if np.isnan(right).any() else right.tolist(),
+        "left": None if np.isnan(left).all() else left.tolist(),
+        "right": None if np.isnan(right).all() else right.tolist(),
     }
     return {"hands": hands, "pose": pose.tolist()}
 
@@ -54,7 +56,8 @@ def slow_positions(frame: dict[str, Any]) -> list[float]:
     numbers = []
     for part, count in ((frame["hands"]["left"], 21), (frame["hands"]["right"], 21), (pose, 33)):
         for point in part or [origin] * count:
-            numbers += [max(-5.0, min(5.0, (x - o) / size)) for x, o in zip(point, origin, strict=True)]
+            placed = [(x - o) / size for x, o in zip(point, origin, strict=True)]
+            numbers += [0.0 if math.isnan(number) else max(-5.0, min(5.0, number)) for number in placed]
     return numbers
 
 
@@ -83,16 +86,42 @@ def slow_enriched(row: list[float], before: list[float]) -> list[float]:
     return numbers
 
 
+def slow_window(points: np.ndarray) -> np.ndarray:
+    """All steps, number by number."""
+    rows = slow_resampled([slow_positions(frame_of(frame)) for frame in points], 64)
+    return np.array([slow_enriched(row, before) for before, row in zip([rows[0], *rows], rows, strict=False)])
+
+
+def assert_same(window: np.ndarray, wanted: np.ndarray) -> None:
+    """Equal but for the rounding of float32; arccos is steep at its ends."""
+    assert (window.shape, window.dtype) == ((64, 469), np.float32)
+    np.testing.assert_allclose(window[:, 455:459], wanted[:, 455:459], atol=5e-3)
+    np.testing.assert_allclose(np.delete(window, range(455, 459), 1), np.delete(wanted, range(455, 459), 1), atol=2e-5)
+
+
 @pytest.mark.parametrize("frames", [1, 2, 17, 64, 90])
 def test_a_window_is_what_the_slow_implementation_makes(frames: int) -> None:
     points = random_points(frames, seed=frames)
-    rows = slow_resampled([slow_positions(frame_of(frame)) for frame in points], 64)
-    wanted = [slow_enriched(row, before) for before, row in zip([rows[0], *rows], rows, strict=False)]
-    window = make_window(points)
-    assert window.shape == (64, 469)
-    assert window.dtype == np.float32
-    np.testing.assert_allclose(window, wanted, atol=2e-3, rtol=1e-3)  # arccos is steep at its ends
-    np.testing.assert_allclose(np.delete(window, range(455, 459), 1), np.delete(wanted, range(455, 459), 1), atol=2e-5)
+    assert_same(make_window(points), slow_window(points))
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 80), st.integers(0, 2**32 - 1)), min_size=1, max_size=3),
+    st.sampled_from([0.1, 1, 100]),
+    st.lists(st.tuples(st.integers(0, 41), st.integers(0, 2)), max_size=5),
+)
+def test_so_is_a_batch_of_any_performances(
+    performances: list[tuple[int, int]], scale: float, unseen: list[tuple[int, int]]
+) -> None:
+    """Of any lengths, on any scale, with hands that come and go and hand points without a number."""
+    batch = [scale * random_points(frames, seed) for frames, seed in performances]
+    for points in batch:
+        for point, axis in unseen:
+            seen = ~np.isnan(points[:, 21 * (point // 21)]).any(axis=1)
+            points[seen, point, axis] = np.nan
+    for points, window in zip(batch, make_windows(batch), strict=True):
+        assert_same(window, slow_window(points))
 
 
 def test_positions_are_relative_to_the_hips_and_the_largest_extent() -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.sample_archives import EXAMPLES, sign
 from handler.examples.signflow.features import landmarks, make_window
@@ -34,6 +36,13 @@ def npy(array: np.ndarray) -> bytes:
     """The array as a .npy file."""
     file = io.BytesIO()
     np.save(file, array, allow_pickle=True)
+    return file.getvalue()
+
+
+def npy_head(*shape: int) -> bytes:
+    """The head of a .npy file whose numbers never come."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
     return file.getvalue()
 
 
@@ -83,6 +92,7 @@ FORMS = {
     "bytes": body(BYTES, "application/octet-stream"),
     ".npy": body(npy(WINDOW), "application/octet-stream"),
     ".npy of float64": body(npy(WINDOW.astype(float)), ""),
+    ".npy of landmarks": body(npy(landmarks(FRAMES)), "application/octet-stream"),
     "JSON without a type": body({"frames": FRAMES}, ""),
     "text": body({"frames": FRAMES}, "text/plain"),
     "a form with frames": form(frames=json.dumps(FRAMES)),
@@ -132,6 +142,9 @@ MALFORMED: dict[str, tuple[Input, str]] = {
     "not a number": (body(npy(np.full((64, 469), np.nan)), ""), "the window holds what is not a finite number"),
     "a wrong .npy": (body(npy(np.zeros((64, 225))), ""), r"the window has the shape \(64, 225\)"),
     "a pickled .npy": (body(npy(np.array([{}])), ""), "this .npy file cannot be read: Object arrays"),
+    "a .npy of words": (body(npy(np.full((64, 469), "up")), ""), "this .npy file holds <U2, no numbers"),
+    "a .npy without frames": (body(npy(np.zeros((0, 75, 3))), ""), "there are no frames"),
+    "a .npy beyond all memory": (body(npy_head(10**15, 75, 3), ""), "this .npy file cannot be read: .*allocate"),
     "half a .npy": (body(npy(WINDOW)[:60], ""), "this .npy file cannot be read"),
     "half a base64": (
         body({"window_b64": base64.b64encode(BYTES[:-4]).decode()}),
@@ -149,6 +162,34 @@ def test_a_malformed_request_is_told_what_is_wrong_and_its_neighbours_are_served
     assert [(each[0], each[1]["prediction"]) for each in (first, last)] == [(200, "please")] * 2
     assert (status, answer["code"], answer["type"]) == (400, 400, "BadRequestException")
     assert re.search(message, answer["message"])
+
+
+def overwritten(at: int, piece: bytes) -> bytes:
+    """A .npy file with other bytes in its head."""
+    file = npy(WINDOW)
+    return file[:at] + piece + file[at + len(piece) :]
+
+
+KEYS = st.sampled_from(["frames", "window", "window_b64", "hands", "left", "right", "pose", "x", "body", "data"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=20,
+)
+BODIES = st.one_of(
+    st.binary(max_size=100),
+    st.builds(overwritten, st.integers(0, 127), st.binary(min_size=1, max_size=9)),
+    VALUES.map(lambda value: json.dumps(value).encode()),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(content=BODIES)
+def test_whatever_comes_has_an_answer_of_its_own(onnx: Predict, content: bytes) -> None:
+    for kind in ("", "application/json"):
+        (status, answer), (other, _) = onnx(body(content, kind), FORMS["bytes"])
+        assert other == 200
+        assert status == 200 or (status == 400 and len(answer["message"]) > 5)
 
 
 def test_a_batch_of_malformed_requests_alone_is_answered(predict: Predict) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import yaml
 
 from .load import WARM_UP, Measured
@@ -17,8 +18,11 @@ from .load import WARM_UP, Measured
 HERE = Path(__file__).parent
 
 
-def measure_loop(bodies: Sequence[bytes], batch: int, threads: int, seconds: float) -> Measured:
-    """So many threads, each with a handler of its own and batches of that size."""
+def measure_loop(bodies: Sequence[tuple[str, bytes]], batch: int, threads: int, seconds: float) -> Measured:
+    """So many threads, each with a handler of its own and batches of that size, made of (content type, body).
+
+    What a server does for a handler is done here too: JSON is parsed, and by the same parser; bytes are copied.
+    """
     handlers = [_load() for _ in range(threads)]
     begin = time.perf_counter() + WARM_UP / 2
     with ThreadPoolExecutor(threads) as pool:
@@ -26,9 +30,9 @@ def measure_loop(bodies: Sequence[bytes], batch: int, threads: int, seconds: flo
     return Measured(seconds, [latency for run in runs for latency in run])
 
 
-def _loop(handler: Any, bodies: Sequence[bytes], batch: int, begin: float, seconds: float) -> list[float]:
+def _loop(handler: Any, bodies: Sequence[tuple[str, bytes]], batch: int, begin: float, seconds: float) -> list[float]:
     """The latency of each answer; those of a batch come at once."""
-    rows = itertools.cycle([{"body": body} for body in bodies])
+    rows = ({"body": _decoded(*body)} for body in itertools.cycle(bodies))
     latencies: list[float] = []
     started = time.perf_counter()
     while started < begin + seconds:
@@ -38,6 +42,10 @@ def _loop(handler: Any, bodies: Sequence[bytes], batch: int, begin: float, secon
             latencies += [ended - started] * len(answers)
         started = ended
     return latencies
+
+
+def _decoded(content_type: str, body: bytes) -> Any:
+    return orjson.loads(body) if content_type == "application/json" else bytearray(body)
 
 
 def _load() -> Any:

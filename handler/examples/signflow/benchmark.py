@@ -103,7 +103,7 @@ def _contests(chosen: argparse.Namespace) -> Iterator[Iterator[Result]]:
 
 def _in_process(chosen: argparse.Namespace) -> Iterator[Result]:
     """The handler in a bare loop: no server, no other process, no waiting."""
-    bodies = [body for _, body in make_bodies(chosen.signers, chosen.form)]
+    bodies = make_bodies(chosen.signers, chosen.form)
     for batch, threads in itertools.product(chosen.batches, chosen.workers):
         measured = measure_loop(bodies, batch, threads, chosen.seconds)
         yield Result("no server", f"batch {batch}, {threads} thread{'s' * (threads > 1)}", measured)

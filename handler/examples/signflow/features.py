@@ -24,6 +24,24 @@ FACING = [0, 4, 8, 12, 20]
 """The points of one hand whose distance to the other hand's counts."""
 
 _NO_HAND = [[np.nan] * 3] * HAND
+_RIGHT, _POSE = HAND, 2 * HAND
+"""Where the right hand and the pose begin among the 75 points."""
+_JOINTS = [_POSE + LEFT_ELBOW, _POSE + RIGHT_ELBOW, WRIST, _RIGHT + WRIST]
+_LINES = [
+    *((point, _RIGHT + point) for point in FACING),
+    *((tip, WRIST) for tip in TIPS),
+    *((_RIGHT + tip, _RIGHT + WRIST) for tip in TIPS),
+    *zip(
+        [_POSE + LEFT_SHOULDER, _POSE + RIGHT_SHOULDER, _POSE + LEFT_ELBOW, _POSE + RIGHT_ELBOW], _JOINTS, strict=True
+    ),
+    *zip([_POSE + LEFT_WRIST, _POSE + RIGHT_WRIST, MIDDLE_TIP, _RIGHT + MIDDLE_TIP], _JOINTS, strict=True),
+]
+"""From point to point: between the hands, along each hand, and from each joint's two ends to the joint."""
+_FROM, _TO = map(list, zip(*_LINES, strict=True))
+_ARMS = len(FACING) + 2 * len(TIPS)
+_BETWEEN, _ANGLES, _LEFT_TIPS, _RIGHT_TIPS = slice(0, 5), slice(5, 9), slice(10, 14), slice(15, 19)
+_LEFT_MEAN, _RIGHT_MEAN = 9, 14
+"""Where the numbers lie behind positions and changes."""
 
 
 def landmarks(frames: Sequence[Mapping[str, Any]]) -> np.ndarray:
@@ -64,11 +82,7 @@ def normalise(points: np.ndarray) -> np.ndarray:
 
 def resample(frames: np.ndarray, count: int = FRAMES) -> np.ndarray:
     """Frames [..., n, numbers] stretched or shrunk to [..., count, numbers], linearly; the first and the last stay."""
-    last = frames.shape[-2] - 1
-    at = np.arange(count) * last / (count - 1)
-    before = at.astype(int)
-    after = np.minimum(before + 1, last)
-    part = (at - before).astype(np.float32)[:, None]
+    before, after, part = _places(np.asarray(frames.shape[-2]), count)
     return frames[..., before, :] * (1 - part) + frames[..., after, :] * part
 
 
@@ -76,29 +90,46 @@ def enrich(positions: np.ndarray) -> np.ndarray:
     """Windows [..., frames, 469] of positions [..., frames, 225].
 
     In this order: the positions, their changes since the frame before, 5 distances between the hands, 4 joint angles in
-    radians (elbows, wrists; left before right) and 5 numbers on the shape of each hand.
+    radians (elbows, wrists; left before right) and 5 numbers on the shape of each hand, of which the first is the mean
+    distance of four finger tips from the wrist. An arm without length makes a right angle.
     """
-    changes = np.diff(positions, axis=-2, prepend=positions[..., :1, :])
+    window = np.empty((*positions.shape[:-1], FEATURES), np.float32)
+    window[..., :POSITIONS] = positions
+    changes = window[..., POSITIONS : 2 * POSITIONS]
+    changes[..., 0, :] = 0
+    np.subtract(positions[..., 1:, :], positions[..., :-1, :], out=changes[..., 1:, :])
     points = positions.reshape(*positions.shape[:-1], POINTS, 3)
-    left, right, pose = np.split(points, [HAND, 2 * HAND], axis=-2)
-    between = np.linalg.norm(left[..., FACING, :] - right[..., FACING, :], axis=-1)
-    angles = _angles(
-        [
-            pose[..., LEFT_SHOULDER, :],
-            pose[..., RIGHT_SHOULDER, :],
-            pose[..., LEFT_ELBOW, :],
-            pose[..., RIGHT_ELBOW, :],
-        ],
-        [pose[..., LEFT_ELBOW, :], pose[..., RIGHT_ELBOW, :], left[..., WRIST, :], right[..., WRIST, :]],
-        [pose[..., LEFT_WRIST, :], pose[..., RIGHT_WRIST, :], left[..., MIDDLE_TIP, :], right[..., MIDDLE_TIP, :]],
-    )
-    parts = [positions, changes, between, angles, _shape(left), _shape(right)]
-    return np.nan_to_num(np.concatenate(parts, axis=-1, dtype=np.float32), nan=0.0)
+    lines = np.take(points, _FROM, axis=-2) - np.take(points, _TO, axis=-2)
+    lengths = np.sqrt(np.einsum("...i,...i->...", lines, lines))
+    tail = window[..., 2 * POSITIONS :]
+    tail[..., _BETWEEN], tail[..., _LEFT_TIPS], tail[..., _RIGHT_TIPS] = np.split(lengths[..., :_ARMS], [5, 9], axis=-1)
+    tail[..., _LEFT_MEAN] = tail[..., _LEFT_TIPS].mean(axis=-1)
+    tail[..., _RIGHT_MEAN] = tail[..., _RIGHT_TIPS].mean(axis=-1)
+    tail[..., _ANGLES] = _angles(lines[..., _ARMS:, :], lengths[..., _ARMS:])
+    np.copyto(window, 0, where=np.isnan(window))
+    return window
 
 
 def make_window(points: np.ndarray) -> np.ndarray:
     """The window [64, 469] of points [frames, 75, 3], at least one frame: all steps in one."""
     return enrich(resample(normalise(points)))
+
+
+def make_windows(performances: Sequence[np.ndarray]) -> np.ndarray:
+    """Windows [n, 64, 469] of n performances, each of them points [frames, 75, 3], of any lengths."""
+    lengths = np.array([len(points) for points in performances])
+    begins = (np.cumsum(lengths) - lengths)[:, None]
+    before, after, part = _places(lengths, FRAMES)
+    positions = normalise(np.concatenate(performances))
+    return enrich(positions[begins + before] * (1 - part) + positions[begins + after] * part)
+
+
+def _places(lengths: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where `count` frames lie among frames of these lengths [...]: after which, before which, and how far between."""
+    last = lengths[..., None] - 1
+    at = np.arange(count) * last / (count - 1)
+    before = at.astype(int)
+    return before, np.minimum(before + 1, last), (at - before).astype(np.float32)[..., None]
 
 
 def _points(frame: Mapping[str, Any], number: int) -> list[Any]:
@@ -135,16 +166,10 @@ def _numbers(points: Sequence[Any], shape: tuple[int, ...]) -> np.ndarray | None
     return array if array.shape == shape else None
 
 
-def _angles(ends: list[np.ndarray], joints: list[np.ndarray], other_ends: list[np.ndarray]) -> np.ndarray:
-    """The angles [..., n] at n joints, in radians; a right angle where an arm has no length."""
-    joint = np.stack(joints, axis=-2)
-    one, other = np.stack(ends, axis=-2) - joint, np.stack(other_ends, axis=-2) - joint
-    lengths = [np.maximum(np.linalg.norm(arm, axis=-1), 1e-8) for arm in (one, other)]
-    cosines = np.sum(one * other, axis=-1) / (lengths[0] * lengths[1])
+def _angles(arms: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """The angles [..., n], in radians, between the first n arms of [..., 2 n, 3] and the others, of these lengths."""
+    half = arms.shape[-2] // 2
+    lengths = np.maximum(lengths, 1e-8)
+    products = np.einsum("...i,...i->...", arms[..., :half, :], arms[..., half:, :])
+    cosines = products / (lengths[..., :half] * lengths[..., half:])
     return np.arccos(cosines.clip(-1, 1))
-
-
-def _shape(hand: np.ndarray) -> np.ndarray:
-    """The mean distance of four finger tips from the wrist, then the four: [..., 5]."""
-    distances = np.linalg.norm(hand[..., TIPS, :] - hand[..., :1, :], axis=-1)
-    return np.concatenate([distances.mean(axis=-1, keepdims=True), distances], axis=-1)

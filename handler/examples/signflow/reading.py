@@ -9,19 +9,20 @@ from typing import Any
 
 # An archive's files lie side by side, hence no dots.
 import numpy as np
-from features import FEATURES, FRAMES, POSITIONS, enrich, landmarks, normalise, resample
+from features import FEATURES, FRAMES, POINTS, landmarks, make_windows
 
 WINDOW_BYTES = FRAMES * FEATURES * 4
 WANTED = (
     f'Send {{"frames": [...]}} with landmarks, {{"window": {FRAMES} lists of {FEATURES} numbers}}, '
-    f'{{"window_b64": "..."}}, or the window itself as {WINDOW_BYTES} bytes of little-endian float32 or as .npy'
+    f'{{"window_b64": "..."}}, the window itself as {WINDOW_BYTES} bytes of little-endian float32, or as .npy '
+    f"the window or landmarks [frames, {POINTS}, 3]"
 )
 
 
 def read_batch(rows: Sequence[dict[str, Any]]) -> tuple[np.ndarray, dict[int, str]]:
     """Windows [rows, 64, 469], and what is wrong with the rows whose windows are empty."""
     windows = np.zeros((len(rows), FRAMES, FEATURES), np.float32)
-    plain: dict[int, np.ndarray] = {}
+    performances: dict[int, np.ndarray] = {}
     problems: dict[int, str] = {}
     for index, row in enumerate(rows):
         try:
@@ -29,24 +30,31 @@ def read_batch(rows: Sequence[dict[str, Any]]) -> tuple[np.ndarray, dict[int, st
         except ValueError as reason:
             problems[index] = str(reason)
         else:
-            (plain if found.shape[-1] == POSITIONS else windows)[index] = found
-    if plain:
-        windows[list(plain)] = enrich(np.stack(list(plain.values())))
+            (windows if found.ndim == 2 else performances)[index] = found
+    if performances:
+        windows[list(performances)] = make_windows(list(performances.values()))
     return windows, problems
 
 
 def read(row: dict[str, Any]) -> np.ndarray:
-    """A request's window [64, 469], or the positions [64, 225] that it is to be made of.
+    """A request's window [64, 469], or the landmarks [frames, 75, 3] that it is to be made of.
 
     Raises ValueError with a message for the client.
     """
     said = row.get("body", row.get("data", row))
     if isinstance(said, (bytes, bytearray)):
-        said = _window_or_json(bytes(said))
-    elif isinstance(said, str):
-        said = _json(said)
-    if isinstance(said, np.ndarray):
-        return _window(said)
+        return _from_bytes(said)
+    return _from_value(_json(said))
+
+
+def _from_bytes(body: bytes | bytearray) -> np.ndarray:
+    if body.startswith(np.lib.format.MAGIC_PREFIX):
+        return _npy(body)
+    return _window_of(body) if len(body) == WINDOW_BYTES else _from_value(_json(body))
+
+
+def _from_value(said: Any) -> np.ndarray:
+    """What JSON says: an object, or only its frames or its window."""
     if isinstance(said, list):
         said = {"frames" if said and isinstance(said[0], dict) else "window": said}
     if not isinstance(said, dict):
@@ -60,37 +68,42 @@ def _from_object(said: dict[str, Any]) -> np.ndarray:
         frames = _json(said["frames"])
         if not isinstance(frames, list):
             raise ValueError("frames is no list")
-        return resample(normalise(landmarks(frames)))
+        return landmarks(frames)
     if "window" in said:
         return _window(_json(said["window"]))
     if "window_b64" in said:
-        return _window(_window_bytes(_base64(said["window_b64"])))
+        return _window_of(_base64(said["window_b64"]))
     raise ValueError(WANTED)
 
 
-def _window_or_json(body: bytes) -> Any:
-    if body.startswith(np.lib.format.MAGIC_PREFIX):
-        return _npy(body)
-    return _window_bytes(body) if len(body) == WINDOW_BYTES else _json(body)
-
-
-def _window_bytes(body: bytes) -> np.ndarray:
+def _window_of(body: bytes | bytearray) -> np.ndarray:
     if len(body) != WINDOW_BYTES:
         raise ValueError(f"the window has {len(body)} bytes, not {WINDOW_BYTES}: {FRAMES} x {FEATURES} float32")
-    return np.frombuffer(body, "<f4").reshape(FRAMES, FEATURES)
+    return _window(np.frombuffer(body, "<f4").reshape(FRAMES, FEATURES))
 
 
-def _npy(body: bytes) -> np.ndarray:
+def _npy(body: bytes | bytearray) -> np.ndarray:
     try:
-        return np.load(io.BytesIO(body), allow_pickle=False)
-    except (ValueError, EOFError) as reason:
+        array = np.load(io.BytesIO(body), allow_pickle=False)
+    except Exception as reason:  # numpy lets out whatever its parts raise: MemoryError for a shape that is none, too
         raise ValueError(f"this .npy file cannot be read: {reason}") from None
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"this .npy file holds {array.dtype}, no numbers")
+    if len(array.shape) != 3 or array.shape[1:] != (POINTS, 3):
+        return _window(array)
+    if not len(array):
+        raise ValueError("there are no frames")
+    return _float32(array)
+
+
+def _float32(numbers: Any) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return np.asarray(numbers, np.float32)
 
 
 def _window(numbers: Any) -> np.ndarray:
     try:
-        with np.errstate(over="ignore"):
-            window = np.asarray(numbers, np.float32)
+        window = _float32(numbers)
     except (TypeError, ValueError, OverflowError):
         raise ValueError(f"the window is not {FRAMES} lists of {FEATURES} numbers") from None
     if window.shape != (FRAMES, FEATURES):
