@@ -207,6 +207,8 @@ async def test_unregistering_kills_what_hangs(store: Path, archive: MakeArchive)
     async with serving(store, "works.mar", drain_timeout="0.2") as client:
         version = client.application.registry.resolve("works")
         await client.predict("works", "fine")
+        while version.pool.workers[0].batch is not None:  # for a moment after the answer
+            await asyncio.sleep(0.01)
         before = children(os.getpid())
         while version.pool.workers[0].batch is not None:
             await asyncio.sleep(0.01)
