@@ -173,9 +173,9 @@ class Service:
         context.send_piece = lambda index, value: deliver([(jobs[index], Piece(self._output(index, value)))])
         began = time.perf_counter()
         results = check(self._entry.handle(rows, context), len(jobs))
-        outcomes = self._outcomes(jobs, results)
+        # Before the answers are written: as with TorchServe, one that cannot be has taken its time all the same.
         self._time(context, (time.perf_counter() - began) * 1000)
-        return outcomes
+        return self._outcomes(jobs, results)
 
     def _time(self, context: BatchContext, milliseconds: float) -> None:
         """Tell the time of a batch, past the cache of metrics that handlers use: it costs as much as a small batch."""

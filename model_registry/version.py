@@ -154,7 +154,7 @@ class ModelVersion:
         self._note_drained()
 
     def _note_answer(self, job: Job, output: Output, now: float) -> None:
-        if not job.reply.expired:
+        if not (job.alone or job.reply.expired):  # descriptions are no predictions, and not counted
             queued, total = job.taken - job.arrived, now - job.arrived
             self.metrics.answered(job.reply.label, total * 1e6, queued * 1e6)
         if self._sequencing is not None:
