@@ -46,6 +46,12 @@ def test_lines_end_where_torchserve_ends_them(make: Make) -> None:
     assert worker.said("stdout") == ["a", "b", "c\x0cd", "e", "f", "", "g"]
 
 
+def test_a_line_that_never_ends_is_told_in_pieces(make: Make) -> None:
+    worker = make("a", handler="for _ in range(5):\n    print('.' * 30_000, end='')\nprint('end')")
+    worker.load()
+    assert worker.said("stdout") == ["." * 90_000, "." * 60_000 + "end"]
+
+
 def test_threads_do_not_mix_their_lines(make: Make) -> None:
     worker = make(
         "a",

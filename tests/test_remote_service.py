@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from handler.devices.device import CPU
-from handler.errors import ChildFailed
+from handler.errors import ChildFailed, PredictionFailed
 from handler.isolation.environment import Environment
 from handler.isolation.exits import WorkerExit
 from handler.job import Input, Job, Output, Part, Piece
@@ -139,6 +139,56 @@ def test_everything_printed_is_said_before_the_answer(make: Make) -> None:
     ]  # fmt: skip
     remote.service.close()
     assert remote.lines[-1] == ("stdout", "unfinished")
+
+
+def test_a_line_that_never_ends_is_told_in_pieces(make: Make) -> None:
+    source = """
+        import os
+        def handle(data, context):
+            for _ in range(50 if data else 0):
+                os.write(1, b"." * 100_000)
+            return data and ["x"]
+    """
+    remote = make(source)
+    remote.ask("x")
+    remote.service.close()
+    assert "".join(line for _, line in remote.lines) == "." * 5_000_000
+    assert max(len(line) for _, line in remote.lines) < 200_000
+
+
+def test_a_handler_may_close_its_streams(make: Make) -> None:
+    source = """
+        import os, sys
+        def handle(data, context):
+            if data and data[0]["body"] == "close":
+                sys.stdout.buffer.write(b"\\xff\\x00\\n")
+                sys.stdout.flush(), os.close(1), os.close(2)
+                print("lost")
+            return data and ["x"]
+    """
+    remote = make(source)
+    (failure,) = remote.ask("close")
+    assert isinstance(failure, PredictionFailed)  # print fails, as anywhere
+    assert remote.ask("x") == ["x"]
+    assert remote.lines == [("stdout", "\ufffd\0")]
+
+
+def test_a_process_that_left_its_group_is_killed_too(make: Make) -> None:
+    source = """
+        import os, time
+        def handle(data, context):
+            if data:
+                os.setpgid(0, os.getpgid(os.getppid()))
+                print("left")
+                time.sleep(60)
+    """
+    remote = make(source)
+    killer = threading.Thread(target=lambda: (until(lambda: bool(remote.lines)), remote.service.kill()))
+    killer.start()
+    with pytest.raises(WorkerExit):
+        remote.ask("x")
+    killer.join()
+    assert gone(remote.service.pid)
 
 
 def test_metrics_of_a_batch_come_with_its_answer_and_others_at_once(make: Make) -> None:

@@ -17,6 +17,10 @@ LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 """Where TorchServe cuts what a worker writes, so that each step of a progress bar is a line."""
 
 
+LONGEST = 1 << 16
+"""Characters of a line after which its end is awaited no more: what follows is the next line."""
+
+
 class Speech:
     """One worker's two streams."""
 
@@ -42,7 +46,9 @@ class Speech:
             self._echo(self.redirected[stream], place, text)
             return
         *lines, rest = LINE_END.split(self._begun.pop(place, "") + text)
-        if rest:
+        if len(rest) > LONGEST:
+            lines.append(rest)
+        elif rest:
             self._begun[place] = rest
         for line in lines:
             self.say(stream, line)

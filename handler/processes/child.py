@@ -7,7 +7,7 @@ import pickle
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from importlib import import_module
 from importlib.machinery import PathFinder
@@ -85,7 +85,8 @@ class _Surroundings:
         self.loading = nullcontext
 
     def say(self, stream: str, line: str) -> None:
-        print(line, file=getattr(sys, stream), flush=True)
+        with suppress(OSError, ValueError):  # its code may have closed the stream
+            print(line, file=getattr(sys, stream), flush=True)
 
 
 class OwnPython:

@@ -134,6 +134,7 @@ class ChildProcess:
     def _kill_group(self) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
+        self._process.kill()  # it may have left its group
 
 
 def _start(folder: Path, environ: Mapping[str, str], descriptors: Sequence[int]) -> "subprocess.Popen[bytes]":

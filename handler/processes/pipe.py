@@ -4,7 +4,7 @@ import os
 from codecs import getincrementaldecoder
 from typing import BinaryIO
 
-from handler.isolation.output import LINE_END, Say
+from handler.isolation.output import LINE_END, LONGEST, Say
 
 
 class Pipe:
@@ -49,5 +49,7 @@ class Pipe:
         whole = len(text) - text.endswith("\r")  # its line feed may follow
         *lines, rest = LINE_END.split(text[:whole])
         self._begun = rest + text[whole:]
+        if len(rest) > LONGEST:
+            lines, self._begun = [*lines, rest], text[whole:]
         for line in lines:
             self._say(self._stream, line)

@@ -3,6 +3,7 @@
 import json
 import textwrap
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 HANDLER = """
@@ -122,10 +123,13 @@ PRACTICES = (
 )  # fmt: skip
 
 
-def pack(store: Path, name: str, version: str, config: str) -> str:
-    """Write the archive of one version to the store; its answers say "NAME/VERSION". Returns its file's name."""
+def pack(store: Path, name: str, version: str, config: str, files: Mapping[str, str] | None = None) -> str:
+    """Write the archive of one version to the store; its answers say "NAME/VERSION". Returns its file's name.
+
+    `files` come in place of those of the same names, or besides.
+    """
     model = {"modelName": name, "modelVersion": version, "handler": "handler.py", "configFile": "model-config.yaml"}
-    contents = {"handler.py": HANDLER, **FILES, "model-config.yaml": config}
+    contents = {"handler.py": HANDLER, **FILES, "model-config.yaml": config, **(files or {})}
     file = f"{name}_{version}.mar"
     with zipfile.ZipFile(store / file, "w") as out:
         out.writestr("MAR-INF/MANIFEST.json", json.dumps({"runtime": "python", "model": model}))

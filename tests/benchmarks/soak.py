@@ -1,6 +1,8 @@
 """Registers and unregisters models again and again, and watches what the process holds on to.
 
 Run `python -m tests.benchmarks.soak --rounds 200`; its status is 0 if nothing was left behind and memory has settled.
+`--handler torch` takes a model of PyTorch instead of one that does all that Python offers, `--isolation process` has
+processes for workers.
 """
 
 import argparse
@@ -25,6 +27,35 @@ WARMING = 20
 """Rounds after which everything that is made once is there."""
 SETTLED = 8 << 20
 """Bytes that the second half of the rounds may add: an allocator gives back late."""
+
+TORCH = """
+    import io, torch
+    from model import Net
+
+    class Handler:
+        def initialize(self, context):
+            file = io.BytesIO()
+            torch.save(Net(), file)
+            file.seek(0)
+            self.net = torch.load(file, weights_only=False).eval()
+            self.script = torch.jit.trace(self.net, torch.ones(1, 64))
+            self.compiled = torch.compile(self.net, backend="eager")
+
+        def handle(self, data, context):
+            rows = torch.ones(len(data), 64)
+            with torch.no_grad():
+                sums = [each(rows).sum().item() for each in (self.net, self.script, self.compiled)]
+            return [{"who": "soaked/1" if max(sums) - min(sums) < 1e-3 else "?"} for _ in data]
+"""
+NET = """
+    import torch
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = torch.nn.Sequential(torch.nn.Linear(64, 4096), torch.nn.ReLU(), torch.nn.Linear(4096, 64))
+        def forward(self, x):
+            return self.layers(x)
+"""
 
 
 @dataclass(frozen=True)
@@ -82,10 +113,13 @@ def _line(rounds: int, footprint: Footprint) -> str:
     )
 
 
-async def soak(folder: Path, rounds: int, isolation: str, tell: Callable[[str], None]) -> dict[str, object]:
+async def soak(
+    folder: Path, rounds: int, isolation: str, tell: Callable[[str], None], handler: str = "plain"
+) -> dict[str, object]:
     """Run all rounds in a server of their own, whose store and temporary files are in that folder."""
     store = folder / "store"
-    file = pack(store, "soaked", "1", "{}")
+    files = {"handler.py": TORCH, "model.py": NET} if handler == "torch" else {}
+    file = pack(store, "soaked", "1", "{}", files)
     async with serving(store) as client:
         return await Soak(client.application.registry, file, isolation, tell).run(rounds, folder)
 
@@ -95,12 +129,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--isolation", choices=("thread", "process"), default="thread")
+    parser.add_argument("--handler", choices=("plain", "torch"), default="plain")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, silence() as terminal:
         tempfile.tempdir = name
         folder = Path(name)
         (folder / "store").mkdir()
-        grown = asyncio.run(soak(folder, options.rounds, options.isolation, lambda line: print(line, file=terminal)))
+
+        def tell(line: str) -> None:
+            print(line, file=terminal)
+
+        grown = asyncio.run(soak(folder, options.rounds, options.isolation, tell, options.handler))
     print(f"Left behind: {grown or 'nothing'}")
     return 1 if grown else 0
 
