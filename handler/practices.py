@@ -38,8 +38,9 @@ SIGNALS = Practice(
 )
 PROCESSES = Practice(
     "starts processes of its own",
-    "a fork of a process with many threads may hang; a spawned one cannot import the archive's modules",
-    "use threads (torch, numpy and Pillow compute in parallel), or isolation: process in model-config.yaml",
+    "a fork of a process with many threads may hang",
+    "use threads (torch, numpy and Pillow compute in parallel), multiprocessing's spawn, or isolation: process in "
+    "model-config.yaml",
 )
 EXIT = Practice(
     "exits",

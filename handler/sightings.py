@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from handler.practices import ASSIGNED, CALLED, DEVICES, ENVIRONMENT, IMPORTED, INSTALLS, Practice
+from handler.practices import ASSIGNED, CALLED, DEVICES, ENVIRONMENT, IMPORTED, INSTALLS, PROCESSES, Practice
 
 _BUILT_IN = {name: name for name in ("exit", "quit")}
 _CHOOSES_DEVICES = re.compile(r"\w+_VISIBLE_DEVICES|CUDA_DEVICE_ORDER|OMP_\w+|\w+_NUM_THREADS")
@@ -72,6 +72,8 @@ class Reader:
         name = self._name(call.func)
         if name in _RUNNERS and _installs(call):
             yield INSTALLS
+        if name == "torch.utils.data.DataLoader" and _has_workers(call):
+            yield PROCESSES
         practice = CALLED.get(name)
         if practice is ENVIRONMENT and call.args and _chooses_devices(call.args[0]):
             practice = DEVICES
@@ -136,6 +138,11 @@ def _within(table: Mapping[str, Practice], *names: str) -> Iterator[Practice]:
 
 def _chooses_devices(key: ast.expr) -> bool:
     return isinstance(key, ast.Constant) and bool(_CHOOSES_DEVICES.fullmatch(str(key.value)))
+
+
+def _has_workers(call: ast.Call) -> bool:
+    numbers = [word.value for word in call.keywords if word.arg == "num_workers"]
+    return any(not (isinstance(number, ast.Constant) and number.value == 0) for number in numbers)
 
 
 def _installs(call: ast.Call) -> bool:

@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-from handler.isolation import hub, patching, pickles, torchscript
+from handler.isolation import hub, patching, pickles, spawning, torchscript
 
 
 def _adapt_torch(torch: ModuleType) -> None:
@@ -17,6 +17,7 @@ def _adapt_torch(torch: ModuleType) -> None:
 
 
 CHANGES: Mapping[str, Callable[[ModuleType], None]] = {
+    "multiprocessing.spawn": spawning.tell_archives_path,
     "torch": _adapt_torch,
     "torch._jit_internal": torchscript.keep_types_apart,
     "torch.hub": hub.keep_repositories_apart,
