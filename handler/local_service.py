@@ -9,6 +9,7 @@ from handler.continuous import load_service
 from handler.devices.device_thread import caller_for
 from handler.devices.thread_governor import ThreadGovernor
 from handler.isolation.surroundings import Surroundings
+from handler.isolation.torch_state import TorchState
 from handler.job import Job, Outcome
 from handler.service import Blueprint, Deliver, Seat, Service
 
@@ -28,6 +29,7 @@ class LocalService:
         self._elsewhere = caller_for(seat.device)
         self._service: Service | None = None
         self._governor = ThreadGovernor(seat.threads)
+        self._torch_state = TorchState()
         self._surroundings = Surroundings(
             blueprint.folder, seat.label, seat.say, packages=blueprint.packages, environment=blueprint.environment,
             allow_pickles=blueprint.allow_pickles,
@@ -79,7 +81,8 @@ class LocalService:
 
         def settled() -> T:
             self._settle_in()
-            return function()
+            with self._torch_state.in_force():
+                return function()
 
         result: T = self._elsewhere(settled)
         return result

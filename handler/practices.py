@@ -34,7 +34,7 @@ WORK_FOLDER = Practice(
 SIGNALS = Practice(
     "sets signal handlers or alarms",
     "only a process's main thread may: it raises ValueError in a worker's thread",
-    "leave it out; responseTimeout in model-config.yaml bounds a request",
+    "leave it out (responseTimeout in model-config.yaml bounds a request), or say isolation: process",
 )
 PROCESSES = Practice(
     "starts processes of its own",
@@ -74,8 +74,8 @@ THREADS = Practice(
 )
 PROFILER = Practice(
     "runs torch's profiler",
-    "two of them at once, in whatever models, end the whole process with a segmentation fault",
-    "leave it out while serving; ENABLE_TORCH_PROFILER lets BaseHandler profile one batch at a time",
+    "it waits while another model profiles, since two at once would end the whole process",
+    "leave it out while serving",
 )
 RANKS = Practice(
     "computes in several ranks",
@@ -97,11 +97,6 @@ PROCESS_WIDE = Practice(
     "changes a setting of the process",
     "it holds for the server and all models",
     "leave it to whoever runs the server",
-)
-EVENT_LOOP = Practice(
-    "asks for the thread's event loop",
-    "workers' threads have none: it raises RuntimeError",
-    "use asyncio.run, or make one with asyncio.new_event_loop and keep it",
 )
 INSTALLS = Practice(
     "installs packages",
@@ -154,7 +149,6 @@ CALLED: Mapping[str, Practice] = {
         ),
         PROCESS_WIDE,
     ),
-    "asyncio.get_event_loop": EVENT_LOOP,
 }  # fmt: skip
 """Functions by their full names."""
 

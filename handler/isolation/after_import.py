@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-from handler.isolation import hub, patching, pickles, spawning, torchscript
+from handler.isolation import hub, loops, patching, pickles, profiling, spawning, torchscript
 
 
 def _adapt_torch(torch: ModuleType) -> None:
@@ -17,8 +17,10 @@ def _adapt_torch(torch: ModuleType) -> None:
 
 
 CHANGES: Mapping[str, Callable[[ModuleType], None]] = {
+    "asyncio.events": loops.give_workers_a_loop,
     "multiprocessing.spawn": spawning.tell_archives_path,
     "torch": _adapt_torch,
+    "torch.autograd.profiler": profiling.one_at_a_time,
     "torch._jit_internal": torchscript.keep_types_apart,
     "torch.hub": hub.keep_repositories_apart,
     **dict.fromkeys(patching.PATCHING, patching.keep_patches_apart),

@@ -14,6 +14,7 @@ from handler.isolation.environment import VARIABLES, Environment, Variables
 from handler.isolation.exits import EXITS, Exits
 from handler.isolation.folder import WorkFolder, unshare
 from handler.isolation.loggers import LOGS, Logs
+from handler.isolation.loops import close_loop
 from handler.isolation.namespace import Namespace
 from handler.isolation.output import SPEECH, Say, Speech
 from handler.isolation.pickles import TRUST, Trust
@@ -75,9 +76,10 @@ class Surroundings:
         return self._exits.status
 
     def close(self) -> None:
-        """Forget the archive's modules; threads of it that still run keep what they have."""
+        """Forget the archive's modules, and the calling thread's event loop; other threads keep what they have."""
         self._speech.close()
         self.namespace.close()
+        close_loop()
 
     def _values(self) -> dict[Inherited[Any], Any]:
         values: dict[Inherited[Any], Any] = {
