@@ -7,7 +7,6 @@ from pathlib import Path
 
 from app.configuration.settings import Settings
 from app.configuration.values import initial_models
-from app.sample_archives import build_samples
 
 NOTE = """no model is configured, so the samples in {folder} are served (see --model-store and --models). Try:
   curl {address}/predictions/everyday -H 'Content-Type: application/json' -d '{{"features": [5.1, 3.5, 1.4, 0.2]}}'"""
@@ -18,6 +17,8 @@ def with_samples(settings: Settings, environ: Mapping[str, str]) -> Settings:
     """The same settings, with the sample archives to serve where neither a model store nor a model is named."""
     if settings.model_store is not None or settings.load_models or settings.config_file is not None:
         return settings
+    from app.sample_archives import build_samples
+
     for folder in _folders(environ):
         try:
             models = build_samples(folder)
@@ -26,7 +27,7 @@ def with_samples(settings: Settings, environ: Mapping[str, str]) -> Settings:
             continue
         note = NOTE.format(folder=folder, address=settings.inference_address)
         chosen = {"model_store": folder, "load_models": initial_models(",".join(models))}
-        return settings.model_copy(update={**chosen, "warnings": (*settings.warnings, note)})
+        return settings.but(**chosen, warnings=(*settings.warnings, note))
     return settings
 
 

@@ -6,15 +6,13 @@ import os
 import signal
 import ssl
 from threading import Timer
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-import uvicorn
 import uvloop
-from starlette.types import ASGIApp
-from uvicorn.server import ServerState
 
 from app.configuration.settings import Settings
 from app.configuration.values import Binding
+from app.http.address import Address
 from app.http.certificates import server_context
 from app.http.protocol import TorchServeProtocol
 from app.http.tls_door import TlsDoor
@@ -66,22 +64,18 @@ async def _serve(settings: Settings) -> int:
 class Listener:
     """One address: its socket, and the connections that came through it."""
 
-    def __init__(self, binding: Binding, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, binding: Binding, address: Address, settings: Settings) -> None:
         self._binding = binding
         self._ssl: ssl.SSLContext | None = server_context(settings) if binding.scheme == "https" else None
-        self._state = ServerState()
-        self._config = uvicorn.Config(
-            app, lifespan="off", http=TorchServeProtocol, ws="none", log_config=None, access_log=False,
-            server_header=False, date_header=False, proxy_headers=False, timeout_keep_alive=KEEP_ALIVE,
-        )  # fmt: skip
-        self._config.load()
+        self._address = address
+        self._connections: set[TorchServeProtocol] = set()
         self._server: asyncio.Server | None = None
 
     def __str__(self) -> str:
         return str(self._binding)
 
     def __repr__(self) -> str:
-        return f"<Listener {self._binding}, {len(self._state.connections)} connections>"
+        return f"<Listener {self._binding}, {len(self._connections)} connections>"
 
     async def open(self) -> None:
         """Bind and accept; raises OSError."""
@@ -104,12 +98,12 @@ class Listener:
         if self._server is not None:
             self._server.close()
             remove(self._binding.path)
-        for connection in list(self._state.connections):
+        for connection in list(self._connections):
             connection.shutdown()
 
     async def drain(self, seconds: float) -> None:
         """Let the requests in progress be answered, for at most `seconds`; then the connections are cut."""
-        connections = [cast("TorchServeProtocol", connection) for connection in self._state.connections]
+        connections = list(self._connections)
         if connections:
             await asyncio.wait([connection.gone for connection in connections], timeout=seconds)
         for connection in connections:
@@ -119,7 +113,7 @@ class Listener:
         return self._protocol() if self._ssl is None else TlsDoor(self._ssl, self._protocol)
 
     def _protocol(self) -> asyncio.Protocol:
-        return TorchServeProtocol(self._config, self._state, {})
+        return TorchServeProtocol(self._address, self._connections, KEEP_ALIVE)
 
 
 def _leave_within(seconds: float) -> None:

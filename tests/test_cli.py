@@ -174,3 +174,10 @@ def test_archive_takes_the_archivers_options(capsys: pytest.CaptureFixture[str])
 def test_a_command_that_serves_nothing_loads_nothing_heavy(command: str, words: list[str], folder: Path) -> None:
     done = python(CALL.format(command=command, words=words, heavy=HEAVY), folder)
     assert (done.returncode, done.stderr) == (0, "\n")
+
+
+def test_a_server_loads_neither_engines_nor_what_other_servers_are_made_of(folder: Path) -> None:
+    """Each costs a part of the start; a handler that wants one loads it."""
+    done = python("import sys, app.first_run, app.server; print(*sys.modules)", folder)
+    assert set(done.stdout.split()) & (HEAVY - {"asyncio", "starlette", "yaml"}) == set()
+    assert "app.server" in done.stdout.split()

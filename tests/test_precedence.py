@@ -1,5 +1,6 @@
 """Which configuration wins, and what is said about a wrong one."""
 
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
@@ -254,7 +255,7 @@ def test_the_management_token_comes_from_the_environment_and_is_shown_nowhere(fo
         ("job_queue_size=abc", "a whole number"),
         ("job_queue_size=0", "a number not below 1"),
         ("token_expiration_min=x", "a number"),
-        ("token_expiration_min=0", "a number above 0.0"),
+        ("token_expiration_min=0", "a number above 0"),
         ("metrics_mode=loud", "'log', 'prometheus' or 'legacy'"),
         ("enable_model_api=yes", "true or false"),
         ("grpc_inference_port=99999", "a port number from 0 to 65535"),
@@ -341,5 +342,5 @@ def test_files_are_looked_for_from_the_working_folder(folder: Path) -> None:
 
 def test_settings_do_not_change() -> None:
     settings = Settings(job_queue_size=3)
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(FrozenInstanceError):
         settings.job_queue_size = 4  # type: ignore[misc]

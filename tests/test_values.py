@@ -8,10 +8,13 @@ from app.configuration.values import (
     initial_models,
     model_settings,
     model_snapshot,
+    number,
     pattern,
     patterns,
     port_number,
     truth,
+    whole,
+    word,
 )
 
 
@@ -132,3 +135,39 @@ def test_model_settings_of_another_shape_are_refused(text: str, expected: str) -
 def test_a_snapshot_keeps_what_it_says_besides_its_models() -> None:
     snapshot = model_snapshot('{"name": "a.cfg", "modelCount": 1, "models": {"m": {"1.0": {"minWorkers": "2"}}}}')
     assert snapshot == {"name": "a.cfg", "modelCount": 1, "models": {"m": {"1.0": {"minWorkers": 2}}}}
+
+
+@pytest.mark.parametrize(("value", "read"), [("7", 7), (" 7 ", 7), (7, 7), ("+7", 7), ("1", 1)])
+def test_a_whole_number_is_read(value: object, read: int) -> None:
+    assert whole(1)(value) == read
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("0", "a number not below 1"),
+        ("-7", "a number not below 1"),
+        *((text, "a whole number") for text in ("", "7.5", "1_000", "a", "9" * 5000)),
+    ],
+)
+def test_what_is_no_whole_number_says_so(value: str, expected: str) -> None:
+    with pytest.raises(ValueError, match=f"^{expected}$"):
+        whole(1)(value)
+
+
+def test_a_number_has_to_lie_within_its_bounds() -> None:
+    assert (number(least=0)("0"), number(above=0)("0.5"), number(least=0)(8)) == (0.0, 0.5, 8.0)
+    for read, text, expected in (
+        (number(least=0), "-1", "a number not below 0"),
+        (number(least=0), "nan", "a number not below 0"),
+        (number(above=0), "0", "a number above 0"),
+        (number(above=0), "soon", "a number"),
+    ):
+        with pytest.raises(ValueError, match=f"^{expected}$"):
+            read(text)
+
+
+def test_a_word_is_one_of_those_there_are() -> None:
+    assert word("text", "json")("JSON") == "json"
+    with pytest.raises(ValueError, match=r"^'log', 'prometheus' or 'legacy'$"):
+        word("log", "prometheus", "legacy")("loud")

@@ -3,15 +3,13 @@
 import argparse
 from collections import ChainMap
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
 
 from app.configuration import layers
 from app.configuration.layers import ConfigurationError, Entry, Layer
 from app.configuration.resume import check_archives, newest_snapshot
-from app.configuration.settings import Authorization, Settings
+from app.configuration.settings import Authorization, Settings, WrongValue
 from app.configuration.values import Binding, port_number, truth
 
 Stack = Mapping[str, Entry]
@@ -28,7 +26,7 @@ OUR_VARIABLES = {
     "MARSERVE_METRICS": "marserve_metrics",
 }
 _FACTS = {"authorization", "snapshots", "probes", "grpc_apis", "config_file", "given", "warnings", "reload"}
-KEYS = Settings.model_fields.keys() - _FACTS
+KEYS = {each.name for each in fields(Settings)} - _FACTS
 TS_VARIABLES = {
     key.upper() if key.startswith("ts_") else f"TS_{key.upper()}": key for key in KEYS - set(OUR_VARIABLES.values())
 } | {"TS_TOKEN_EXPIRATION_TIME_MIN": "token_expiration_min"}
@@ -47,14 +45,6 @@ _READY_TO_USE = {
     "enable_model_api": Entry("true", "the default"),
     "default_workers_per_model": Entry("1", "the default"),
 }
-_EXPECTED = {
-    "int_parsing": "a whole number",
-    "float_parsing": "a number",
-    "greater_than": "a number above {gt}",
-    "greater_than_equal": "a number not below {ge}",
-    "literal_error": "{expected}",
-    "value_error": "{error}",
-}
 
 
 def torchserve_settings(arguments: argparse.Namespace, environ: Mapping[str, str], cwd: Path) -> Settings:
@@ -71,14 +61,12 @@ def torchserve_settings(arguments: argparse.Namespace, environ: Mapping[str, str
     if "model_store" not in stack:
         raise ConfigurationError("Missing mandatory parameter --model-store")
     settings = _settings(stack, cwd)
-    return settings.model_copy(
-        update={
-            "authorization": "off" if settings.disable_token_authorization else "all",
-            "snapshots": not arguments.no_config_snapshots,
-            "grpc_apis": _GRPC_APIS,
-            "config_file": shown,
-            "warnings": (*layers.unknown_keys(written, KEYS | _SILENT), *_ignored_options(arguments)),
-        }
+    return settings.but(
+        authorization="off" if settings.disable_token_authorization else "all",
+        snapshots=not arguments.no_config_snapshots,
+        grpc_apis=_GRPC_APIS,
+        config_file=shown,
+        warnings=(*layers.unknown_keys(written, KEYS | _SILENT), *_ignored_options(arguments)),
     )
 
 
@@ -107,16 +95,14 @@ def marserve_settings(
     address = _one_address(settings.inference_address, host, port, environ)
     is_private = address.is_loopback and not _PLATFORMS & environ.keys()
     authorization = authorization or ("off" if is_private else "management")
-    return settings.model_copy(
-        update={
-            **dict.fromkeys(("inference_address", "management_address", "metrics_address"), address),
-            "authorization": "off" if settings.disable_token_authorization else authorization,
-            "probes": True,
-            **_followed(reload, settings, cwd),
-            "grpc_apis": tuple(api for api in _GRPC_APIS if f"grpc_{api}_port" in stack),
-            "config_file": shown,
-            "warnings": (*layers.unknown_keys(written, KEYS | _SILENT), *_other_addresses(stack, address)),
-        }
+    return settings.but(
+        **dict.fromkeys(("inference_address", "management_address", "metrics_address"), address),
+        authorization="off" if settings.disable_token_authorization else authorization,
+        probes=True,
+        **_followed(reload, settings, cwd),
+        grpc_apis=tuple(api for api in _GRPC_APIS if f"grpc_{api}_port" in stack),
+        config_file=shown,
+        warnings=(*layers.unknown_keys(written, KEYS | _SILENT), *_other_addresses(stack, address)),
     )
 
 
@@ -171,18 +157,10 @@ def _settings(stack: Stack, cwd: Path) -> Settings:
     given = {key: entry.text for key, entry in stack.items() if key not in {"management_token", *_LOGS}}
     try:
         settings = Settings(**{**texts, **paths, "given": given})  # type: ignore[arg-type]
-    except ValidationError as error:
-        raise _explained(error, stack) from None
+    except WrongValue as error:
+        raise stack[error.key].invalid(error.key, str(error)) from None
     check_archives(settings)
     return settings
-
-
-def _explained(error: ValidationError, stack: Stack) -> ConfigurationError:
-    first = error.errors()[0]
-    key = str(first["loc"][0])
-    context: dict[str, Any] = first.get("ctx", {})
-    expected = _EXPECTED.get(first["type"], first["msg"].removeprefix("Input should be "))
-    return stack[key].invalid(key, expected.format(**context))
 
 
 def _one_address(configured: Binding, host: str | None, port: int | str | None, environ: Mapping[str, str]) -> Binding:

@@ -1,40 +1,42 @@
 """Settings: everything that can be configured, as one frozen object."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from typing import Annotated, Any, Literal, Self, get_args
 
 from app.configuration import values
 from app.configuration.values import Binding, InitialModel
 
-
-def _binding(http_port: int, https_port: int) -> Callable[[object], Binding]:
-    return lambda value: value if isinstance(value, Binding) else Binding.parse(str(value), http_port, https_port)
-
-
-Flag = Annotated[bool, PlainValidator(values.truth)]
-Whole = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
-Port = Annotated[int, PlainValidator(values.port_number)]
-Pattern = Annotated[str, AfterValidator(values.pattern)]
-Patterns = Annotated[tuple[str, ...], PlainValidator(values.patterns)]
+Flag = Annotated[bool, values.truth]
+Whole = Annotated[int, values.whole(0)]
+Positive = Annotated[int, values.whole(1)]
+Port = Annotated[int, values.port_number]
+File = Annotated[Path, Path]
+Patterns = Annotated[tuple[str, ...], values.patterns]
+INFERENCE, MANAGEMENT, METRICS = (Binding("http", "127.0.0.1", port) for port in (8080, 8081, 8082))
 Authorization = Literal["all", "management", "off"]
-Word = BeforeValidator(lambda value: str(value).lower())
 
 
-class Settings(BaseModel):
+class WrongValue(ValueError):
+    """The value of `key` cannot be read; the text says what was expected."""
+
+    def __init__(self, key: str, expected: str) -> None:
+        super().__init__(expected)
+        self.key = key
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
     """TorchServe's configuration keys with TorchServe's defaults, then marserve's own.
 
-    Times are in seconds, sizes in bytes, where nothing else is said; None means not set; paths are absolute.
+    Times are in seconds, sizes in bytes, where nothing else is said; None means not set; paths are absolute. A value
+    may be given as the text that stands for it. Raises WrongValue, and TypeError for a key that there is not.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-    inference_address: Annotated[Binding, PlainValidator(_binding(80, 443))] = Binding("http", "127.0.0.1", 8080)
-    management_address: Annotated[Binding, PlainValidator(_binding(8081, 8444))] = Binding("http", "127.0.0.1", 8081)
-    metrics_address: Annotated[Binding, PlainValidator(_binding(8082, 8445))] = Binding("http", "127.0.0.1", 8082)
+    inference_address: Annotated[Binding, values.binding(80, 443)] = INFERENCE
+    management_address: Annotated[Binding, values.binding(8081, 8444)] = MANAGEMENT
+    metrics_address: Annotated[Binding, values.binding(8082, 8445)] = METRICS
     grpc_inference_address: str = "127.0.0.1"
     grpc_inference_port: Port = 7070
     grpc_inference_max_connection_age_ms: Whole | None = None
@@ -45,11 +47,11 @@ class Settings(BaseModel):
     grpc_management_max_connection_age_grace_ms: Whole | None = None
     enable_grpc_ssl: Flag = False
 
-    model_store: Path | None = None
-    workflow_store: Path | None = None  # None: the model store
-    load_models: Annotated[tuple[InitialModel, ...], PlainValidator(values.initial_models)] = ()
-    models: Annotated[values.ModelSettings, PlainValidator(values.model_settings)] = {}
-    model_snapshot: Annotated[dict[str, Any] | None, PlainValidator(values.model_snapshot)] = None
+    model_store: File | None = None
+    workflow_store: File | None = None  # None: the model store
+    load_models: Annotated[tuple[InitialModel, ...], values.initial_models] = ()
+    models: Annotated[values.ModelSettings, values.model_settings] = field(default_factory=dict)
+    model_snapshot: Annotated[dict[str, Any], values.model_snapshot] | None = None
 
     default_workers_per_model: Whole = 0  # 0: one per GPU, else one per CPU core
     job_queue_size: Positive = 100
@@ -70,24 +72,24 @@ class Settings(BaseModel):
     ts_header_key_sequence_end: str = "ts_request_sequence_end"
 
     enable_model_api: Flag = False
-    ts_open_inference_protocol: Annotated[bool, PlainValidator(values.protocol)] = False
+    ts_open_inference_protocol: Annotated[bool, values.protocol] = False
     disable_token_authorization: Flag = False
-    token_expiration_min: Annotated[float, Field(gt=0)] = 60  # minutes
+    token_expiration_min: Annotated[float, values.number(above=0)] = 60  # minutes
     allowed_urls: Patterns = ("file://.*|http(s)?://.*",)
     use_env_allowed_urls: Flag = False
-    blacklist_env_vars: Pattern | None = None
+    blacklist_env_vars: Annotated[str, values.pattern] | None = None
     enable_envvars_config: Flag = False
     cors_allowed_origin: str | None = None
     cors_allowed_methods: str | None = None
     cors_allowed_headers: str | None = None
-    private_key_file: Path | None = None
-    certificate_file: Path | None = None
-    keystore: Path | None = None
-    keystore_pass: str = Field("changeit", repr=False)
+    private_key_file: File | None = None
+    certificate_file: File | None = None
+    keystore: File | None = None
+    keystore_pass: str = field(default="changeit", repr=False)
     keystore_type: str = "PKCS12"
 
-    metrics_mode: Annotated[Literal["log", "prometheus", "legacy"], Word] = "log"
-    metrics_config: Path | None = None  # None: the one that comes with the ts package
+    metrics_mode: Annotated[Literal["log", "prometheus", "legacy"], values.word("log", "prometheus", "legacy")] = "log"
+    metrics_config: File | None = None  # None: the one that comes with the ts package
     enable_metrics_api: Flag = True
     model_metrics_auto_detect: Flag = False
     disable_system_metrics: Flag = False
@@ -113,14 +115,14 @@ class Settings(BaseModel):
 
     # marserve's own.
     marserve_metrics: Flag = False
-    log_format: Annotated[Literal["text", "json"], Word] = "text"
-    drain_timeout: Annotated[float, Field(ge=0)] = 8
+    log_format: Annotated[Literal["text", "json"], values.word("text", "json")] = "text"
+    drain_timeout: Annotated[float, values.number(least=0)] = 8
     hung_workers_limit: Positive = 4
     check_memory: Flag = True
     allow_pickles: Flag = True
-    management_token: str | None = Field(None, repr=False)
-    log_location: Path | None = None  # None: no log files, the console only
-    metrics_location: Path | None = None
+    management_token: str | None = field(default=None, repr=False)
+    log_location: File | None = None  # None: no log files, the console only
+    metrics_location: File | None = None
 
     # Not keys, but what follows from how this server was started.
     authorization: Authorization = "all"  # which calls need a token
@@ -128,6 +130,27 @@ class Settings(BaseModel):
     probes: bool = False  # whether /v2/health tells the truth
     grpc_apis: tuple[str, ...] = ()  # what gRPC serves: "inference", "management"
     config_file: str | None = None
-    reload: Path | None = None  # an unpacked archive, or a folder of archives, whose changes are followed
-    given: Mapping[str, str] = Field({}, repr=False)  # what was configured, as it was written
+    reload: File | None = None  # an unpacked archive, or a folder of archives, whose changes are followed
+    given: Mapping[str, str] = field(default_factory=dict, repr=False)  # what was configured, as it was written
     warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            read, value = _reader(each), getattr(self, each.name)
+            if read is not None and value is not None:
+                try:
+                    object.__setattr__(self, each.name, read(value))
+                except ValueError as error:
+                    raise WrongValue(each.name, str(error)) from None
+
+    def but(self, **changes: Any) -> Self:
+        """The same settings with some changed."""
+        return replace(self, **changes)
+
+
+def _reader(each: "Field[Any]") -> Callable[[object], Any] | None:
+    """The function that reads a field's value, if it has one: it stands beside the type, which may be optional."""
+    for kind in (each.type, *get_args(each.type)):
+        for note in getattr(kind, "__metadata__", ()):
+            return note  # type: ignore[no-any-return]
+    return None

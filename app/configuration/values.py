@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -66,6 +67,59 @@ class InitialModel:
 
     def __str__(self) -> str:
         return f"{self.name}={self.url}" if self.name else self.url
+
+
+Read = Callable[[object], Any]
+"""Makes a value of its text; takes the value itself as well. Raises ValueError that says what was expected."""
+
+
+def binding(http_port: int, https_port: int) -> Read:
+    """An address whose port may be left out."""
+    return lambda value: value if isinstance(value, Binding) else Binding.parse(str(value), http_port, https_port)
+
+
+def whole(least: int) -> Read:
+    """A whole number from `least` on."""
+
+    def read(value: object) -> int:
+        text = str(value).strip()
+        if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+            raise ValueError("a whole number")
+        if int(text) < least:
+            raise ValueError(f"a number not below {least}")
+        return int(text)
+
+    return read
+
+
+def number(*, least: float | None = None, above: float | None = None) -> Read:
+    """A number from `least` on, or beyond `above`."""
+
+    def read(value: object) -> float:
+        try:
+            found = float(str(value))
+        except ValueError:
+            raise ValueError("a number") from None
+        if least is not None and not found >= least:
+            raise ValueError(f"a number not below {least}")
+        if above is not None and not found > above:
+            raise ValueError(f"a number above {above}")
+        return found
+
+    return read
+
+
+def word(*words: str) -> Read:
+    """One of these words, in any case."""
+
+    def read(value: object) -> str:
+        found = str(value).lower()
+        if found not in words:
+            *most, last = map(repr, words)
+            raise ValueError(f"{', '.join(most)} or {last}")
+        return found
+
+    return read
 
 
 def port_number(value: object) -> int:

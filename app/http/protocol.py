@@ -1,4 +1,4 @@
-"""HTTP/1.1 as TorchServe's clients see it: a protocol class for uvicorn that hands whole requests to an Address.
+"""HTTP/1.1 as TorchServe's clients see it: connections that hand whole requests to an Address.
 
 It does what an ASGI protocol cannot: header names as they were sent, reason phrases, TorchServe's own words for what is
 no HTTP; and the everyday prediction costs neither a task nor a second write.
@@ -12,8 +12,6 @@ from typing import Any, cast
 from urllib.parse import unquote
 
 import httptools
-from uvicorn.config import Config
-from uvicorn.server import ServerState
 
 from app.errors import PayloadTooLarge
 from app.http.address import Address
@@ -40,17 +38,12 @@ class HeadTooLarge(Exception):
 class TorchServeProtocol(asyncio.Protocol):
     """One connection. Requests are answered in the order in which they came; while one is, no more are read."""
 
-    def __init__(
-        self, config: Config, server_state: ServerState, app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:  # fmt: skip
-        if not config.loaded:
-            config.load()
-        self._address: Address = config.loaded_app
-        self._keep_alive = config.timeout_keep_alive
-        self._connections: set[Any] = server_state.connections
-        self._tasks: set[asyncio.Task[None]] = server_state.tasks
-        self._loop = _loop or asyncio.get_running_loop()
+    def __init__(self, address: Address, open_ones: set["TorchServeProtocol"], keep_alive: float) -> None:
+        self._address = address
+        self._keep_alive = keep_alive
+        self._connections = open_ones
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport = None  # type: ignore[assignment] # until connection_made
         self._client: tuple[str, int] | None = None
