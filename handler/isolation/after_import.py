@@ -31,7 +31,7 @@ CHANGES: Mapping[str, Callable[[ModuleType], None]] = {
 def change_loaded() -> None:
     """Change what the process has imported already; waits for what another thread is still importing."""
     for name in CHANGES:
-        if name in sys.modules:
+        if sys.modules.get(name) is not None:  # None stands there for what must not be imported
             CHANGES[name](import_module(name))
 
 
