@@ -9,12 +9,14 @@ import orjson
 from handler.job import Input, Part
 
 LOG = logging.getLogger("marserve.rows")
-SMALL = 512
-"""Bytes below which the standard parser is as quick as any."""
-BIG_INTEGER = b"0" * 19
-"""A run of digits, each of them shown as 0, that may not fit 64 bits; orjson would silently make a float of it."""
-DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
-"""Shows them so: a search for 19 equal bytes takes a twentieth of the time of one for 19 digits."""
+SAMPLE = 512
+"""Leading bytes that tell what a body is made of; the standard parser is as quick as any with less, and with text."""
+COMMAS = SAMPLE // 32
+"""Commas in them from which on a body is mostly numbers and small values, where orjson is two to four times as fast."""
+SHAPES = bytes(48 if 48 <= code <= 57 else 46 if code in b".eE+" else 32 for code in range(256))
+"""What a byte may be in a number: "0" for a digit, "." for what makes a float of it, " " for anything else."""
+BIG_INTEGER = b" " + b"0" * 19
+"""The shape of an integer that may not fit 64 bits, of which orjson would silently make a float."""
 
 
 def make_row(request: Input, decode: bool = True) -> dict[str, Any]:
@@ -41,7 +43,7 @@ def decode_part(part: Part) -> Any:
 
 def parse_json(value: bytes) -> Any:
     """What `json.loads` makes of UTF-8 text: NaN, big integers and lone surrogates included. Raises ValueError."""
-    if len(value) > SMALL and BIG_INTEGER not in value.translate(DIGITS):
+    if value.count(b",", 0, SAMPLE) >= COMMAS and BIG_INTEGER not in b" " + value.translate(SHAPES):
         try:
             return orjson.loads(value)
         except ValueError:
