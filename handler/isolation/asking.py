@@ -17,7 +17,7 @@ PREFIX = "_mar_"
 SERVER = frozenset({"app", "handler", "model_registry"})
 """The top-level names of the server's own packages."""
 
-_OURS = ("after_import", "asking", "dispatch", "finder", "hub", "imports", "loggers", "namespace", "torchscript")
+_OURS = ("asking", "dispatch", "finder", "hub", "imports", "loggers", "namespace", "torchscript")
 _MACHINERY = {"importlib", "importlib._bootstrap", "importlib._bootstrap_external", "importlib.util"}
 _MACHINERY |= {f"handler.isolation.{name}" for name in _OURS}
 
