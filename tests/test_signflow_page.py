@@ -31,10 +31,12 @@ def test_a_visitor_sees_signs_being_recorded_and_translated(page: Page, tmp_path
     page.until("document.querySelectorAll('#predictions li').length === 2")
     assert page.ask(f"{ITEMS}.map((item) => item.dataset.prediction)") == ["please", "hello"]
     assert page.ask(f"{ITEMS}.map((item) => item.dataset.source)") == ["torchserve"] * 2
-    assert "performed: please ·" in page.ask(f"{ITEMS}[0].textContent")
+    assert page.ask(f"{ITEMS}.map((item) => item.dataset.performed)") == ["please", "hello"]
+    assert page.ask("document.querySelector('#score').textContent") == "2 of 2 as performed"
+    assert page.ask("[...document.querySelectorAll('#latest .bar span')].length") == 4
     page.ask("document.querySelector('#flag').click()")
     page.until("fetch('/flags').then((answer) => answer.json()).then((flags) => !flags.use_torchserve)")
-    page.ask("document.querySelector('#sign').value = 'again'; document.querySelector('#play button').click()")
+    page.ask("[...document.querySelectorAll('#signs button')].find((button) => button.textContent === 'again').click()")
     page.until(f"{ITEMS}.length === 3")
     assert page.ask(f"[{ITEMS}[0].dataset.prediction, {ITEMS}[0].dataset.source]") == ["again", "local"]
     page.take_picture(tmp_path / "page.png")
