@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +22,7 @@ from handler.job import Input
 from model_registry.packer import pack
 from tests.one_service import Predict, body, form, service_of
 from tests.one_worker import OneWorker
+from tests.processes import MARSERVE
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
@@ -195,6 +197,14 @@ def test_whatever_comes_has_an_answer_of_its_own(onnx: Predict, content: bytes) 
 def test_a_batch_of_malformed_requests_alone_is_answered(predict: Predict) -> None:
     answers = predict(*(malformed for malformed, _ in MALFORMED.values()))
     assert {status for status, _ in answers} == {400}
+
+
+@needs_torch
+def test_a_fresh_process_imports_torch_for_the_archive(tmp_path: Path) -> None:
+    """What the server changes in torch meanwhile is not looked for in the archive, which has a `handler.py` too."""
+    command = [*MARSERVE, "check", str(archive("transformer.pt", tmp_path)), "--json", "--request"]
+    found = subprocess.run([*command, str(SIGNFLOW / "example.json")], cwd=tmp_path, capture_output=True, check=False)
+    assert (found.returncode, b"please" in found.stdout) == (0, True), found.stdout
 
 
 @needs_torch

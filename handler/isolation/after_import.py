@@ -6,20 +6,12 @@ from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-from handler.isolation import hub, loops, patching, pickles, profiling, spawning, torchscript
-
-
-def _adapt_torch(torch: ModuleType) -> None:
-    from handler.isolation import default_dtype  # it needs torch, which only now is there
-
-    default_dtype.install(torch)
-    pickles.load_old_files(torch)
-
+from handler.isolation import hub, loops, patching, profiling, spawning, torch_changes, torchscript
 
 CHANGES: Mapping[str, Callable[[ModuleType], None]] = {
     "asyncio.events": loops.give_workers_a_loop,
     "multiprocessing.spawn": spawning.tell_archives_path,
-    "torch": _adapt_torch,
+    "torch": torch_changes.adapt,
     "torch.autograd.profiler": profiling.one_at_a_time,
     "torch._jit_internal": torchscript.keep_types_apart,
     "torch.hub": hub.keep_repositories_apart,
