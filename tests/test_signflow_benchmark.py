@@ -5,12 +5,14 @@ import json
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from app.sample_archives import build_samples
-from handler.examples.signflow import benchmark, chart
+from handler.examples.signflow import benchmark
 from handler.examples.signflow.bare_loop import measure_loop
+from handler.examples.signflow.chart import picture
 from handler.examples.signflow.load import Measured, make_bodies, make_request, measure
 from tests.processes import MARSERVE
 
@@ -83,25 +85,30 @@ def _until_gone(answer: Answer) -> Answer:
     return patient
 
 
-@pytest.mark.parametrize("form", ["window", "landmarks"])
+@pytest.mark.parametrize("form", ["windows", "landmarks", "points"])
 def test_the_bare_loop_translates_what_the_callers_send(form: str) -> None:
     bodies = make_bodies(3, form)
     before = list(sys.path)
     found = measure_loop(bodies, 2, 2, 0.1)
     assert len(found.latencies) >= 4
     assert found.errors == 0
+    assert 0 < found.cpu < 1
     assert sys.path == before
 
 
 def test_a_row_is_the_best_of_its_settings_and_a_chart_shows_it() -> None:
     slow, fast = (
-        benchmark.Result("x", name, Measured(1, [0.01] * count)) for name, count in (("slow", 5), ("<fast>", 50))
+        benchmark.Result("x", name, Measured(1, [0.01] * count, cpu=0.0012))
+        for name, count in (("slow", 5), ("<fast>", 50))
     )
     assert benchmark.best([slow, fast, slow]) is fast
-    assert benchmark.table([fast]).splitlines()[-1] == "| x | <fast> | 50 | 10.0 | 10.0 | 10.0 | 0 |"
-    page = chart.page("t", "n", benchmark.charts([fast, slow]))
-    assert page.count("<svg") == 3
-    assert "x: &lt;fast&gt;" in page
+    rows = benchmark.table("windows", [fast, slow]).splitlines()[2:]
+    assert rows[0] == "| x | <fast> | 50 | 100% | 10.0 | 10.0 | 10.0 | 1.20 | 0 |"
+    assert rows[1] == "| x | slow | 5 | 10% | 10.0 | 10.0 | 10.0 | 1.20 | 0 |"
+    drawn = ElementTree.fromstring(picture("t", "n", list(benchmark.bars("windows", [fast, slow]))))
+    widths = [float(bar.get("width", "")) for bar in drawn.findall("{*}rect")[1:]]
+    assert widths[1] == pytest.approx(widths[0] / 10)
+    assert "x: <fast>" in [text.text for text in drawn.findall("{*}text")]
 
 
 @pytest.mark.slow
@@ -117,15 +124,17 @@ def test_the_command_measures_a_server(tmp_path: Path, capsys: pytest.CaptureFix
         "4",
         "--workers",
         "1",
-        "--html",
-        str(tmp_path / "it.html"),
+        "--forms",
+        "points",
+        "--svg",
+        str(tmp_path / "it.svg"),
     ]
     benchmark.main([str(tmp_path), *few, "--marserve", " ".join(command)])
-    rows = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines()]
-    assert [row[0].strip() for row in rows] == ["", "---", "no server", "marserve"]
+    rows = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines() if "|" in line]
+    assert [row[0].strip() for row in rows] == ["points", "---", "no server", "marserve"]
     assert rows[3][1].strip() == "batch 4, 1 worker, delay 5 ms"
     assert all(int(row[2]) > 0 and int(row[-1]) == 0 for row in rows[2:])
-    assert "marserve: batch 4" in (tmp_path / "it.html").read_text()
+    assert "marserve: batch 4" in (tmp_path / "it.svg").read_text()
 
 
 @pytest.mark.slow
@@ -139,5 +148,5 @@ def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
 def test_landmarks_are_sent_as_json_and_windows_as_bytes() -> None:
     kind, body = make_bodies(1, "landmarks")[0]
     assert (kind, list(json.loads(body))) == ("application/json", ["frames"])
-    kind, body = make_bodies(1, "window")[0]
+    kind, body = make_bodies(1, "windows")[0]
     assert (kind, len(body)) == ("application/octet-stream", 64 * 469 * 4)

@@ -13,12 +13,12 @@ from typing import Any
 import orjson
 import yaml
 
-from .load import WARM_UP, Measured
+from .load import WARM_UP, Body, Measured
 
 HERE = Path(__file__).parent
 
 
-def measure_loop(bodies: Sequence[tuple[str, bytes]], batch: int, threads: int, seconds: float) -> Measured:
+def measure_loop(bodies: Sequence[Body], batch: int, threads: int, seconds: float) -> Measured:
     """So many threads, each with a handler of its own and batches of that size, made of (content type, body).
 
     What a server does for a handler is done here too: JSON is parsed, and by the same parser; bytes are copied.
@@ -27,21 +27,25 @@ def measure_loop(bodies: Sequence[tuple[str, bytes]], batch: int, threads: int, 
     begin = time.perf_counter() + WARM_UP / 2
     with ThreadPoolExecutor(threads) as pool:
         runs = list(pool.map(lambda handler: _loop(handler, bodies, batch, begin, seconds), handlers))
-    return Measured(seconds, [latency for run in runs for latency in run])
+    latencies = [latency for run, _ in runs for latency in run]
+    spent = sum(seconds for _, seconds in runs)
+    return Measured(seconds, latencies, answers=len(latencies), cpu=spent / max(1, len(latencies)))
 
 
-def _loop(handler: Any, bodies: Sequence[tuple[str, bytes]], batch: int, begin: float, seconds: float) -> list[float]:
-    """The latency of each answer; those of a batch come at once."""
+def _loop(handler: Any, bodies: Sequence[Body], batch: int, begin: float, seconds: float) -> tuple[list[float], float]:
+    """The latency of each answer, those of a batch come at once; and the seconds that the processor worked."""
     rows = ({"body": _decoded(*body)} for body in itertools.cycle(bodies))
     latencies: list[float] = []
-    started = time.perf_counter()
+    started, working = time.perf_counter(), time.thread_time()
     while started < begin + seconds:
         answers = handler.handle(list(itertools.islice(rows, batch)), CONTEXT)
         ended = time.perf_counter()
         if started >= begin:
             latencies += [ended - started] * len(answers)
+        else:
+            working = time.thread_time()
         started = ended
-    return latencies
+    return latencies, time.thread_time() - working
 
 
 def _decoded(content_type: str, body: bytes) -> Any:

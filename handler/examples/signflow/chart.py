@@ -1,39 +1,41 @@
-"""Bars in an HTML page without scripts, fonts or anything else from elsewhere."""
+"""Bars under each other in one SVG picture, without scripts, fonts or anything else from elsewhere."""
 
 from collections.abc import Sequence
 from html import escape
 
-_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{title}</title>
-<style>body {{ font: 15px system-ui, sans-serif; margin: 2rem auto; max-width: 54rem; padding: 0 1rem; color: #222; }}
-h2 {{ font-size: 1rem; margin: 1.5rem 0 .3rem; }} p {{ color: #666; }} svg {{ width: 100%; }}</style>
-<h1>{title}</h1><p>{note}</p>{charts}
-</html>
-"""
-_WIDTH, _LABEL, _ROW = 800, 330, 30
-_COLOURS = ("#2f7d5b", "#7fb59b", "#b5651d", "#d8b08c", "#7f8c8d")
+Row = tuple[str, float, str]
+"""A label, a length and the text behind the bar."""
+
+_WIDTH, _LABEL, _ROW, _HEADING = 800, 330, 30, 44
+_COLOURS = ("#7f8c8d", "#2f7d5b", "#7fb59b", "#b5651d", "#d8b08c")
 
 
-def page(title: str, note: str, charts: Sequence[str]) -> str:
-    """A page with charts under each other."""
-    return _PAGE.format(title=escape(title), note=escape(note), charts="".join(charts))
-
-
-def bars(heading: str, rows: Sequence[tuple[str, float, str]]) -> str:
-    """A chart of (label, length, text behind the bar); the longest bar fills the width."""
-    longest = max((length for _, length, _ in rows), default=0) or 1
-    drawn = "".join(_bar(number, row, longest) for number, row in enumerate(rows))
-    box = f'viewBox="0 0 {_WIDTH} {_ROW * len(rows)}" role="img" aria-label="{escape(heading)}"'
-    return f"<h2>{escape(heading)}</h2><svg {box}>{drawn}</svg>"
-
-
-def _bar(number: int, row: tuple[str, float, str], longest: float) -> str:
-    label, length, text = row
-    width = (_WIDTH - _LABEL - 150) * length / longest
-    top = _ROW * number
+def picture(title: str, note: str, charts: Sequence[tuple[str, Sequence[Row]]]) -> str:
+    """An SVG file with charts, each with its heading; the longest bar of each fills the width."""
+    drawn, top = [], 64
+    for heading, rows in charts:
+        drawn.append(_text(16, top + 28, heading, 'font-size="15" font-weight="600"'))
+        longest = max((length for _, length, _ in rows), default=0) or 1
+        drawn += [_bar(number, top + _HEADING + _ROW * number, row, longest) for number, row in enumerate(rows)]
+        top += _HEADING + _ROW * len(rows) + 8
+    box = f'viewBox="0 0 {_WIDTH} {top + 12}" width="{_WIDTH}" height="{top + 12}"'
+    head = _text(16, 32, title, 'font-size="20" font-weight="700"') + _text(16, 54, note, 'font-size="12" fill="#666"')
     return (
-        f'<text x="{_LABEL - 8}" y="{top + 19}" text-anchor="end" font-size="13">{escape(label)}</text>'
-        f'<rect x="{_LABEL}" y="{top + 4}" width="{width:.1f}" height="{_ROW - 8}" rx="3"'
-        f' fill="{_COLOURS[number % len(_COLOURS)]}"/>'
-        f'<text x="{_LABEL + width + 8:.1f}" y="{top + 19}" font-size="13">{escape(text)}</text>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" {box} role="img" aria-label="{escape(title)}"'
+        f' font-family="system-ui, sans-serif" fill="#222">'
+        f'<rect width="100%" height="100%" fill="#fff"/>{head}{"".join(drawn)}</svg>\n'
     )
+
+
+def _bar(number: int, top: int, row: Row, longest: float) -> str:
+    label, length, text = row
+    width = (_WIDTH - _LABEL - 110) * length / longest
+    return (
+        _text(_LABEL - 8, top + 19, label, 'text-anchor="end" font-size="13"')
+        + f'<rect x="{_LABEL}" y="{top + 4}" width="{width:.1f}" height="{_ROW - 8}" rx="3"'
+        f' fill="{_COLOURS[number % len(_COLOURS)]}"/>' + _text(_LABEL + width + 8, top + 19, text, 'font-size="13"')
+    )
+
+
+def _text(x: float, y: float, text: str, style: str) -> str:
+    return f'<text x="{x:.1f}" y="{y}" {style}>{escape(text)}</text>'

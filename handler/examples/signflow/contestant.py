@@ -50,6 +50,8 @@ class Contestant:
         config = folder / f"{name}.properties"
         config.write_text(CONFIG.format(self.port, self._management, *others))
         self._command = shlex.split(command.format(store=store, config=config))
+        # TorchServe's pid file and sockets lie there, and other servers of this machine have theirs.
+        self._environment = os.environ | {"TMPDIR": str(folder), "TEMP": str(folder)}
 
     def __repr__(self) -> str:
         return f"<Contestant {self.name} at {self.port}>"
@@ -57,7 +59,7 @@ class Contestant:
     def __enter__(self) -> Self:
         with (self._folder / f"{self.name}.log").open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603
-                self._command, cwd=self._folder, stdout=log, stderr=log, start_new_session=True
+                self._command, cwd=self._folder, env=self._environment, stdout=log, stderr=log, start_new_session=True
             )
         deadline = time.monotonic() + PATIENCE
         while not self._answers():
@@ -85,6 +87,14 @@ class Contestant:
             "POST", "/models", url="sign.mar", initial_workers=serving.workers, batch_size=serving.batch,
             max_batch_delay=serving.delay, synchronous="true",
         )  # fmt: skip
+
+    def cpu_seconds(self) -> float:
+        """What the server's processes have used of processors; NaN where the system does not tell."""
+        if not Path("/proc/self/stat").exists():
+            return float("nan")
+        stats = (file.read_text().rpartition(")")[2].split() for file in Path("/proc").glob("[0-9]*/stat"))
+        ticks = sum(int(stat[11]) + int(stat[12]) for stat in stats if int(stat[3]) == self._process.pid)
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def _manage(self, method: str, path: str, **query: object) -> object:
         url = f"http://127.0.0.1:{self._management}{path}?{urllib.parse.urlencode(query)}"

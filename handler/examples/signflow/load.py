@@ -1,6 +1,7 @@
 """Callers that cost little: keep-alive connections which send a request as soon as the last one is answered."""
 
 import asyncio
+import io
 import json
 import time
 from collections.abc import Sequence
@@ -16,6 +17,10 @@ WARM_UP = 1.0
 """Seconds that are not counted."""
 
 
+Body = tuple[str, bytes]
+"""A content type, and what is sent."""
+
+
 @dataclass(slots=True)
 class Measured:
     """What came back, and after how many seconds each; `seconds` is how long was measured."""
@@ -23,6 +28,10 @@ class Measured:
     seconds: float
     latencies: list[float] = field(default_factory=list)
     errors: int = 0
+    answers: int = 0
+    """All of them, while warming up too."""
+    cpu: float = float("nan")
+    """Seconds that a processor works for each answer, callers not counted."""
 
     @property
     def throughput(self) -> float:
@@ -34,15 +43,24 @@ class Measured:
         return 1000 * float(np.percentile(self.latencies, percent)) if self.latencies else float("nan")
 
 
-def make_bodies(count: int, form: str) -> list[tuple[str, bytes]]:
-    """Content types and bodies of so many performances: their landmarks, or a finished window."""
+def make_bodies(count: int, form: str) -> list[Body]:
+    """So many performances, as "landmarks" in JSON, as the same "points" in a .npy file, or as finished "windows"."""
     signs = make_signs(len(read_labels()))
-    points = [perform(signs[number % len(signs)], np.random.default_rng(number)) for number in range(count)]
-    frames = [to_frames(each, 3) for each in points]
+    performances = [perform(signs[number % len(signs)], np.random.default_rng(number)) for number in range(count)]
+    frames = [to_frames(points, 3) for points in performances]
     if form == "landmarks":
         return [("application/json", json.dumps({"frames": each}).encode()) for each in frames]
-    windows = [make_window(landmarks(each)) for each in frames]
-    return [("application/octet-stream", window.astype("<f4").tobytes()) for window in windows]
+    points = [landmarks(each) for each in frames]
+    if form == "points":
+        return [("application/octet-stream", _npy(each)) for each in points]
+    assert form == "windows", f"There are windows, landmarks and points, but no {form}."
+    return [("application/octet-stream", make_window(each).astype("<f4").tobytes()) for each in points]
+
+
+def _npy(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
 
 
 def make_request(path: str, content_type: str, body: bytes) -> bytes:
@@ -75,6 +93,7 @@ class Run:
     def note(self, due: float, status: bytes) -> None:
         """An answer to the request that was due then."""
         now = time.perf_counter()
+        self.measured.answers += status == b"200"
         if not self.begin <= now < self.end:
             return
         if status == b"200":
