@@ -181,6 +181,25 @@ def test_a_whole_saved_module_is_the_model(folder, context, monkeypatch):
     assert handler.handle([[1.0, 3.0, 2.0]], context()) == [1]
 
 
+def test_a_trainings_checkpoint_is_refused_and_told(folder, context):
+    weights = {"net": {"linear.weight": torch.ones(1)}, "optimizer": {}, "epoch": 3}
+    torch.save(weights, folder / "checkpoint.pt")
+    with pytest.raises(RuntimeError, match="Missing key") as error:
+        loaded(context(modelFile="linear.py", serializedFile="checkpoint.pt"))
+    (note,) = error.value.__notes__
+    assert note.startswith(f"{folder / 'checkpoint.pt'} does not hold the weights of linear.Linear.")
+    assert note.endswith("archive what is in it under one of ['net', 'optimizer'] alone.")
+
+
+def test_weights_without_their_class_are_refused_and_told(folder, context):
+    torch.save({"weight": torch.ones(1)}, folder / "weights.pt")
+    with pytest.raises(RuntimeError) as error:
+        loaded(context(serializedFile="weights.pt"))
+    (note,) = error.value.__notes__
+    assert note.startswith(f"{folder / 'weights.pt'} is no TorchScript")
+    assert "--model-file" in note
+
+
 def test_an_empty_yaml_is_as_none(context):
     handler = BaseHandler()
     given = context(modelFile="linear.py")

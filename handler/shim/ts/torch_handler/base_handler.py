@@ -140,11 +140,22 @@ class BaseHandler:
         if isinstance(checkpoint, torch.nn.Module):
             return checkpoint
         model = classes[0]()
-        model.load_state_dict(checkpoint)
+        try:
+            model.load_state_dict(checkpoint)
+        except Exception as error:
+            error.add_note(_misfit(model_pt_path, classes[0], checkpoint))
+            raise
         return model
 
     def _load_torchscript_model(self, model_pt_path):
-        return torch.jit.load(model_pt_path, map_location=self.device)
+        try:
+            return torch.jit.load(model_pt_path, map_location=self.device)
+        except RuntimeError as error:
+            error.add_note(
+                f"{model_pt_path} is no TorchScript that this torch can read. If torch.save wrote it, archive the file "
+                "of the model's class with it (--model-file)."
+            )
+            raise
 
     def _load_torch_export_aot_compile(self, model_so_path):
         from torch._export import aot_load
@@ -237,3 +248,14 @@ class BaseHandler:
     def get_device(self):
         """The device that the model is on."""
         return self.device
+
+
+def _misfit(path, model_class, checkpoint):
+    """What to say of weights that a model does not take."""
+    told = f"{path} does not hold the weights of {model_class.__module__}.{model_class.__name__}."
+    nested = (
+        [key for key, value in checkpoint.items() if isinstance(value, dict)] if isinstance(checkpoint, dict) else []
+    )
+    if nested:
+        told += f" It seems to be a training's checkpoint: archive what is in it under one of {nested} alone."
+    return told
