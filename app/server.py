@@ -5,6 +5,8 @@ import logging
 import os
 import signal
 import ssl
+from collections.abc import Sequence
+from contextlib import suppress
 from threading import Timer
 from typing import TYPE_CHECKING
 
@@ -51,6 +53,7 @@ async def _serve(settings: Settings) -> int:
         application.registry.record()
         print("Model server started.", flush=True)
         await stop.wait()
+        await _accept_waiting(addresses)
         LOG.info("Shutting down; accepted requests are answered first.")
         application.begin_to_stop()
         _leave_within(settings.drain_timeout + LAST)
@@ -70,6 +73,9 @@ class Listener:
         self._address = address
         self._connections: set[TorchServeProtocol] = set()
         self._server: asyncio.Server | None = None
+        self._leaving = False
+        self.accepted = 0
+        """Connections so far."""
 
     def __str__(self) -> str:
         return str(self._binding)
@@ -82,7 +88,7 @@ class Listener:
         loop, where = asyncio.get_running_loop(), self._binding
         if where.scheme == "unix":
             remove_stale(where.path)
-            self._server = await loop.create_unix_server(self._protocol, where.path, backlog=BACKLOG)
+            self._server = await loop.create_unix_server(self._door, where.path, backlog=BACKLOG)
         else:
             self._server = await loop.create_server(self._door, where.host, where.port, backlog=BACKLOG)
         LOG.info("Listening on %s.", where)
@@ -95,6 +101,7 @@ class Listener:
 
     def close(self) -> None:
         """Accept no more connections, and none of the open ones for another request."""
+        self._leaving = True
         if self._server is not None:
             self._server.close()
             remove(self._binding.path)
@@ -103,17 +110,36 @@ class Listener:
 
     async def drain(self, seconds: float) -> None:
         """Let the requests in progress be answered, for at most `seconds`; then the connections are cut."""
-        connections = list(self._connections)
-        if connections:
-            await asyncio.wait([connection.gone for connection in connections], timeout=seconds)
-        for connection in connections:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._connections:
+                    await asyncio.wait([connection.gone for connection in self._connections])
+        for connection in list(self._connections):
             connection.abort()
 
     def _door(self) -> asyncio.Protocol:
+        self.accepted += 1
         return self._protocol() if self._ssl is None else TlsDoor(self._ssl, self._protocol)
 
     def _protocol(self) -> asyncio.Protocol:
-        return TorchServeProtocol(self._address, self._connections, KEEP_ALIVE)
+        connection = TorchServeProtocol(self._address, self._connections, KEEP_ALIVE)
+        if self._leaving:  # it was accepted before the door was closed
+            connection.shutdown()
+        return connection
+
+
+async def _accept_waiting(addresses: Sequence[Listener]) -> None:
+    """Accept the connections that were made before the signal: closing a socket resets those that still wait at it.
+
+    The event loop accepts one in a turn; the turn that begins with the signal, and the one after it, may bring none.
+    """
+    idle = 0
+    for _ in range(BACKLOG):
+        before = sum(listener.accepted for listener in addresses)
+        await asyncio.sleep(0)
+        idle = 0 if sum(listener.accepted for listener in addresses) > before else idle + 1
+        if idle > 2:
+            return
 
 
 def _leave_within(seconds: float) -> None:

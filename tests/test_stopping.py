@@ -5,7 +5,7 @@ import signal
 import socket
 import zipfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from time import monotonic
 from urllib.request import urlopen
@@ -138,3 +138,20 @@ def metric(server: Server, name: str) -> str:
     """The samples of a metric."""
     with urlopen(f"{server.url}/metrics?name[]={name}") as answer:
         return "\n".join(line for line in answer.read().decode().splitlines() if not line.startswith("#"))
+
+
+def test_connections_that_were_made_before_the_signal_are_served(store: Path, archive: MakeArchive) -> None:
+    """A stopped process cannot accept them, but the system does it for it: they wait at the door with the signal."""
+    archive("works", WORKS)
+    request = b"POST /predictions/works HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 1\r\n\r\nx"
+    with Server.of(store, "works.mar") as server, ExitStack() as stack:
+        server.until_listening()
+        until(lambda: status(f"{server.url}/v2/health/ready") == 200)
+        server.process.send_signal(signal.SIGSTOP)
+        clients = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in range(50)]
+        server.process.send_signal(signal.SIGTERM)
+        server.process.send_signal(signal.SIGCONT)
+        for client in clients:
+            client.sendall(request)
+        assert {client.recv(4096)[:12] for client in clients} == {b"HTTP/1.1 200"}
+        assert server.process.wait(30) == 0
