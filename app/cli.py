@@ -25,6 +25,7 @@ COMMANDS = {
     "compare": "app.commands.compare",
     "compat": "app.commands.compat",
     "switch": "app.commands.switch",
+    "tune": "app.commands.tune",
     "verify": "app.commands.verify",
 }
 """Commands that read their own options: the modules whose `main` carries them out."""

@@ -28,7 +28,7 @@ class LocalService:
         self._blueprint = blueprint
         self._elsewhere = caller_for(seat.device)
         self._service: Service | None = None
-        self._governor = ThreadGovernor(seat.threads)
+        self._governor = ThreadGovernor(seat.threads, fixed=seat.fixed)
         self._torch_state = TorchState()
         self._surroundings = Surroundings(
             blueprint.folder, seat.label, seat.say, packages=blueprint.packages, environment=blueprint.environment,

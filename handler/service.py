@@ -66,6 +66,8 @@ class Seat:
     """Cores it may use."""
     say: Callable[[str, str], None]
     """Takes each line ("stdout" or "stderr", text) that the handler writes."""
+    fixed: bool = False
+    """Whether the archive has set the number of threads."""
 
 
 class Around(Protocol):

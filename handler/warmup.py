@@ -23,16 +23,21 @@ class WarmUpFailed(Exception):
 
 def warm_up(predict: Predict, config: object, folder: Path) -> None:
     """Ask for each request under `warmup`, in order, one by one; its files lie in `folder`. Raises WarmUpFailed."""
-    listed = config.get("warmup") if isinstance(config, Mapping) else None
-    if listed is None:
-        return
-    if not isinstance(listed, list):
-        raise WarmUpFailed(f"warmup has to be a list of requests, not {listed!r}")
-    requests = [_request(each, folder) for each in listed]
+    requests = listed_requests(config, folder)
     for number, request in enumerate(requests, 1):
         outcome = _answered(predict, Job(request, f"warmup-{number}"))
         if isinstance(outcome, HandlerError):
             raise WarmUpFailed(f"warm-up request {number} of {len(requests)} was answered with an error: {outcome}")
+
+
+def listed_requests(config: object, folder: Path) -> list[Input]:
+    """The requests under `warmup`, none where there is no such key; raises WarmUpFailed."""
+    listed = config.get("warmup") if isinstance(config, Mapping) else None
+    if listed is None:
+        return []
+    if not isinstance(listed, list):
+        raise WarmUpFailed(f"warmup has to be a list of requests, not {listed!r}")
+    return [_request(each, folder) for each in listed]
 
 
 def _answered(predict: Predict, job: Job) -> Outcome:

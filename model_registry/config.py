@@ -14,7 +14,7 @@ TIMEOUT = 120
 """Seconds; what a YAML file or a snapshot means that names no timeout."""
 AS_SAID = (
     "max_retry_timeout", "client_timeout", "use_job_ticket", "device_type", "continuous_batching",
-    "async_communication", "use_venv", "stateful", "isolation",
+    "async_communication", "use_venv", "stateful", "isolation", "threads",
 )  # fmt: skip
 STATE = {
     "minWorkers": "min_workers",
@@ -38,6 +38,7 @@ class RequestConfig:
     response_timeout: int | None = None
     startup_timeout: int | None = None
     isolation: str | None = None
+    threads: int | None = None
     at_startup: bool = False
     """Whether the server loads the model by itself: only then do the workers of the `models` setting count."""
 
@@ -81,6 +82,8 @@ class ModelConfig:
     use_venv: bool = False
     isolation: str = "thread"
     """Where workers run: as a "thread" of the server, or each in a "process" of its own."""
+    threads: int = 0
+    """How many threads torch uses in each worker; 0 leaves it to the server."""
     async_communication: bool = False
     job_queue_size: int = 100
     stateful: bool = False
@@ -104,8 +107,8 @@ class ModelConfig:
         fields = {name: said[name] for name in AS_SAID if name in said}
         fields |= _workers(sources) | _batches(sources) | _timeouts(sources)
         fields |= _devices(said, defaults) | _sequences(said)
-        if request.isolation is not None:
-            fields["isolation"] = request.isolation
+        own = {"isolation": request.isolation, "threads": request.threads}
+        fields |= {name: value for name, value in own.items() if value is not None}
         return cls(**fields)
 
     @classmethod

@@ -134,6 +134,7 @@ SETTINGS: dict[str, tuple[str, Rule]] = {
     "asyncCommunication": ("async_communication", _boolean),
     "useVenv": ("use_venv", _boolean),
     "isolation": ("isolation", _one_of("thread", "process")),
+    "threads": ("threads", _from(1)),
     "sequenceBatching": ("stateful", _boolean),
     "sequenceMaxIdleMSec": ("sequence_max_idle", _raised_to(0)),
     "sequenceTimeoutMSec": ("sequence_timeout", _raised_to(0)),

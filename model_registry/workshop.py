@@ -138,7 +138,8 @@ class Workshop:
         def post(number: int, device: Device) -> Post:
             label = f"W-{number}-{version.name}_{version.version}"
             say = divert_metrics(partial(self._say, label), self._metrics.emit)
-            seat = Seat(label, device, threads_per_worker(max(1, config.max_workers)), say)
+            threads = config.threads or threads_per_worker(max(1, config.max_workers))
+            seat = Seat(label, device, threads, say, fixed=config.threads > 0)
             return Post(
                 number=number,
                 label=label,

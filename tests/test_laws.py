@@ -216,6 +216,22 @@ def test_law_10_the_cpu_budget_is_shared_between_workers() -> None:
     assert threads_per_worker(cores, {}) == 1
 
 
+@pytest.mark.parametrize("isolation", ["thread", "process"])
+async def test_law_10_an_archive_may_ask_for_a_number_of_threads(
+    store: Path, archive: MakeArchive, isolation: str
+) -> None:
+    source = "import torch\ndef handle(data, context):\n    return data and [torch.get_num_threads()] * len(data)\n"
+    # A process imports all anew, and torch takes seconds for that: something with these names does as well.
+    torch = "number = 1\nTensor = tuple\ndef get_num_threads(): return number\n"
+    torch += "def set_num_threads(n): global number; number = n\n"
+    files = {"torch.py": torch} if isolation == "process" else {}
+    archive("threads", source, files, config=f"threads: 3\nisolation: {isolation}\nbatchSize: 2\n")
+    async with serving(store, "threads.mar") as client:
+        for _ in range(3):  # in company, too
+            answers = await asyncio.gather(*(client.predict("threads") for _ in range(4)))
+            assert [answer.json() for answer in answers] == [3] * 4
+
+
 async def test_law_10_each_worker_is_given_its_share_in_its_own_thread(store: Path, archive: MakeArchive) -> None:
     archive("threads", "import torch\ndef handle(data, context):\n    return data and [torch.get_num_threads()]\n")
     async with serving(store, "threads.mar") as client:

@@ -57,6 +57,14 @@ def test_with_company_a_core_is_left_to_the_event_loop_and_a_lone_client_has_all
     assert seen == [4, 3, 3, 4]
 
 
+def test_a_number_that_the_archive_asks_for_stays_in_company() -> None:
+    torch = FakeTorch()
+    governor = ThreadGovernor(4, {"torch": torch}, fixed=True)
+    governor.settle()
+    governor.adapt(company=True)
+    assert torch.threads == 4
+
+
 def test_a_single_core_stays_one_thread() -> None:
     torch = FakeTorch()
     governor = ThreadGovernor(1, {"torch": torch})

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.commands.check_text import after_loading, before_loading
-from app.commands.samples import BadSample, Sample, file_content
+from app.commands.samples import BadSample, Sample, file_sample
 from app.configuration.layers import ConfigurationError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Check as the arguments say; returns the exit status."""
     arguments = make_parser().parse_args(argv)
     try:
-        samples = [_sample(file) for file in arguments.request]
+        samples = [file_sample(file) for file in arguments.request]
         if not arguments.archive.exists():
             raise BadSample(f"{arguments.archive}: No such file or directory")
     except BadSample as error:
@@ -59,14 +59,6 @@ def make_parser() -> argparse.ArgumentParser:
     add("--ts-config", metavar="FILE", help="the server's configuration; config.properties here by default")
     add("--json", action="store_true", help="for machines: the report as one JSON object")
     return parser
-
-
-def _sample(file: Path) -> Sample:
-    try:
-        content = file_content(file)
-    except OSError as error:
-        raise BadSample(f"{file}: {error.strerror}") from None
-    return Sample(str(file), "POST", "/", {"Content-Type": content.type}, content.value)
 
 
 async def _check(arguments: argparse.Namespace, samples: Sequence[Sample]) -> int:

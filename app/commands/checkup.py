@@ -81,9 +81,9 @@ async def check_up(
 
     Raises ConfigurationError.
     """
-    settings = _settings(path, ts_config)
+    settings = settings_for(path, ts_config)
     transcript, findings, tryout, error = Transcript(settings, say), None, None, ""
-    with _warnings() as notes:
+    with warnings() as notes:
         application = Application(settings, transcript)
         try:
             planned, version = _open(application, path, handler)
@@ -97,10 +97,16 @@ async def check_up(
     return Checkup(error, findings, tryout, tuple(dict.fromkeys(notes)))
 
 
-def _settings(path: Path, ts_config: str | None) -> Settings:
+def settings_for(path: Path, ts_config: str | None) -> Settings:
     """Those of `marserve serve`, with the archive's own folder as model store."""
     store = str(path.absolute().parent)
     return marserve_settings(os.environ, Path.cwd(), ts_config=ts_config, model_store=store, authorization="off")
+
+
+def registration(path: Path, handler: str | None) -> Registration:
+    """How a server would be asked for it: as a model at start, so that it gets the workers that a deployment would."""
+    url = str(path.resolve()) if path.is_dir() else path.name
+    return Registration(url, None, handler, config=RequestConfig(at_startup=True), fallback_name=default_name(url))
 
 
 def _open(application: Application, path: Path, handler: str | None) -> tuple[ModelVersion, ModelVersion]:
@@ -108,9 +114,7 @@ def _open(application: Application, path: Path, handler: str | None) -> tuple[Mo
 
     Neither has workers yet. Raises RegistryError.
     """
-    url = str(path.resolve()) if path.is_dir() else path.name
-    # As a model at start: then the number of workers is told that a deployment would get.
-    wanted = Registration(url, None, handler, config=RequestConfig(at_startup=True), fallback_name=default_name(url))
+    wanted = registration(path, handler)
     archive = application.workshop.open(wanted)
     try:
         at_once = replace(wanted, config=RequestConfig(at_startup=True, max_batch_delay=0))
@@ -143,7 +147,7 @@ def _examine(application: Application, version: ModelVersion) -> Findings:
 
 
 @contextmanager
-def _warnings() -> Iterator[list[str]]:
+def warnings() -> Iterator[list[str]]:
     """The warnings of the server's own loggers, while the block runs."""
     notes: list[str] = []
 

@@ -16,8 +16,8 @@ from model_registry.config import ModelConfig
 from model_registry.manifest import MANIFEST_FILE
 from model_registry.model_yaml import SETTINGS, readable_model_config
 
-LIBRARY_KEYS = {"pt2", "handler", "micro_batching", "dali", "pippy", "deepspeed"}
-"""Keys of model-config.yaml that the `ts` package and its examples read."""
+LIBRARY_KEYS = {"pt2", "handler", "micro_batching", "dali", "pippy", "deepspeed", "warmup"}
+"""Keys of model-config.yaml that the `ts` package, its examples and the warm-up read."""
 ALWAYS_SHOWN = (
     "min_workers", "max_workers", "batch_size", "max_batch_delay", "response_timeout", "startup_timeout",
     "job_queue_size",

@@ -11,6 +11,7 @@ examples:
   marserve archive --model-name mlp --version 1.0 --handler handler.py --export-path store
   marserve verify                                       one prediction, from the archive to the answer
   marserve check mlp.mar --request input.json           what is in an archive, whether it loads, and how fast it is
+  marserve tune mlp.mar --request input.json            batch size, workers and threads, found by measuring
   marserve compare --baseline http://old:8080 --candidate http://127.0.0.1:8080 samples/
   marserve compat                                       what of TorchServe is here, feature by feature
   marserve switch mlp 2.0 --archive mlp-2.0.mar --smoke input.json
@@ -69,6 +70,7 @@ def marserve_parser() -> argparse.ArgumentParser:
         "compare", help="send the same requests to two servers, and tell the differences", add_help=False
     )
     commands.add_parser("compat", help="show what of TorchServe is here", add_help=False)
+    commands.add_parser("tune", help="find batch size, workers and threads for a model by measuring", add_help=False)
     commands.add_parser("switch", help="let a new version take over without a failed request", add_help=False)
     return parser
 

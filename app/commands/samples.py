@@ -65,6 +65,15 @@ def file_content(path: Path) -> Content:
     return Content(path.read_bytes(), mimetypes.guess_type(path.name)[0] or "application/octet-stream")
 
 
+def file_sample(file: Path) -> Sample:
+    """A request with a file as its body, for a model that is asked without a server; raises BadSample."""
+    try:
+        content = file_content(file)
+    except OSError as error:
+        raise BadSample(f"{file}: {error.strerror}") from None
+    return Sample(str(file), "POST", "/", {"Content-Type": content.type}, content.value)
+
+
 def _folder(folder: Path) -> Iterator[Sample]:
     for file in sorted(folder.rglob("*")):
         place = file.relative_to(folder)

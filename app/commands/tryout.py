@@ -125,7 +125,7 @@ def _own_traceback(error: BaseException) -> Iterator[str]:
 async def _ask(version: ModelVersion, sample: Sample) -> Reply:
     began = time.perf_counter()
     try:
-        answer = output_answer(await version.predict(_input(sample), new_request_id()))
+        answer = output_answer(await version.predict(input_of(sample), new_request_id()))
         body = answer.body if answer.stream is None else b"".join([piece async for piece in answer.stream])
     except (HandlerError, RegistryError) as error:
         told = wire(error)
@@ -147,7 +147,8 @@ async def _repeat(version: ModelVersion, sample: Sample, first: Reply, times: in
     return Reply(first.place, first.status, first.first, statistics.median(seconds), first.size, first.start)
 
 
-def _input(sample: Sample) -> Input:
+def input_of(sample: Sample) -> Input:
+    """A request as the server would hand it on."""
     kinds = [value for name, value in sample.headers.items() if name.lower() == "content-type"]
     headers = [*sample.headers.items(), ("explain", "False"), ("url_path", "")]
     return Input(parts_of(sample.body or b"", kinds[0] if kinds else ""), headers)

@@ -10,11 +10,13 @@ class ThreadGovernor:
 
     With company, when requests come while others are in work, one core is left to the event loop: OpenMP threads that
     outnumber the free cores wait for each other, and small models then lose more than half of their throughput. A
-    lone client finds all cores at work. A handler that sets a number of its own keeps it.
+    lone client finds all cores at work. A share that is `fixed` stays what it is in any company; a handler that sets a
+    number of its own keeps it.
     """
 
-    def __init__(self, share: int, modules: Mapping[str, Any] = sys.modules) -> None:
+    def __init__(self, share: int, modules: Mapping[str, Any] = sys.modules, *, fixed: bool = False) -> None:
         self._share = share
+        self._fixed = fixed
         self._modules = modules
         self._set: int | None = None
         self._over = False
@@ -33,7 +35,7 @@ class ThreadGovernor:
 
     def adapt(self, *, company: bool) -> None:
         """Fit the number to whether other requests are usually in flight; called before each batch."""
-        wanted = max(1, self._share - 1) if company else self._share
+        wanted = max(1, self._share - 1) if company and not self._fixed else self._share
         if self._over or self._set is None or wanted == self._set:
             return
         torch = self._modules["torch"]

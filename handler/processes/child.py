@@ -38,9 +38,10 @@ def main(descriptors: Sequence[int]) -> None:
     channel, news = (Channel(socket(fileno=descriptor)) for descriptor in descriptors)
     end_with_server(news)
     reports = Reports(channel, news)
-    blueprint, device, threads = pickle.loads(channel.receive())  # noqa: S301 (it comes from the server)
+    blueprint, device, threads, fixed = pickle.loads(channel.receive())  # noqa: S301 (it comes from the server)
     _settle_in(blueprint)
-    service = _Child(replace(blueprint, metric_sink=reports.metric), reports, ThreadGovernor(threads))
+    governor = ThreadGovernor(threads, fixed=fixed)
+    service = _Child(replace(blueprint, metric_sink=reports.metric), reports, governor)
     try:
         with reports.batch():
             service.load(device)
