@@ -6,6 +6,7 @@ from functools import partial
 from typing import TypeVar
 
 from handler.continuous import load_service
+from handler.devices.allocator import keep_freed_memory
 from handler.devices.device_thread import caller_for
 from handler.devices.thread_governor import ThreadGovernor
 from handler.isolation.surroundings import Surroundings
@@ -41,6 +42,7 @@ class LocalService:
 
     def load(self) -> None:
         """Import and initialize the handler; raises whatever it raises."""
+        keep_freed_memory()
         self._settle_in()
         self._service = self._call(self._load)
         self._governor.settle()

@@ -66,7 +66,7 @@ def normalise(points: np.ndarray) -> np.ndarray:
 
     Both come from the same frame. What is not a number, and so a missing hand, becomes 0.
     """
-    pose = points[..., 2 * HAND :, :]
+    pose = points[..., _POSE:, :]
     left_shoulder, right_shoulder = pose[..., LEFT_SHOULDER, :], pose[..., RIGHT_SHOULDER, :]
     left_hip, right_hip = pose[..., LEFT_HIP, :], pose[..., RIGHT_HIP, :]
     with np.errstate(invalid="ignore", over="ignore"):
@@ -74,16 +74,18 @@ def normalise(points: np.ndarray) -> np.ndarray:
         torso = (left_shoulder + right_shoulder) / 2 - middle
         size = np.full(points.shape[:-2], 1e-3, np.float32)
         for extent in (left_shoulder - right_shoulder, left_hip - right_hip, torso):
-            size = np.fmax(size, np.linalg.norm(extent, axis=-1))
-        placed = (points - middle[..., None, :]) / size[..., None, None]
-    placed = np.nan_to_num(placed, nan=0.0, posinf=LIMIT, neginf=-LIMIT).clip(-LIMIT, LIMIT)
-    return placed.reshape(*points.shape[:-2], POSITIONS).astype(np.float32, copy=False)
+            size = np.fmax(size, _lengths(extent))
+        placed = points.reshape(*points.shape[:-2], POSITIONS) - np.tile(middle, POINTS)
+        placed = (placed / size[..., None]).astype(np.float32, copy=False)
+    np.clip(placed, -LIMIT, LIMIT, out=placed)
+    np.copyto(placed, 0, where=np.isnan(placed))
+    return placed
 
 
 def resample(frames: np.ndarray, count: int = FRAMES) -> np.ndarray:
     """Frames [..., n, numbers] stretched or shrunk to [..., count, numbers], linearly; the first and the last stay."""
     before, after, part = _places(np.asarray(frames.shape[-2]), count)
-    return frames[..., before, :] * (1 - part) + frames[..., after, :] * part
+    return _between(frames, before, after, part)
 
 
 def enrich(positions: np.ndarray) -> np.ndarray:
@@ -100,7 +102,7 @@ def enrich(positions: np.ndarray) -> np.ndarray:
     np.subtract(positions[..., 1:, :], positions[..., :-1, :], out=changes[..., 1:, :])
     points = positions.reshape(*positions.shape[:-1], POINTS, 3)
     lines = np.take(points, _FROM, axis=-2) - np.take(points, _TO, axis=-2)
-    lengths = np.sqrt(np.einsum("...i,...i->...", lines, lines))
+    lengths = _lengths(lines)
     tail = window[..., 2 * POSITIONS :]
     tail[..., _BETWEEN], tail[..., _LEFT_TIPS], tail[..., _RIGHT_TIPS] = np.split(lengths[..., :_ARMS], [5, 9], axis=-1)
     tail[..., _LEFT_MEAN] = tail[..., _LEFT_TIPS].mean(axis=-1)
@@ -121,7 +123,16 @@ def make_windows(performances: Sequence[np.ndarray]) -> np.ndarray:
     begins = (np.cumsum(lengths) - lengths)[:, None]
     before, after, part = _places(lengths, FRAMES)
     positions = normalise(np.concatenate(performances))
-    return enrich(positions[begins + before] * (1 - part) + positions[begins + after] * part)
+    return enrich(_between(positions, begins + before, begins + after, part))
+
+
+def _between(frames: np.ndarray, before: np.ndarray, after: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """Frames [..., numbers] that lie between two of [n, numbers] each, by their indices [...]."""
+    lower, upper = np.take(frames, before, axis=-2), np.take(frames, after, axis=-2)
+    upper -= lower
+    upper *= part
+    upper += lower
+    return upper
 
 
 def _places(lengths: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -166,10 +177,19 @@ def _numbers(points: Sequence[Any], shape: tuple[int, ...]) -> np.ndarray | None
     return array if array.shape == shape else None
 
 
+def _lengths(vectors: np.ndarray) -> np.ndarray:
+    return np.sqrt(_products(vectors, vectors))
+
+
+def _products(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Inner products of vectors [..., 3]; numpy's own functions are made for longer ones."""
+    return one[..., 0] * other[..., 0] + one[..., 1] * other[..., 1] + one[..., 2] * other[..., 2]
+
+
 def _angles(arms: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """The angles [..., n], in radians, between the first n arms of [..., 2 n, 3] and the others, of these lengths."""
     half = arms.shape[-2] // 2
     lengths = np.maximum(lengths, 1e-8)
-    products = np.einsum("...i,...i->...", arms[..., :half, :], arms[..., half:, :])
+    products = _products(arms[..., :half, :], arms[..., half:, :])
     cosines = products / (lengths[..., :half] * lengths[..., half:])
     return np.arccos(cosines.clip(-1, 1))
