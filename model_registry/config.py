@@ -80,8 +80,9 @@ class ModelConfig:
     continuous_batching: bool = False
     use_job_ticket: bool = False
     use_venv: bool = False
-    isolation: str = "thread"
-    """Where workers run: as a "thread" of the server, or each in a "process" of its own."""
+    isolation: str = ""
+    """Where workers run: as a "thread" of the server, each in a "process" of its own, or "": threads, if its packages
+    allow that."""
     threads: int = 0
     """How many threads torch uses in each worker; 0 leaves it to the server."""
     async_communication: bool = False
@@ -109,6 +110,8 @@ class ModelConfig:
         fields |= _devices(said, defaults) | _sequences(said)
         own = {"isolation": request.isolation, "threads": request.threads}
         fields |= {name: value for name, value in own.items() if value is not None}
+        if fields.get("use_venv"):
+            fields.setdefault("isolation", "process")  # an environment of its own is a process's
         return cls(**fields)
 
     @classmethod

@@ -6,6 +6,7 @@ import os
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import Iterator
+from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.metadata import Distribution, PackageNotFoundError, distributions, version
 from pathlib import Path
 
@@ -19,10 +20,11 @@ PATIENCE = 1800.0
 """Seconds that pip may take."""
 
 
-async def install(archive: Archive, model: str, patience: float = PATIENCE) -> None:
+async def install(archive: Archive, model: str, patience: float = PATIENCE) -> list[str]:
     """Install what the archive's requirements file lists, with pip's own words in the log; raises PackagesFailed.
 
-    Relative paths in the file are relative to the archive. When the caller is cancelled, pip is killed.
+    Returns what keeps the server's process from holding the packages, in words. Relative paths in the file are relative
+    to the archive. When the caller is cancelled, pip is killed.
     """
     process = await _start_pip(archive, model)
     try:
@@ -39,19 +41,31 @@ async def install(archive: Archive, model: str, patience: float = PATIENCE) -> N
         LOG.error("Custom pip package installation failed for model %s.", model)
         raise PackagesFailed(model)
     LOG.info("Installed custom pip packages for model %s.", model)
-    for line in await asyncio.to_thread(lambda: list(overruled(archive.packages))):
-        LOG.warning("Model %s: %s", model, line)
+    return await asyncio.to_thread(lambda: sorted(obstacles(archive.packages)))
 
 
-def overruled(folder: Path) -> Iterator[str]:
-    """A line for each installed package that will not be used: all models share what the process itself works with."""
+def obstacles(folder: Path) -> Iterator[str]:
+    """Why the server's process cannot hold the packages in a folder: it uses another version of one, or one is native.
+
+    Python code it holds as often as there are workers, but a native module often once only, and never in two versions.
+    """
     for found in distributions(path=[str(folder)]):
-        try:
-            present = version(found.name)
-        except PackageNotFoundError:
-            continue
-        if present != found.version and any(map(is_shared, _modules(found))):
-            yield f"{found.name} {found.version} is installed for it, but the server's own {present} is what it gets."
+        if not any(map(is_shared, _modules(found))):
+            if _is_native(found):
+                yield f"{found.name} {found.version} has native modules"
+        elif (present := _present(found.name)) not in (None, found.version):
+            yield f"{found.name} {found.version} is not the {present} that the server uses"
+
+
+def _present(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _is_native(found: Distribution) -> bool:
+    return any(str(file).endswith(tuple(EXTENSION_SUFFIXES)) for file in found.files or ())
 
 
 async def _start_pip(archive: Archive, model: str) -> Process:

@@ -204,9 +204,10 @@ class Registry:
         least, most = version.config.min_workers, version.config.max_workers
         if self._workshop.installs(version.archive):
             version.start_scaling(0, 0)  # should that fail the version stays without workers, as in TorchServe
-            await install(version.archive, version.name)
+            obstacles = await install(version.archive, version.name)
             if version not in self.versions():
                 raise ModelNotFound(version.name)
+            _find_room_for_packages(version, obstacles)
         await self._staff(version, least, most, wanted.wait)
         self._changed(wanted.role)
 
@@ -238,3 +239,15 @@ async def _in_any_case(work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[
     tasks.add(task)
     task.add_done_callback(tasks.discard)
     await asyncio.shield(task)
+
+
+def _find_room_for_packages(version: ModelVersion, obstacles: list[str]) -> None:
+    """Let the workers be processes where the server's cannot hold their packages, unless they were to be threads."""
+    if not obstacles or version.config.isolation == "process":
+        return
+    if version.config.isolation == "thread":
+        told = "its workers are threads, as it says, and get the server's packages or fail"
+    else:
+        told = "its workers are processes of their own"
+        version.isolate()
+    LOG.warning("Model %s: %s: %s.", version.name, told, "; ".join(obstacles))

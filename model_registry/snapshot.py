@@ -79,7 +79,7 @@ def _entry(model: Model, version: ModelVersion) -> dict[str, Any]:
     entry["runtimeType"] = manifest.runtime
     if not config.parallel_level:
         del entry["parallelLevel"]
-    if config.isolation != "thread":
+    if config.isolation:
         entry["isolation"] = config.isolation
     if manifest.handler != manifest.raw.get("model", {}).get("handler"):
         # The registration named it. TorchServe does not keep that, and passes over what it does not know.

@@ -104,6 +104,10 @@ class ModelVersion:
         self._refuse_unserved()
         return loading
 
+    def isolate(self) -> None:
+        """Have the workers that start from now on run in processes of their own."""
+        self.config = replace(self.config, isolation="process")
+
     async def drain(self, seconds: float) -> bool:
         """Take no more requests and answer the accepted ones; false if some were still open after `seconds`."""
         self.batcher.close()

@@ -133,9 +133,9 @@ class Workshop:
 
     def _place(self, version: ModelVersion) -> Placement:
         config = version.config
-        service: MakeService = RemoteService if config.isolation == "process" else LocalService
 
         def post(number: int, device: Device) -> Post:
+            service: MakeService = RemoteService if version.config.isolation == "process" else LocalService
             label = f"W-{number}-{version.name}_{version.version}"
             say = divert_metrics(partial(self._say, label), self._metrics.emit)
             threads = config.threads or threads_per_worker(max(1, config.max_workers))

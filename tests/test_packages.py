@@ -5,7 +5,9 @@ import base64
 import hashlib
 import io
 import logging
+import os
 import zipfile
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ import pytest
 from model_registry.archive import Archive
 from model_registry.errors import PackagesFailed
 from model_registry.manifest import Manifest
-from model_registry.packages import install, overruled
+from model_registry.packages import install, obstacles
 from tests.conftest import MakeArchive
 from tests.serving import serving
 
@@ -31,12 +33,13 @@ HANDLER = """
 REQUIREMENTS = "--no-index\n--find-links .\nwheeled\n"
 
 
-def wheel(version: str, name: str = "wheeled") -> dict[str, bytes]:
-    """A wheel of two modules, by its file name; they say its version."""
+def wheel(version: str, name: str = "wheeled", *more: str) -> dict[str, bytes]:
+    """A wheel of two modules, by its file name; they say its version. `more` are empty files."""
     info = f"{name}-{version}.dist-info"
     files = {
         f"{name}/__init__.py": f"WORD = 'version {version}'\n",
         f"{name}/late.py": f"WORD = 'late {version}'\n",
+        **{f"{name}/{file}": "" for file in more},
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
@@ -142,22 +145,56 @@ async def test_a_requirements_file_outside_the_archive_is_not_read(tmp_path: Pat
         await install(archive, "m")
 
 
-async def test_a_package_that_the_server_uses_in_another_version_is_warned_of(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    archive = unpacked(
-        tmp_path / "m", "--no-index\n--find-links .\nnumpy==0.1\nwheeled\n", wheel("0.1", "numpy") | wheel("1.0")
-    )
-    with caplog.at_level(logging.WARNING, "marserve.packages"):
-        await install(archive, "m")
-    assert caplog.messages == [
-        f"Model m: numpy 0.1 is installed for it, but the server's own {np.__version__} is what it gets."
+NATIVE = "native" + EXTENSION_SUFFIXES[0]
+NUMPY = """
+    import os, numpy
+    def handle(data, context):
+        return data and [[numpy.WORD, os.getpid()]]
+"""
+
+
+async def test_what_the_servers_process_cannot_hold_is_told(tmp_path: Path) -> None:
+    requirements = "--no-index\n--find-links .\nnumpy==0.1\nwheeled\nbuilt\n"
+    wheels = wheel("0.1", "numpy") | wheel("1.0") | wheel("3.0", "built", NATIVE)
+    archive = unpacked(tmp_path / "m", requirements, wheels)
+    assert await install(archive, "m") == [
+        "built 3.0 has native modules",
+        f"numpy 0.1 is not the {np.__version__} that the server uses",
     ]
 
 
-def test_the_same_version_needs_no_warning(tmp_path: Path) -> None:
+def test_the_same_version_is_shared(tmp_path: Path) -> None:
     info = tmp_path / f"numpy-{np.__version__}.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: numpy\nVersion: {np.__version__}\n")
-    (info / "RECORD").write_text("numpy/__init__.py,,\n")
-    assert list(overruled(tmp_path)) == []
+    (info / "RECORD").write_text(f"numpy/__init__.py,,\nnumpy/{NATIVE},,\n")
+    assert list(obstacles(tmp_path)) == []
+
+
+async def test_a_model_whose_packages_quarrel_with_the_servers_gets_processes(
+    store: Path, archive: MakeArchive, capfd: pytest.CaptureFixture[str]
+) -> None:
+    files = {"requirements.txt": REQUIREMENTS.replace("wheeled", "numpy"), **wheel("0.1", "numpy")}
+    archive("apart", NUMPY, files, requirementsFile="requirements.txt")
+    async with serving(store, install_py_dep_per_model="true") as client:
+        await client.register("apart.mar")
+        word, pid = (await client.predict("apart")).json()
+    assert word == "version 0.1"
+    assert pid != os.getpid()
+    told = "Model apart: its workers are processes of their own: numpy 0.1 is not the "
+    assert told in capfd.readouterr().out
+
+
+async def test_a_model_that_asks_for_threads_gets_them_and_is_warned(
+    store: Path, archive: MakeArchive, capfd: pytest.CaptureFixture[str]
+) -> None:
+    files = {"requirements.txt": REQUIREMENTS.replace("wheeled", "numpy"), **wheel("0.1", "numpy")}
+    source = NUMPY.replace("numpy.WORD", "numpy.__version__")
+    archive("along", source, files, requirementsFile="requirements.txt", config="isolation: thread\n")
+    async with serving(store, install_py_dep_per_model="true") as client:
+        await client.register("along.mar")
+        assert (await client.predict("along")).json() == [np.__version__, os.getpid()]
+    assert (
+        "Model along: its workers are threads, as it says, and get the server's packages or fail: "
+        in capfd.readouterr().out
+    )

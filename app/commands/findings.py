@@ -77,7 +77,7 @@ def examine(archive: Archive, config: ModelConfig, handler: str, device: str) ->
 def _sightings(folder: Path, config: ModelConfig) -> Iterator[Sighting]:
     """Those that matter where the archive's code will run."""
     seen = look_through(folder)
-    return (each for each in seen if config.isolation == "thread" or each.practice.everywhere)
+    return (each for each in seen if config.isolation != "process" or each.practice.everywhere)
 
 
 def entry_of(folder: Path, handler: str) -> str:
