@@ -4,6 +4,7 @@ import py_compile
 import sys
 import zipfile
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,23 @@ def test_additions_to_the_path_are_the_archives_own(make: Make, entry: str) -> N
             lib.writestr("extra.py", f"WHO = {worker.folder.name!r}")
     assert [ask(worker) for worker in workers] == ["a", "b"]
     assert sys.path == before
+
+
+def test_metadata_of_packages_is_the_archives_own(make: Make) -> None:
+    """Packages ask for their own versions when they are imported."""
+    handler = """
+from importlib import metadata
+import packed
+answer = packed.VERSION, len(list(metadata.distributions(name="packed"))), metadata.version("pytest") != ""
+"""
+    workers = [make(name, handler=handler) for name in ("a", "b")]
+    for number, worker in enumerate(workers):
+        info = f"Metadata-Version: 2.1\nName: packed\nVersion: {number}.0\n"
+        source = "from importlib import metadata\nVERSION = metadata.version(__name__)"
+        write(worker.folder, {f"packed-{number}.0.dist-info/METADATA": info, "packed/__init__.py": source})
+    assert [ask(worker) for worker in workers] == [("0.0", 1, True), ("1.0", 1, True)]
+    with pytest.raises(metadata.PackageNotFoundError):
+        metadata.version("packed")
 
 
 def test_data_files_are_read_through_the_import_system(make: Make) -> None:

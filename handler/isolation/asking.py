@@ -34,6 +34,10 @@ class Modules(Protocol):
     def path(self) -> list[str]:
         """What its code sees as `sys.path`."""
 
+    @property
+    def roots(self) -> list[str]:
+        """The folders on it that are the archive's own, absolute."""
+
     def owns(self, name: str) -> bool:
         """Tell whether a plain dotted name is the archive's."""
 

@@ -19,6 +19,7 @@ from importlib.machinery import (
     SourceFileLoader,
     SourcelessFileLoader,
 )
+from importlib.metadata import Distribution, DistributionFinder, MetadataPathFinder
 from types import ModuleType
 from typing import Any
 
@@ -57,6 +58,13 @@ class Finder:
         if spec is not None:
             dispatch.register(plain, key)
         return _watched(plain, spec)
+
+    def find_distributions(self, context: DistributionFinder.Context) -> Iterable[Distribution]:
+        """The metadata of an archive's own packages, for `importlib.metadata`, where it is asked for no other path."""
+        modules = None if "path" in vars(context) else asking()
+        if modules is None:
+            return []
+        return MetadataPathFinder.find_distributions(DistributionFinder.Context(name=context.name, path=modules.roots))
 
 
 FINDER = Finder()
