@@ -33,6 +33,14 @@ class BadJson(RequestError):
     """A management request's JSON body is not JSON."""
 
 
+class BadForm(RequestError):
+    """A form's body breaks the rules of its format."""
+
+
+class BadEscape(RequestError):
+    """A percent sign in the path begins no escape."""
+
+
 class InvalidKey(RequestError):
     """No token, or not the right one."""
 
@@ -76,6 +84,8 @@ TABLE: dict[type[Exception], Wire] = {
     MethodNotAllowed: Wire(405, "MethodNotAllowedException"),
     BadRequest: Wire(400, "BadRequestException"),
     BadJson: Wire(500, "JsonSyntaxException"),
+    BadForm: Wire(500, "ErrorDataDecoderException"),
+    BadEscape: Wire(403, "IllegalArgumentException"),
     InvalidKey: Wire(400, "InvalidKeyException", grpc="PERMISSION_DENIED"),
     ManagementLocked: Wire(401, "InvalidKeyException"),
     ModelApiDisabled: Wire(403, "ModelException"),
@@ -112,6 +122,12 @@ TABLE: dict[type[Exception], Wire] = {
 }
 """Looked up along an error's classes. What is not here is a 500 that tells the client nothing."""
 
+PHRASES = {
+    208: "Success (208)", 226: "Success (226)", 413: "Request Entity Too Large", 414: "Request-URI Too Long",
+    416: "Requested Range Not Satisfiable", 418: "Client Error (418)", 425: "Unordered Collection",
+    451: "Client Error (451)", 508: "Server Error (508)",
+}  # fmt: skip
+"""Where TorchServe's words are not those of the standard library."""
 UNKNOWN = Wire(500, "InternalServerException", "Internal server error; the server's log has the cause.")
 KILLED = 137
 """The exit status of a process that ran out of memory."""
@@ -129,9 +145,9 @@ def wire(error: Exception) -> Wire:
 
 
 def reason(status: int) -> str:
-    """The reason phrase of a status as TorchServe writes it, also for codes that no standard names."""
+    """The reason phrase of a status as TorchServe writes it, also for codes that it has no name for."""
     try:
-        return HTTPStatus(status).phrase
+        return PHRASES.get(status) or HTTPStatus(status).phrase
     except ValueError:
         kinds = {1: "Informational", 2: "Success", 3: "Redirection", 4: "Client Error", 5: "Server Error"}
         return f"{kinds.get(status // 100, 'Unknown Status')} ({status})"

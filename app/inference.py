@@ -1,5 +1,6 @@
 """The inference API: predictions under each of TorchServe's URLs, explanations, and /ping."""
 
+import re
 from collections.abc import Awaitable, Callable
 
 from app.descriptions import describe_model_inference
@@ -13,6 +14,7 @@ from model_registry.reply import Reply
 
 PREDICTION = (("explain", "False"), ("url_path", ""))
 """The headers that TorchServe adds to a plain prediction."""
+VERB = re.compile(":(predict|explain)")
 EXPLAIN = {"predict": "False", "infer": "False", "explain": "True"}
 
 
@@ -52,8 +54,9 @@ class Inference:
         """Predict, explain, or tell about health; None for other paths."""
         segments = call.segments
         route = self._routes.get(segments[0])
-        if route is not None:
-            return await route(call, segments)
+        answer = await route(call, segments) if route else None
+        if answer is not None:
+            return answer
         if len(segments) in (2, 3) and segments[-1] == "predict":  # the oldest form
             return await self._with_query(call, segments[0], segments[1] if len(segments) == 3 else None)
         return None
@@ -63,7 +66,7 @@ class Inference:
         return status_answer("Healthy" if healthy else "Unhealthy", 200 if healthy else 500)
 
     async def _predictions(self, call: Call, segments: list[str], explain: str = "False") -> Answer | None:
-        if len(segments) < 2 or not segments[1]:
+        if len(segments) < 2:
             return None
         version = segments[2] if len(segments) > 2 else None
         extras = (("explain", explain), ("url_path", "/".join(segments[3:])))
@@ -73,10 +76,10 @@ class Inference:
         return await self._predictions(call, segments, explain="True")
 
     async def _v1(self, call: Call, segments: list[str]) -> Answer | None:
-        name, _, verb = segments[-1].rpartition(":")
-        if len(segments) != 3 or segments[1] != "models" or verb not in ("predict", "explain"):
+        verb = VERB.search(segments[-1])
+        if len(segments) != 3 or segments[1] != "models" or verb is None:
             return None
-        return await self._predict(call, name, extras=(("explain", EXPLAIN[verb]),))
+        return await self._predict(call, segments[2].partition(":")[0], extras=(("explain", EXPLAIN[verb[1]]),))
 
     async def _v2(self, call: Call, segments: list[str]) -> Answer | None:
         if len(segments) != 4 or segments[1] != "models" or segments[3] not in ("infer", "explain"):
@@ -88,11 +91,13 @@ class Inference:
             return None
         return await self._with_query(call, segments[1])
 
-    async def _invocations(self, call: Call, segments: list[str]) -> Answer:
+    async def _invocations(self, call: Call, segments: list[str]) -> Answer | None:
+        if len(segments) > 1:
+            return None
         parts = parts_of(call.body, call.header(b"content-type"))
-        named = {part.name: part.value for part in (*_query_parts(call), *parts)}.get("model_name", b"").decode()
-        name = self._registry.only_startup_model or named
-        if not name:
+        fields = {part.name: part.value.decode("utf-8", "replace") for part in parts if part.name == "model_name"}
+        name = self._registry.only_startup_model or (fields | call.query).get("model_name")
+        if name is None:
             raise BadRequest("Parameter model_name is required.")
         return await self._with_query(call, name)
 
@@ -121,4 +126,4 @@ def _input(call: Call, query: tuple[Part, ...], extras: tuple[tuple[str, str], .
 
 
 def _query_parts(call: Call) -> tuple[Part, ...]:
-    return tuple(Part(name, "", value.encode()) for name, value in call.query.items())
+    return tuple(Part(name, "", value.encode()) for name, value in call.query_list)

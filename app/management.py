@@ -7,7 +7,7 @@ from app.descriptions import describe_management_models
 from app.errors import BadRequest, MethodNotAllowed, ResourceNotFound
 from app.http.answers import Answer, json_answer, status_answer
 from app.http.call import Call
-from app.parameters import given, integer, one_of, optional, page_asked
+from app.parameters import given, integer, one_of, optional, page_asked, workers
 from model_registry.config import RequestConfig
 from model_registry.registry import Registry
 from model_registry.version import ModelVersion
@@ -53,7 +53,7 @@ class Management:
         if call.method == "PUT":
             return await self._scale(call, name, version)
         if call.method == "OPTIONS":
-            self._registry.model(name)
+            self._registry.resolve(name, version)
             return describe_management_models(name)
         if call.method == "DELETE" and self._enabled:
             await self._registry.unregister(name, version)
@@ -63,6 +63,8 @@ class Management:
     async def _default(self, call: Call, name: str, version: str) -> Answer:
         if call.method == "GET":  # as TorchServe does: it describes the default version
             return await self._describe(call, name, None)
+        if call.method == "OPTIONS":
+            return await self._item(call, name, None)
         if call.method != "PUT":
             raise MethodNotAllowed
         self._registry.set_default(name, version)
@@ -86,7 +88,7 @@ class Management:
         config = RequestConfig(
             batch_size=optional(parameters, "batch_size"),
             max_batch_delay=optional(parameters, "max_batch_delay"),
-            initial_workers=optional(parameters, "initial_workers"),
+            initial_workers=workers(parameters, "initial_workers"),
             response_timeout=optional(parameters, "response_timeout"),
             startup_timeout=optional(parameters, "startup_timeout"),
             isolation=one_of(parameters, "isolation", "thread", "process"),
@@ -101,14 +103,12 @@ class Management:
                 wait=wait,
             )
         )
-        workers = version.config.min_workers
-        if workers > 0 and not wait:
+        least = version.config.min_workers
+        if least > 0 and not wait:
             return status_answer(PROCESSING, 202)
-        more = "" if workers > 0 else ". Use scale workers API to add workers for the model."
+        more = "" if least > 0 else ". Use scale workers API to add workers for the model."
         name, number = version.name, version.version
-        return status_answer(
-            f'Model "{name}" Version: {number} registered with {max(0, workers)} initial workers{more}'
-        )
+        return status_answer(f'Model "{name}" Version: {number} registered with {max(0, least)} initial workers{more}')
 
     async def _describe(self, call: Call, name: str, version: str | None) -> Answer:
         model = self._registry.model(name)
@@ -124,7 +124,8 @@ class Management:
         return describe_version(version, at_startup=version.name in self._registry.startup_models)
 
     async def _scale(self, call: Call, name: str, version: str | None) -> Answer:
-        least = integer(call.query, "min_worker", 1)
+        asked = workers(call.query, "min_worker")
+        least = 1 if asked is None else asked
         most = integer(call.query, "max_worker", least)
         if most < least:
             raise BadRequest("max_worker cannot be less than min_worker.")

@@ -34,6 +34,17 @@ def encode(value: Any) -> bytes:
         raise BadOutput("Unsupported model output data type.") from error
 
 
+def status_of(value: Any) -> int:
+    """A status that a handler set, as HTTP can send it; raises BadOutput for anything else. None and 0 are 200."""
+    try:
+        status = int(value or 200)
+    except (TypeError, ValueError, OverflowError):
+        status = 0
+    if not 200 <= status <= 999:
+        raise BadOutput(f"The handler set a status that HTTP cannot send: {value!r:.50}")
+    return status
+
+
 def _is_tensor(value: Any) -> bool:
     torch = sys.modules.get("torch")  # a handler that returns tensors has imported it
     return torch is not None and isinstance(value, torch.Tensor)

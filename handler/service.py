@@ -13,12 +13,12 @@ from ts.metrics.metric_cache_yaml_impl import MetricsCacheYamlImpl
 from ts.utils.util import PredictionException
 
 from handler.devices.device import Device
-from handler.errors import HandlerError, OutOfMemory, PredictionFailed, PredictionRefused
+from handler.errors import BadOutput, HandlerError, OutOfMemory, PredictionFailed, PredictionRefused
 from handler.isolation.environment import Environment
 from handler.job import Job, Outcome, Output, Piece
 from handler.loader import ArchiveModules, Entry, load_entry
 from handler.metrics.metric_lines import MetricSink
-from handler.results import check, encode
+from handler.results import check, encode, status_of
 from handler.rows import make_headers, make_row
 from handler.warmup import warm_up
 
@@ -113,9 +113,10 @@ class BatchContext(Context):
             return Output(body)
         processor = self._processors[index]
         headers = processor.get_response_headers()
-        status = processor.get_response_status_code()
-        phrase = processor.get_response_status_phrase() or ""
-        return Output(body, status or 200, phrase, tuple((str(name), str(value)) for name, value in headers.items()))
+        status = status_of(processor.get_response_status_code())
+        phrase = str(processor.get_response_status_phrase() or "")
+        named = tuple((str(name), str(value)) for name, value in headers.items() if value is not None)
+        return Output(body, status, phrase, named)
 
 
 class Service:
@@ -230,7 +231,16 @@ def make_context(blueprint: Blueprint, device: Device) -> BatchContext:
 
 def _failure(error: Exception) -> HandlerError:
     if isinstance(error, PredictionException):
-        return PredictionRefused(error.message, error.error_code)
+        return _refusal(error)
     if isinstance(error, MemoryError) or "CUDA" in str(error):
         return OutOfMemory()
     return PredictionFailed()
+
+
+def _refusal(error: PredictionException) -> PredictionRefused:
+    """The handler's own code, or 500 where that is none."""
+    message = "" if error.message is None else str(error.message)
+    try:
+        return PredictionRefused(message, status_of(error.error_code or 500))
+    except BadOutput:
+        return PredictionRefused(message, 500)

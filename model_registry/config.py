@@ -186,6 +186,8 @@ def _timeouts(sources: _Sources) -> dict[str, int]:
 def _devices(said: Mapping[str, Any], defaults: Defaults) -> dict[str, Any]:
     ids = said.get("device_ids", ())
     fields: dict[str, Any] = {"device_ids": ids if all(0 <= number < defaults.gpus for number in ids) else ()}
+    if said.get("device_type") == "gpu" and not defaults.gpus:
+        fields["device_type"] = "cpu"
     if said.get("parallel_type") and said.get("parallel_level"):  # neither means anything alone
         fields |= {name: said[name] for name in ("parallel_type", "parallel_level")}
     return fields

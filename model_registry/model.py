@@ -28,10 +28,11 @@ class Model:
 
     def choose(self, version: str | None = None) -> ModelVersion:
         """The named version, else the default; raises VersionNotFound."""
+        number = self.default if version is None else version
         try:
-            return self.versions[version or self.default]
+            return self.versions[number]
         except KeyError:
-            raise VersionNotFound(self.name, version or self.default) from None
+            raise VersionNotFound(self.name, number) from None
 
     def set_default(self, version: str) -> None:
         """Give requests without a version to `version`; raises UnknownDefault."""

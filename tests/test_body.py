@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.errors import BadForm
 from app.http.body import parts_of
 from handler.job import Part
 
@@ -52,6 +53,84 @@ def test_of_parts_with_one_name_the_last_wins() -> None:
     assert parts_of(multipart((head, "first"), (head, "second")), BOUNDARY) == (
         Part("data", "application/octet-stream", b"second"),
     )
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        (b"a&b=1", {"a": b"", "b": b"1"}),
+        (b"a=b=c&d=%2B+", {"a": b"b=c", "d": b"+ "}),
+        (b"a=1\r\nb=2", {"a": b"1"}),
+        (b"+a%20=1", {"a": b"1"}),
+        (b"a", {}),
+    ],
+)
+def test_forms_are_read_as_netty_reads_them(body: bytes, fields: dict[str, bytes]) -> None:
+    parts = parts_of(body, "Application/X-WWW-form-urlencoded; charset=x")
+    assert {part.name: part.value for part in parts} == fields
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"=1", "java.lang.IllegalArgumentException: empty name"),
+        (b"&a=1", "java.lang.IllegalArgumentException: empty name"),
+        (b"a=x%zz", "Invalid hex byte at index '1' in string: 'x%zz'"),
+        (b"%4=1", "Bad string: '%4'"),
+    ],
+)
+def test_a_form_that_breaks_the_rules_is_refused(body: bytes, told: str) -> None:
+    with pytest.raises(BadForm) as caught:
+        parts_of(body, "application/x-www-form-urlencoded")
+    assert str(caught.value) == told
+
+
+@pytest.mark.parametrize(
+    ("head", "name", "kind"),
+    [
+        ('content-disposition: FORM-DATA; NAME="é"', "é", ""),
+        ("Content-Disposition: form-data;name=a b", "a b", ""),
+        ('Content-Disposition: form-data; filename="f;g"; name="a;b=c"', "a b c", "application/octet-stream"),
+        ("Content-Disposition: form-data; name=a; filename*=UTF-8''%E2%98%83", "a", "application/octet-stream"),
+        ('Content-Type: text/css\r\nContent-Disposition: form-data; name="a"; filename=""', "a", "text/css"),
+    ],
+)
+def test_the_headers_of_a_part_tell_its_name_and_type(head: str, name: str, kind: str) -> None:
+    assert parts_of(multipart((head, "v")), BOUNDARY) == (Part(name, kind, b"v"),)
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        ("Content-Disposition: form-data", "A part of the form has no name."),
+        ('Content-Disposition: attachment; name="a"', "A part of the form has no name."),
+        ('Content-Disposition: form-data; name=""', "java.lang.IllegalArgumentException: empty name"),
+        ("Content-Disposition: form-data; name", "A part's Content-Disposition has a parameter without a value."),
+        (
+            'Content-Disposition: form-data; name="a"; filename="f"\r\nContent-Transfer-Encoding: base64',
+            "TransferEncoding Unknown: base64",
+        ),
+    ],
+)
+def test_a_part_that_cannot_be_told_is_refused(head: str, told: str) -> None:
+    with pytest.raises(BadForm) as caught:
+        parts_of(multipart((head, "v")), BOUNDARY)
+    assert str(caught.value) == told
+
+
+def test_lines_may_end_without_a_carriage_return() -> None:
+    body = multipart(("Content-Disposition: form-data; name=a", "1")).replace(b"\r\n", b"\n")
+    assert parts_of(body, BOUNDARY) == (Part("a", "", b"1"),)
+
+
+def test_parts_before_a_break_are_kept() -> None:
+    body = multipart(("Content-Disposition: form-data; name=a", ""), ("Content-Disposition: form-data; name=b", "2"))
+    assert parts_of(body.removesuffix(b"--frontier--\r\n"), BOUNDARY) == (Part("a", "", b""),)
+
+
+def test_a_boundary_without_a_value_is_refused() -> None:
+    with pytest.raises(BadForm):
+        parts_of(b"", "multipart/form-data; boundary=")
 
 
 @pytest.mark.parametrize("body", [b"", b"not multipart", b"--frontier\r\n", b"--frontier--\r\n"])

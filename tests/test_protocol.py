@@ -31,6 +31,11 @@ ECHO = """
                     GATE.wait(30)
                 if body == "open":
                     GATE.set()
+                if isinstance(body, str) and body.startswith("status "):
+                    context.set_response_status(eval(body[7:]), idx=index)
+                if body == "headers":
+                    context.set_response_header(index, "X-Number", 7)
+                    context.set_response_header(index, "X-Nothing", None)
                 headers = context.get_all_request_header(index)
                 out.append({"length": len(body) if isinstance(body, (str, bytearray)) else None,
                             "names": [name for name in headers if name.startswith(("X-", "x-"))]})
@@ -161,6 +166,86 @@ async def test_a_client_that_asks_is_encouraged_to_send_its_body(store: Path) ->
         assert (await wire.answer())[0] == "HTTP/1.1 200 "
 
 
+@pytest.mark.parametrize(
+    ("version", "lines"),
+    [
+        ("1.0", ["Expect: 100-continue", "Content-Length: 0"]),
+        ("1.1", ["Expect: something", "Content-Length: 0"]),
+        ("1.1", ["Expect: 100-continue", f"Content-Length: {LIMIT + 1}"]),
+    ],
+)
+async def test_nobody_else_is_encouraged(store: Path, version: str, lines: list[str]) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        wire.send("\n".join([f"POST /ping HTTP/{version}", "Host: x", *lines]) + "\n\n")
+        assert (await wire.answer())[0].split()[1] in ("200", "413")
+
+
+async def test_trailers_are_no_headers_and_values_end_with_their_last_sign(store: Path) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        head = (
+            "POST /predictions/echo HTTP/1.1\nHost: x\nX-A: 1\nContent-Type: text/plain  \nTransfer-Encoding: chunked"
+        )
+        wire.send(head + "\n\n1\na\n0\nX-Trailer: 1\n\n")
+        assert json.loads((await wire.answer())[2]) == {"length": 1, "names": ["X-A"]}
+
+
+async def test_nonsense_after_a_request_does_not_cost_its_answer(store: Path) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        wire.send(post("hello") + "nonsense\n\n")
+        line, headers, _ = await wire.answer()
+        assert (line, headers["connection"]) == ("HTTP/1.1 200 ", "close")
+        assert await wire.is_closed()
+
+
+@pytest.mark.parametrize("status", [204, 205, 304])
+async def test_an_answer_whose_status_forbids_a_body_has_none(store: Path, status: int) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        wire.send(post(f"status {status}") + post("hello"))
+        line, _, body = await wire.answer()
+        assert (line, body) == (f"HTTP/1.1 {status} ", b"")
+        assert (await wire.answer())[0] == "HTTP/1.1 200 "
+
+
+@pytest.mark.parametrize("status", ["100", "-1", "1000", "'text'", "1j"])
+async def test_a_status_that_http_cannot_send_is_told_as_an_error(store: Path, status: str) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        wire.send(post(f"status {status}"))
+        line, _, body = await wire.answer()
+        assert line == "HTTP/1.1 503 Service Unavailable"
+        assert "The handler set a status that HTTP cannot send" in json.loads(body)["message"]
+
+
+async def test_numbers_in_headers_are_written_out_and_nothing_is_left_out(store: Path) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        wire.send(post("headers"))
+        _, headers, _ = await wire.answer()
+        assert headers["x-number"] == "7"
+        assert "x-nothing" not in headers
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/predictions/100%", "unterminated escape sequence at index 16 of: /predictions/100%"),
+        ("/ping%zz", "invalid hex byte 'zz' at index 6 of '/ping%zz'"),
+        ("/invocations?a=%4", "unterminated escape sequence at index 15 of: /invocations?a=%4"),
+    ],
+)
+async def test_a_percent_sign_that_begins_no_escape_is_refused(store: Path, path: str, told: str) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        wire.send(post("", path))
+        line, _, body = await wire.answer()
+        assert line == "HTTP/1.1 403 Forbidden"
+        assert json.loads(body) == {"code": 403, "type": "IllegalArgumentException", "message": told}
+
+
 @pytest.mark.parametrize("declared", [True, False])
 async def test_a_body_over_the_limit_is_refused_as_soon_as_it_is_known(store: Path, declared: bool) -> None:
     async with listening(store) as (_, connect):
@@ -188,8 +273,8 @@ async def test_what_is_no_http_is_told_so(store: Path, nonsense: str) -> None:
     async with listening(store) as (_, connect):
         wire = await connect()
         wire.send(nonsense)
-        line, _, body = await wire.answer()
-        assert line == "HTTP/1.1 400 Bad Request"
+        line, headers, body = await wire.answer()
+        assert (line, len(headers["x-request-id"])) == ("HTTP/1.1 400 Bad Request", 36)
         assert json.loads(body)["message"] == "Invalid HTTP message."
         assert await wire.is_closed()
 

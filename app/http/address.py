@@ -9,9 +9,9 @@ from starlette.types import Receive, Scope, Send
 
 from app.errors import TABLE, PayloadTooLarge, ResourceNotFound, wire
 from app.http.answers import Answer, Headers, error_answer
-from app.http.call import Call, Disconnected, read_body
+from app.http.call import Call, Disconnected, check_escapes, read_body
 from app.http.presence import cancelled_when_gone
-from app.http.wire import headers_of, too_large
+from app.http.wire import headers_of, sendable, too_large
 from app.logs.access_log import AccessLog
 from handler.errors import PredictionRefused
 from handler.metrics.server_metrics import Metrics
@@ -63,6 +63,7 @@ class Address:
         """The answer to any call; errors are answers too."""
         try:
             self._guard(call)
+            check_escapes(call.target.partition(b"?")[0].decode("latin-1"))
             for router in self._routers:
                 answer = await router.answer(call)
                 if answer is not None:
@@ -110,6 +111,7 @@ class Address:
             self.note(call, answer.status, began)
 
     async def _send(self, call: Call, answer: Answer, send: Send) -> None:
+        answer = sendable(answer)
         headers = headers_of(answer, call.request_id, self.cors)
         if answer.stream is None:
             headers.append((b"content-length", str(len(answer.body)).encode()))

@@ -1,12 +1,13 @@
 """One HTTP request as the routers see it: method, path segments, query, headers, and the whole body."""
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope
 
-from app.errors import PayloadTooLarge
+from app.errors import BadEscape, PayloadTooLarge
 from app.http.request_ids import new_request_id
 
 Lines = Sequence[tuple[bytes, bytes]]
@@ -43,8 +44,9 @@ class Call:
         self.client = client
         self.request_id = new_request_id()
         segments = path.split("/")
-        del segments[0]
-        if len(segments) > 1 and not segments[-1]:
+        if len(segments) > 1:
+            del segments[0]
+        while len(segments) > 1 and not segments[-1]:
             segments.pop()
         self.segments: list[str] = segments
 
@@ -59,13 +61,15 @@ class Call:
 
     @cached_property
     def query(self) -> dict[str, str]:
-        """The query parameters; the last of repeated ones wins."""
-        return dict(self.query_list)
+        """The query parameters; the first of repeated ones wins. Raises BadEscape."""
+        return dict(reversed(self.query_list))
 
     @property
     def query_list(self) -> list[tuple[str, str]]:
-        """The query parameters in order, repeated ones included."""
-        return parse_qsl(self.query_string.decode("latin-1"), keep_blank_values=True)
+        """The query parameters in order, repeated ones included; semicolons part them too. Raises BadEscape."""
+        check_escapes(self.target.decode("latin-1"))
+        text = self.query_string.decode("latin-1")
+        return [pair for piece in text.split(";") for pair in parse_qsl(piece, keep_blank_values=True)]
 
     def header(self, name: bytes) -> str:
         """One header's value by its lower-case name, "" where it is missing."""
@@ -111,3 +115,18 @@ def check_length(declared: bytes, limit: int) -> None:
     """Refuse a Content-Length beyond the limit; raises PayloadTooLarge."""
     if not declared.isdigit() or int(declared) > limit:
         raise PayloadTooLarge
+
+
+ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
+"""A percent sign that begins no escape."""
+
+
+def check_escapes(text: str) -> None:
+    """Refuse a path (and query) with a percent sign that no two hexadecimal digits follow; raises BadEscape."""
+    wrong = ESCAPE.search(text)
+    if wrong is None:
+        return
+    place, digits = wrong.start(), text[wrong.end() : wrong.end() + 2]
+    if len(digits) < 2:
+        raise BadEscape(f"unterminated escape sequence at index {place} of: {text}")
+    raise BadEscape(f"invalid hex byte '{digits}' at index {place + 1} of '{text}'")

@@ -17,7 +17,8 @@ from app.errors import PayloadTooLarge
 from app.http.address import Address
 from app.http.answers import Answer, output_answer
 from app.http.call import Call, check_length
-from app.http.wire import CONTINUE, INVALID, LAST_CHUNK, chunk_of, head_of, refusal
+from app.http.request_ids import new_request_id
+from app.http.wire import CONTINUE, INVALID, LAST_CHUNK, chunk_of, head_of, refusal, sendable
 from model_registry.reply import Reply
 
 LOG = logging.getLogger("marserve.http")
@@ -145,20 +146,25 @@ class TorchServeProtocol(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header line."""
-        self._headers.append((name, value))
         self._count_head(len(name) + len(value))
+        if self._in_head:  # else it comes after the body, where TorchServe reads none
+            self._headers.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         """The head is whole: refuse a body that is declared too large, encourage one that asks."""
         self._in_head = False
-        for name, value in self._headers:
+        expecting = None
+        for header in self._headers:
+            name, value = header
             if len(name) == 14 and name.lower() == b"content-length":
                 try:
                     check_length(value, self._address.limit)
                 except PayloadTooLarge:
                     self._refuse()
-            elif len(name) == 6 and name.lower() == b"expect" and not self._refused:
-                self._transport.write(CONTINUE)
+            elif len(name) == 6 and name.lower() == b"expect":
+                expecting = header
+        if expecting and not self._refused:
+            self._encourage(expecting)
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
@@ -241,6 +247,7 @@ class TorchServeProtocol(asyncio.Protocol):
     def _finish(self, answer: Answer) -> None:
         call = self._current
         assert call is not None
+        answer = sendable(answer)
         close = answer.status >= 400 or self._is_last or self._closing
         head = head_of(answer, call.request_id, self._address.cors, close=close)
         self._transport.write(head if call.method == "HEAD" else head + answer.body)
@@ -267,6 +274,12 @@ class TorchServeProtocol(asyncio.Protocol):
                 self._transport.resume_reading()
             self._start(call, keep)
 
+    def _encourage(self, header: tuple[bytes, bytes]) -> None:
+        """Ask for the body of a client that waits to be asked; handlers do not see that it did."""
+        if header[1].lower() == b"100-continue" and self._parser.get_http_version() != "1.0":
+            self._headers.remove(header)
+            self._transport.write(CONTINUE)
+
     def _refuse(self) -> None:
         if self._refused:
             return
@@ -282,9 +295,9 @@ class TorchServeProtocol(asyncio.Protocol):
 
     def _say_invalid(self) -> None:
         self._closing = True
-        if self._current is None:
-            self._transport.write(INVALID)
-        self._transport.close()
+        if self._current is None:  # else the connection ends with the answer to that
+            self._transport.write(head_of(INVALID, new_request_id(), self._address.cors, close=True) + INVALID.body)
+            self._transport.close()
 
     def _rest(self) -> None:
         if self._current is None and not self._in_message:

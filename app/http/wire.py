@@ -3,6 +3,8 @@
 from app.errors import Wire
 from app.http.answers import Answer, Headers, error_answer
 
+BODILESS = (204, 205, 304)
+"""Statuses whose answers have no body: HTTP forbids it, and the client would take it for the next answer."""
 COMMON: Headers = (
     (b"pragma", b"no-cache"),
     (b"cache-control", b"no-cache; no-store, must-revalidate, private"),
@@ -11,10 +13,7 @@ COMMON: Headers = (
 COMMON_LINES = b"".join(name + b": " + value + b"\r\n" for name, value in COMMON)
 LAST_CHUNK = b"0\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-INVALID_BODY = error_answer(Wire(400, "BadRequestException", "Invalid HTTP message.")).body
-INVALID = (
-    b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n%bcontent-length: %d\r\nconnection: close\r\n\r\n%b"
-) % (COMMON_LINES, len(INVALID_BODY), INVALID_BODY)
+INVALID = error_answer(Wire(400, "BadRequestException", "Invalid HTTP message."))
 """What is said to somebody who does not speak HTTP."""
 
 
@@ -25,6 +24,11 @@ def too_large(limit: int) -> Headers:
         (b"x-marserve-reason", b"the body exceeds max_request_size=%d" % limit),
         (b"connection", b"close"),
     )
+
+
+def sendable(answer: Answer) -> Answer:
+    """The answer without the body that its status rules out."""
+    return answer._replace(body=b"") if answer.status in BODILESS else answer
 
 
 def headers_of(answer: Answer, request_id: str, cors: Headers) -> list[tuple[bytes, bytes]]:
