@@ -105,6 +105,7 @@ class Application:
         rules = Rules(
             defaults=defaults,
             room=Room.of_container() if settings.check_memory else Room(None),
+            keep_serialized_files=settings.keep_serialized_files,
             settings=settings.models,
             envelope=settings.service_envelope,
             default_handler=settings.default_service_handler,

@@ -5,7 +5,7 @@
 # registries of apt and pip. Where the Dockerfile names python:3.11-slim, a base of Debian's own Python stands in: the
 # image that comes out is of the same make, not the same bytes. Isolation is a chroot and the storage plain folders, so
 # what a container engine adds (limits, a network of its own, a read-only root) is not tried here. On an x86-64 machine the
-# onnx image had 328 MiB unpacked, of which marserve and all its packages were 175 MiB.
+# onnx image had 328 MiB unpacked, of which marserve and all its packages were 167 MiB.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target=${1-onnx}

@@ -3,7 +3,7 @@
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -51,6 +51,8 @@ class Blueprint:
     environment: Environment = field(default_factory=Environment)
     allow_pickles: bool = True
     """Whether the handler may load any object from files while it loads itself."""
+    files: AbstractContextManager[object] = field(default_factory=nullcontext)
+    """Entered by each worker while it loads: the archive's files are there then, whatever becomes of them later."""
     continuous: bool = False
     """Whether the handler is called again and again for the same jobs."""
 

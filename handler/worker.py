@@ -143,7 +143,8 @@ class Worker(Taker):
 
     def _load(self) -> None:
         self.loading_since = began = time.monotonic()
-        self._service.load()
+        with self._blueprint.files:
+            self._service.load()
         milliseconds = (time.monotonic() - began) * 1000
         self._host.worker_loaded(self.post.label, milliseconds)
         self._host.worker_turn(milliseconds)

@@ -18,6 +18,8 @@ class Archive:
     """Absolute. Of an archive that is a folder itself: a link to it, alone in a fresh folder."""
     downloaded: Path | None = None
     """The file in the store, if this registration has put it there."""
+    source: Path | None = None
+    """The file that it was unpacked from; None for an archive that is a folder."""
 
     @property
     def packages(self) -> Path:

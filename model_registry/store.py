@@ -76,7 +76,7 @@ class ModelStore:
         source = downloaded or _find(url, store)
         with self._fresh_folder(url) as fresh:
             folder = _place(source, fresh, self._limits)
-            return Archive(url, Manifest.read(folder), folder, downloaded)
+            return Archive(url, Manifest.read(folder), folder, downloaded, source if source.is_file() else None)
 
     def _store_for(self, url: str) -> Path:
         """The folder of the store, if the url is one to look for at all."""

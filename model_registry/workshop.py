@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
@@ -20,6 +21,7 @@ from handler.worker import Post, WorkerService
 from model_registry.archive import Archive
 from model_registry.config import Defaults, ModelConfig, RequestConfig, load_model_config, readable_model_config
 from model_registry.model import Role
+from model_registry.passing_file import PassingFile
 from model_registry.room import Room
 from model_registry.sequencing import SequenceHeaders
 from model_registry.store import ModelStore
@@ -66,6 +68,7 @@ class Rules:
     environment: Environment = field(default_factory=Environment)
     install_packages: bool = False
     room: Room = field(default_factory=lambda: Room(None))
+    keep_serialized_files: bool = True
 
 
 class Workshop:
@@ -104,6 +107,7 @@ class Workshop:
             handler=manifest.handler or rules.default_handler or "",
             batch_size=max(1, config.batch_size),
             continuous=config.continuous_batching,
+            files=nullcontext() if rules.keep_serialized_files else PassingFile.of(archive),
             config=lambda: load_model_config(archive),
             envelope=rules.envelope,
             decode=rules.decode,

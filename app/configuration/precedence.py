@@ -21,6 +21,7 @@ OUR_VARIABLES = {
     "MARSERVE_CHECK_MEMORY": "check_memory",
     "MARSERVE_DRAIN_TIMEOUT": "drain_timeout",
     "MARSERVE_HUNG_WORKERS_LIMIT": "hung_workers_limit",
+    "MARSERVE_KEEP_SERIALIZED_FILES": "keep_serialized_files",
     "MARSERVE_LOG_FORMAT": "log_format",
     "MARSERVE_MANAGEMENT_TOKEN": "management_token",
     "MARSERVE_METRICS": "marserve_metrics",

@@ -119,6 +119,7 @@ class Settings:
     drain_timeout: Annotated[float, values.number(least=0)] = 8
     hung_workers_limit: Positive = 4
     check_memory: Flag = True
+    keep_serialized_files: Flag = True  # false: an unpacked one is there only while workers load
     allow_pickles: Flag = True
     management_token: str | None = field(default=None, repr=False)
     log_location: File | None = None  # None: no log files, the console only

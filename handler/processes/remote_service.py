@@ -3,7 +3,7 @@
 import os
 import pickle
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
@@ -122,6 +122,7 @@ def _portable(blueprint: Blueprint) -> Blueprint:
         manifest=partial(deepcopy, blueprint.manifest()),
         config=partial(deepcopy, blueprint.config()),
         metric_sink=None,
+        files=nullcontext(),
         environment=Environment(),
     )
 
