@@ -46,7 +46,11 @@ class OutOfMemory(HandlerError):
 
 
 class BadOutput(HandlerError):
-    """The handler returned something else than one encodable result for each row."""
+    """The handler returned something else than one encodable result for each row; `cause` is for its author."""
+
+    def __init__(self, message: str, cause: str = "") -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class ChildFailed(Exception):

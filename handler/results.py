@@ -11,9 +11,11 @@ from handler.indented import dumps
 def check(results: Any, rows: int) -> list[Any]:
     """The results, if they are a list with one element for each row; raises BadOutput."""
     if not isinstance(results, list):
-        raise BadOutput("Invalid model predict output")
+        cause = f"handle must return a list of answers, one for each row; it returned a {type(results).__name__}."
+        raise BadOutput("Invalid model predict output", cause)
     if len(results) != rows:
-        raise BadOutput("number of batch response mismatched")
+        cause = f"handle must return one answer for each row; for {rows} it returned {len(results)}."
+        raise BadOutput("number of batch response mismatched", cause)
     return results
 
 
@@ -31,7 +33,8 @@ def encode(value: Any) -> bytes:
     try:
         return dumps(value).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise BadOutput("Unsupported model output data type.") from error
+        cause = f"An answer must be text, bytes, a tensor or what JSON can say ({error}); of numpy, take tolist()."
+        raise BadOutput("Unsupported model output data type.", cause) from error
 
 
 def status_of(value: Any) -> int:

@@ -159,6 +159,8 @@ class Service:
         try:
             return self._run(jobs, deliver)
         except HandlerError as error:
+            if isinstance(error, BadOutput) and error.cause:
+                self._say("stdout", error.cause)
             return [error] * len(jobs)
         except Exception as error:
             self._tell(error)

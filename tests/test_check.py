@@ -81,6 +81,16 @@ def test_a_failing_request_shows_its_traceback_once(
     assert f"OK           {numbers}: 200" in told
 
 
+def test_an_answer_that_is_none_is_told_with_its_cause(
+    archive: MakeArchive, numbers: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = archive("single", "def handle(data, context):\n    return data and {'sum': 3}\n")
+    assert main([str(path), "--request", numbers]) == 1
+    told = capsys.readouterr().out
+    assert "  | handle must return a list of answers, one for each row; it returned a dict.\n" in told
+    assert f"FAILED       {numbers}: 503 Invalid model predict output" in told
+
+
 def test_a_handler_that_dies_is_told(archive: MakeArchive, numbers: str, capsys: pytest.CaptureFixture[str]) -> None:
     path = archive("dies", "import sys\ndef handle(data, context):\n    if data: sys.exit(3)\n")
     assert main([str(path), "--request", numbers]) == 1

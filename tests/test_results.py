@@ -14,14 +14,17 @@ from handler.results import check, encode
 
 @pytest.mark.parametrize("results", [{"a": 1}, "text", None, ("a",), (item for item in "a"), np.zeros(1)])
 def test_what_is_no_list_is_refused(results: Any) -> None:
-    with pytest.raises(BadOutput, match="Invalid model predict output"):
+    with pytest.raises(BadOutput, match="Invalid model predict output") as error:
         check(results, 1)
+    returned = f"it returned a {type(results).__name__}."
+    assert error.value.cause == f"handle must return a list of answers, one for each row; {returned}"
 
 
 @pytest.mark.parametrize("results", [[], ["a", "b"]])
 def test_a_list_of_another_length_is_refused(results: list[str]) -> None:
-    with pytest.raises(BadOutput, match="number of batch response mismatched"):
+    with pytest.raises(BadOutput, match="number of batch response mismatched") as error:
         check(results, 1)
+    assert error.value.cause == f"handle must return one answer for each row; for 1 it returned {len(results)}."
 
 
 @pytest.mark.parametrize(
