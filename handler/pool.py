@@ -1,7 +1,6 @@
 """The workers of one model version: how many there should be, dealt over devices, mended when they die."""
 
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from handler.devices.device import Device
 from handler.errors import ChildFailed
 from handler.metrics.server_metrics import Metrics, ModelMetrics
 from handler.service import Blueprint
+from handler.traces import own_traceback
 from handler.worker import Post, Worker
 
 
@@ -139,7 +139,7 @@ class WorkerPool:
 def _lines(error: BaseException) -> Sequence[str]:
     if isinstance(error, ChildFailed):
         return error.lines
-    return "".join(traceback.format_exception(error)).splitlines()
+    return own_traceback(error)
 
 
 def _rest(worker: Worker, now: float, response_timeout: float, startup_timeout: float) -> float | None:

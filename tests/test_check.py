@@ -113,6 +113,14 @@ def test_what_does_not_load_shows_the_handlers_own_traceback_once(
     assert list(temporary.glob("models/*")) == []
 
 
+def test_a_missing_module_comes_with_the_remedies(archive: MakeArchive, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(archive("lacks", "import is_not_here\n"))]) == 1
+    told = capsys.readouterr().out
+    assert "FAILED       it does not load: ModuleNotFoundError: No module named 'is_not_here'\n" in told
+    assert "Archive it with --extra-files" in told
+    assert "requirements.txt (--requirements-file)" in told
+
+
 def test_what_does_not_open_is_told(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (store / "bad.tar.gz").write_bytes(b"no archive")
     status, told = report(capsys, str(store / "bad.tar.gz"))

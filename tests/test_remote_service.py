@@ -406,6 +406,7 @@ def test_a_failed_load_brings_the_handlers_own_traceback(make: Make, source: str
         remote.service.load()
     assert isinstance(caught.value, MemoryError) == ("MemoryError" in told)
     assert told in caught.value.lines[-1]
+    assert not [line for line in caught.value.lines if "loader.py" in line]  # the server's own frames
     remote.service.close()
     assert gone(remote.service.pid)
     assert remote.exits == []

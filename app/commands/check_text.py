@@ -16,6 +16,11 @@ FILES = 6
 PLACES = 5
 """How many places of one practice are named."""
 ISOLATION = "In a process of its own (isolation: process in model-config.yaml) an archive may do all of this."
+MISSING = (
+    "Archive it with --extra-files, if it is yours. Otherwise install it where the server runs, or name it in a",
+    "requirements.txt (--requirements-file), which install_py_dep_per_model=true has installed for this archive.",
+)
+"""What to do about a module that is not there."""
 _SIZES = ("B", "KiB", "MiB", "GiB")
 _TOLD = {"modelName", "modelVersion", "handler"}
 _UNITS = {
@@ -55,6 +60,8 @@ def _tryout(tryout: "Tryout") -> Iterator[str]:
     if tryout.error:
         yield from tryout.traceback
         yield _line("FAILED", f"it does not load: {tryout.error}")
+        if tryout.error.startswith("ModuleNotFoundError"):
+            yield from (_line("", line) for line in MISSING)
         return
     yield _line("loaded", f"in {_time(tryout.load_seconds)}{_grown(tryout.load_memory, ', and takes ', ' of memory')}")
     yield from (_reply(reply) for reply in tryout.replies)

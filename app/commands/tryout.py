@@ -4,11 +4,10 @@ import asyncio
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from traceback import format_exception
 
 from app.commands.samples import Sample
 from app.errors import wire
@@ -17,13 +16,12 @@ from app.http.body import parts_of
 from app.http.request_ids import new_request_id
 from handler.errors import HandlerError, LoadFailed
 from handler.job import Input
+from handler.traces import own_traceback
 from model_registry.errors import RegistryError
 from model_registry.version import ModelVersion
 
 SHOWN = 200
 """Bytes of an answer that are kept."""
-SERVER = ("handler.", "model_registry.", "app.")
-"""How the names of the server's own modules begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ async def try_out(
     except LoadFailed as failure:
         cause = failure.__cause__ or failure
         seconds = time.perf_counter() - began
-        return Tryout(f"{type(cause).__name__}: {cause}", seconds, traceback=tuple(_own_traceback(cause)))
+        return Tryout(f"{type(cause).__name__}: {cause}", seconds, traceback=tuple(own_traceback(cause)))
     seconds, loaded = time.perf_counter() - began, memory()
     first = {sample.place: await _ask(version, sample) for sample in samples}
     warm = memory()
@@ -112,14 +110,6 @@ async def _load(version: ModelVersion, hush: Callable[[], None]) -> None:
 
     worker.loaded.add_done_callback(loaded)
     await asyncio.wrap_future(worker.loaded)
-
-
-def _own_traceback(error: BaseException) -> Iterator[str]:
-    """The lines of a traceback, without the frames of the server that come before the archive's own."""
-    first = error.__traceback__
-    while first is not None and str(first.tb_frame.f_globals.get("__name__")).startswith(SERVER):
-        first = first.tb_next
-    yield from "".join(format_exception(type(error), error, first)).splitlines()
 
 
 async def _ask(version: ModelVersion, sample: Sample) -> Reply:

@@ -26,6 +26,7 @@ from handler.processes.child_reports import Reports, flush
 from handler.processes.lifeline import end_with_server
 from handler.processes.plain import pack_outcome, unpack_job
 from handler.service import Blueprint, OversizedAnswer
+from handler.traces import own_traceback
 
 
 def main(descriptors: Sequence[int]) -> None:
@@ -127,7 +128,7 @@ class _Child:
             around = _Surroundings(self._blueprint.folder)
             self._service = load_service(self._blueprint, around, device, self._governor.settle)
         except BaseException as error:
-            lines = "".join(traceback.format_exception(error)).splitlines()
+            lines = own_traceback(error)
             self._reports.answer("failed", (isinstance(error, MemoryError), f"{type(error).__name__}: {error}", lines))
             raise SystemExit(1) from None
         self._governor.settle()
