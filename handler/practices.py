@@ -38,7 +38,7 @@ SIGNALS = Practice(
 )
 PROCESSES = Practice(
     "starts processes of its own",
-    "a fork of a process with many threads may hang",
+    "a fork of a process with many threads may hang, and joblib's processes cannot import the archive's modules",
     "use threads (torch, numpy and Pillow compute in parallel), multiprocessing's spawn, or isolation: process in "
     "model-config.yaml",
 )

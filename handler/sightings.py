@@ -72,7 +72,9 @@ class Reader:
         name = self._name(call.func)
         if name in _RUNNERS and _installs(call):
             yield INSTALLS
-        if name == "torch.utils.data.DataLoader" and _has_workers(call):
+        if (name == "torch.utils.data.DataLoader" and _has_workers(call)) or (
+            name == "joblib.Parallel" and _forks(call)
+        ):
             yield PROCESSES
         practice = CALLED.get(name)
         if practice is ENVIRONMENT and call.args and _chooses_devices(call.args[0]):
@@ -143,6 +145,12 @@ def _chooses_devices(key: ast.expr) -> bool:
 def _has_workers(call: ast.Call) -> bool:
     numbers = [word.value for word in call.keywords if word.arg == "num_workers"]
     return any(not (isinstance(number, ast.Constant) and number.value == 0) for number in numbers)
+
+
+def _forks(call: ast.Call) -> bool:
+    """Tell whether joblib is not asked for threads."""
+    words = {word.value.value for word in call.keywords if isinstance(word.value, ast.Constant)}
+    return not words & {"threads", "threading", "sharedmem"}
 
 
 def _installs(call: ast.Call) -> bool:

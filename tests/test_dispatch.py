@@ -130,6 +130,22 @@ sys.modules[__name__] = lazy
     assert [ask(worker) for worker in workers] == [("a", "a", "a"), ("b", "b", "b")]
 
 
+def test_functions_made_anew_find_the_archives_modules(make: Make) -> None:
+    """As cloudpickle makes them: with the module's name, what they use of its globals, and plain builtins."""
+    source = """
+import types
+def who(): return model.WHO
+def answer(space):
+    return types.FunctionType(who.__code__, {"__name__": __name__, **space})()
+"""
+    workers = [make(name, handler=source, model=f"WHO = {name!r}") for name in ("a", "b")]
+    for worker in workers:
+        worker.load()
+        worker.load("model")
+    space = {"__builtins__": builtins, "model": sys.modules["model"]}
+    assert [worker.call("answer", space) for worker in workers] == ["a", "b"]
+
+
 def test_modules_registered_by_hand_are_the_archives_own(make: Make) -> None:
     handler = """
 import importlib.util, pickle, sys

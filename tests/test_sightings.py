@@ -33,6 +33,7 @@ def seen(folder: Path, source: str, name: str = "handler.py") -> list[tuple[str,
         ("mp.Pool(2)", "starts processes of its own"),
         ("torch.multiprocessing.spawn(f)", "starts processes of its own"),
         ("torch.utils.data.DataLoader(x, num_workers=2)", "starts processes of its own"),
+        ("joblib.Parallel(n_jobs=2)(x)", "starts processes of its own"),
         ("ProcessPoolExecutor()", "starts processes of its own"),
         ("os.fork()", "starts processes of its own"),
         ("sys.exit(1)", "exits"),
@@ -62,7 +63,7 @@ def seen(folder: Path, source: str, name: str = "handler.py") -> list[tuple[str,
 )
 def test_a_practice_is_known_by_whatever_name_its_import_gives(line: str, title: str, tmp_path: Path) -> None:
     imports = """\
-        import asyncio, gc, os, random, signal, subprocess, sys, torch, warnings, torch.multiprocessing
+        import asyncio, gc, joblib, os, random, signal, subprocess, sys, torch, warnings, torch.multiprocessing
         import multiprocessing as mp, numpy as np
         from concurrent.futures import ProcessPoolExecutor
         from os import environ
@@ -86,6 +87,7 @@ def test_a_practice_is_known_by_whatever_name_its_import_gives(line: str, title:
         "subprocess.run(['ffmpeg', '-i', 'x'])",
         "asyncio.run(main())",
         "asyncio.get_event_loop()",
+        "joblib.Parallel(n_jobs=2, prefer='threads')(x)",
         "torch.no_grad()",
         "torch.utils.data.DataLoader(x, num_workers=0)",
         "torch.utils.data.DataLoader(x)",
@@ -94,7 +96,7 @@ def test_a_practice_is_known_by_whatever_name_its_import_gives(line: str, title:
     ],
 )
 def test_what_harms_nobody_is_not_told(line: str, tmp_path: Path) -> None:
-    assert seen(tmp_path, f"import os, numpy, torch, subprocess, asyncio\n{line}") == []
+    assert seen(tmp_path, f"import joblib, os, numpy, torch, subprocess, asyncio\n{line}") == []
 
 
 def test_what_runs_only_as_a_program_is_passed_over(tmp_path: Path) -> None:

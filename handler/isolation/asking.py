@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import CodeType, FrameType, ModuleType, TracebackType
 from typing import Protocol
 
@@ -20,6 +21,9 @@ SERVER = frozenset({"app", "handler", "model_registry"})
 _OURS = ("asking", "dispatch", "finder", "hub", "imports", "loggers", "namespace", "torchscript")
 _MACHINERY = {"importlib", "importlib._bootstrap", "importlib._bootstrap_external", "importlib.util"}
 _MACHINERY |= {f"handler.isolation.{name}" for name in _OURS}
+
+
+_ROOT = str(Path(__file__).parents[2])
 
 
 class Modules(Protocol):
@@ -105,7 +109,10 @@ def _is_machinery(frame: FrameType) -> bool:
 
 
 def _is_server(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__")).partition(".")[0] in SERVER and not _is_archive(frame)
+    """Archives call modules `handler`, too, and cloudpickle makes functions of theirs anew, with plain builtins."""
+    if str(frame.f_globals.get("__name__")).partition(".")[0] not in SERVER or _is_archive(frame):
+        return False
+    return frame.f_code.co_filename.startswith(_ROOT)
 
 
 def _open(modules: Modules | None) -> Modules | None:

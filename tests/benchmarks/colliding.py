@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 HANDLER = """
-    import importlib, importlib.util, inspect, logging, os, pickle, sys, threading, uuid
+    import asyncio, importlib, importlib.util, inspect, logging, os, pickle, subprocess, sys, threading, uuid
     from concurrent.futures import ThreadPoolExecutor
     import model
     import utils
@@ -22,6 +22,7 @@ HANDLER = """
     logging.basicConfig(level=logging.DEBUG, force=True)
     log = logging.getLogger("shared")
     log.who = WHO
+    os.environ["WHO"] = WHO
     sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "more"))
 
     def lazy():
@@ -69,6 +70,10 @@ HANDLER = """
         logging.getLogger("shared").info("called")
         return logging.getLogger("shared").who
 
+    async def later():
+        await asyncio.sleep(0)
+        return os.environ["WHO"]
+
     def extra():
         import extra
         return extra.WHO
@@ -79,7 +84,8 @@ HANDLER = """
         "importlib": lambda: importlib.import_module("pack.names").WHO, "modules": lambda: sys.modules["model"].WHO,
         "pickle": lambda: pickle.loads(pickle.dumps(Net())).who(), "row": lambda: utils.Row().who,
         "thread": in_thread, "executor": in_executor, "read": read, "chdir": elsewhere, "print": printed,
-        "sys.path": extra, "directory": lambda: read(os.path.join(CONTEXT.system_properties["model_dir"], "who.txt")),
+        "sys.path": extra, "environ": lambda: os.environ["WHO"], "asyncio": lambda: asyncio.run(later()),
+        "program": lambda: subprocess.check_output("test $WHO = $(cat who.txt) && cat who.txt", shell=True, text=True), "directory": lambda: read(os.path.join(CONTEXT.system_properties["model_dir"], "who.txt")),
     }
     CONTEXT = None
 
@@ -119,7 +125,8 @@ FILES = {
 }
 PRACTICES = (
     "at import", "global", "star", "class", "part", "lazy", "by path", "exec", "source", "importlib", "modules",
-    "pickle", "row", "thread", "executor", "read", "chdir", "print", "sys.path", "directory",
+    "pickle", "row", "thread", "executor", "read", "chdir", "print", "sys.path", "directory", "environ",
+    "asyncio", "program",
 )  # fmt: skip
 
 
