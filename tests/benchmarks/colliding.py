@@ -85,7 +85,8 @@ HANDLER = """
         "pickle": lambda: pickle.loads(pickle.dumps(Net())).who(), "row": lambda: utils.Row().who,
         "thread": in_thread, "executor": in_executor, "read": read, "chdir": elsewhere, "print": printed,
         "sys.path": extra, "environ": lambda: os.environ["WHO"], "asyncio": lambda: asyncio.run(later()),
-        "program": lambda: subprocess.check_output("test $WHO = $(cat who.txt) && cat who.txt", shell=True, text=True), "directory": lambda: read(os.path.join(CONTEXT.system_properties["model_dir"], "who.txt")),
+        "program": lambda: subprocess.check_output("test $WHO = $(cat who.txt) && cat who.txt", shell=True, text=True),
+        "directory": lambda: read(os.path.join(CONTEXT.system_properties["model_dir"], "who.txt")),
     }
     CONTEXT = None
 
