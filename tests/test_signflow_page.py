@@ -41,6 +41,7 @@ def test_a_visitor_sees_signs_being_recorded_and_translated(page: Page, tmp_path
     assert page.ask(f"[{ITEMS}[0].dataset.prediction, {ITEMS}[0].dataset.source]") == ["again", "local"]
     page.take_picture(tmp_path / "page.png")
     assert page.ask("document.querySelector('#trouble').textContent") == ""
+    assert page.ask("document.querySelector('#film').hidden")  # the library for the webcam is not there
     assert page.problems == []
 
 

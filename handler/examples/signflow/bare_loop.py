@@ -13,6 +13,8 @@ from typing import Any
 import orjson
 import yaml
 
+from handler.devices.allocator import keep_freed_memory
+
 from .load import WARM_UP, Body, Measured
 
 HERE = Path(__file__).parent
@@ -21,8 +23,10 @@ HERE = Path(__file__).parent
 def measure_loop(bodies: Sequence[Body], batch: int, threads: int, seconds: float) -> Measured:
     """So many threads, each with a handler of its own and batches of that size, made of (content type, body).
 
-    What a server does for a handler is done here too: JSON is parsed, and by the same parser; bytes are copied.
+    What marserve does for a handler is done here too: JSON is parsed, by the same parser, bytes are copied, and memory
+    that has been freed is kept.
     """
+    keep_freed_memory()
     handlers = [_load() for _ in range(threads)]
     begin = time.perf_counter() + WARM_UP / 2
     with ThreadPoolExecutor(threads) as pool:

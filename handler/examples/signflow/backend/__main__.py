@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+from pathlib import Path
 
 import uvicorn
 
@@ -16,13 +17,16 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m handler.examples.signflow.backend", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument(
+        "--holistic", type=Path, metavar="FOLDER", help="of the npm package @mediapipe/holistic, for a webcam"
+    )
     chosen = parser.parse_args(argv)
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # it would log every request
     uvicorn.run(
-        create_app(),
+        create_app(chosen.holistic),
         host=chosen.host,
         port=chosen.port,
         log_config=None,

@@ -12,7 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from ..client import Client
@@ -24,22 +25,31 @@ from .rest import with_rests
 from .session import Session
 
 PAGE = Path(__file__).with_name("page.html")
+HOLISTIC = "/holistic"
 FLAGS = ("use_torchserve", "rollout_percent")
 RESTS = 12
 """Frames of rest before and behind what the page plays."""
 
 
-def create_app() -> Starlette:
-    """The backend, as the environment wants it; what translates without a server is the model that lies here."""
-    routes = [
+def create_app(holistic: Path | None = None) -> Starlette:
+    """The backend, as the environment wants it; what translates without a server is the model that lies here.
+
+    `holistic` is the folder of the npm package @mediapipe/holistic, which finds landmarks in a webcam.s pictures.
+    """
+    routes: list[BaseRoute] = [
         Route("/", page),
         Route("/signs", signs),
         Route("/performances/{sign}", performance),
         Route("/flags", flags, methods=["GET", "PUT"]),
         Route("/metrics", metrics),
+        Route("/camera", camera),
         WebSocketRoute("/ws", websocket),
     ]
-    return Starlette(routes=routes, lifespan=_lifespan)
+    if holistic is not None:
+        routes.append(Mount(HOLISTIC, StaticFiles(directory=holistic)))
+    app = Starlette(routes=routes, lifespan=_lifespan)
+    app.state.library = HOLISTIC if holistic else None
+    return app
 
 
 async def websocket(socket: WebSocket) -> None:
@@ -66,6 +76,11 @@ async def performance(request: Request) -> Response:
     if sign not in labels or not seed.isdecimal():
         raise HTTPException(404, "There is no such performance.")
     return JSONResponse(await run_in_threadpool(_performance, labels.index(sign), int(seed)))
+
+
+async def camera(request: Request) -> Response:
+    """Where the library that finds landmarks in pictures is; null if there is none."""
+    return JSONResponse({"library": request.app.state.library})
 
 
 async def flags(request: Request) -> Response:
