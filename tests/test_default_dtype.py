@@ -100,13 +100,14 @@ import torch
 torch.set_default_dtype(torch.float64)
 torch.set_default_device("cpu")
 double = torch.compile(lambda: torch.ones(1) * 2, backend="eager", fullgraph=True)
-answer = double().dtype, torch.zeros(1).dtype
+asked = torch.compile(lambda: torch.ones(1, dtype=torch.get_default_dtype()), backend="eager", fullgraph=True)
+answer = double().dtype, asked().dtype, torch.zeros(1).dtype
 torch.set_default_dtype(torch.float32)
 torch.set_default_device(None)
-after = torch.zeros(1).dtype
+after = double().dtype, asked().dtype, torch.zeros(1).dtype
 """
     handler = make("a", handler=source).load()
-    assert (handler.answer, handler.after) == ((torch.float64,) * 2, torch.float32)
+    assert (handler.answer, handler.after) == ((torch.float64,) * 3, (torch.float32,) * 3)
 
 
 @pytest.mark.parametrize("wrong", ["torch.int64", "'float64'"])

@@ -95,6 +95,10 @@ def get_default_dtype() -> Any:
     return _here.mode.dtype if _here.mode else _get()
 
 
+get_default_dtype._dynamo_marked_constant = True  # type: ignore[attr-defined]  # noqa: SLF001
+"""torch's compiler calls it while it compiles: it needs no looking into, and its answer is guarded with the modes."""
+
+
 def _checked(dtype: Any) -> Any:
     """The dtype, of which torch must have made tensors at least once; raises what `torch.set_default_dtype` would."""
     if not isinstance(dtype, torch.dtype):
