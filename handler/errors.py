@@ -53,6 +53,11 @@ class BadOutput(HandlerError):
         self.cause = cause
 
 
+def wants_memory(cause: BaseException) -> bool:
+    """Tell whether a load failed for want of memory, as TorchServe tells it: torch's own errors are RuntimeErrors."""
+    return isinstance(cause, MemoryError) or (isinstance(cause, RuntimeError) and "CUDA" in str(cause))
+
+
 class ChildFailed(Exception):
     """A handler could not be loaded in a process of its own; `lines` is its traceback there."""
 
@@ -70,5 +75,5 @@ class LoadFailed(HandlerError):
 
     def __init__(self, label: str, cause: BaseException) -> None:
         super().__init__(f"{label}: {type(cause).__name__}: {cause}")
-        self.out_of_memory = isinstance(cause, MemoryError) or "CUDA" in str(cause)
+        self.out_of_memory = wants_memory(cause)
         self.__cause__ = cause

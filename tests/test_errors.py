@@ -58,3 +58,16 @@ def test_a_prediction_exception_with_code_200_answers_the_word_error() -> None:
 def test_a_worker_that_ran_out_of_memory_is_told_by_its_exit_status() -> None:
     assert errors.wire(handler.WorkerDied(137)).status == 507
     assert errors.wire(handler.WorkerDied(1)).status == 500
+
+
+@pytest.mark.parametrize(
+    ("cause", "wants"),
+    [
+        (MemoryError(), True),
+        (RuntimeError("CUDA out of memory"), True),
+        (AssertionError("Torch not compiled with CUDA enabled"), False),
+        (RuntimeError("sizes differ"), False),
+    ],
+)
+def test_a_load_fails_for_want_of_memory_as_torchserve_tells_it(cause: Exception, wants: bool) -> None:
+    assert handler.LoadFailed("W-9000-m_1.0", cause).out_of_memory == wants

@@ -20,6 +20,7 @@ from typing import NoReturn, cast
 from handler.continuous import load_service
 from handler.devices.device import Device
 from handler.devices.thread_governor import ThreadGovernor
+from handler.errors import wants_memory
 from handler.job import Answers, Job, Outcome
 from handler.processes.channel import Channel
 from handler.processes.child_reports import Reports, flush
@@ -129,7 +130,7 @@ class _Child:
             self._service = load_service(self._blueprint, around, device, self._governor.settle)
         except BaseException as error:
             lines = own_traceback(error)
-            self._reports.answer("failed", (isinstance(error, MemoryError), f"{type(error).__name__}: {error}", lines))
+            self._reports.answer("failed", (wants_memory(error), f"{type(error).__name__}: {error}", lines))
             raise SystemExit(1) from None
         self._governor.settle()
         self._reports.answer("loaded")
