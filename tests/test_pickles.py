@@ -28,6 +28,14 @@ REFUSED = (
     "state_dict() instead, or, where you trust the file, {}."
 )
 
+BASE = """
+    from ts.torch_handler.base_handler import BaseHandler
+
+    class Handler(BaseHandler):
+        def preprocess(self, data):
+            return super().preprocess([row["body"] for row in data])
+"""
+
 MakeLoader = Callable[..., OneWorker]
 
 
@@ -119,20 +127,21 @@ def test_the_servers_own_threads_are_as_ever(whole: bytes) -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(("settings", "status"), [({}, 200), ({"allow_pickles": "false"}, 500)])
+@pytest.mark.parametrize("isolation", ["thread", "process"])
 async def test_the_base_handler_serves_whole_modules(
-    store: Path, archive: MakeArchive, whole: bytes, settings: dict[str, str], status: int
+    store: Path, archive: MakeArchive, whole: bytes, isolation: str
 ) -> None:
-    files = {"model.py": MODEL, "whole.pt": whole}
-    handler = """
-        from ts.torch_handler.base_handler import BaseHandler
+    archive("old", BASE, {"model.py": MODEL, "whole.pt": whole}, modelFile="model.py", serializedFile="whole.pt")
+    async with serving(store) as client:
+        assert (await client.register("old.mar", isolation=isolation)).status_code == 200
+        assert (await client.predict("old", [3.0])).json() == [7.0]
 
-        class Handler(BaseHandler):
-            def preprocess(self, data):
-                return super().preprocess([row["body"] for row in data])
-    """
-    archive("old", handler, files, modelFile="model.py", serializedFile="whole.pt")
-    async with serving(store, **settings) as client:
-        assert (await client.register("old.mar")).status_code == status
-        if status == 200:
-            assert (await client.predict("old", [3.0])).json() == [7.0]
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("isolation", ["thread", "process"])
+async def test_the_base_handler_refuses_what_the_configuration_forbids(
+    store: Path, archive: MakeArchive, whole: bytes, isolation: str
+) -> None:
+    archive("old", BASE, {"model.py": MODEL, "whole.pt": whole}, modelFile="model.py", serializedFile="whole.pt")
+    async with serving(store, allow_pickles="false") as client:
+        assert (await client.register("old.mar", isolation=isolation)).status_code == 500

@@ -6,8 +6,8 @@ import os
 import pickle
 import sys
 import traceback
-from collections.abc import Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib import import_module
 from importlib.machinery import PathFinder
@@ -28,6 +28,9 @@ from handler.processes.lifeline import end_with_server
 from handler.processes.plain import pack_outcome, unpack_job
 from handler.service import Blueprint, OversizedAnswer
 from handler.traces import own_traceback
+
+_ANY_OBJECT = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+"""torch's own switch; it is looked at by each torch.load that does not say `weights_only` itself."""
 
 
 def main(descriptors: Sequence[int]) -> None:
@@ -83,9 +86,21 @@ def _leave(error: BaseException) -> NoReturn:
 class _Surroundings:
     """What a service finds around its handler: Python as it is."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, allow_pickles: bool) -> None:
         self.namespace = OwnPython(folder)
-        self.loading = nullcontext
+        self._allow_pickles = allow_pickles
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Let files of torch.save hold any object while the handler is loaded, if that is allowed."""
+        given = os.environ.get(_ANY_OBJECT)
+        if self._allow_pickles and given is None:
+            os.environ[_ANY_OBJECT] = "1"
+        try:
+            yield
+        finally:
+            if given is None:
+                os.environ.pop(_ANY_OBJECT, None)
 
     def say(self, stream: str, line: str) -> None:
         with suppress(OSError, ValueError):  # its code may have closed the stream
@@ -126,7 +141,7 @@ class _Child:
         """Tell whether it has loaded; exits where it has not."""
         self._governor.settle()
         try:
-            around = _Surroundings(self._blueprint.folder)
+            around = _Surroundings(self._blueprint.folder, self._blueprint.allow_pickles)
             self._service = load_service(self._blueprint, around, device, self._governor.settle)
         except BaseException as error:
             lines = own_traceback(error)
