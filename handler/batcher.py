@@ -26,8 +26,9 @@ class Batch:
 class Batcher:
     """Jobs wait here until a worker takes them.
 
-    A free worker takes what is there. While fewer than `batch_size` jobs wait and more are usual, it gathers
-    until `max_delay` seconds after the first arrival. A worker that was busy meanwhile finds the time spent.
+    A free worker takes what is there, or its part of that where others are free too. While fewer than `batch_size` jobs
+    wait and more are usual, it gathers until `max_delay` seconds after the first arrival. A worker that was busy
+    meanwhile finds the time spent.
     Queued jobs count against `capacity`; jobs being worked on do not. Several may share a `lock`.
     """
 
@@ -88,7 +89,7 @@ class Batcher:
                     return None
                 self._gather()
                 self._patience.note(self._working + len(self._jobs))
-                jobs = self._fill([])
+                jobs = self._fill([], self._fair(len(self._jobs)))
                 if jobs:
                     batch = Batch(jobs)
                     self._taken.add(batch)
@@ -115,7 +116,7 @@ class Batcher:
                 return False
             self._working -= len(batch.jobs)
             jobs = [job for job in going if not job.left]
-            batch.jobs = jobs if worker.leaving else self._fill(jobs)
+            batch.jobs = jobs if worker.leaving else self._fill(jobs, self.batch_size)
             batch.progress = monotonic()
             self._working += len(batch.jobs)
             if not batch.jobs:
@@ -165,16 +166,20 @@ class Batcher:
     def _gather(self) -> None:
         deadline = self._jobs[0].arrived + self._delay
         while self._open:
-            self._wanted = min(self.batch_size, self._patience.usual - self._working)
+            self._wanted = self._fair(self._patience.usual - self._working)
             rest = deadline - monotonic()
             if len(self._jobs) >= self._wanted or rest <= 0 or not self._gathered.wait(rest):
                 break
         self._wanted = 0
 
-    def _fill(self, jobs: list[Job]) -> list[Job]:
-        """Add jobs that wait to those of a batch."""
+    def _fair(self, jobs: int) -> int:
+        """How many of so many jobs one batch is to have: idle workers share them, as they compute at the same time."""
+        return min(self.batch_size, -(-jobs // (1 + self._sleeping)))
+
+    def _fill(self, jobs: list[Job], most: int) -> list[Job]:
+        """Add jobs that wait to those of a batch, up to `most`."""
         now = monotonic()
-        while self._jobs and len(jobs) < self.batch_size and not (jobs and (self._jobs[0].alone or jobs[0].alone)):
+        while self._jobs and len(jobs) < most and not (jobs and (self._jobs[0].alone or jobs[0].alone)):
             job = self._jobs.popleft()
             if not job.left:
                 job.taken = now

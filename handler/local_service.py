@@ -3,9 +3,11 @@
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
+from time import perf_counter
 from typing import TypeVar
 
 from handler.continuous import load_service
+from handler.devices import onnx_sessions
 from handler.devices.allocator import keep_freed_memory
 from handler.devices.device_thread import caller_for
 from handler.devices.thread_governor import ThreadGovernor
@@ -24,12 +26,13 @@ class LocalService:
     """
 
     def __init__(self, seat: Seat, blueprint: Blueprint, on_exit: Callable[[int], None]) -> None:
+        onnx_sessions.install()
         self.pid = os.getpid()
         self._seat = seat
         self._blueprint = blueprint
         self._elsewhere = caller_for(seat.device)
         self._service: Service | None = None
-        self._governor = ThreadGovernor(seat.threads, fixed=seat.fixed)
+        self._governor = ThreadGovernor(seat.cores)
         self._torch_state = TorchState()
         self._surroundings = Surroundings(
             blueprint.folder, seat.label, seat.say, packages=blueprint.packages, environment=blueprint.environment,
@@ -54,7 +57,10 @@ class LocalService:
         """
         assert self._service is not None
         self._governor.adapt(company=company)
-        return self._call(partial(self._service.predict, jobs, deliver))
+        began = perf_counter()
+        outcomes = self._call(partial(self._service.predict, jobs, deliver))
+        self._governor.note(len(jobs), perf_counter() - began)
+        return outcomes
 
     def kill(self) -> bool:
         """False: nobody can kill a hanging thread. Its modules are forgotten all the same."""

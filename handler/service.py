@@ -12,6 +12,7 @@ from ts.context import Context, RequestProcessor
 from ts.metrics.metric_cache_yaml_impl import MetricsCacheYamlImpl
 from ts.utils.util import PredictionException
 
+from handler.devices.cpu_budget import Cores
 from handler.devices.device import Device
 from handler.errors import BadOutput, HandlerError, OutOfMemory, PredictionFailed, PredictionRefused
 from handler.isolation.environment import Environment
@@ -64,12 +65,9 @@ class Seat:
     label: str
     """The worker's name in logs and metrics: "W-9000-ver_1.0"."""
     device: Device
-    threads: int
-    """Cores it may use."""
+    cores: Cores
     say: Callable[[str, str], None]
     """Takes each line ("stdout" or "stderr", text) that the handler writes."""
-    fixed: bool = False
-    """Whether the archive has set the number of threads."""
 
 
 class Around(Protocol):

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from handler.devices.cpu_budget import threads_per_worker
+from handler.devices.cpu_budget import cores_of_worker, fixed_cores
 from handler.devices.device import Device, deal
 from handler.isolation.environment import Environment
 from handler.local_service import LocalService
@@ -142,8 +142,8 @@ class Workshop:
             service: MakeService = RemoteService if version.config.isolation == "process" else LocalService
             label = f"W-{number}-{version.name}_{version.version}"
             say = divert_metrics(partial(self._say, label), self._metrics.emit)
-            threads = config.threads or threads_per_worker(max(1, config.max_workers))
-            seat = Seat(label, device, threads, say, fixed=config.threads > 0)
+            cores = fixed_cores(config.threads) if config.threads else cores_of_worker(max(1, config.max_workers))
+            seat = Seat(label, device, cores, say)
             return Post(
                 number=number,
                 label=label,

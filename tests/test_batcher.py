@@ -54,6 +54,17 @@ def test_what_waits_is_taken_together_up_to_the_batch_size() -> None:
     assert names(batcher.take(Taker())) == ["3", "4"]
 
 
+def test_idle_workers_share_what_waits(threads: ThreadPoolExecutor) -> None:
+    batcher = Batcher(16, 0, 100)
+    taken = threads.submit(batcher.take, Taker()), threads.submit(batcher.take, Taker())
+    until(sleeping(batcher, 2))
+    with batcher._lock:  # they all come at once
+        for number in range(5):
+            batcher.submit(job(str(number)))
+    batches = sorted((names(batch.result(LONG)) for batch in taken), key=len)
+    assert [len(batch) for batch in batches] == [2, 3]
+
+
 def test_a_full_batch_leaves_before_the_delay_is_over(threads: ThreadPoolExecutor) -> None:
     batcher = Batcher(2, LONG, 100)
     taken = threads.submit(batcher.take, Taker())

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from handler.devices.cpu_budget import threads_per_worker
+from handler.devices.cpu_budget import cores_of_worker
 from handler.devices.device import Device
 from handler.devices.device_thread import caller_for
 from tests.conftest import MakeArchive
@@ -212,8 +212,8 @@ asyncio.run(main())
 
 def test_law_10_the_cpu_budget_is_shared_between_workers() -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    assert threads_per_worker(1, {}) <= cores
-    assert threads_per_worker(cores, {}) == 1
+    assert cores_of_worker(1, {}).share <= cores
+    assert cores_of_worker(cores, {}).share == 1
 
 
 @pytest.mark.parametrize("isolation", ["thread", "process"])
@@ -235,5 +235,5 @@ async def test_law_10_an_archive_may_ask_for_a_number_of_threads(
 async def test_law_10_each_worker_is_given_its_share_in_its_own_thread(store: Path, archive: MakeArchive) -> None:
     archive("threads", "import torch\ndef handle(data, context):\n    return data and [torch.get_num_threads()]\n")
     async with serving(store, "threads.mar") as client:
-        assert (await client.predict("threads")).json() == threads_per_worker(1)
+        assert (await client.predict("threads")).json() == cores_of_worker(1).most
         await client.manage("PUT", "/models/threads", min_worker=4, synchronous="true")

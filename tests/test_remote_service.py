@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from handler.devices.cpu_budget import Cores
 from handler.devices.device import CPU
 from handler.errors import ChildFailed, PredictionFailed
 from handler.isolation.environment import Environment
@@ -36,7 +37,7 @@ class Remote:
         self.exits: list[int] = []
         self.ended = threading.Event()
         write(folder, {"handler.py": textwrap.dedent(handler), **files})
-        seat = Seat("W-9000-m_1.0", CPU, 1, lambda *line: self.lines.append(line))
+        seat = Seat("W-9000-m_1.0", CPU, Cores(1, 1, 1), lambda *line: self.lines.append(line))
         plan = {"metric_sink": lambda *metric: self.metrics.append(metric), "batch_size": 4, **blueprint}
         self.service = RemoteService(seat, Blueprint("m", folder, dict, "handler.py", **plan), self._note)
 
@@ -469,10 +470,11 @@ def test_the_process_ends_with_the_server_whatever_it_does(tmp_path: Path, work:
 import sys
 sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
 from pathlib import Path
+from handler.devices.cpu_budget import Cores
 from handler.devices.device import CPU
 from handler.processes.remote_service import RemoteService
 from handler.service import Blueprint, Seat
-seat = Seat("W", CPU, 1, lambda stream, line: print(line, flush=True))
+seat = Seat("W", CPU, Cores(1, 1, 1), lambda stream, line: print(line, flush=True))
 RemoteService(seat, Blueprint("m", Path({str(tmp_path / "archive")!r}), dict, "handler.py", 1), print).load()
 """
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as server:

@@ -7,7 +7,6 @@ import pytest
 import torch
 from onnx import TensorProto, helper, save
 from ts.context import Context, RequestProcessor
-from ts.torch_handler import base_handler
 from ts.torch_handler.base_handler import BaseHandler, setup_ort_session
 from ts.torch_handler.placement import choose_device
 from ts.torch_handler.unit_tests.models.base_model import ArgmaxModel
@@ -107,15 +106,6 @@ def test_an_onnx_file_becomes_a_session(folder, context):
     session = loaded(context(serializedFile="double.onnx")).model
     assert session.run(None, {"x": [3.0]})[0].tolist() == [6.0]
     assert session.get_providers() == ["CPUExecutionProvider"]
-    options = session.get_session_options()
-    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
-
-
-def test_the_server_governs_the_threads_of_onnx_runtime(tmp_path, monkeypatch):
-    save_onnx(tmp_path / "double.onnx")
-    monkeypatch.setattr(base_handler, "ORT_THREADS", 3)
-    session = setup_ort_session(str(tmp_path / "double.onnx"), None)
-    assert session.get_session_options().intra_op_num_threads == 3
 
 
 @pytest.mark.parametrize(
@@ -130,7 +120,7 @@ def test_the_server_governs_the_threads_of_onnx_runtime(tmp_path, monkeypatch):
 def test_onnx_runtime_follows_the_device_where_it_can(monkeypatch, caplog, device, installed, providers):
     installed_here = ["CUDAExecutionProvider", "CPUExecutionProvider"][0 if installed else 1 :]
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: installed_here)
-    monkeypatch.setattr("onnxruntime.InferenceSession", lambda path, sess_options, providers: providers)
+    monkeypatch.setattr("onnxruntime.InferenceSession", lambda path, providers: providers)
     assert setup_ort_session("double.onnx", device) == providers
     assert (f"ONNX Runtime has no provider for {device}" in caplog.text) is (len(providers) == 1)
 

@@ -1,7 +1,9 @@
-"""Threads of torch: a worker's share, less one core where there is company."""
+"""Threads of torch: all cores for a lone client, a worker's share or one less in company, whichever is faster."""
 
 from types import ModuleType
 
+from handler.devices.contest import TRIAL
+from handler.devices.cpu_budget import Cores, fixed_cores
 from handler.devices.thread_governor import ThreadGovernor
 
 
@@ -25,13 +27,13 @@ class FakeTorch(ModuleType):
 def test_torch_is_governed_at_once_where_it_is_there() -> None:
     """Asked first: a thread's first question makes it take over what another thread set."""
     torch = FakeTorch()
-    ThreadGovernor(3, {"torch": torch}).settle()
+    ThreadGovernor(Cores(3, 3, 2), {"torch": torch}).settle()
     assert torch.calls == ["get", "set 3"]
 
 
 def test_torch_that_comes_later_is_governed_then_and_once() -> None:
     modules: dict[str, ModuleType] = {}
-    governor = ThreadGovernor(3, modules)
+    governor = ThreadGovernor(Cores(3, 3, 2), modules)
     governor.settle()
     torch = modules["torch"] = FakeTorch()
     governor.settle()
@@ -41,25 +43,36 @@ def test_torch_that_comes_later_is_governed_then_and_once() -> None:
 
 
 def test_a_module_that_is_still_being_imported_is_left_alone() -> None:
-    governor = ThreadGovernor(3, {"torch": ModuleType("torch")})
+    governor = ThreadGovernor(Cores(3, 3, 2), {"torch": ModuleType("torch")})
     governor.settle()
     governor.adapt(company=True)
 
 
-def test_with_company_a_core_is_left_to_the_event_loop_and_a_lone_client_has_all() -> None:
+def test_a_lone_client_has_all_cores_and_company_the_share_or_one_less() -> None:
     torch = FakeTorch()
-    governor = ThreadGovernor(4, {"torch": torch})
+    governor = ThreadGovernor(Cores(4, 8, 3), {"torch": torch})
     governor.settle()
-    seen = []
+    seen = [torch.threads]
     for company in (False, True, True, False):
         governor.adapt(company=company)
         seen.append(torch.threads)
-    assert seen == [4, 3, 3, 4]
+    assert seen == [4, 8, 3, 3, 8]
+
+
+def test_in_company_the_number_that_serves_faster_stays() -> None:
+    torch = FakeTorch()
+    governor = ThreadGovernor(Cores(4, 4, 3), {"torch": torch})
+    governor.settle()
+    for _ in range(3 * TRIAL):
+        governor.adapt(company=True)
+        governor.note(2, 1.0 if torch.threads == 4 else 2.0)
+    governor.adapt(company=True)
+    assert torch.threads == 4
 
 
 def test_a_number_that_the_archive_asks_for_stays_in_company() -> None:
     torch = FakeTorch()
-    governor = ThreadGovernor(4, {"torch": torch}, fixed=True)
+    governor = ThreadGovernor(fixed_cores(4), {"torch": torch})
     governor.settle()
     governor.adapt(company=True)
     assert torch.threads == 4
@@ -67,7 +80,7 @@ def test_a_number_that_the_archive_asks_for_stays_in_company() -> None:
 
 def test_a_single_core_stays_one_thread() -> None:
     torch = FakeTorch()
-    governor = ThreadGovernor(1, {"torch": torch})
+    governor = ThreadGovernor(Cores(1, 1, 1), {"torch": torch})
     governor.settle()
     governor.adapt(company=True)
     assert torch.threads == 1
@@ -75,7 +88,7 @@ def test_a_single_core_stays_one_thread() -> None:
 
 def test_a_handler_that_sets_its_own_number_keeps_it() -> None:
     torch = FakeTorch()
-    governor = ThreadGovernor(4, {"torch": torch})
+    governor = ThreadGovernor(Cores(4, 4, 3), {"torch": torch})
     governor.settle()
     torch.set_num_threads(2)
     for company in (True, False, True):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from handler.devices.cpu_budget import Cores
 from handler.devices.device import CPU, Device
 from handler.isolation import profiling
 from handler.job import Input, Job, Output
@@ -51,7 +52,7 @@ def services(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[st
     services, threads = {}, []
     for name, source in (("sets", SETS), ("plain", PLAIN), ("explains", EXPLAINS)):
         folder = write(tmp_path / name, {"handler.py": source})
-        seat = Seat(f"W-9000-{name}", request.param, 1, lambda stream, line: None)
+        seat = Seat(f"W-9000-{name}", request.param, Cores(1, 1, 1), lambda stream, line: None)
         threads.append(ThreadPoolExecutor(1))
         services[name] = threads[-1], LocalService(seat, Blueprint(name, folder, dict, "handler.py", 1), print)
         threads[-1].submit(services[name][1].load).result()

@@ -2,8 +2,20 @@
 
 import os
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from handler.devices.cgroup import cpu_quota
+
+
+class Cores(NamedTuple):
+    """The cores that one worker computes on: its `share` while others are at work, and `most` while it is alone.
+
+    From `least` on it may be fewer where that serves faster.
+    """
+
+    share: int
+    most: int
+    least: int
 
 
 def usable_cores() -> int:
@@ -18,8 +30,16 @@ def cpu_budget() -> float:
     return min(float(usable_cores()), cpu_quota() or float("inf"))
 
 
-def threads_per_worker(workers: int, environ: Mapping[str, str] = os.environ) -> int:
-    """The share of one of `workers` workers, at least 1; OMP_NUM_THREADS decides where the user has set it."""
+def cores_of_worker(workers: int, environ: Mapping[str, str] = os.environ) -> Cores:
+    """The cores of one of `workers` workers; OMP_NUM_THREADS decides where the user has set it."""
     wish = environ.get("OMP_NUM_THREADS", "")
-    share = int(wish) if wish.isdigit() else int(cpu_budget() / max(1, workers))
-    return max(1, share)
+    if wish.isdigit():
+        return fixed_cores(int(wish))
+    budget = cpu_budget()
+    share = max(1, int(budget / max(1, workers)))
+    return Cores(share, max(1, int(budget)), max(1, share - 1))
+
+
+def fixed_cores(wish: int) -> Cores:
+    """What somebody has chosen, in any company."""
+    return Cores(max(1, wish), max(1, wish), max(1, wish))

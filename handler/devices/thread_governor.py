@@ -1,31 +1,41 @@
-"""How many threads torch uses for what one worker computes."""
+"""How many threads torch and ONNX Runtime use for what one worker computes."""
 
 import sys
 from collections.abc import Mapping
 from typing import Any
 
+from handler.devices.contest import Contest
+from handler.devices.cpu_budget import Cores
+from handler.devices.onnx_sessions import allot
+
 
 class ThreadGovernor:
-    """Gives torch a worker's share of the cores, on the worker's own thread: torch keeps the number for each thread.
+    """Gives what computes on a worker's own thread its number of threads, anew for each batch.
 
-    With company, when requests come while others are in work, one core is left to the event loop: OpenMP threads that
-    outnumber the free cores wait for each other, and small models then lose more than half of their throughput. A
-    lone client finds all cores at work. A share that is `fixed` stays what it is in any company; a handler that sets a
-    number of its own keeps it.
+    A lone client finds all cores at work. In company, when requests come while others are in work, a worker keeps to
+    its share. Whether one thread less is better is tried now and then: threads that outnumber the free cores wait for
+    each other, so that small models may lose more than half of their throughput to the event loop or to a busy
+    neighbour, while large ones gain from each core. A handler that sets a number for torch by itself keeps it.
     """
 
-    def __init__(self, share: int, modules: Mapping[str, Any] = sys.modules, *, fixed: bool = False) -> None:
-        self._share = share
-        self._fixed = fixed
+    def __init__(self, cores: Cores, modules: Mapping[str, Any] = sys.modules) -> None:
+        self._share = cores.share
+        fewer = max(cores.least, cores.most - 1)
+        self._contests = {True: Contest((cores.least, cores.share)), False: Contest((cores.most, fewer))}
+        self._narrow = min(cores.share, fewer)
+        self._most = cores.most
         self._modules = modules
         self._set: int | None = None
         self._over = False
+        self._company = False
+        self._picked = cores.share
 
     def __repr__(self) -> str:
-        return f"<ThreadGovernor {self._set} of {self._share}>"
+        return f"<ThreadGovernor {self._picked} of {self._share}>"
 
     def settle(self) -> None:
         """Give torch the share as soon as it is there; nothing is imported for that."""
+        allot(self._most, self._narrow, self._picked)
         torch: Any = self._modules.get("torch")
         # While another thread still imports torch, its functions are not there yet.
         if self._set is None and hasattr(torch, "set_num_threads"):
@@ -34,15 +44,25 @@ class ThreadGovernor:
             self._give(torch, self._share)
 
     def adapt(self, *, company: bool) -> None:
-        """Fit the number to whether other requests are usually in flight; called before each batch."""
-        wanted = max(1, self._share - 1) if company and not self._fixed else self._share
-        if self._over or self._set is None or wanted == self._set:
-            return
+        """Choose for the next batch, while other requests are usually in flight or not."""
+        self._company = company
+        picked = self._contests[company].pick()
+        if picked != self._picked:
+            self._picked = picked
+            allot(self._most, self._narrow, picked)
+        if self._set is not None and picked != self._set and not self._over:
+            self._govern_torch(picked)
+
+    def note(self, rows: int, seconds: float) -> None:
+        """Take what the batch came to."""
+        self._contests[self._company].note(self._picked, seconds / rows)
+
+    def _govern_torch(self, threads: int) -> None:
         torch = self._modules["torch"]
         if torch.get_num_threads() != self._set:
             self._over = True  # the handler has chosen its own number
         else:
-            self._give(torch, wanted)
+            self._give(torch, threads)
 
     def _give(self, torch: Any, threads: int) -> None:
         torch.set_num_threads(threads)

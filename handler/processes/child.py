@@ -14,10 +14,12 @@ from importlib.machinery import PathFinder
 from io import TextIOWrapper
 from pathlib import Path
 from socket import socket
+from time import perf_counter
 from types import ModuleType
 from typing import NoReturn, cast
 
 from handler.continuous import load_service
+from handler.devices import onnx_sessions
 from handler.devices.device import Device
 from handler.devices.thread_governor import ThreadGovernor
 from handler.errors import wants_memory
@@ -43,10 +45,10 @@ def main(descriptors: Sequence[int]) -> None:
     channel, news = (Channel(socket(fileno=descriptor)) for descriptor in descriptors)
     end_with_server(news)
     reports = Reports(channel, news)
-    blueprint, device, threads, fixed = pickle.loads(channel.receive())  # noqa: S301 (it comes from the server)
+    onnx_sessions.install()
+    blueprint, device, cores = pickle.loads(channel.receive())  # noqa: S301 (it comes from the server)
     _settle_in(blueprint)
-    governor = ThreadGovernor(threads, fixed=fixed)
-    service = _Child(replace(blueprint, metric_sink=reports.metric), reports, governor)
+    service = _Child(replace(blueprint, metric_sink=reports.metric), reports, ThreadGovernor(cores))
     try:
         with reports.batch():
             service.load(device)
@@ -156,7 +158,9 @@ class _Child:
             jobs = [unpack_job(job, (turn, index)) for index, job in enumerate(packed)]
             self._governor.adapt(company=company)
             with self._reports.batch():
+                began = perf_counter()
                 outcomes = self._predict(jobs)
+                self._governor.note(len(jobs), perf_counter() - began)
                 self._reports.answer("done", [pack_outcome(outcome) for outcome in outcomes])
         self._service.close()
 

@@ -42,8 +42,7 @@ class RemoteService:
 
     def load(self) -> None:
         """Start the process, and load there; raises ChildFailed, or WorkerExit if it ends instead."""
-        seat = self._seat
-        hello = pickle.dumps((_portable(self._blueprint), seat.device, seat.threads, seat.fixed))
+        hello = pickle.dumps((_portable(self._blueprint), self._seat.device, self._seat.cores))
         environ = _environ(self._blueprint.environment)
         self._child = ChildProcess(self._blueprint.folder, environ, self._seat.say, self._count, self._note_end)
         if self._killed:

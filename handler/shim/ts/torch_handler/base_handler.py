@@ -40,31 +40,21 @@ logger = logging.getLogger(__name__)
 PROFILER_AVAILABLE = PT2_AVAILABLE = PT230_AVAILABLE = True
 ONNX_AVAILABLE = importlib.util.find_spec("onnxruntime") is not None
 
-ORT_THREADS = None
-"""The threads of each ONNX Runtime session; None leaves the number to ONNX Runtime."""
-
 if torch.cuda.is_available() and torch.version.cuda and torch.cuda.get_device_capability() >= (8, 0):
     torch.set_float32_matmul_precision("high")
 
 
 def setup_ort_session(model_pt_path, map_location):
-    """An ONNX Runtime session on that device ("cuda:1", "cpu", ...), or on the CPU where there is no provider for it.
-
-    Its threads do not spin while they wait, since other models' threads could use the time.
-    """
+    """An ONNX Runtime session on that device ("cuda:1", "cpu", ...), or on the CPU where no provider is for it."""
     import onnxruntime as ort
 
-    options = ort.SessionOptions()
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if ORT_THREADS is not None:
-        options.intra_op_num_threads = ORT_THREADS
     device = torch.device(map_location or "cpu")
     providers = ["CPUExecutionProvider"]
     if device.type == "cuda" and "CUDAExecutionProvider" in ort.get_available_providers():
         providers.insert(0, ("CUDAExecutionProvider", {"device_id": device.index or 0}))
     elif device.type != "cpu":
         logger.warning("ONNX Runtime has no provider for %s here: %s runs on the CPU.", device, model_pt_path)
-    return ort.InferenceSession(model_pt_path, sess_options=options, providers=providers)
+    return ort.InferenceSession(model_pt_path, providers=providers)
 
 
 class BaseHandler:

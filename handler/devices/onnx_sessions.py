@@ -1,0 +1,155 @@
+"""ONNX Runtime sessions that handlers make without a word about threads: as many as their worker is to have.
+
+Left alone, each session starts a thread for every core, which spin while they wait: several sessions then fight for the
+cores, with each other and with the event loop.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from functools import wraps
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any
+
+HOME = "onnxruntime.capi.onnxruntime_inference_collection"
+"""The module that defines InferenceSession."""
+NARROW = "_marserve_narrow"
+"""The attribute of a session that holds the second one."""
+LARGE = 64 << 20
+"""Bytes of a model file from which on it is held once only, whatever that costs a lone client or a crowd."""
+
+
+class _Here(threading.local):
+    most = 0
+    """Threads of a session that has the cores to itself; 0 on threads that are no worker's."""
+    narrow = 1
+    picked = 0
+
+
+_here = _Here()
+
+
+def allot(most: int, narrow: int, picked: int) -> None:
+    """Tell sessions on the calling thread how many threads they may have: at most, in company, and now."""
+    _here.most, _here.narrow, _here.picked = most, narrow, picked
+
+
+def install() -> None:
+    """Govern sessions from now on, whenever onnxruntime is imported; nothing is imported for that."""
+    if HOME in sys.modules:
+        govern(sys.modules[HOME].InferenceSession)
+    elif not any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _AfterImport())
+
+
+class _AfterImport:
+    """Finds one module as ever, and has its class governed once it has been imported."""
+
+    def find_spec(self, name: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """The spec of HOME; None for any other module."""
+        if name != HOME:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.loader is not None:
+            load = spec.loader.exec_module
+
+            def load_and_govern(module: ModuleType) -> None:
+                load(module)
+                govern(module.InferenceSession)
+
+            setattr(spec.loader, "exec_module", load_and_govern)  # noqa: B010 (mypy forbids the plain assignment)
+        return spec
+
+
+def govern(kind: Any) -> None:
+    """Change the class InferenceSession; once."""
+    if hasattr(kind, NARROW):
+        return
+    setattr(kind, NARROW, None)
+    init, run = kind.__init__, kind.run
+
+    @wraps(init)
+    def governed_init(
+        session: Any, path_or_bytes: Any, sess_options: Any = None, providers: Any = None, *args: Any, **options: Any
+    ) -> None:
+        if not _here.most or not _is_free(sess_options) or not _on_cpu(providers):
+            init(session, path_or_bytes, sess_options, providers, *args, **options)
+            return
+        model = _absolute(path_or_bytes)
+        alone = _here.most == _here.narrow or _size(model) > LARGE
+
+        def start(session: Any, threads: int) -> None:
+            with _Threads(sess_options, threads) as chosen:
+                init(session, model, chosen, providers, *args, **options)
+
+        start(session, _here.narrow if _size(model) > LARGE else _here.most)
+        setattr(session, NARROW, None if alone else _Narrow(kind, start, _here.narrow))
+
+    @wraps(run)
+    def governed_run(session: Any, *args: Any, **options: Any) -> Any:
+        narrow = getattr(session, NARROW)
+        if narrow is not None and _here.picked and _here.picked < _here.most:
+            session = narrow.session or session
+        return run(session, *args, **options)
+
+    kind.__init__, kind.run = governed_init, governed_run
+
+
+class _Narrow:
+    """A second session of the same model with fewer threads, made beside when it is first wanted."""
+
+    def __init__(self, kind: Any, start: Callable[[Any, int], None], threads: int) -> None:
+        self._kind = kind
+        self._start = start
+        self._threads = threads
+        self._made: Any = None
+        self._asked = False
+
+    @property
+    def session(self) -> Any:
+        """The session; None while there is none yet."""
+        if not self._asked:
+            self._asked = True
+            threading.Thread(target=self._make, name="a second ONNX Runtime session", daemon=True).start()
+        return self._made
+
+    def _make(self) -> None:
+        made = self._kind.__new__(self._kind)
+        self._start(made, self._threads)
+        self._made = made
+
+
+class _Threads:
+    """A handler's options for the time of making one session, with a number of threads that do not spin for nothing."""
+
+    def __init__(self, options: Any, threads: int) -> None:
+        self._options = options or sys.modules["onnxruntime"].SessionOptions()
+        self._threads = threads
+
+    def __enter__(self) -> Any:
+        self._options.intra_op_num_threads = self._threads
+        self._options.add_session_config_entry("session.force_spinning_stop", "1")
+        return self._options
+
+    def __exit__(self, *_: object) -> None:
+        self._options.intra_op_num_threads = 0
+
+
+def _is_free(options: Any) -> bool:
+    return options is None or options.intra_op_num_threads == 0
+
+
+def _on_cpu(providers: Any) -> bool:
+    return not providers or list(providers) == ["CPUExecutionProvider"]
+
+
+def _absolute(path_or_bytes: Any) -> Any:
+    return path_or_bytes if isinstance(path_or_bytes, bytes) else os.path.abspath(path_or_bytes)  # noqa: PTH100
+
+
+def _size(model: Any) -> int:
+    if isinstance(model, bytes):
+        return len(model)
+    return os.path.getsize(model) if os.path.exists(model) else 0  # noqa: PTH110, PTH202

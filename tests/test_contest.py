@@ -1,0 +1,52 @@
+"""Which of a few settings serves fastest: found by trying."""
+
+from collections.abc import Callable
+
+from handler.devices.contest import SEASON, TRIAL, Contest
+
+
+def play(contest: Contest[int], batches: int, seconds: Callable[[int], float]) -> list[int]:
+    """Serve so many batches, each of which takes what its setting says; the settings in order."""
+    picked = []
+    for _ in range(batches):
+        picked.append(contest.pick())
+        contest.note(picked[-1], seconds(picked[-1]))
+    return picked
+
+
+def test_a_single_candidate_is_never_doubted() -> None:
+    assert set(play(Contest([3, 3]), 2 * SEASON, float)) == {3}
+
+
+def test_the_faster_one_is_found_and_kept_for_the_season() -> None:
+    contest = Contest([1, 2])
+    assert play(contest, 3 * TRIAL, {1: 1.0, 2: 0.5}.__getitem__) == [1] * TRIAL + [2] * TRIAL + [1] * TRIAL
+    assert set(play(contest, SEASON - 3 * TRIAL, {1: 1.0, 2: 0.5}.__getitem__)) == {2}
+
+
+def test_a_tie_changes_nothing() -> None:
+    contest = Contest([1, 2])
+    play(contest, 3 * TRIAL, {1: 1.0, 2: 0.97}.__getitem__)
+    assert contest.best == 1
+
+
+def test_the_first_batches_do_not_count() -> None:
+    """They may be slow for reasons of their own."""
+    contest = Contest([1, 2])
+    play(contest, TRIAL, lambda _: 100.0)
+    play(contest, 2 * TRIAL, {1: 0.5, 2: 1.0}.__getitem__)
+    assert contest.best == 1
+
+
+def test_one_odd_batch_decides_nothing() -> None:
+    contest, odd = Contest([1, 2]), iter([1.0] * (3 * TRIAL - 2) + [0.001, 1.0])
+    play(contest, 3 * TRIAL, lambda _: next(odd))
+    assert contest.best == 1
+
+
+def test_what_has_changed_is_seen_in_the_next_season() -> None:
+    contest = Contest([1, 2])
+    play(contest, SEASON, {1: 1.0, 2: 0.5}.__getitem__)
+    assert contest.best == 2
+    play(contest, 3 * TRIAL, {1: 0.5, 2: 1.0}.__getitem__)
+    assert contest.best == 1
