@@ -3,6 +3,7 @@
 import gc
 import importlib
 import linecache
+import subprocess
 import sys
 import weakref
 from collections.abc import Iterator
@@ -181,3 +182,34 @@ def test_closing_leaves_nothing_behind(tmp_path: Path) -> None:
     assert not [path for path in linecache.cache if path.startswith(str(tmp_path))]
     assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
     assert [net for net in nets if net() is not None] == []
+
+
+def test_a_namespace_package_of_the_process_has_the_parts_of_each_archive_too(tmp_path: Path) -> None:
+    """Such as `google`, of which the server has `google.protobuf`; what the server had at first decides, so afresh."""
+    write(tmp_path, {"site/spread/ours.py": "WHO = 'process'", "site/spread/late.py": "WHO = 'late'"})
+    handler = """
+import importlib
+import spread.ours
+import spread.theirs.deep
+from spread import late, ours, theirs
+from spread.theirs.deep import WHO
+
+answer = [spread.ours.WHO, ours.WHO, late.WHO, spread.theirs.deep.WHO, theirs.deep.WHO, WHO]
+answer += [importlib.import_module("spread.theirs.deep").WHO]
+"""
+    for name in "ab":
+        write(tmp_path / name, {"handler.py": handler, "spread/theirs/deep.py": f"WHO = {name!r}"})
+    script = f"""
+import sys
+from pathlib import Path
+sys.path.append({str(tmp_path / "site")!r})
+import spread.ours
+from tests.one_worker import OneWorker
+workers = [OneWorker(Path({str(tmp_path)!r}, name)) for name in "ab"]
+print([worker.load().answer for worker in workers], spread.ours.WHO, hasattr(spread, "theirs"))
+for worker in workers:
+    worker.close()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    seen = [["process", "process", "late", *[name] * 4] for name in "ab"]
+    assert done.stdout.strip() == f"{seen} process False"

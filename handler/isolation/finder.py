@@ -109,6 +109,15 @@ class PortionLoader(NamespaceLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         module.__name__ = self._plain
+        elsewhere = dispatch.outside(self._plain)
+        if elsewhere is not None and is_spread(elsewhere):  # the process has other parts of it
+            self.folders += [folder for folder in elsewhere.__path__ if folder not in self.folders]
+            vars(module)["__getattr__"] = partial(getattr, elsewhere)
+
+
+def is_spread(module: ModuleType | None) -> bool:
+    """Tell whether a module is a namespace package: folders without `__init__.py`."""
+    return isinstance(getattr(getattr(module, "__spec__", None), "loader", None), NamespaceLoader)
 
 
 def find_in(modules: Modules, name: str, folders: Iterable[str]) -> ModuleSpec | None:
@@ -148,6 +157,13 @@ def has_dotted(folders: Iterable[str], name: str) -> bool:
 def has_portion(folder: str, name: str) -> bool:
     """Tell whether a folder has a folder of that name, which makes a package if nothing better is found."""
     return name.isidentifier() and os.path.isdir(os.path.join(folder, name))
+
+
+def has_part(folders: Iterable[str], name: str) -> bool:
+    """Tell whether one of the folders has a portion of a namespace package, with the part that `name` leads to."""
+    top, *parts = name.split(".")
+    portions = [os.path.join(folder, top) for folder in folders if has_portion(folder, top)]
+    return any(not parts or has_module(portion, parts[0]) or has_portion(portion, parts[0]) for portion in portions)
 
 
 def _is_file(stem: str) -> bool:

@@ -65,7 +65,7 @@ def _import_submodules(modules: Modules, module: ModuleType, plain: str, names: 
 
 def _import_if_there(modules: Modules, name: str) -> None:
     try:
-        modules.load(name)
+        modules.load(name) if modules.owns(name) else import_module(name)
     except ModuleNotFoundError as error:
         if error.name != name:
             raise

@@ -12,7 +12,16 @@ from types import CodeType, ModuleType
 
 from handler.isolation import dispatch
 from handler.isolation.asking import MARK, PREFIX, SERVER, without_machinery
-from handler.isolation.finder import FINDER, find_in, forget_files, has_dotted, has_module, has_portion
+from handler.isolation.finder import (
+    FINDER,
+    find_in,
+    forget_files,
+    has_dotted,
+    has_module,
+    has_part,
+    has_portion,
+    is_spread,
+)
 from handler.isolation.imports import import_for, import_module
 from handler.isolation.modules_view import ModulesView
 from handler.isolation.system import System
@@ -68,9 +77,12 @@ class Namespace:
     def owns(self, name: str) -> bool:
         """Tell whether a plain dotted name is the archive's: all of a package is, or nothing.
 
-        The standard library always wins, and so does what the server itself had imported before the first archive.
+        The standard library always wins, and so does what the server itself had imported before the first archive; but
+        of a namespace package, such as `google`, each has the parts that its own folders hold.
         """
         top = name.partition(".")[0]
+        if top in _spread():
+            return not self.closed and has_part(self.roots, name)
         if self.loaded(top) is not None:
             return True
         return not self.closed and top not in _shared() and self.holds(top)
@@ -162,6 +174,12 @@ def _speak_plainly(error: ModuleNotFoundError, key: str) -> None:
 def is_shared(top: str) -> bool:
     """Tell whether a top-level name is the process's own module to all archives, whatever these hold."""
     return top in _shared()
+
+
+@cache
+def _spread() -> frozenset[str]:
+    """Those of them that are namespace packages: folders without `__init__.py`, which may lie in many places."""
+    return frozenset(name for name in _shared() if is_spread(sys.modules.get(name)))
 
 
 @cache
