@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import ts.handler_utils.utils
+import ts.metrics.metrics_store
+import ts.protocol.otf_message_handler
+import ts.service  # noqa: F401 (in a worker of TorchServe these four are there, and handlers that import ts alone use them)
 from ts.context import Context, RequestProcessor
 from ts.metrics.metric_cache_yaml_impl import MetricsCacheYamlImpl
 from ts.utils.util import PredictionException

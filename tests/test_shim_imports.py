@@ -111,12 +111,12 @@ def test_what_cannot_run_here_says_what_it_needs(module):
         importlib.import_module(module)
 
 
-def test_whoever_imports_ts_alone_reaches_its_parts():
+def test_a_handler_that_imports_ts_alone_reaches_what_its_worker_has_imported():
     parts = (
         "ts.context.Context, ts.handler_utils.utils.import_class, ts.metrics.dimension.Dimension, ts.metrics.metric, "
     )
     parts += "ts.metrics.metrics_store, ts.protocol.otf_message_handler, ts.service, ts.utils.util.PredictionException"
-    subprocess.run([sys.executable, "-c", f"import ts\n{parts}"], check=True)
+    subprocess.run([sys.executable, "-c", f"import handler.service, ts\n{parts}"], check=True)
 
 
 def test_versions_are_compared_by_handlers_that_import_packaging_alone():

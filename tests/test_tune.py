@@ -44,7 +44,9 @@ def told(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str
 def test_batches_win_where_a_call_costs_the_same_however_many_rows_it_has(
     archive: MakeArchive, sample: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status, found = told(capsys, str(archive("waits", WAITS)), "--request", sample, "--batch-sizes", "1,8")
+    status, found = told(
+        capsys, str(archive("waits", WAITS)), "--request", sample, "--batch-sizes", "1,8", "--threads", "1"
+    )
     assert status == 0
     assert found["best"]["setting"]["batch_size"] == 8
     assert [each["setting"]["batch_size"] for each in found["settings"]] == [1, 8]
@@ -53,7 +55,7 @@ def test_batches_win_where_a_call_costs_the_same_however_many_rows_it_has(
     assert together["batch"] > 4
     assert 2 < alone["p50"] <= alone["p95"] <= alone["p99"]
     asked = obeyed(yaml.safe_load(found["config"]))
-    assert asked == {"min_workers": 1, "max_workers": 1, "batch_size": 8, "max_batch_delay": 10}
+    assert asked == {"min_workers": 1, "max_workers": 1, "batch_size": 8, "max_batch_delay": 10, "threads": 1}
 
 
 def test_a_person_gets_a_table_with_an_arrow_and_the_lines_to_write(
@@ -113,7 +115,7 @@ def test_a_setting_that_fails_is_told_and_does_not_win(
 ) -> None:
     """A handler that forgets that there may be several rows is as common as any."""
     path = str(archive("single", "def handle(data, context):\n    return data and [data[0]['body']]\n"))
-    status, found = told(capsys, path, "--request", sample, "--batch-sizes", "1,4")
+    status, found = told(capsys, path, "--request", sample, "--batch-sizes", "1,4", "--threads", "1")
     assert status == 0
     assert found["best"]["setting"]["batch_size"] == 1
     assert found["settings"][1]["error"] == "number of batch response mismatched"
