@@ -20,6 +20,7 @@ PATIENCE = 60.0
 PATCHING: Mapping[str, tuple[str, ...]] = {
     "accelerate.big_modeling": ("init_on_device",),
     "diffusers.models.modeling_utils": ("no_init_weights",),
+    "peft.utils.integrations": ("_init_on_device",),
     "transformers.initialization": (
         "guard_torch_init_functions", "meta_device_safe_creation_ops", "no_init_weights", "no_tie_weights",
     ),
