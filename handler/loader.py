@@ -61,6 +61,8 @@ def _handler_module(namespace: ArchiveModules, name: str) -> ModuleType:
         if namespace.forbids(top):
             raise ImportError(f"{namespace.folder}/{name}.py hides a module that Python or the server needs; rename it")
         return namespace.load(name)
+    if not name:
+        raise ValueError("no handler is named: name one in MAR-INF/MANIFEST.json, or at registration with handler=")
     if not name.isidentifier() or not find_spec(f"{_BUILT_IN}.{name}"):
         raise ModuleNotFoundError(
             f"{namespace.folder} has no {name}.py, and no built-in handler is called {name!r}; archive the file, "

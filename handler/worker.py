@@ -3,7 +3,9 @@
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
+from signal import Signals
 from threading import Event, Thread
 from typing import Protocol
 
@@ -14,6 +16,9 @@ from handler.isolation.exits import WorkerExit
 from handler.job import Answers, Job, Outcome, Piece
 from handler.metrics.server_metrics import Metrics, ModelMetrics
 from handler.service import Blueprint, Deliver
+
+SIGNALLED = 128
+"""What shells add to the number of the signal that killed a process."""
 
 
 class WorkerService(Protocol):
@@ -196,6 +201,8 @@ class Worker(Taker):
         if batch is not None and self._batcher.finish(batch):
             died = WorkerDied(getattr(error, "status", 1))
             self.post.deliver([(job, died) for job in batch.jobs])
+        if unasked and self.loaded.done() and not isinstance(error, TimeoutError):
+            self.post.say("stderr", f"The worker has ended: {_in_words(error)}.")
         self._fail_load(error)
         self._batcher.wake()
         if unasked:
@@ -204,3 +211,14 @@ class Worker(Taker):
     def _fail_load(self, error: BaseException) -> None:
         if not self.loaded.done():
             self.loaded.set_exception(LoadFailed(self.post.label, error))
+
+
+def _in_words(error: BaseException) -> str:
+    """What a worker has ended of; statuses are as shells tell them."""
+    status = getattr(error, "status", None)
+    if isinstance(status, int) and status > SIGNALLED:
+        with suppress(ValueError):
+            return f"killed by {Signals(status - SIGNALLED).name}"
+    if isinstance(error, SystemExit):
+        return f"its handler exited with status {error.code if status is None else status}"
+    return f"its handler raised {type(error).__name__}"

@@ -96,6 +96,7 @@ def test_a_handler_that_dies_is_told(archive: MakeArchive, numbers: str, capsys:
     assert main([str(path), "--request", numbers]) == 1
     told = capsys.readouterr().out
     assert "warning      handler.py:3 exits:\n             it ends its worker only" in told
+    assert "  | The worker has ended: its handler exited with status 3.\n" in told
     assert f"FAILED       {numbers}: 500 Worker died." in told
 
 
@@ -176,6 +177,16 @@ def test_the_servers_configuration_counts(
     assert told["tryout"]["replies"][0]["start"] == "bytearray"
     assert main([str(path), "--ts-config", "nowhere.properties"]) == 2
     assert capsys.readouterr().err == "--ts-config file not found: nowhere.properties\n"
+
+
+def test_what_is_no_archive_is_told_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "steps.py").write_text("def handle(data, context): ...\n")
+    assert main([str(tmp_path / "mine" / "steps.py")]) == 2
+    told = capsys.readouterr().err
+    assert told.endswith(f"to try it as it lies there: marserve check {tmp_path}/mine --handler steps.py\n")
+    assert main([str(tmp_path / "mine")]) == 1
+    assert "FAILED       it does not load: ValueError: no handler is named" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("words", [["nowhere.mar"], [".", "--request", "nowhere.json"]])

@@ -127,7 +127,9 @@ async def test_metrics_of_the_handler_are_the_servers(store: Path, archive: Make
     assert 'PredictionTime{ModelName="works",Level="Model",' in text
 
 
-async def test_a_crash_costs_its_batch_only(store: Path, archive: MakeArchive) -> None:
+async def test_a_crash_costs_its_batch_only(
+    store: Path, archive: MakeArchive, capfd: pytest.CaptureFixture[str]
+) -> None:
     archive("works", WORKS, config="isolation: process\nminWorkers: 2\nmaxWorkers: 2\n")
     archive("thread", WORKS)
     asks = ["fine"] * 8 + ["crash"] + ["fine"] * 8
@@ -137,6 +139,7 @@ async def test_a_crash_costs_its_batch_only(store: Path, archive: MakeArchive) -
         assert answers[8].json() == {"code": 500, "type": "InternalServerException", "message": "Worker died."}
         assert (await client.predict("thread", "fine")).status_code == 200
         assert (await client.http.get("/ping")).status_code == 200
+    assert capfd.readouterr().out.count("MODEL_LOG - The worker has ended: killed by SIGSEGV.\n") == 1
 
 
 async def test_a_process_that_was_out_of_memory_answers_507(store: Path, archive: MakeArchive) -> None:

@@ -33,6 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         samples = [file_sample(file) for file in arguments.request]
         if not arguments.archive.exists():
             raise BadSample(f"{arguments.archive}: No such file or directory")
+        if arguments.archive.suffix == ".py":
+            folder, name = arguments.archive.parent, arguments.archive.name
+            raise BadSample(
+                f"{name} is no archive; to try it as it lies there: marserve check {folder} --handler {name}"
+            )
     except BadSample as error:
         print(f"marserve check: {error}", file=sys.stderr)
         return 2

@@ -60,7 +60,7 @@ def _tryout(tryout: "Tryout") -> Iterator[str]:
     if tryout.error:
         yield from tryout.traceback
         yield _line("FAILED", f"it does not load: {tryout.error}")
-        if tryout.error.startswith("ModuleNotFoundError"):
+        if tryout.error.startswith("ModuleNotFoundError: No module named"):
             yield from (_line("", line) for line in MISSING)
         return
     yield _line("loaded", f"in {_time(tryout.load_seconds)}{_grown(tryout.load_memory, ', and takes ', ' of memory')}")
