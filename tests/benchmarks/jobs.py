@@ -149,7 +149,7 @@ def _onnx(folder: Path) -> Recipe:
 
 
 def _windows() -> list[Body]:
-    return [Body(*body) for body in make_bodies(BODIES, "window")]
+    return [Body(*body) for body in make_bodies(BODIES, "windows")]
 
 
 JOBS = {
