@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.errors import BadForm
+from app.errors import BadForm, BadRequest
 from app.http.body import parts_of
 from handler.job import Part
 
@@ -146,3 +146,26 @@ def test_a_large_field_is_taken_whole() -> None:
     value = "x" * 3_000_000
     (part,) = parts_of(multipart(('Content-Disposition: form-data; name="data"', value)), BOUNDARY)
     assert len(part.value) == 3_000_000
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"&".join(b"%d=1" % number for number in range(4097)), "application/x-www-form-urlencoded"),
+        (b"&" * 6_000_000, "application/x-www-form-urlencoded"),
+        (
+            b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nv\r\n' * 4097 + b"--b--\r\n",
+            "multipart/form-data; boundary=b",
+        ),
+        (b"--b\r\n" + b"a: b\r\n" * 1_000_000 + b"\r\nv\r\n--b--\r\n", "multipart/form-data; boundary=b"),
+    ],
+    ids=["fields", "signs", "parts", "headers of a part"],
+)
+def test_a_form_of_more_pieces_than_anybody_needs_is_refused_before_it_is_read(body: bytes, content_type: str) -> None:
+    with pytest.raises(BadRequest, match=r"^A form may have 4096 fields or parts, and a part 64 headers\.$"):
+        parts_of(body, content_type)
+
+
+def test_a_form_of_many_fields_is_read() -> None:
+    body = b"&".join(b"%d=1" % number for number in range(4096))
+    assert len(parts_of(body, "application/x-www-form-urlencoded")) == 4096

@@ -71,7 +71,8 @@ def test_no_request_fails_while_versions_change_and_later_ones_are_the_new_versi
 def test_a_version_that_does_not_load_changes_nothing(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     assert switch(server, "3.0", "--archive", "says-3.0.mar") == 1
     assert (answer(server), versions(server)) == ("1.0", ["1.0"])
-    assert "Not switched: 500: Failed to start workers for model says version: 3.0" in capsys.readouterr().err
+    told = "Not switched: 500: Failed to start workers for model says version: 3.0 (the server's log says why)"
+    assert told in capsys.readouterr().err
 
 
 def test_a_version_that_fails_its_smoke_request_is_taken_out_again(

@@ -14,6 +14,8 @@ from app.commands.samples import file_content
 NOT_SWITCHED, NOT_CLEANED = 1, 3
 LOST = (0, 502, 504)
 """Statuses that leave open what the server did: none, and those of a proxy in front of it."""
+FAILED = (500, 507)
+"""Statuses of a version that did not load."""
 _EXAMPLES = """\
 examples:
   marserve switch mlp 2.0 --archive mlp-2.0.mar --smoke input.json
@@ -97,6 +99,8 @@ class Switch:
         except Refused as refusal:
             if refusal.status not in LOST:
                 self._registered.clear()  # the server has cleaned up, or somebody else's version is there
+            if refusal.status in FAILED:
+                raise NotSwitched(f"{refusal} (the server's log says why)") from refusal
             raise
         self._registered = set(server.versions(plan.model)) - present
         if plan.version not in self._registered:

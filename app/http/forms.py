@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import unquote_to_bytes
 
-from app.errors import BadForm
+from app.errors import BadForm, BadRequest
 from handler.job import Part
 
 FIELD = re.compile(rb"([^=&]*)(=[^&\r\n]*)?(&|\r?\n|\r|\Z)")
@@ -17,10 +17,23 @@ QUOTED = re.compile(r'^"(.*)"$')
 SIGNS = str.maketrans({'"': None, ":": " ", ",": " ", "=": " ", ";": " ", "\t": " "})
 """Netty drops the quotes of a value, and turns the signs that have a meaning in headers into blanks."""
 ENCODINGS = {"7bit", "8bit", "binary"}
+MOST = 4096
+"""Fields or parts of one form. They are read on the event loop: the million that a body has room for takes seconds."""
+HEADERS = 64
+"""Header lines of one part."""
+
+
+class TooMany(BadRequest):
+    """A form has more pieces than anybody needs."""
+
+    def __init__(self) -> None:
+        super().__init__(f"A form may have {MOST} fields or parts, and a part {HEADERS} headers.")
 
 
 def fields(body: bytes) -> tuple[Part, ...]:
-    """The fields of an URL-encoded form; a last one without "=" is dropped. Raises BadForm."""
+    """The fields of an URL-encoded form; a last one without "=" is dropped. Raises BadForm, and TooMany beyond MOST."""
+    if body.count(b"&") >= MOST:
+        raise TooMany
     found: dict[str, Part] = {}
     for match in FIELD.finditer(body):
         name, value, end = match.groups()
@@ -68,9 +81,14 @@ def boundary_of(content_type: str) -> bytes | None:
 
 
 def multipart(body: bytes, boundary: bytes) -> tuple[Part, ...]:
-    """The parts of a multipart form by name; of one that is broken, those before the break. Raises BadForm."""
+    """The parts of a multipart form by name; of one that is broken, those before the break.
+
+    Raises BadForm, and TooMany beyond MOST parts or HEADERS lines in one.
+    """
     found: dict[str, Part] = {}
-    for headers, content in _sections(body, b"--" + boundary):
+    for number, (headers, content) in enumerate(_sections(body, b"--" + boundary)):
+        if number == MOST:
+            raise TooMany
         part = _part(headers, content)
         found[part.name] = part
     return tuple(found.values())
@@ -94,11 +112,15 @@ def _sections(body: bytes, delimiter: bytes) -> Iterator[tuple[dict[str, str], b
 def _headers(body: bytes, at: int) -> tuple[dict[str, str], int]:
     """The header lines from `at` on, and where the content begins: -1 where they have no end."""
     headers: dict[str, str] = {}
+    lines = 0
     while (end := body.find(b"\n", at)) >= 0:
         line = body[at:end].rstrip(b"\r").decode("utf-8", "replace")
         at = end + 1
         if not line:
             return headers, at
+        lines += 1
+        if lines > HEADERS:
+            raise TooMany
         name, _, value = line.partition(":")
         headers[name.strip().lower()] = value
     return headers, -1
