@@ -1,21 +1,29 @@
 """The harness of `tests/benchmarks`, in a short run against a real server, and what it makes of its figures."""
 
+import asyncio
 import json
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.benchmarks import generator, plot, report
 from tests.benchmarks.__main__ import Plan, contestants, measure
-from tests.benchmarks.jobs import JOBS, Serving, same
+from tests.benchmarks.arrivals import policies, sweep
+from tests.benchmarks.hot_path import STAGES
+from tests.benchmarks.jobs import BODIES, JOBS, LARGE, ROOT, Body, Job, Serving, read, same, write
+from tests.benchmarks.open_loop import LOST, OpenLoop, Record, arrivals, percentile, plan, statuses
+from tests.benchmarks.overload import recovery
 
 
 def test_a_short_run_measures_the_server_and_its_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("handler.examples.signflow.load.WARM_UP", 0)
     lines: list[str] = []
-    plan = Plan([JOBS["echo"]], [4], list(contestants([1], None)), 0.2, 0, 1, 100, 0, 0, Serving())
-    told = measure(plan, tmp_path, generator.by_itself, lines.append)
+    wanted = Plan([JOBS["echo"]], [4], list(contestants([1], None)), 0.3, 0, 1, 100, 0, 0, Serving())
+    told = measure(wanted, tmp_path, generator.by_itself, lines.append)
     rows = {row["server"]: row for row in told["rows"]}
     assert set(rows) == {report.BARE, report.CONSTANT, "marserve, 1 worker"}
     assert len(lines) == 3
@@ -72,3 +80,75 @@ def test_lines_are_a_picture_with_a_key() -> None:
 )
 def test_answers_may_differ_only_by_what_floating_point_does(found: object, wanted: object, equal: bool) -> None:
     assert same(found, wanted) is equal
+
+
+@pytest.mark.parametrize("job", [JOBS["echo"], JOBS["mlp"], JOBS["sign"], LARGE], ids=lambda job: job.name)
+def test_every_request_differs_from_the_others(job: Job, tmp_path: Path) -> None:
+    bodies = job.bodies()
+    assert len({body.value for body in bodies}) == BODIES
+    write(bodies, tmp_path)
+    assert read(tmp_path) == bodies
+
+
+@pytest.mark.anyio
+async def test_an_open_loop_sends_when_requests_are_due_and_counts_what_is_refused_or_lost() -> None:
+    closed: list[asyncio.Task[None]] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while body := (await reader.readuntil(b"}"))[-2:-1]:
+                if body == b"2":
+                    break
+                status = b"503 No" if body == b"1" else b"200 OK"
+                end = b"Connection: close\r\n" if body == b"1" else b""
+                writer.write(b"HTTP/1.1 " + status + b"\r\n" + end + b"Content-Length: 2\r\n\r\n{}")
+        writer.close()
+        closed.append(asyncio.create_task(writer.wait_closed()))
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        bodies = [Body("application/json", b'{"x": %d}' % number) for number in range(3)]
+        async with OpenLoop(server.sockets[0].getsockname()[1]) as loop:
+            records = await loop.send(plan("few", "/", bodies, iter([0.0, 0.01, 0.02, 0.03])))
+            made = len(loop._made)
+        while len(closed) < made:
+            await asyncio.sleep(0.001)
+        await asyncio.gather(*closed, return_exceptions=True)
+    assert statuses(records) == {200: 2, 503: 1, LOST: 1}
+    assert [record.due for record in records] == sorted(record.due for record in records)
+    assert percentile(records, 50) > 0
+
+
+def test_independent_arrivals_come_at_their_rate() -> None:
+    times = list(arrivals(1000, 2))
+    assert 1800 < len(times) < 2200
+    assert times == sorted(times)
+    assert times[-1] < 2
+
+
+@pytest.mark.anyio
+async def test_at_a_trickle_a_fixed_delay_costs_what_patience_does_not(tmp_path: Path) -> None:
+    """Three policies of the batcher, each under its own short sweep."""
+    rows = await sweep(tmp_path, policies(200), [5], 0.4)
+    assert [row["policy"] for row in rows] == ["marserve", "fixed 200 ms", "no delay"]
+    assert all(row["refused"] == 0 for row in rows)
+    assert rows[1]["p50 ms"] > 200
+
+
+def test_the_stages_of_a_request_add_up(tmp_path: Path) -> None:
+    """In a process of its own: the server's functions stay wrapped."""
+    command = [sys.executable, "-m", "tests.benchmarks.hot_path", "--requests", "50", "--out", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    told = json.loads((tmp_path / "hot_path.json").read_text())["rows"]
+    assert len(told) == len(STAGES) + 2
+    stages = [row["us"] for row in told[: len(STAGES) - 1]]
+    assert min(stages) > 0
+    assert told[-3]["us"] == pytest.approx(sum(stages))
+
+
+def test_the_server_has_recovered_when_a_quarter_of_a_second_is_as_before() -> None:
+    before = [Record("before", number / 10, number / 10 + 0.02, 200) for number in range(10)]
+    slow = [Record("after", 5 + number / 10, 5 + number / 10 + 0.5, 200) for number in range(4)]
+    refused = [Record("after", 5.6, 5.61, 503)]
+    quick = [Record("after", 5.8 + number / 10, 5.8 + number / 10 + 0.02, 200) for number in range(6)]
+    assert recovery(before, [*slow, *refused, *quick]) == 0.75
+    assert recovery(before, quick) == 0

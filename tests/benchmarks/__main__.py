@@ -18,6 +18,7 @@ from tests.benchmarks import generator, machine, report
 from tests.benchmarks.jobs import JOBS, Body, Job, Serving, ask_bare, right_answers, write
 from tests.benchmarks.probe import Probe
 from tests.benchmarks.servers import OURS, Contestant, Server
+from tests.benchmarks.tables import RESULTS
 
 NOTES = """\
 Every server runs the same archive with the same command line, batches of {batch} and a delay of {delay} ms at most;
@@ -75,7 +76,7 @@ class Run:
             wanted = [None] * len(bodies)
         with tempfile.TemporaryDirectory(dir=self._work, ignore_cleanup_errors=True) as folder:
             machine.wait_until_quiet(self._plan.noise, self._plan.patience)
-            with contestant.server(job.name, self._store(contestant.workers), Path(folder), answers[0]) as server:
+            with contestant.server([job.name], self._store(contestant.workers), Path(folder), answers[0]) as server:
                 cold = server.until_right(path, bodies[0], wanted[0])
                 probe = Probe(server, path, bodies, wanted, PROBE)
                 probe.all_at_once()
@@ -212,7 +213,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--noise", type=float, default=0.15, help="cores that others may use in a load; %(default)s by default")
     add("--retries", type=int, default=2, help="how often a disturbed load is repeated; %(default)s by default")
     add("--patience", type=float, default=30.0, help="seconds to wait for quiet; %(default)s by default")
-    add("--out", type=Path, default=Path(__file__).parent / "results/latest", help="where results go")
+    add("--out", type=Path, default=RESULTS, help="where results go")
     return parser
 
 

@@ -102,7 +102,7 @@ def measure(calls: Sequence[Call], bodies: Sequence[Body], loop: Loop) -> list[f
 def _loop(call: Call, bodies: Sequence[Body], loop: Loop, begin: float) -> list[float]:
     turn, took = itertools.cycle(bodies), []
     now = time.perf_counter()
-    while now < begin + loop.seconds:
+    while now < begin + loop.seconds or not took:
         call(list(itertools.islice(turn, loop.batch)))
         before, now = now, time.perf_counter()
         if before >= begin:

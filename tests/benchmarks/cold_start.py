@@ -108,7 +108,7 @@ class Race:
         """The same of a server, to its first right answer."""
         with (
             tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-            contestant.server(self._job, self._store, Path(folder), self._wanted) as server,
+            contestant.server([self._job], self._store, Path(folder), self._wanted) as server,
         ):
             took = server.until_right(f"/predictions/{self._job}", self._body, self._wanted)
             used, row = server.tree.cpu(), self.rows[contestant.name]

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from app.sample_archives import EXAMPLES, sign
 from handler.examples.signflow.load import make_bodies
 from model_registry.packer import pack
@@ -38,12 +40,13 @@ class Serving:
     workers: int = 1
     batch: int = 16
     delay: int = 5
+    queue: int = 1000
 
     def yaml(self) -> str:
-        """The file's text; the queue is long, so that a closed loop of clients is never refused."""
+        """The file's text; the queue is long, so that a closed loop is never refused."""
         return (
             f"minWorkers: {self.workers}\nmaxWorkers: {self.workers}\nbatchSize: {self.batch}\n"
-            f"maxBatchDelay: {self.delay}\njobQueueSize: 1000\n"
+            f"maxBatchDelay: {self.delay}\njobQueueSize: {self.queue}\n"
         )
 
 
@@ -115,6 +118,10 @@ def _echo(folder: Path) -> Recipe:
     return Recipe("echo", "1.0", str(MODELS / "echo/handler.py"))
 
 
+def _slow(folder: Path) -> Recipe:
+    return Recipe("slow", "1.0", str(MODELS / "slow/handler.py"))
+
+
 def _mlp(folder: Path) -> Recipe:
     """An eager model: its class and its weights."""
     import torch
@@ -148,19 +155,32 @@ def _onnx(folder: Path) -> Recipe:
     return dataclasses.replace(sign(), model_name="onnx")
 
 
+def _numbered(chance: random.Random, number: int) -> Any:
+    return {"id": number, "text": f"hello {number}", "x": chance.random()}
+
+
 def _windows() -> list[Body]:
     return [Body(*body) for body in make_bodies(BODIES, "windows")]
+
+
+def _json_windows() -> list[Body]:
+    """Windows as lists of numbers, some 600 kB each; none is 0, as cameras have noise."""
+    noise = np.random.default_rng(1).normal(0, 1e-3, (64, 469))
+    windows = [np.frombuffer(body.value, "<f4").reshape(noise.shape) + noise for body in _windows()]
+    return [Body("application/json", json.dumps({"window": window.tolist()}).encode()) for window in windows]
 
 
 JOBS = {
     job.name: job
     for job in (
-        Job(
-            "echo", _echo, lambda: _json_bodies(lambda chance, i: {"id": i, "text": f"hello {i}", "x": chance.random()})
-        ),
+        Job("echo", _echo, lambda: _json_bodies(_numbered)),
         Job("mlp", _mlp, lambda: _json_bodies(lambda chance, _: {"features": [chance.gauss(0, 3) for _ in range(4)]})),
         Job("sign", _sign, _windows),
         Job("sign_onnx", _sign_onnx, _windows),
         Job("onnx", _onnx, _windows),
     )
 }
+SLOW = Job("slow", _slow, lambda: _json_bodies(_numbered))
+"""Serves a known number of requests a second."""
+LARGE = Job("onnx", _onnx, _json_windows)
+"""Large bodies."""

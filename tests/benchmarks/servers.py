@@ -8,8 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from handler.devices.cpu_budget import usable_cores
-from tests.benchmarks.jobs import ROOT, Body, same
+from tests.benchmarks.jobs import ROOT, Body, Job, Serving, same
 from tests.benchmarks.machine import Tree, eventually
 
 PATIENCE = 120.0
@@ -47,8 +48,8 @@ class Contestant:
         """The name in tables."""
         return f"{self.name}, {self.workers} worker{'s' * (self.workers > 1)}" if self.command else self.name
 
-    def server(self, job: str, store: Path, folder: Path, answer: Any) -> "Server":
-        """To be started: the job's archive from the store, with what it writes in the folder."""
+    def server(self, jobs: Sequence[str], store: Path, folder: Path, answer: Any = None) -> "Server":
+        """To be started: the jobs' archives from the store, with what it writes in the folder."""
         if not self.command:
             file = folder / "answer"
             file.write_bytes(json.dumps(answer, indent=2).encode())
@@ -58,10 +59,12 @@ class Contestant:
         config = folder / "config.properties"
         config.write_text(CONFIG.format(*ports))
         options = ["--start", "--foreground", "--ncs", "--model-store", str(store), "--ts-config", str(config)]
-        models = ["--models", f"{job}={job}.mar"]
+        models = ["--models", *(f"{job}={job}.mar" for job in jobs)]
         # One share of the cores for each worker, which marserve takes by itself.
         threads = {"OMP_NUM_THREADS": str(max(1, usable_cores() // self.workers))} if self.command != OURS else {}
-        return Server([*self.command, *options, *models], folder, ports[0], threads, management=ports[1])
+        return Server(
+            [*self.command, *options, *models], folder, ports[0], threads, management=ports[1], metrics=ports[2]
+        )
 
 
 class Server:
@@ -69,10 +72,11 @@ class Server:
 
     def __init__(
         self, command: Sequence[str], folder: Path, port: int, environ: Mapping[str, str] | None = None,
-        *, management: int | None = None,
+        *, management: int | None = None, metrics: int | None = None,
     ) -> None:  # fmt: skip
         self.port = port
         self.management = management or port
+        self.metrics = metrics or port
         self._command, self._folder, self._environ = command, folder, dict(environ or {})
 
     def __repr__(self) -> str:
@@ -118,10 +122,9 @@ class Server:
         """Status and body of one answer, on a connection of its own."""
         return self.call("POST", path, body)
 
-    def call(self, method: str, path: str, body: Body | None = None, *, management: bool = False) -> tuple[int, bytes]:
-        """Any call, without a body if there is none."""
-        port = self.management if management else self.port
-        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+    def call(self, method: str, path: str, body: Body | None = None, *, port: int | None = None) -> tuple[int, bytes]:
+        """Any call, without a body if there is none, to the inference API if to no other port."""
+        with closing(http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=60)) as connection:
             headers = {"Content-Type": body.content_type} if body else {}
             connection.request(method, path, body.value if body else None, headers)
             answer = connection.getresponse()
@@ -133,6 +136,21 @@ class Server:
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
+
+
+@contextlib.contextmanager
+def marserve(jobs: Sequence[Job], serving: Serving = Serving()) -> Iterator[Server]:  # noqa: B008 (it is frozen)
+    """A server of its own for these jobs, which answers already."""
+    with tempfile.TemporaryDirectory(prefix="marserve-benchmark-", ignore_cleanup_errors=True) as name:
+        store = Path(name, "store")
+        store.mkdir()
+        for job in jobs:
+            job.build(store, serving)
+        contestant = Contestant("marserve", OURS, serving.workers)
+        with contestant.server([job.name for job in jobs], store, Path(name)) as server:
+            for job in jobs:
+                server.until_right(f"/predictions/{job.name}", job.bodies()[0], None)
+            yield server
 
 
 def is_right(answer: tuple[int, bytes], wanted: Any | None) -> bool:
