@@ -68,7 +68,10 @@ COMPOSE_SERVICE = {
 KSERVE = {
     "apiVersion": {"serving.kserve.io/v1alpha1"},
     "kind": {"ClusterServingRuntime"},
-    "metadata": {"name": {"kserve-torchserve"}},
+    "metadata": {
+        "name": {"kserve-torchserve"},
+        "annotations": {"serving.kserve.io/server-type": {"torchserve"}},
+    },
     "spec": {
         "annotations": {"prometheus.kserve.io/port": {"8082"}, "prometheus.kserve.io/path": {"/metrics"}},
         "supportedModelFormats": [{"name": str, "version": str, "autoSelect": bool, "priority": int}],
