@@ -78,8 +78,7 @@ def keep_symbols_apart(symbolic_trace: ModuleType) -> None:
         original(self, cls, name, _by_thread(get_ident(), new_fn, getattr(cls, name)), **options)
 
     patcher.patch_method = patch_method
-    if hasattr(symbolic_trace, "_new_patcher"):
-        setattr(symbolic_trace, "_new_patcher", for_one_thread(symbolic_trace._new_patcher))  # noqa: B010, SLF001
+    symbolic_trace.Tracer.trace = _alone(symbolic_trace.Tracer.trace)
 
 
 def for_one_thread(patching: Patching) -> Patching:
