@@ -133,11 +133,14 @@ class Application:
         shared: dict[Binding, list[str]] = {}
         for api, binding in apis.items():
             shared.setdefault(binding, []).append(api)
+        for names in shared.values():
+            if names == ["inference", "management"] and settings.enable_metrics_api:
+                names.append("metrics")  # besides the address of its own
         return {binding: self._address(names) for binding, names in shared.items()}
 
     def _address(self, apis: Sequence[str]) -> Address:
         described = [operations for api in apis for operations in OPERATIONS[api]]
-        routers: list[Router] = [Descriptions(described, greeting() if len(apis) == len(OPERATIONS) else None)]
+        routers: list[Router] = [Descriptions(described, greeting() if self.settings.probes else None)]
         routers += [router for api in apis for router in self._routers(api)]
         settings = self.settings
         guard = self.guards.guard(apis)
@@ -146,7 +149,7 @@ class Application:
 
     def _routers(self, api: str) -> "Iterator[Router]":
         if api == "inference":
-            yield Inference(self.registry)
+            yield Inference(self.registry, one_port=self.settings.probes)
             yield WorkflowInference(self.workflows)
             if self.settings.probes:
                 yield ServerHealth(self.registry)

@@ -48,19 +48,22 @@ def describe_version(version: ModelVersion, *, at_startup: bool) -> dict[str, An
     }
 
 
-async def customized_metadata(version: ModelVersion, call: Call) -> dict[str, Any]:
-    """What the handler itself says of the model: a JSON object, {} for anything else. Raises NoWorkerToDescribe."""
+async def customized_answer(version: ModelVersion, call: Call) -> Output:
+    """What the handler itself answers when it is asked to describe the model. Raises NoWorkerToDescribe."""
     request = Input((), WireHeaders(call.headers, (("describe", "True"),)), call.case_known)
     try:
         answer = await version.predict(request, call.request_id, alone=True)
     except NoWorker as error:
         raise NoWorkerToDescribe(version.name) from error
-    return _object(answer.body) if isinstance(answer, Output) else {}
+    return answer if isinstance(answer, Output) else answer.first
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def metadata_of(body: bytes) -> dict[str, Any] | None:
+    """The JSON object of a description; {} for anything else, None where nothing was said. NaN becomes a text."""
+    if not body:
+        return None
     try:
-        value = json.loads(body)
+        value = json.loads(body, parse_constant=str)
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}

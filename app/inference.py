@@ -4,7 +4,7 @@ import re
 from collections.abc import Awaitable, Callable
 
 from app.descriptions import describe_model_inference
-from app.errors import BadRequest
+from app.errors import BadRequest, ResourceNotFound
 from app.http.answers import Answer, output_answer, status_answer
 from app.http.body import parts_of
 from app.http.call import Call, WireHeaders
@@ -24,8 +24,9 @@ Route = Callable[[Call, list[str]], Awaitable[Answer | None]]
 class Inference:
     """Answers the calls of the inference address; the method of a request never matters, as with TorchServe."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, *, one_port: bool = False) -> None:
         self._registry = registry
+        self._one_port = one_port
         self._routes: dict[str, Route] = {
             "ping": self._ping,
             "predictions": self._predictions,
@@ -57,7 +58,7 @@ class Inference:
         answer = await route(call, segments) if route else None
         if answer is not None:
             return answer
-        if len(segments) in (2, 3) and segments[-1] == "predict":  # the oldest form
+        if len(segments) in (2, 3) and segments[-1] == "predict" and segments[0] != "models":  # the oldest form
             return await self._with_query(call, segments[0], segments[1] if len(segments) == 3 else None)
         return None
 
@@ -87,8 +88,12 @@ class Inference:
         return await self._predict(call, segments[2], extras=(("explain", EXPLAIN[segments[3]]),))
 
     async def _invoke(self, call: Call, segments: list[str]) -> Answer | None:
-        if len(segments) != 3 or segments[2] != "invoke":
+        if len(segments) != 3:
             return None
+        if segments[2] != "invoke":
+            if self._one_port:
+                return None
+            raise ResourceNotFound  # even if the management API, which knows such paths, is on the same address
         return await self._with_query(call, segments[1])
 
     async def _invocations(self, call: Call, segments: list[str]) -> Answer | None:
@@ -96,7 +101,7 @@ class Inference:
             return None
         parts = parts_of(call.body, call.header(b"content-type"))
         fields = {part.name: part.value.decode("utf-8", "replace") for part in parts if part.name == "model_name"}
-        name = self._registry.only_startup_model or (fields | call.query).get("model_name")
+        name = call.query.get("model_name", self._registry.only_startup_model or fields.get("model_name"))
         if name is None:
             raise BadRequest("Parameter model_name is required.")
         return await self._with_query(call, name)

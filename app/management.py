@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from app.describe import customized_metadata, describe_version
+from app.describe import customized_answer, describe_version, metadata_of
 from app.descriptions import describe_management_models
 from app.errors import BadRequest, MethodNotAllowed, ResourceNotFound
-from app.http.answers import Answer, json_answer, status_answer
+from app.http.answers import Answer, json_answer, json_text, output_answer, status_answer
 from app.http.call import Call
 from app.parameters import given, integer, one_of, optional, page_asked, workers
 from model_registry.config import RequestConfig
@@ -117,8 +117,11 @@ class Management:
         chosen = model.choose(version)
         if call.query.get("customized", "").lower() != "true":
             return json_answer([self._description(chosen)])
-        metadata = await customized_metadata(chosen, call)
-        return json_answer([{**self._description(chosen), "customizedMetadata": metadata}])._replace(reason=b"")
+        answer = await customized_answer(chosen, call)
+        described = {**self._description(chosen), "customizedMetadata": metadata_of(answer.body)}
+        own = {name.lower(): value for name, value in answer.headers}
+        headers = tuple({"content-type": "application/json", **own}.items())
+        return output_answer(answer._replace(body=json_text([described]), headers=headers))
 
     def _description(self, version: ModelVersion) -> dict[str, Any]:
         return describe_version(version, at_startup=version.name in self._registry.startup_models)

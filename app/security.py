@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -76,10 +77,13 @@ class Tokens:
         return Answer(200, b"\n", JSON, b"OK")
 
 
-def is_free(call: Call) -> bool:
-    """Whether a call needs no token anywhere: descriptions and metrics."""
-    first = call.segments[0]
-    return first in ("api-description", "metrics") or (first == "" and call.method == "OPTIONS")
+def is_free(call: Call, apis: Sequence[str]) -> bool:
+    """Whether a call needs no token where these APIs are: descriptions, metrics, and /token, which asks by itself."""
+    if call.segments in ([""], ["api-description"]):
+        return True
+    return ("metrics" in apis and call.segments[0] == "metrics") or (
+        "management" in apis and call.segments[0] == "token"
+    )
 
 
 def is_management(call: Call) -> bool:
@@ -92,8 +96,8 @@ def is_management(call: Call) -> bool:
 
 def matches(call: Call, key: str) -> bool:
     """Whether the call's bearer token is `key`; takes the same time whatever the token."""
-    scheme, _, token = call.header(b"authorization").partition(" ")
-    return hmac.compare_digest(token.strip().encode(), key.encode()) and scheme == "Bearer"
+    scheme, *token = call.header(b"authorization").split(maxsplit=1) or [""]
+    return hmac.compare_digest("".join(token).strip().encode(), key.encode()) and scheme == "Bearer"
 
 
 def new_key() -> str:

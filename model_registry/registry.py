@@ -229,6 +229,7 @@ class Registry:
         model.take_out(version)
         if not model.versions:
             del self._models[version.name]
+            self.startup_models.discard(version.name)
         self._changed(model.role)
         await _in_any_case(version.close(self._drain_seconds), self._closing)
 

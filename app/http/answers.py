@@ -60,15 +60,21 @@ def output_answer(given: Output | Stream) -> Answer:
 
 
 def _sendable(headers: tuple[tuple[str, str], ...]) -> Headers:
-    return tuple(
-        (name.lower().encode(), _clean(value))
+    sent = {
+        name.lower().encode(): _clean(value)
         for name, value in headers
         if NAME.fullmatch(name) and name.lower() not in OWNED
-    )
+    }
+    return tuple(sent.items())  # of one that comes in two spellings, the last
 
 
 def _clean(text: str) -> bytes:
-    return UNSENDABLE.sub("", text).encode("utf-8")
+    """Header bytes stand for the signs of Latin-1, as in requests: what came in goes out again; others are UTF-8."""
+    plain = UNSENDABLE.sub("", text)
+    try:
+        return plain.encode("latin-1")
+    except UnicodeEncodeError:
+        return plain.encode("utf-8", "replace")
 
 
 def _without_nulls(value: Any) -> Any:

@@ -298,6 +298,8 @@ class TorchServeProtocol(asyncio.Protocol):
         if self._current is None:  # else the connection ends with the answer to that
             self._transport.write(head_of(INVALID, new_request_id(), self._address.cors, close=True) + INVALID.body)
             self._transport.close()
+            call = Call("GET", "/", b"", (), b"", target=b"/bad-request", http_version="1.0", client=self._client)
+            self._address.note(call, INVALID.status, perf_counter())  # TorchServe logs it as a request of that name
 
     def _rest(self) -> None:
         if self._current is None and not self._in_message:

@@ -17,7 +17,7 @@ class Feature:
 FEATURES = (
     Feature(
         "predictions: bodies, results, statuses, headers",
-        "request_bodies results wrong_results respond routes_inference",
+        "request_bodies results wrong_results respond routes_inference odd_requests odd_answers odd_invocations",
     ),
     Feature("streamed answers", "stream"),
     Feature("explanations and descriptions by the model", "explain_describe"),
@@ -56,7 +56,8 @@ FEATURES = (
     Feature("requirements.txt in archives", "requirements test_packages.py", "numpy and torch are the server's own"),
     Feature(
         "management: register, scale, versions, list",
-        "register register_from_web scale versions list_and_describe no_worker api_off api_on_by_config",
+        "register register_from_web scale versions list_and_describe no_worker api_off api_on_by_config odd_management "
+        "odd_registrations",
         "min_worker=-1 is a 400 that says so, not an internal error",
     ),
     Feature("model-config.yaml", "model_config test_config.py"),
@@ -70,7 +71,7 @@ FEATURES = (
         "--log-config, --cpp-log-config and --plugins-path are accepted and do nothing",
     ),
     Feature("the torch-model-archiver command", "test_archiver.py test_packer.py"),
-    Feature("token authorization", "token token_off_by_config"),
+    Feature("token authorization", "token token_off_by_config odd_tokens"),
     Feature("CORS", "cors"),
     Feature("TLS", "tls* test_tls*.py test_certificates.py"),
     Feature(
