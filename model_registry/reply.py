@@ -72,6 +72,8 @@ class Reply:
             self._stream.put(outcome)
         elif not self.future.done() and not self.expired:
             self._wake(outcome)
+        if self.job is not None and not isinstance(outcome, Piece):
+            self.job.reply = None  # the circle would keep the body in memory until the collector comes
 
     def _forgo(self) -> None:
         # What belongs to a sequence is served all the same: the next requests build on it.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,6 +76,35 @@ def test_a_model_under_construction_leaves_others_as_they_are(workers: list[OneW
     assert torch.nn.Module.register_parameter is original
 
 
+class Net(torch.nn.Module):  # type: ignore[misc, name-defined]
+    """Has modules inside modules, whose names traces tell."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.ReLU(), torch.nn.Linear(4, 4))
+
+    def forward(self, x: Any) -> Any:
+        return self.layers(x)
+
+
+@pytest.mark.usefixtures("workers")
+@pytest.mark.parametrize(
+    "trace",
+    [lambda net, x: torch.jit.trace(net, x), lambda net, _: torch.fx.symbolic_trace(net)],  # noqa: PLW0108
+    ids=["jit", "fx"],
+)
+def test_models_are_traced_while_others_are_traced_and_called(trace: Callable[..., Any]) -> None:
+    called = Net()
+
+    def work(_: int) -> float:
+        net, x = Net(), torch.ones(1, 4)
+        with torch.no_grad():
+            return float((trace(net, x)(x) - net(x)).abs().max()) + float((called(x) - called(x)).abs().max())
+
+    with ThreadPoolExecutor(4) as threads:
+        assert max(threads.map(work, range(24))) < 1e-5
+
+
 def replacing(entered: Callable[[], object]) -> Callable[[], object]:
     """A context manager that replaces a function of torch, as they are written everywhere."""
 
@@ -135,5 +165,5 @@ def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch, caplog: pytest.L
         go.set()
         hanging.result()
     assert caplog.messages == [
-        "A model has been under construction for more than 0.01 s; another one does not wait for it."
+        "A model has been built or traced for more than 0.01 s; another one does not wait for it."
     ]

@@ -15,6 +15,8 @@ CHANGES: Mapping[str, Callable[[ModuleType], None]] = {
     "torch.autograd.profiler": profiling.one_at_a_time,
     "torch._jit_internal": torchscript.keep_types_apart,
     "torch.hub": hub.keep_repositories_apart,
+    "torch.fx._symbolic_trace": patching.keep_symbols_apart,
+    **dict.fromkeys(patching.TRACING, patching.keep_traces_apart),
     **dict.fromkeys(patching.PATCHING, patching.keep_patches_apart),
 }
 """What to do with a module, by its name."""

@@ -1,13 +1,14 @@
-"""Libraries that replace functions of torch for a while, such as those which initialize weights: for one thread only.
+"""What is made for one thread in a process: libraries that replace functions of torch for a while, and torch's tracers.
 
-`from_pretrained` of transformers does so for as long as it builds a model. Two of them at once restore each other's
-replacements, and whatever else builds a model meanwhile gets parameters without values, or none at all.
+`from_pretrained` of transformers replaces what initializes weights for as long as it builds a model. Two of them at
+once restore each other's replacements, and whatever else builds a model meanwhile gets parameters without values, or
+none at all. Tracers keep their state in globals, so that two at once fail, and that of torch.fx catches all modules.
 """
 
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from threading import RLock, get_ident
 from types import ModuleType
@@ -28,6 +29,13 @@ PATCHING: Mapping[str, tuple[str, ...]] = {
     "transformers.monkey_patching": ("apply_patches",),
 }  # fmt: skip
 """The context managers that replace something, by their modules; each version of a library has only some."""
+
+TRACING: Mapping[str, tuple[str, ...]] = {
+    "torch.export": ("export",),
+    "torch.jit._trace": ("trace", "trace_module"),
+    "torch.onnx": ("export",),
+}
+"""The functions that trace, by their modules."""
 
 _REPLACED_IN = (
     "torch", "torch.nn.init", "torch.nn.Module", "transformers.modeling_utils.PreTrainedModel",
@@ -52,6 +60,27 @@ def keep_patches_apart(module: ModuleType) -> None:
             setattr(module, name, for_one_thread(getattr(module, name)))
 
 
+def keep_traces_apart(module: ModuleType) -> None:
+    """Let one thread trace after the other, also where it has the function from another module of torch."""
+    for name in TRACING[module.__name__]:
+        original: Callable[..., Any] = vars(module)[name]
+        for each in [each for key, each in list(sys.modules.items()) if f"{key}.".startswith("torch.")]:
+            if vars(each).get(name) is original:
+                setattr(each, name, _alone(original))
+
+
+def keep_symbols_apart(symbolic_trace: ModuleType) -> None:
+    """Let torch.fx see the modules that its own thread calls, and no others."""
+    patcher = symbolic_trace._Patcher  # noqa: SLF001
+    original: Callable[..., None] = patcher.patch_method
+
+    def patch_method(self: Any, cls: type, name: str, new_fn: Callable[..., Any], **options: Any) -> None:
+        original(self, cls, name, _by_thread(get_ident(), new_fn, getattr(cls, name)), **options)
+
+    patcher.patch_method = patch_method
+    symbolic_trace.Tracer.trace = _alone(symbolic_trace.Tracer.trace)
+
+
 def for_one_thread(patching: Patching) -> Patching:
     """The same context manager, of which other threads notice nothing."""
 
@@ -68,13 +97,22 @@ def for_one_thread(patching: Patching) -> Patching:
     return private
 
 
+def _alone(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def alone(*arguments: Any, **named: Any) -> Any:
+        # torch's compiler traces under a lock of its own: whoever needs both takes that one first.
+        compiler = getattr(sys.modules.get("torch._dynamo.convert_frame"), "compile_lock", nullcontext())
+        with compiler, _in_turn():
+            return function(*arguments, **named)
+
+    return alone
+
+
 @contextmanager
 def _in_turn() -> Iterator[None]:
     taken = _turn.acquire(timeout=PATIENCE)
     if not taken:
-        LOG.warning(
-            "A model has been under construction for more than %g s; another one does not wait for it.", PATIENCE
-        )
+        LOG.warning("A model has been built or traced for more than %g s; another one does not wait for it.", PATIENCE)
     try:
         yield
     finally:

@@ -25,6 +25,7 @@ from app.http.address import Address
 from app.http.protocol import TorchServeProtocol
 from app.lifespan import running
 from handler.batcher import Batcher
+from handler.metrics.server_metrics import Metrics
 from model_registry.version import ModelVersion
 from tests.benchmarks.jobs import JOBS, Serving
 from tests.benchmarks.servers import free_port
@@ -39,7 +40,9 @@ STAGES = {
     "taken": "the worker's thread runs, and takes a batch",
     "called": "rows and context are made",
     "returned": "the handler",
-    "delivered": "the answer is encoded, the batch is finished and counted",
+    "encoded": "the answer is encoded",
+    "timed": "PredictionTime, TorchServe's metric of each batch",
+    "delivered": "other metrics of the worker, the batch is finished",
     "settled": "the event loop wakes",
     "written": "metrics, the head of the answer, the write",
     "noted": "counted and logged",
@@ -106,6 +109,7 @@ def wrap(marks: Marks) -> None:
         (Address, "begin"): lambda function: marks.before("parsed", function),
         (Batcher, "submit"): lambda function: marks.before("routed", marks.after("queued", function)),
         (Batcher, "take"): lambda function: marks.after("taken", function),
+        (Metrics, "emit"): lambda function: marks.before("encoded", marks.after("timed", function)),
         (ModelVersion, "receive"): lambda function: marks.before("delivered", function),
         (ModelVersion, "_settle"): lambda function: marks.before("settled", function),
         (Address, "note"): lambda function: marks.before("written", marks.after("noted", function, last=True)),

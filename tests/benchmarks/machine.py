@@ -28,6 +28,20 @@ def wait_until_quiet(limit: float, patience: float) -> float:
             return used
 
 
+class Watch:
+    """How many cores others than this process, and those that it has started and seen end, have used since."""
+
+    def __init__(self) -> None:
+        self._before, self._began = self._foreign(), time.perf_counter()
+
+    def others(self) -> float:
+        """Cores, on the average."""
+        return (self._foreign() - self._before) / (time.perf_counter() - self._began)
+
+    def _foreign(self) -> float:
+        return busy_seconds() - sum(os.times()[:4])
+
+
 def describe() -> dict[str, Any]:
     """The machine by name, and when."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -11,6 +11,8 @@ from typing import Any
 
 from tests.benchmarks import machine
 
+WATCH = machine.Watch()
+"""Since the program began."""
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -45,12 +47,19 @@ def publish(
     name: str, out: Path, rows: Sequence[Mapping[str, Any]], notes: str, charts: Mapping[str, str] | None = None
 ) -> None:
     """Write NAME.json, NAME.md and the charts, and print the page."""
-    found = machine.describe()
+    found, others = machine.describe(), WATCH.others()
     command = shlex.join(["python", "-m", f"tests.benchmarks.{name}", *sys.argv[1:]])
+    notes += f" Other processes used {others:.2f} cores meanwhile."
     page = "\n\n".join([f"# {name}", machine.headline(found), f"`{command}`", notes, table(rows)])
     page += "".join(f"\n\n![{chart}]({chart}.svg)" for chart in charts or ())
     out.mkdir(parents=True, exist_ok=True)
-    told = {"machine": found, "command": command, "notes": notes, "rows": [_without_nan(row) for row in rows]}
+    told = {
+        "machine": found,
+        "others": others,
+        "command": command,
+        "notes": notes,
+        "rows": [_without_nan(row) for row in rows],
+    }
     (out / f"{name}.json").write_text(json.dumps(told, indent=1) + "\n")
     (out / f"{name}.md").write_text(page + "\n")
     for chart, drawn in (charts or {}).items():
