@@ -13,10 +13,12 @@ import pytest
 from onnx import TensorProto, helper, save
 
 from handler.devices import onnx_sessions
+from handler.devices.cpu_budget import Cores
 from tests.conftest import MakeArchive
 from tests.serving import serving
 
 PATIENCE = 30
+CORES = Cores(share=2, most=4, least=1)
 
 
 @pytest.fixture
@@ -33,9 +35,9 @@ def model(tmp_path: Path) -> str:
 def governed() -> Iterator[None]:
     """The calling thread is a worker's, with four cores to itself and two in company."""
     onnx_sessions.install()
-    onnx_sessions.allot(4, 2, 4)
+    onnx_sessions.allot(CORES, 4)
     yield
-    onnx_sessions.allot(0, 1, 0)
+    onnx_sessions.allot(None, 0)
 
 
 def threads_of(session: Any) -> int:
@@ -57,12 +59,13 @@ def test_a_session_without_options_has_all_cores_and_spins_only_while_it_runs(mo
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     assert threads_of(session) == 4
     assert session.get_session_options().get_session_config_entry("session.force_spinning_stop") == "1"
+    assert not session.get_session_options().enable_mem_pattern
     assert double(session) == 6.0
 
 
 def test_in_company_a_second_session_with_fewer_threads_serves_once_it_is_there(model: str) -> None:
     session = onnxruntime.InferenceSession(model)
-    onnx_sessions.allot(4, 2, 2)
+    onnx_sessions.allot(CORES, 2)
     assert double(session) == 6.0
     narrow = vars(session)[onnx_sessions.NARROW]
     until(lambda: narrow.session)
@@ -86,6 +89,7 @@ def test_what_a_handler_says_of_threads_and_what_else_it_says_is_kept(model: str
     session = onnxruntime.InferenceSession(source, options)
     assert threads_of(session) == 4
     assert session.get_session_options().graph_optimization_level == options.graph_optimization_level
+    assert session.get_session_options().enable_mem_pattern
     assert options.intra_op_num_threads == 0
     options.intra_op_num_threads = 3
     assert threads_of(onnxruntime.InferenceSession(source, options)) == 3
@@ -95,7 +99,7 @@ def test_a_large_model_is_held_once(model: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(onnx_sessions, "LARGE", 10)
     session = onnxruntime.InferenceSession(model)
     assert threads_of(session) == 2
-    assert vars(session)[onnx_sessions.NARROW] is None
+    assert onnx_sessions.NARROW not in vars(session)
 
 
 def test_what_cannot_be_loaded_raises_as_ever(tmp_path: Path) -> None:
@@ -114,6 +118,7 @@ def test_other_threads_are_left_alone(model: str) -> None:
 def test_onnx_runtime_is_governed_whenever_it_is_imported() -> None:
     program = """
 from handler.devices import onnx_sessions
+from handler.devices.cpu_budget import Cores
 import sys
 onnx_sessions.install()
 assert "onnxruntime" not in sys.modules

@@ -13,6 +13,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
+from handler.devices.cpu_budget import Cores
+
 HOME = "onnxruntime.capi.onnxruntime_inference_collection"
 """The module that defines InferenceSession."""
 NARROW = "_marserve_narrow"
@@ -22,18 +24,17 @@ LARGE = 64 << 20
 
 
 class _Here(threading.local):
-    most = 0
-    """Threads of a session that has the cores to itself; 0 on threads that are no worker's."""
-    narrow = 1
+    cores: Cores | None = None
+    """None on threads that are no worker's."""
     picked = 0
 
 
 _here = _Here()
 
 
-def allot(most: int, narrow: int, picked: int) -> None:
-    """Tell sessions on the calling thread how many threads they may have: at most, in company, and now."""
-    _here.most, _here.narrow, _here.picked = most, narrow, picked
+def allot(cores: Cores | None, picked: int) -> None:
+    """Tell sessions on the calling thread the cores of their worker, and how many of them to use now."""
+    _here.cores, _here.picked = cores, picked
 
 
 def install() -> None:
@@ -74,23 +75,25 @@ def govern(kind: Any) -> None:
     def governed_init(
         session: Any, path_or_bytes: Any, sess_options: Any = None, providers: Any = None, *args: Any, **options: Any
     ) -> None:
-        if not _here.most or not _is_free(sess_options) or not _on_cpu(providers):
+        cores = _here.cores
+        if cores is None or not _is_free(sess_options) or not _on_cpu(providers):
             init(session, path_or_bytes, sess_options, providers, *args, **options)
             return
         model = _absolute(path_or_bytes)
-        alone = _here.most == _here.narrow or _size(model) > LARGE
+        large = _size(model) > LARGE
 
         def start(session: Any, threads: int) -> None:
             with _Threads(sess_options, threads) as chosen:
                 init(session, model, chosen, providers, *args, **options)
 
-        start(session, _here.narrow if _size(model) > LARGE else _here.most)
-        setattr(session, NARROW, None if alone else _Narrow(kind, start, _here.narrow))
+        start(session, cores.share if large else cores.most)
+        if cores.share < cores.most and not large:
+            setattr(session, NARROW, _Narrow(kind, start, cores.share))
 
     @wraps(run)
     def governed_run(session: Any, *args: Any, **options: Any) -> Any:
         narrow = getattr(session, NARROW)
-        if narrow is not None and _here.picked and _here.picked < _here.most:
+        if narrow is not None and _here.cores is not None and _here.picked <= _here.cores.share:
             session = narrow.session or session
         return run(session, *args, **options)
 
@@ -125,7 +128,7 @@ class _Threads:
     """A handler's options for the time of making one session, with a number of threads that do not spin for nothing."""
 
     def __init__(self, options: Any, threads: int) -> None:
-        self._options = options or sys.modules["onnxruntime"].SessionOptions()
+        self._options = options or _default_options()
         self._threads = threads
 
     def __enter__(self) -> Any:
@@ -135,6 +138,14 @@ class _Threads:
 
     def __exit__(self, *_: object) -> None:
         self._options.intra_op_num_threads = 0
+
+
+def _default_options() -> Any:
+    options = sys.modules["onnxruntime"].SessionOptions()
+    # A plan of the memory for each shape pays where shapes repeat. Batches come in all sizes: it costs half as much
+    # memory again, and no time was seen to be saved.
+    options.enable_mem_pattern = False
+    return options
 
 
 def _is_free(options: Any) -> bool:

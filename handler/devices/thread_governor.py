@@ -19,11 +19,9 @@ class ThreadGovernor:
     """
 
     def __init__(self, cores: Cores, modules: Mapping[str, Any] = sys.modules) -> None:
-        self._share = cores.share
         fewer = max(cores.least, cores.most - 1)
         self._contests = {True: Contest((cores.least, cores.share)), False: Contest((cores.most, fewer))}
-        self._narrow = min(cores.share, fewer)
-        self._most = cores.most
+        self._cores = cores
         self._modules = modules
         self._set: int | None = None
         self._over = False
@@ -31,17 +29,17 @@ class ThreadGovernor:
         self._picked = cores.share
 
     def __repr__(self) -> str:
-        return f"<ThreadGovernor {self._picked} of {self._share}>"
+        return f"<ThreadGovernor {self._picked} of {self._cores.share}>"
 
     def settle(self) -> None:
         """Give torch the share as soon as it is there; nothing is imported for that."""
-        allot(self._most, self._narrow, self._picked)
+        allot(self._cores, self._picked)
         torch: Any = self._modules.get("torch")
         # While another thread still imports torch, its functions are not there yet.
         if self._set is None and hasattr(torch, "set_num_threads"):
             # A thread first takes over the number that was last set anywhere: let that be past before it gets its own.
             torch.get_num_threads()
-            self._give(torch, self._share)
+            self._give(torch, self._cores.share)
 
     def adapt(self, *, company: bool) -> None:
         """Choose for the next batch, while other requests are usually in flight or not."""
@@ -49,7 +47,7 @@ class ThreadGovernor:
         picked = self._contests[company].pick()
         if picked != self._picked:
             self._picked = picked
-            allot(self._most, self._narrow, picked)
+            allot(self._cores, picked)
         if self._set is not None and picked != self._set and not self._over:
             self._govern_torch(picked)
 
