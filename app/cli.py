@@ -35,8 +35,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The `marserve` command; returns its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words and words[0] in COMMANDS:
-        return int(import_module(COMMANDS[words[0]]).main(words[1:]))
+        return _command(COMMANDS[words[0]], words[1:])
     return _marserve(words)
+
+
+def _command(module: str, words: Sequence[str]) -> int:
+    """Carry out a command that only tells something; a reader who has had enough, such as `head`, ends it quietly."""
+    try:
+        status = int(import_module(module).main(words))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left goes nowhere at exit
+        return 1
+    return status
 
 
 def torch_model_archiver(argv: Sequence[str] | None = None) -> int:

@@ -4,6 +4,9 @@ That a scenario is claimed to agree, and does, is what tests/test_conformance.py
 """
 
 import json
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -109,3 +112,12 @@ def test_there_is_a_form_for_documents_and_one_for_machines(
     assert all(line.startswith("| ") and line.endswith("|") for line in [table[0], *table[2:]])
     assert main(["compat", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == written
+
+
+def test_a_reader_who_has_had_enough_sees_no_traceback() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    program = "import sys; from app.cli import main; sys.exit(main(['compat']))"
+    done = subprocess.run([sys.executable, "-c", program], stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, b"")

@@ -18,7 +18,7 @@ from tests.conformance.wars import build_wars
 MODELS = Path(__file__).parent / "models"
 AS_THEY_ARE = (
     "echo", "results", "respond", "raises", "wrongcount", "stream", "batcher", "metered", "explain", "describe", "func",
-    "lab",
+    "lab", "envelope",
 )  # fmt: skip
 VERSIONS = {"ver_1": "1.0", "ver_2": "2.0", "ver_3": "3.0", "ver_again": "1.0", "ver_named": "beta-2_x"}
 SETTINGS = {
