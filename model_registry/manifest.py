@@ -98,5 +98,6 @@ def _text(said: Mapping[str, object], key: str) -> str | None:
 
 
 def _runtime(said: Mapping[str, object]) -> str | None:
+    """A runtime may be in capitals in a manifest, though not in a registration."""
     runtime = said.get("runtime", "python")
-    return runtime if isinstance(runtime, str) and runtime in RUNTIMES else None
+    return next((one for one in RUNTIMES if runtime in (one, one.upper())), None)

@@ -95,7 +95,11 @@ def test_a_model_without_any_name_is_refused() -> None:
         Manifest({}, "").registered()
 
 
-@pytest.mark.parametrize("runtime", [None, "cobol", 3, {}])
+def test_a_manifests_runtime_may_be_in_capitals(tmp_path: Path) -> None:
+    assert Manifest.read(unpacked(tmp_path, {"runtime": "PYTHON", "model": {"modelName": "m"}})).runtime == "python"
+
+
+@pytest.mark.parametrize("runtime", [None, "cobol", 3, {}, "Python"])
 def test_a_manifest_with_an_unknown_runtime_is_refused_unless_the_registration_names_one(
     tmp_path: Path, runtime: object
 ) -> None:
