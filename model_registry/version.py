@@ -52,6 +52,7 @@ class ModelVersion:
             parts.blueprint, self.batcher, parts.place(self), parts.metrics, parts.host,
             retry_for=config.max_retry_timeout,
         )  # fmt: skip
+        self._staffed = False
         self._timer: asyncio.TimerHandle | None = None
         self._drained: asyncio.Future[None] | None = None
         parts.metrics.watch(self.batcher.__len__, lambda: self.pool.ready, lambda: self.pool.abandoned)
@@ -61,8 +62,8 @@ class ModelVersion:
 
     @property
     def healthy(self) -> bool:
-        """Whether at least `min_workers` workers serve, load, or may be tried again."""
-        return self.pool.viable >= self.config.min_workers
+        """Whether at least `min_workers` workers serve, load, or may be tried again, once they were asked for."""
+        return not self._staffed or self.pool.viable >= self.config.min_workers
 
     async def predict(
         self, request: Input, request_id: str, label: str = "default", *, alone: bool = False
@@ -98,6 +99,7 @@ class ModelVersion:
 
     def start_scaling(self, least: int, most: int) -> list[Worker]:
         """Set how many workers there are, and do not wait; returns the new ones."""
+        self._staffed = True
         self.config = replace(self.config, min_workers=least, max_workers=most)
         loading = self.pool.scale(least)
         self._watch()
