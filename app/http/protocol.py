@@ -1,39 +1,28 @@
-"""HTTP/1.1 as TorchServe's clients see it: connections that hand whole requests to an Address.
+"""HTTP/1.1 as TorchServe's clients see it: connections that answer whole requests in their order.
 
 It does what an ASGI protocol cannot: header names as they were sent, reason phrases, TorchServe's own words for what is
 no HTTP; and the everyday prediction costs neither a task nor a second write.
 """
 
 import asyncio
-import logging
 from collections import deque
 from time import perf_counter
 from typing import Any, cast
-from urllib.parse import unquote
 
-import httptools
-
-from app.errors import PayloadTooLarge
 from app.http.address import Address
 from app.http.answers import Answer, output_answer
-from app.http.call import Call, check_length
+from app.http.call import Call
+from app.http.reading import NotHttp, RequestReader
 from app.http.request_ids import new_request_id
 from app.http.wire import CONTINUE, INVALID, LAST_CHUNK, chunk_of, head_of, refusal, sendable
 from model_registry.reply import Reply
 
-LOG = logging.getLogger("marserve.http")
-HEAD_LIMIT = 64 << 10
-"""Bytes of a request line and its headers."""
 PATIENCE = 60.0
 """Seconds that a client may take between two pieces of one request."""
 REST = 0.5
 """Seconds for which a stopping server still hears an idle connection: a request may be on its way."""
 LINGER = 2.0
 """Seconds that a refused body is still read and dropped, so that the client gets to see the refusal."""
-
-
-class HeadTooLarge(Exception):
-    """A request line with its headers exceeds HEAD_LIMIT."""
 
 
 class TorchServeProtocol(asyncio.Protocol):
@@ -45,9 +34,8 @@ class TorchServeProtocol(asyncio.Protocol):
         self._connections = open_ones
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
-        self._parser = httptools.HttpRequestParser(self)
+        self._reader = RequestReader(self, address.limit)
         self._transport: asyncio.Transport = None  # type: ignore[assignment] # until connection_made
-        self._client: tuple[str, int] | None = None
         self._waiting: deque[tuple[Call, bool]] = deque()
         self._current: Call | None = None
         self._reply: Reply | None = None
@@ -58,22 +46,17 @@ class TorchServeProtocol(asyncio.Protocol):
         self._leaving = False
         self._heard = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
-        self._in_message = False
-        self._in_head = False
-        self._open_head = 0
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._refused = False
         self.gone: asyncio.Future[None] = self._loop.create_future()
         """Done when the connection is closed."""
 
     def __repr__(self) -> str:
-        return f"<TorchServeProtocol {self._client}, {'answering' if self._current else 'idle'}>"
+        return f"<TorchServeProtocol {self._reader.client}, {'answering' if self._current else 'idle'}>"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a new connection."""
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
-        self._client = (peer[0], peer[1]) if isinstance(peer, tuple) else None
+        self._reader.client = (peer[0], peer[1]) if isinstance(peer, tuple) else None
         self._connections.add(self)
         self._timer = self._loop.call_later(PATIENCE, self._look)
 
@@ -89,25 +72,16 @@ class TorchServeProtocol(asyncio.Protocol):
             self._reply.leave()
         if self._task is not None:
             self._task.cancel()
-        self._parser = None
+        self._reader.close()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came."""
+        """Read what came."""
         self._heard = self._loop.time()
-        if self._closing:
-            return
-        if self._in_head:
-            self._open_head += len(data)  # the parser keeps a header line to itself until it has seen its end
-        try:
-            self._parser.feed_data(data)
-            if self._in_head and self._open_head > HEAD_LIMIT:
+        if not self._closing:
+            try:
+                self._reader.feed(data)
+            except NotHttp:
                 self._say_invalid()
-        except httptools.HttpParserUpgrade:
-            pass  # the request is answered as any other; what follows it is not HTTP
-        except httptools.HttpParserError as error:
-            if isinstance(error, httptools.HttpParserCallbackError) and not isinstance(error.__context__, HeadTooLarge):
-                LOG.error("A request could not be taken.", exc_info=error)
-            self._say_invalid()
 
     def pause_writing(self) -> None:
         """Hold back: the client reads more slowly than we write."""
@@ -126,77 +100,31 @@ class TorchServeProtocol(asyncio.Protocol):
         """Cut the connection."""
         self._transport.abort()
 
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        self._url = b""
-        self._headers = []
-        self._in_head = True
-        self._open_head = 0
-        self._body: list[bytes] = []
-        self._size = 0
-        self._head_size = 0
-        self._refused = False
-        self._in_message = True
-        self._began = perf_counter()
-
-    def on_url(self, url: bytes) -> None:
-        """A piece of the request line."""
-        self._url += url
-        self._count_head(len(url))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header line."""
-        self._count_head(len(name) + len(value))
-        if self._in_head:  # else it comes after the body, where TorchServe reads none
-            self._headers.append((name, value.rstrip(b" \t")))
-
-    def on_headers_complete(self) -> None:
-        """The head is whole: refuse a body that is declared too large, encourage one that asks."""
-        self._in_head = False
-        expecting = None
-        for header in self._headers:
-            name, value = header
-            if len(name) == 14 and name.lower() == b"content-length":
-                try:
-                    check_length(value, self._address.limit)
-                except PayloadTooLarge:
-                    self._refuse()
-            elif len(name) == 6 and name.lower() == b"expect":
-                expecting = header
-        if expecting and not self._refused:
-            self._encourage(expecting)
-
-    def on_body(self, body: bytes) -> None:
-        """A piece of the body."""
-        self._size += len(body)
-        if self._size > self._address.limit:
-            self._refuse()
-        elif not self._refused:
-            self._body.append(body)
-
-    def on_message_complete(self) -> None:
-        """The request is whole: answer it now, or after those before it."""
-        self._in_message = False
-        if self._refused:
-            self._closing = True
-            self._transport.close()
-            return
-        url = httptools.parse_url(self._url)
-        path = url.path.decode("latin-1")
-        call = Call(
-            self._parser.get_method().decode("ascii"), unquote(path) if "%" in path else path, url.query or b"",
-            self._headers, self._body[0] if len(self._body) == 1 else b"".join(self._body),
-            target=self._url, http_version=self._parser.get_http_version(), client=self._client,
-        )  # fmt: skip
-        keep = self._parser.should_keep_alive()
+    def take(self, call: Call, keep: bool) -> None:
+        """Answer a request now, or after those before it."""
         if self._current is None:
             self._start(call, keep)
         else:
             self._waiting.append((call, keep))
             self._transport.pause_reading()
 
+    def encourage(self) -> None:
+        """Ask for the body."""
+        self._transport.write(CONTINUE)
+
+    def refuse(self) -> None:
+        """Tell at once that a body is too large, and give its client a moment to hear it."""
+        self._address.note_refused()
+        self._transport.write(refusal(self._address.limit))
+        self._loop.call_later(LINGER, self._transport.close)
+
+    def refused(self) -> None:
+        """Close after a refusal."""
+        self._closing = True
+        self._transport.close()
+
     def _start(self, call: Call, keep: bool) -> None:
-        self._current, self._keep = call, keep
+        self._current, self._keep, self._began = call, keep, perf_counter()
         try:
             reply = self._address.begin(call)
         except Exception as error:
@@ -274,41 +202,24 @@ class TorchServeProtocol(asyncio.Protocol):
                 self._transport.resume_reading()
             self._start(call, keep)
 
-    def _encourage(self, header: tuple[bytes, bytes]) -> None:
-        """Ask for the body of a client that waits to be asked; handlers do not see that it did."""
-        if header[1].lower() == b"100-continue" and self._parser.get_http_version() != "1.0":
-            self._headers.remove(header)
-            self._transport.write(CONTINUE)
-
-    def _refuse(self) -> None:
-        if self._refused:
-            return
-        self._refused, self._body = True, []
-        self._address.note_refused()
-        self._transport.write(refusal(self._address.limit))
-        self._loop.call_later(LINGER, self._transport.close)
-
-    def _count_head(self, size: int) -> None:
-        self._head_size += size
-        if self._head_size > HEAD_LIMIT:
-            raise HeadTooLarge
-
     def _say_invalid(self) -> None:
         self._closing = True
         if self._current is None:  # else the connection ends with the answer to that
             self._transport.write(head_of(INVALID, new_request_id(), self._address.cors, close=True) + INVALID.body)
             self._transport.close()
-            call = Call("GET", "/", b"", (), b"", target=b"/bad-request", http_version="1.0", client=self._client)
+            call = Call(
+                "GET", "/", b"", (), b"", target=b"/bad-request", http_version="1.0", client=self._reader.client
+            )
             self._address.note(call, INVALID.status, perf_counter())  # TorchServe logs it as a request of that name
 
     def _rest(self) -> None:
-        if self._current is None and not self._in_message:
+        if self._current is None and not self._reader.in_message:
             self._transport.close()
 
     def _look(self) -> None:
         """Close a connection that has been silent for too long; one timer serves a connection for its whole life."""
         silent = self._loop.time() - self._heard
-        if self._current is None and silent >= (PATIENCE if self._in_message else self._keep_alive):
+        if self._current is None and silent >= (PATIENCE if self._reader.in_message else self._keep_alive):
             self._transport.close()
         else:
             self._timer = self._loop.call_later(PATIENCE, self._look)
