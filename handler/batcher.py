@@ -1,6 +1,7 @@
 """The queue of one model version: jobs in, batches out. It holds the only lock, and under it only decides."""
 
 from collections import deque
+from math import inf
 from threading import Condition, RLock
 from time import monotonic
 
@@ -103,6 +104,7 @@ class Batcher:
                 return False
             self._taken.remove(batch)
             self._working -= len(batch.jobs)
+            self._patience.served(monotonic() - batch.jobs[0].taken)
             return True
 
     def renew(self, batch: Batch, going: list[Job], worker: "Taker") -> bool:
@@ -164,13 +166,26 @@ class Batcher:
         return False
 
     def _gather(self) -> None:
-        deadline = self._jobs[0].arrived + self._delay
+        began = monotonic()
+        most = self._jobs[0].arrived + self._delay - began
+        if len(self._jobs) >= self._missing() or most <= 0:
+            return
+        allowed = self._patience.allowance(most)
+        if not allowed:
+            return
+        deadline = began + allowed
         while self._open:
-            self._wanted = self._fair(self._patience.usual - self._working)
+            self._wanted = self._missing()
             rest = deadline - monotonic()
             if len(self._jobs) >= self._wanted or rest <= 0 or not self._gathered.wait(rest):
                 break
+        came = len(self._jobs) >= self._wanted
         self._wanted = 0
+        self._patience.gathered(monotonic() - began if came else inf)
+
+    def _missing(self) -> int:
+        """How many jobs a batch waits for."""
+        return self._fair(self._patience.usual - self._working)
 
     def _fair(self, jobs: int) -> int:
         """How many of so many jobs one batch is to have: idle workers share them, as they compute at the same time."""

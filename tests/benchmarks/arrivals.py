@@ -36,6 +36,9 @@ class Hopeful(Patience):
     def note(self, in_flight: int) -> None:
         """Learn nothing."""
 
+    def gathered(self, seconds: float) -> None:
+        """Learn nothing."""
+
 
 @dataclass(frozen=True)
 class Policy:
