@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from handler.devices.allocator import give_back_memory
 from handler.errors import LoadFailed
 from model_registry.errors import (
     Conflict,
@@ -164,6 +165,7 @@ class Registry:
         if chosen.version == model.default and len(model.versions) > 1:
             raise InvalidVersionRemoval(name)
         await self._take_out(chosen)
+        await asyncio.to_thread(give_back_memory)
         LOG.info("Model %s %s unregistered.", name, chosen.version)
 
     async def close(self, seconds: float | None = None) -> None:

@@ -44,3 +44,30 @@ def test_pages_stay_mapped_unless_the_environment_says_something() -> None:
     assert kept < PAGES / 10
     _, told_otherwise = faults(MALLOC_TRIM_THRESHOLD_="131072")
     assert told_otherwise > PAGES / 4
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's")
+def test_what_is_free_can_be_given_back() -> None:
+    code = """
+import threading
+from pathlib import Path
+from handler.devices.allocator import give_back_memory, keep_freed_memory
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+left = []
+
+def work():
+    arrays = [bytearray(64 << 10) for _ in range(640)]
+    left.append(arrays.pop())  # what is free lies below something that is not
+
+keep_freed_memory()
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+kept = resident()
+give_back_memory()
+print(kept - resident())
+"""
+    assert int(subprocess.check_output([sys.executable, "-c", code], text=True)) > 20 << 20

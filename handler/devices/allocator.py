@@ -27,3 +27,10 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(_TRIM_THRESHOLD, KEPT)
         mallopt(_MMAP_THRESHOLD, SEPARATE)
+
+
+def give_back_memory() -> None:
+    """Give what is free back to the system: a model has gone, and no batch of its will come for the memory."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

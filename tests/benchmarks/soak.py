@@ -4,9 +4,9 @@ Run `python -m tests.benchmarks.soak --rounds 200`; its status is 0 if nothing w
 `--handler torch` takes a model of PyTorch instead of one that does all that Python offers, `--isolation process` has
 processes for workers.
 
-Of PyTorch it takes neither torch.jit.trace nor torch.compile: a process that does nothing but trace, or compile, small
-models again and again grows by up to a megabyte with each, with no server at all. Memory is measured after the
-allocator has given back to the system what it keeps for later.
+Of PyTorch it takes neither torch.jit.trace nor torch.compile: a process that does nothing but trace small models again
+and again grows with each, with no server at all, and compiling them grew a server. Memory is measured after the
+allocator has given back to the system what it keeps for later, as it does when a model is unregistered.
 """
 
 import argparse
