@@ -102,7 +102,7 @@ async def test_an_answer_has_torchserves_headers_and_leaves_the_connection_open(
             line, headers, body = await wire.answer()
             assert (line, headers["connection"]) == ("HTTP/1.1 200 ", "keep-alive")
             assert len(headers.pop("x-request-id")) == 36
-            assert list(headers) == ["pragma", "cache-control", "expires", "content-length", "connection"]
+            assert list(headers) == ["Pragma", "Cache-Control", "Expires", "content-length", "connection"]
             assert json.loads(body)["length"] == 5
 
 
@@ -225,8 +225,8 @@ async def test_numbers_in_headers_are_written_out_and_nothing_is_left_out(store:
         wire = await connect()
         wire.send(post("headers"))
         _, headers, _ = await wire.answer()
-        assert headers["x-number"] == "7"
-        assert "x-nothing" not in headers
+        assert headers["X-Number"] == "7"
+        assert "X-Nothing" not in headers
 
 
 @pytest.mark.parametrize(

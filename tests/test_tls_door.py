@@ -22,8 +22,8 @@ pytestmark = [
 SAYS = "def handle(data, context):\n    return data and ['said' for _ in data]\n"
 ASKS = b"POST /predictions/says HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
 REFUSED = (
-    b"HTTP/1.1 403 Forbidden\r\ncontent-type: application/json\r\npragma: no-cache\r\n"
-    b"cache-control: no-cache; no-store, must-revalidate, private\r\nexpires: Thu, 01 Jan 1970 00:00:00 UTC\r\n"
+    b"HTTP/1.1 403 Forbidden\r\ncontent-type: application/json\r\nPragma: no-cache\r\n"
+    b"Cache-Control: no-cache; no-store, must-revalidate, private\r\nExpires: Thu, 01 Jan 1970 00:00:00 UTC\r\n"
     b"content-length: 71\r\nconnection: close\r\n\r\n"
     b'{\n  "status": "This TorchServe instance only accepts HTTPS requests"\n}\n'
 )

@@ -61,11 +61,11 @@ def output_answer(given: Output | Stream) -> Answer:
 
 def _sendable(headers: tuple[tuple[str, str], ...]) -> Headers:
     sent = {
-        name.lower().encode(): _clean(value)
+        name.lower(): (name.encode(), _clean(value))
         for name, value in headers
         if NAME.fullmatch(name) and name.lower() not in OWNED
     }
-    return tuple(sent.items())  # of one that comes in two spellings, the last
+    return tuple(sent.values())  # of one that comes in two spellings, the last
 
 
 def _clean(text: str) -> bytes:

@@ -6,9 +6,9 @@ from app.http.answers import Answer, Headers, error_answer
 BODILESS = (204, 205, 304)
 """Statuses whose answers have no body: HTTP forbids it, and the client would take it for the next answer."""
 COMMON: Headers = (
-    (b"pragma", b"no-cache"),
-    (b"cache-control", b"no-cache; no-store, must-revalidate, private"),
-    (b"expires", b"Thu, 01 Jan 1970 00:00:00 UTC"),
+    (b"Pragma", b"no-cache"),
+    (b"Cache-Control", b"no-cache; no-store, must-revalidate, private"),
+    (b"Expires", b"Thu, 01 Jan 1970 00:00:00 UTC"),
 )
 COMMON_LINES = b"".join(name + b": " + value + b"\r\n" for name, value in COMMON)
 LAST_CHUNK = b"0\r\n\r\n"
@@ -32,10 +32,9 @@ def sendable(answer: Answer) -> Answer:
 
 
 def headers_of(answer: Answer, request_id: str, cors: Headers) -> list[tuple[bytes, bytes]]:
-    """All headers of an answer but content-length, transfer-encoding and connection."""
-    own = {name for name, _ in answer.headers}
-    allowed = [header for header in cors if header[0] not in own]
-    return [*answer.headers, *allowed, (b"x-request-id", request_id.encode()), *COMMON]
+    """All headers of an answer but content-length, transfer-encoding and connection, in small letters as ASGI wants."""
+    headers = [*answer.headers, *_unless_own(cors, answer), (b"x-request-id", request_id.encode()), *COMMON]
+    return [(name.lower(), value) for name, value in headers]
 
 
 def head_of(answer: Answer, request_id: str, cors: Headers, *, close: bool) -> bytes:
@@ -43,13 +42,20 @@ def head_of(answer: Answer, request_id: str, cors: Headers, *, close: bool) -> b
     head = b"HTTP/1.1 %d %b\r\n" % (answer.status, answer.reason)
     for name, value in answer.headers:
         head += name + b": " + value + b"\r\n"
-    if cors:
-        own = {name for name, _ in answer.headers}
-        head += b"".join(name + b": " + value + b"\r\n" for name, value in cors if name not in own)
+    for name, value in _unless_own(cors, answer):
+        head += name + b": " + value + b"\r\n"
     length = b"content-length: %d" % len(answer.body) if answer.stream is None else b"transfer-encoding: chunked"
     return b"%bx-request-id: %b\r\n%b%b\r\nconnection: %b\r\n\r\n" % (
         head, request_id.encode(), COMMON_LINES, length, b"close" if close else b"keep-alive",
     )  # fmt: skip
+
+
+def _unless_own(cors: Headers, answer: Answer) -> Headers:
+    """The headers for CORS that a handler has not set itself."""
+    if not cors:
+        return ()
+    own = {name.lower() for name, _ in answer.headers}
+    return tuple(header for header in cors if header[0] not in own)
 
 
 def refusal(limit: int) -> bytes:
