@@ -12,6 +12,8 @@ from app.http.call import Call, check_length
 LOG = logging.getLogger("marserve.http")
 HEAD_LIMIT = 64 << 10
 """Bytes of a request line and its headers."""
+BETWEEN = 4
+"""Bytes of a header line besides name and value."""
 
 
 class NotHttp(Exception):
@@ -90,7 +92,7 @@ class RequestReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header line."""
-        self._count_head(len(name) + len(value))
+        self._count_head(len(name) + len(value) + BETWEEN)
         if self._in_head:  # else it comes after the body, where TorchServe reads none
             self._headers.append((name, value.rstrip(b" \t")))
 
