@@ -39,7 +39,7 @@ are all measured, of many one thing is changed at a time, and what is clearly wo
 nothing else run on the machine meanwhile.
 
 threads are those that torch uses in each worker; without the key the server shares the cores among the workers, and
-leaves one to the event loop under load ("auto"). A larger setting has to win by 3 %.
+finds out by itself whether a thread less serves faster ("auto"). A larger setting has to win by 3 %.
 
 Exit status: 0, 1 if the model does not load or answer, or there is no request, 2 if there is no such file.
 """
