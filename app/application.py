@@ -140,7 +140,7 @@ class Application:
 
     def _address(self, apis: Sequence[str]) -> Address:
         described = [operations for api in apis for operations in OPERATIONS[api]]
-        routers: list[Router] = [Descriptions(described, greeting() if self.settings.probes else None)]
+        routers: list[Router] = [Descriptions(described, greeting() if self.settings.one_port else None)]
         routers += [router for api in apis for router in self._routers(api)]
         settings = self.settings
         guard = self.guards.guard(apis)
@@ -149,9 +149,9 @@ class Application:
 
     def _routers(self, api: str) -> "Iterator[Router]":
         if api == "inference":
-            yield Inference(self.registry, one_port=self.settings.probes)
+            yield Inference(self.registry, one_port=self.settings.one_port)
             yield WorkflowInference(self.workflows)
-            if self.settings.probes:
+            if self.settings.one_port:
                 yield ServerHealth(self.registry)
             if self.settings.ts_open_inference_protocol:
                 yield OpenInference()

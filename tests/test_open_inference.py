@@ -52,7 +52,7 @@ async def test_a_server_with_honest_probes_is_ready_when_its_models_are(
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     archive("slow", HANGS_AT_LOAD.format(gate=gate))
-    async with serving(store, "slow.mar", probes=True) as client:
+    async with serving(store, "slow.mar", one_port=True) as client:
         assert await asked(client, "/v2/health/live") == (200, {"live": True})
         assert await asked(client, "/v2/health/ready") == (503, {"ready": False})
         await asyncio.to_thread(gate.write_text, "go")
@@ -62,28 +62,28 @@ async def test_a_server_with_honest_probes_is_ready_when_its_models_are(
 
 
 async def test_a_server_that_lacks_a_start_up_model_is_not_ready(store: Path) -> None:
-    async with serving(store, "missing.mar", probes=True) as client:
+    async with serving(store, "missing.mar", one_port=True) as client:
         assert await asked(client, "/v2/health/ready") == (503, {"ready": False})
         assert await asked(client, "/v2/health/live") == (200, {"live": True})
 
 
 async def test_a_model_that_was_taken_away_is_not_waited_for(store: Path, archive: MakeArchive) -> None:
     archive("fine", FINE)
-    async with serving(store, "fine.mar", probes=True) as client:
+    async with serving(store, "fine.mar", one_port=True) as client:
         assert (await client.manage("DELETE", "/models/fine")).status_code == 200
         assert await asked(client, "/v2/health/ready") == (200, {"ready": True})
 
 
 async def test_honest_probes_come_before_torchserves(store: Path) -> None:
-    async with serving(store, "missing.mar", probes=True, ts_open_inference_protocol="true") as client:
+    async with serving(store, "missing.mar", one_port=True, ts_open_inference_protocol="true") as client:
         assert await asked(client, "/v2/health/ready") == (503, {"ready": False})
         assert (await client.http.get("/v2")).status_code == 200
 
 
 def test_one_port_servers_have_honest_probes_and_torchserve_has_not(tmp_path: Path) -> None:
-    assert marserve_settings({}, tmp_path).probes
+    assert marserve_settings({}, tmp_path).one_port
     arguments = torchserve_parser().parse_args(["--model-store", str(tmp_path)])
-    assert not torchserve_settings(arguments, {}, tmp_path).probes
+    assert not torchserve_settings(arguments, {}, tmp_path).one_port
 
 
 @pytest.mark.parametrize(("value", "wanted"), [("oip", True), ("true", True), ("false", False), ("", False)])

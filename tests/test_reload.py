@@ -48,7 +48,7 @@ def log() -> Iterator[list[str]]:
 async def following(folder: Path, tmp_path: Path) -> AsyncIterator[tuple[Client, Reload]]:
     """A server, and a reloader that looks when it is told to."""
     (tmp_path / "place").mkdir()
-    async with serving(folder) as client:
+    async with serving(folder, one_port=True) as client:
         yield client, Reload(client.application.registry, folder, tmp_path / "place")
 
 
@@ -205,7 +205,7 @@ async def test_a_server_follows_by_itself(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(module, "INTERVAL", 0.01)
     folder = tmp_path / "mine"
     save(folder, SAYS.format("one"))
-    async with asyncio.timeout(20), serving(folder, reload=folder) as client:
+    async with asyncio.timeout(20), serving(folder, reload=folder, one_port=True) as client:
         while (await client.predict("mine")).text != "one":
             await asyncio.sleep(0.01)
         save(folder, SAYS.format("two"))

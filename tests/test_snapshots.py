@@ -29,7 +29,7 @@ ENTRY = {
 
 def recording(store: Path, *models: str, **settings: Any) -> AbstractAsyncContextManager[Client]:
     """A server that writes snapshots once `record` is called, as it does when it listens."""
-    return serving(store, *models, snapshots=True, log_location=store.parent / "logs", **settings)
+    return serving(store, *models, one_port=True, snapshots=True, log_location=store.parent / "logs", **settings)
 
 
 def snapshots(store: Path, occasion: str = "snapshot") -> list[dict[str, Any]]:
@@ -133,7 +133,7 @@ async def test_a_restart_resumes_models_versions_default_and_numbers(store: Path
         await client.manage("PUT", "/models/says/2.0", min_worker=2, synchronous="true")
         await client.manage("PUT", "/models/says/2.0/set-default")
         before = await descriptions(client)
-    async with serving(store, model_snapshot=newest(store)) as client:
+    async with serving(store, one_port=True, model_snapshot=newest(store)) as client:
         assert await descriptions(client) == before
         assert (await client.predict("says")).text == "2.0"
         assert (await client.predict("says/1.0")).text == "1.0"
@@ -153,7 +153,7 @@ async def test_the_handler_that_a_registration_named_is_kept(store: Path, archiv
         await client.register("says.mar", handler="elsewhere.py:other")
     (entry,) = snapshots(store, "shutdown")[0]["models"]["says"].values()
     assert entry["handler"] == "elsewhere.py:other"
-    async with serving(store, model_snapshot=newest(store)) as client:
+    async with serving(store, one_port=True, model_snapshot=newest(store)) as client:
         assert (await client.predict("says")).text == "other"
 
 
@@ -166,7 +166,7 @@ async def test_a_folder_outside_of_the_store_is_found_again(store: Path, tmp_pat
     async with recording(store) as client:
         client.application.registry.record()
         await client.register(str(outside))
-    async with serving(store, model_snapshot=newest(store)) as client:
+    async with serving(store, one_port=True, model_snapshot=newest(store)) as client:
         assert (await client.predict("out")).text == "1.0"
 
 

@@ -26,7 +26,7 @@ OUR_VARIABLES = {
     "MARSERVE_MANAGEMENT_TOKEN": "management_token",
     "MARSERVE_METRICS": "marserve_metrics",
 }
-_FACTS = {"authorization", "snapshots", "probes", "grpc_apis", "config_file", "given", "warnings", "reload"}
+_FACTS = {"authorization", "snapshots", "one_port", "grpc_apis", "config_file", "given", "warnings", "reload"}
 KEYS = {each.name for each in fields(Settings)} - _FACTS
 TS_VARIABLES = {
     key.upper() if key.startswith("ts_") else f"TS_{key.upper()}": key for key in KEYS - set(OUR_VARIABLES.values())
@@ -99,7 +99,7 @@ def marserve_settings(
     return settings.but(
         **dict.fromkeys(("inference_address", "management_address", "metrics_address"), address),
         authorization="off" if settings.disable_token_authorization else authorization,
-        probes=True,
+        one_port=True,
         **_followed(reload, settings, cwd),
         grpc_apis=tuple(api for api in _GRPC_APIS if f"grpc_{api}_port" in stack),
         config_file=shown,

@@ -128,7 +128,7 @@ class Settings:
     # Not keys, but what follows from how this server was started.
     authorization: Authorization = "all"  # which calls need a token
     snapshots: bool = False
-    probes: bool = False  # whether /v2/health tells the truth
+    one_port: bool = False  # a server of our own: its health tells the truth, and no route hides another
     grpc_apis: tuple[str, ...] = ()  # what gRPC serves: "inference", "management"
     config_file: str | None = None
     reload: File | None = None  # an unpacked archive, or a folder of archives, whose changes are followed
