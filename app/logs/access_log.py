@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from time import time
 
 import orjson
@@ -97,6 +98,7 @@ def _message(request: Request) -> str:
     return f'{_peer(client)} "{method} {target} HTTP/{http_version}" {status} {milliseconds}'
 
 
+@lru_cache(maxsize=1024)
 def _peer(client: Client) -> str:
     """As Java prints addresses; a unix socket's peer has none."""
     if client is None:

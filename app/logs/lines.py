@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import orjson
 
@@ -12,18 +13,24 @@ _LEVELS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 _WORKER = re.compile(r"W-\d+-(?P<model>.+)_(?P<version>[^_]*)")
 _NAMED = ("model", "version", "worker")
 
-_second = (0, "")
+_last = (0, "")
 
 
 def stamp(seconds: float) -> str:
-    """Local time as TorchServe writes it: 2026-11-21T01:00:35,341. The last second is kept for the next line."""
-    global _second
-    whole = int(seconds)
-    known, text = _second
-    if known != whole:
-        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(whole))
-        _second = (whole, text)
-    return f"{text},{int((seconds - whole) * 1000):03d}"
+    """Local time as TorchServe writes it: 2026-11-21T01:00:35,341. The last one is kept for the next line."""
+    global _last
+    milliseconds = int(seconds * 1000)
+    known, text = _last
+    if known != milliseconds:
+        whole, rest = divmod(milliseconds, 1000)
+        text = f"{_second(whole)},{rest:03d}"
+        _last = (milliseconds, text)
+    return text
+
+
+@lru_cache(maxsize=2)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(seconds))
 
 
 def utc_stamp(seconds: float) -> str:

@@ -3,15 +3,20 @@
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import TypeVar
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
 
+from handler.metrics.distribution import Distribution, DistributionChild
 from handler.metrics.families import Family
 from handler.metrics.text import header, sample
 
 Update = Callable[[float], object]
 """Takes a new value of one series: what to add, to set or to observe. Cheap, and safe on any thread."""
 
-Metric = Counter | Gauge | Histogram
+Updates = Callable[[Sequence[float]], object]
+"""Takes several values of one series at once."""
+
+Metric = Counter | Gauge | Distribution
+Child = Counter | Gauge | DistributionChild
 
 _K = TypeVar("_K", bound=Hashable)
 
@@ -21,6 +26,10 @@ TORCHSERVE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0
 
 def nothing(_value: float) -> None:
     """The update of a series that nobody declared."""
+
+
+def nothing_of_all(_values: Sequence[float]) -> None:
+    """The same for several values."""
 
 
 class Bound(dict[_K, Update]):
@@ -62,6 +71,11 @@ class Exposition:
             return child.set
         return child.observe if child else nothing
 
+    def bind_many(self, family: Family, values: Sequence[str]) -> Updates:
+        """The same for a histogram that takes several values at once."""
+        child = self._child(family, values)
+        return child.observe_all if isinstance(child, DistributionChild) else nothing_of_all
+
     def watch(self, family: Family, values: Sequence[str], read: Callable[[], float]) -> None:
         """Show a gauge whose value is read anew at each scrape."""
         child = self._child(family, values)
@@ -78,14 +92,14 @@ class Exposition:
         wanted = frozenset(names)
         return "".join(_render(family, metric, wanted) for family, metric in [*self._shown.values()]).encode()
 
-    def _child(self, family: Family, values: Sequence[str]) -> Metric | None:
+    def _child(self, family: Family, values: Sequence[str]) -> Child | None:
         shown = self._shown.get(family.name)
         return shown[1].labels(*values) if shown and len(values) == len(shown[0].labels) else None
 
 
 def _metric(family: Family, buckets: Sequence[float]) -> Metric:
     if family.kind == "histogram":
-        return Histogram(family.name, family.help, family.labels, registry=None, buckets=buckets)
+        return Distribution(family.name, family.help, family.labels, buckets)
     kind = Counter if family.kind == "counter" else Gauge
     return kind(family.name, family.help, family.labels, registry=None)
 

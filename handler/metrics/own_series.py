@@ -36,19 +36,18 @@ class OwnSeries:
     def __init__(self, exposition: Exposition, name: str, version: str) -> None:
         self._exposition = exposition
         self._key = (name, version)
-        self.duration = exposition.bind(_DURATION, self._key)
-        self.waiting = exposition.bind(_WAITING, self._key)
+        self.durations = exposition.bind_many(_DURATION, self._key)
+        self.waitings = exposition.bind_many(_WAITING, self._key)
         self.batch = exposition.bind(_BATCH, self._key)
         self.failures = Bound[str](lambda reason: exposition.bind(_FAILURES, (*self._key, reason)))
 
     def __repr__(self) -> str:
         return f"<OwnSeries of {'/'.join(self._key)}>"
 
-    def answered(self, times: Sequence[tuple[float, float]]) -> None:
+    def answered(self, durations: Sequence[float], waitings: Sequence[float]) -> None:
         """Predictions succeeded: for each the seconds from arrival to answer, and in the queue."""
-        for duration, waiting in times:
-            self.duration(duration)
-            self.waiting(waiting)
+        self.durations(durations)
+        self.waitings(waitings)
 
     def watch(self, queued: Callable[[], float], ready: Callable[[], float], abandoned: Callable[[], float]) -> None:
         """Show gauges that call these functions at each scrape."""

@@ -70,6 +70,11 @@ class Metrics:
     def __repr__(self) -> str:
         return f"<Metrics {self._mode}, {len(self._models)} model versions>"
 
+    @property
+    def writes_lines(self) -> bool:
+        """Whether each update is a line of a log."""
+        return self._mode != "prometheus"
+
     def response(self, status: int) -> None:
         """Note an HTTP answer; what is neither 2xx nor 4xx counts as 5xx, as TorchServe does."""
         self._responses[min(status // 100, 9)] += 1
@@ -77,7 +82,7 @@ class Metrics:
 
     def noted(self) -> None:
         """Have what was noted counted: soon where lines are written, else when somebody looks."""
-        if self._mode != "prometheus":
+        if self.writes_lines:
             self.log.tell() if self.log.waits else self.flush()
 
     def flush(self) -> None:
@@ -221,11 +226,14 @@ class ModelMetrics:
         answered, self._answered = self._answered, []
         for label, times in accepted.items():
             self._requests[label](times)
-        for label, latency_us, queue_us in answered:
+        if not answered:
+            return
+        for label, latency_us, queue_us in answered if self._metrics.writes_lines else _sums(answered):
             self._latency[label](latency_us)
             self._queue[label](queue_us)
+        for _, _, queue_us in answered if self._metrics.writes_lines else answered[-1:]:
             self._metrics.waited(queue_us / 1e3)
-        self._own.answered([(latency_us / 1e6, queue_us / 1e6) for _, latency_us, queue_us in answered])
+        self._own.answered([latency / 1e6 for _, latency, _ in answered], [queue / 1e6 for _, _, queue in answered])
 
     def batch(self, size: int) -> None:
         """A handler was given so many requests at once."""
@@ -246,6 +254,19 @@ class ModelMetrics:
         self.count()
         if self._metrics.forget(self):
             self._own.forget()
+
+
+def _sums(answered: Sequence[tuple[str, float, float]]) -> list[tuple[str, float, float]]:
+    """The times of each label added up, for counters that nobody sees count."""
+    labels = dict.fromkeys(label for label, _, _ in answered)
+    return [
+        (
+            label,
+            sum(latency for each, latency, _ in answered if each == label),
+            sum(queue for each, _, queue in answered if each == label),
+        )
+        for label in labels
+    ]
 
 
 def _amount(value: object) -> float | None:
