@@ -7,7 +7,7 @@ no HTTP; and the everyday prediction costs neither a task nor a second write.
 import asyncio
 from collections import deque
 from time import perf_counter
-from typing import Any, cast
+from typing import cast
 
 from app.http.address import Address
 from app.http.answers import Answer, output_answer
@@ -15,7 +15,8 @@ from app.http.call import Call
 from app.http.reading import NotHttp, RequestReader
 from app.http.request_ids import new_request_id
 from app.http.wire import CONTINUE, INVALID, LAST_CHUNK, chunk_of, head_of, refusal, sendable
-from model_registry.reply import Reply
+from handler.job import Output
+from model_registry.reply import Reply, Stream
 
 PATIENCE = 60.0
 """Seconds that a client may take between two pieces of one request."""
@@ -132,18 +133,18 @@ class TorchServeProtocol(asyncio.Protocol):
             return
         if reply is not None:
             self._reply = reply
-            reply.future.add_done_callback(self._replied)
+            reply.then(self._replied)
             return
         self._task = self._loop.create_task(self._answer(call))
         self._tasks.add(self._task)
         self._task.add_done_callback(self._tasks.discard)
 
-    def _replied(self, future: "asyncio.Future[Any]") -> None:
+    def _replied(self, outcome: Output | Stream | Exception) -> None:
         call, self._reply = self._current, None
-        if call is None or future.cancelled():
+        if call is None:
             return
-        error = future.exception()
-        answer = output_answer(future.result()) if error is None else self._address.failure(call, error)
+        failed = outcome if isinstance(outcome, Exception) else None
+        answer = self._address.failure(call, failed) if failed else output_answer(cast("Output | Stream", outcome))
         if answer.stream is None:
             self._finish(answer)
             return

@@ -11,6 +11,12 @@ COMMON: Headers = (
     (b"Expires", b"Thu, 01 Jan 1970 00:00:00 UTC"),
 )
 COMMON_LINES = b"".join(name + b": " + value + b"\r\n" for name, value in COMMON)
+_START = b"HTTP/1.1 %d %b\r\n%bx-request-id: %b\r\n" + COMMON_LINES
+WHOLE = _START + b"content-length: %d\r\nconnection: %b\r\n\r\n"
+"""The head of an answer: status, reason, its own header lines, request id, bytes of the body, what becomes of the
+connection."""
+STREAMED = _START + b"transfer-encoding: chunked\r\nconnection: %b\r\n\r\n"
+"""The same of one in pieces, whose length nobody knows."""
 LAST_CHUNK = b"0\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 INVALID = error_answer(Wire(400, "BadRequestException", "Invalid HTTP message."))
@@ -39,15 +45,13 @@ def headers_of(answer: Answer, request_id: str, cors: Headers) -> list[tuple[byt
 
 def head_of(answer: Answer, request_id: str, cors: Headers, *, close: bool) -> bytes:
     """The status line and headers of a response, with the empty line that ends them."""
-    head = b"HTTP/1.1 %d %b\r\n" % (answer.status, answer.reason)
-    for name, value in answer.headers:
-        head += name + b": " + value + b"\r\n"
-    for name, value in _unless_own(cors, answer):
-        head += name + b": " + value + b"\r\n"
-    length = b"content-length: %d" % len(answer.body) if answer.stream is None else b"transfer-encoding: chunked"
-    return b"%bx-request-id: %b\r\n%b%b\r\nconnection: %b\r\n\r\n" % (
-        head, request_id.encode(), COMMON_LINES, length, b"close" if close else b"keep-alive",
-    )  # fmt: skip
+    own = b""
+    if answer.headers or cors:
+        own = b"".join(name + b": " + value + b"\r\n" for name, value in (*answer.headers, *_unless_own(cors, answer)))
+    end = b"close" if close else b"keep-alive"
+    if answer.stream is None:
+        return WHOLE % (answer.status, answer.reason, own, request_id.encode(), len(answer.body), end)
+    return STREAMED % (answer.status, answer.reason, own, request_id.encode(), end)
 
 
 def _unless_own(cors: Headers, answer: Answer) -> Headers:

@@ -45,6 +45,8 @@ class Metrics:
         system: SystemMetrics | None = None,
     ) -> None:
         self._mode = mode
+        self.writes_lines = mode != "prometheus"
+        """Whether each update is a line of a log."""
         self._auto_detect = auto_detect
         self._hostname = hostname or socket.gethostname()
         self._system = system
@@ -69,11 +71,6 @@ class Metrics:
 
     def __repr__(self) -> str:
         return f"<Metrics {self._mode}, {len(self._models)} model versions>"
-
-    @property
-    def writes_lines(self) -> bool:
-        """Whether each update is a line of a log."""
-        return self._mode != "prometheus"
 
     def response(self, status: int) -> None:
         """Note an HTTP answer; what is neither 2xx nor 4xx counts as 5xx, as TorchServe does."""
