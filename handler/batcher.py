@@ -46,6 +46,7 @@ class Batcher:
         self._working = 0
         self._wanted = 0  # jobs that the gathering worker waits for; 0 while none gathers
         self._sleeping = 0
+        self._called = 0  # of those that sleep, how many have been woken and do not run yet
         self._open = True
         self._lock = lock = lock or RLock()
         self._idle = Condition(lock)
@@ -77,10 +78,10 @@ class Batcher:
                 raise QueueFull
             self._jobs.append(job)
             if self._wanted:
-                if len(self._jobs) >= self._wanted:
+                if len(self._jobs) == self._wanted:
                     self._gathered.notify()
-            elif self._sleeping:
-                self._idle.notify()
+            else:
+                self._call_one()
 
     def take(self, worker: "Taker") -> Batch | None:
         """Wait for the next batch; None once the batcher is closed and empty, or the worker is to leave."""
@@ -128,13 +129,13 @@ class Batcher:
     def wake(self) -> None:
         """Let idle workers look again whether they are to leave."""
         with self._lock:
-            self._idle.notify_all()
+            self._call_all()
 
     def close(self) -> None:
         """Accept no more jobs; workers serve what waits, without gathering, and then leave."""
         with self._lock:
             self._open = False
-            self._idle.notify_all()
+            self._call_all()
             self._gathered.notify_all()
 
     def clear(self) -> list[Job]:
@@ -142,6 +143,16 @@ class Batcher:
         with self._lock:
             jobs, self._jobs = list(self._jobs), deque()
             return jobs
+
+    def _call_one(self) -> None:
+        """Wake an idle worker, if there is one that nobody has woken."""
+        if self._called < self._sleeping:
+            self._called += 1
+            self._idle.notify()
+
+    def _call_all(self) -> None:
+        self._called = self._sleeping
+        self._idle.notify_all()
 
     def _is_full(self) -> bool:
         if len(self._jobs) < self.capacity and not self._tickets:
@@ -161,8 +172,9 @@ class Batcher:
             self._sleeping += 1
             self._idle.wait()
             self._sleeping -= 1
+            self._called -= 1
         if self._jobs:  # it may have been woken for a job that it will not take
-            self._idle.notify()
+            self._call_one()
         return False
 
     def _gather(self) -> None:
@@ -199,8 +211,8 @@ class Batcher:
             if not job.left:
                 job.taken = now
                 jobs.append(job)
-        if self._jobs and self._sleeping:
-            self._idle.notify()
+        if self._jobs:
+            self._call_one()
         return jobs
 
 
