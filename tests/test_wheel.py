@@ -19,6 +19,8 @@ import pytest
 CHECKOUT = Path(__file__).parent.parent
 SAMPLE = json.dumps({"features": [5.1, 3.5, 1.4, 0.2]}).encode()
 SECONDS = 60.0
+ENVIRON = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+"""Nothing but the wheel is to be found."""
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,7 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(environment: Path, *command: str) -> str:
     done = subprocess.run(
         [environment / "bin" / command[0], *command[1:]],
-        check=True, capture_output=True, text=True, timeout=SECONDS, cwd=environment.parent,
+        check=True, capture_output=True, text=True, timeout=SECONDS, cwd=environment.parent, env=ENVIRON,
     )  # fmt: skip
     return done.stdout
 
@@ -85,7 +87,7 @@ def uvicorn(environment: Path, port: int) -> Iterator[str]:
     command = [environment / "bin" / "python", "-m", "uvicorn", "app:main", "--port", str(port)]
     home = environment.parent
     with subprocess.Popen(
-        command, cwd=home, env={**os.environ, "HOME": str(home), "XDG_CACHE_HOME": str(home)},
+        command, cwd=home, env={**ENVIRON, "HOME": str(home), "XDG_CACHE_HOME": str(home)},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
         yield f"http://127.0.0.1:{port}"
