@@ -24,14 +24,15 @@ def encode(value: Any) -> bytes:
 
     Raises BadOutput for what JSON cannot say.
     """
-    if isinstance(value, str):
-        return value.encode()
-    if isinstance(value, (bytes, bytearray)):
-        return bytes(value)
-    if _is_tensor(value):
-        return _save(value)
+    if type(value) is not dict:  # which most are
+        if isinstance(value, str):
+            return value.encode()
+        if isinstance(value, (bytes, bytearray)):
+            return bytes(value)
+        if _is_tensor(value):
+            return _save(value)
     try:
-        return dumps(value).encode()
+        return dumps(value)
     except (TypeError, ValueError, RecursionError) as error:
         cause = f"An answer must be text, bytes, a tensor or what JSON can say ({error}); of numpy, take tolist()."
         raise BadOutput("Unsupported model output data type.", cause) from error

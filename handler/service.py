@@ -97,6 +97,7 @@ class BatchContext(Context):
     def begin(self, jobs: Sequence[Job]) -> None:
         """Turn to the next batch."""
         self.jobs = jobs
+        self._headers: dict[int, dict[str, Any]] = {}
         self.request_ids = {index: job.request_id for index, job in enumerate(jobs)}
         self._processors = None
 
@@ -104,12 +105,18 @@ class BatchContext(Context):
     def request_processor(self) -> Any:
         """One processor for each row: its request headers, and what the handler answers besides the body."""
         if self._processors is None and self.jobs is not None:
-            self._processors = [RequestProcessor(make_headers(job.input, not job.begun)) for job in self.jobs]
+            self._processors = [RequestProcessor(self._headers_of(index)) for index in range(len(self.jobs))]
         return self._processors
 
     @request_processor.setter
     def request_processor(self, processors: list[RequestProcessor] | None) -> None:
         self._processors = processors
+
+    def get_request_header(self, idx: int, key: str) -> Any:
+        """The header of that name of a row's request, or None: BaseHandler asks the first row of every batch."""
+        if self._processors is None and self.jobs is not None and isinstance(idx, int) and idx >= 0:
+            return self._headers_of(idx).get(key)
+        return super().get_request_header(idx, key)
 
     def output(self, index: int, body: bytes) -> Output:
         """The answer of one row, with the status and headers that the handler set."""
@@ -121,6 +128,12 @@ class BatchContext(Context):
         phrase = str(processor.get_response_status_phrase() or "")
         named = tuple((str(name), str(value)) for name, value in headers.items() if value is not None)
         return Output(body, status, phrase, named)
+
+    def _headers_of(self, index: int) -> dict[str, Any]:
+        if index not in self._headers:
+            job = self.jobs[index]
+            self._headers[index] = make_headers(job.input, not job.begun)
+        return self._headers[index]
 
 
 class Service:
