@@ -1,8 +1,9 @@
 """Which of a few settings serves fastest: found by trying."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
-from handler.devices.contest import SEASON, TRIAL, Contest
+from handler.devices.contest import LONGEST, MOMENT, SEASON, TRIAL, Contest
 
 
 def play(contest: Contest[int], batches: int, seconds: Callable[[int], float]) -> list[int]:
@@ -10,7 +11,7 @@ def play(contest: Contest[int], batches: int, seconds: Callable[[int], float]) -
     picked = []
     for _ in range(batches):
         picked.append(contest.pick())
-        contest.note(picked[-1], seconds(picked[-1]))
+        contest.note(1, seconds(picked[-1]))
     return picked
 
 
@@ -24,10 +25,33 @@ def test_the_faster_one_is_found_and_kept_for_the_season() -> None:
     assert set(play(contest, SEASON - 3 * TRIAL, {1: 1.0, 2: 0.5}.__getitem__)) == {2}
 
 
-def test_a_tie_changes_nothing() -> None:
+def test_a_small_lead_changes_nothing() -> None:
     contest = Contest([1, 2])
-    play(contest, 3 * TRIAL, {1: 1.0, 2: 0.97}.__getitem__)
+    play(contest, 3 * TRIAL, {1: 1.0, 2: 0.9}.__getitem__)
     assert contest.best == 1
+
+
+def test_a_lead_that_has_become_small_is_not_kept() -> None:
+    contest = Contest([1, 2])
+    play(contest, SEASON, {1: 1.0, 2: 0.5}.__getitem__)
+    assert contest.best == 2
+    play(contest, 3 * TRIAL, {1: 1.0, 2: 0.9}.__getitem__)
+    assert contest.best == 1
+
+
+def test_short_batches_are_tried_for_longer() -> None:
+    contest, enough = Contest([1, 2]), 2 * TRIAL
+    picked = play(contest, 3 * enough, {1: MOMENT / enough * 1.001, 2: MOMENT / enough * 1.001}.__getitem__)
+    assert picked == [1] * enough + [2] * enough + [1] * enough
+
+
+def test_trials_that_change_nothing_become_rare() -> None:
+    contest = Contest([1, 2])
+    picked = play(contest, 8 * LONGEST, {1: 1.0, 2: 1.0}.__getitem__)
+    began = [at for at, (before, now) in enumerate(zip([1, *picked], picked, strict=False)) if (before, now) == (1, 2)]
+    gaps = [later - earlier for earlier, later in pairwise(began)]
+    assert gaps[:3] == [2 * SEASON, 4 * SEASON, 8 * SEASON]
+    assert set(gaps[4:]) == {LONGEST}
 
 
 def test_the_first_batches_do_not_count() -> None:

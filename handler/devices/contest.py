@@ -8,15 +8,19 @@ from typing import Generic, TypeVar
 T = TypeVar("T", bound=Hashable)
 
 TRIAL = 5
-"""Batches in a row by which a setting is judged; an odd one among them decides nothing."""
+"""Batches, at least, by which a setting is judged; an odd one among them decides nothing."""
+MOMENT = 0.02
+"""Seconds, at least, that they take together: short batches vary more."""
 SEASON = 200
 """Batches after which the other settings get another trial, for what has changed meanwhile."""
-LEAD = 0.95
-"""How much less time a setting must take to replace the one in use: a tie changes nothing."""
+LONGEST = 16 * SEASON
+"""Where trials change nothing, each season is twice as long as the one before, up to this: a trial costs its batches."""
+LEAD = 0.85
+"""How much less time a setting must take than the first: what it gains has to be worth what it takes from others."""
 
 
 class Contest(Generic[T]):
-    """Picks one of the candidates for each batch; the first is in use until another has shown to be faster.
+    """Picks one of the candidates for each batch; the first is in use unless another has shown to be clearly faster.
 
     The one in use opens the trials, since the first batches of all may be slow for reasons of their own (TorchScript
     compiles at the second), and ends them: its later times count.
@@ -25,38 +29,44 @@ class Contest(Generic[T]):
     def __init__(self, candidates: Sequence[T]) -> None:
         self.best = candidates[0]
         self._candidates = tuple(dict.fromkeys(candidates))
-        self._times = {candidate: deque[float](maxlen=TRIAL) for candidate in self._candidates}
-        self._trials = self._plan()
-        self._turn = 0
+        self._typical: dict[T, float] = {}
+        self._season = SEASON
+        self._begin()
 
     def __repr__(self) -> str:
         return f"<Contest, {self.best} of {', '.join(map(str, self._candidates))}>"
 
     def pick(self) -> T:
         """The setting for the next batch."""
-        if len(self._candidates) == 1:
-            return self.best
-        trial = self._turn // TRIAL
-        return self._trials[trial] if trial < len(self._trials) else self.best
+        return self._trials[0] if self._trials else self.best
 
-    def note(self, picked: T, seconds: float) -> None:
-        """Take the time that a batch took for each of its rows."""
+    def note(self, rows: int, seconds: float) -> None:
+        """Take the time of the batch for which a setting was picked last."""
         if len(self._candidates) == 1:
             return
-        self._times[picked].append(seconds)
-        self._turn += 1
-        if self._turn == TRIAL * len(self._trials):
-            self._judge()
-        elif self._turn >= SEASON:
-            self._turn, self._trials = 0, self._plan()
+        self._served += 1
+        if self._trials:
+            self._try(rows, seconds)
+        elif self._served >= self._season:
+            self._begin()
 
-    def _plan(self) -> list[T]:
-        return [self.best, *(candidate for candidate in self._candidates if candidate != self.best), self.best]
+    def _begin(self) -> None:
+        others = [candidate for candidate in self._candidates if candidate != self.best]
+        self._trials = deque([self.best, *others, self.best])
+        self._served, self._spent = 0, 0.0
+        self._times: list[float] = []
+
+    def _try(self, rows: int, seconds: float) -> None:
+        self._times.append(seconds / rows)
+        self._spent += seconds
+        if len(self._times) >= TRIAL and self._spent >= MOMENT:
+            self._typical[self._trials.popleft()] = median(self._times)
+            self._times, self._spent = [], 0.0
+            if not self._trials:
+                self._judge()
 
     def _judge(self) -> None:
-        fastest = min(self._candidates, key=self._typical)
-        if self._typical(fastest) < LEAD * self._typical(self.best):
-            self.best = fastest
-
-    def _typical(self, candidate: T) -> float:
-        return median(self._times[candidate])
+        first, fastest = self._candidates[0], min(self._candidates, key=self._typical.__getitem__)
+        best = fastest if self._typical[fastest] < LEAD * self._typical[first] else first
+        self._season = SEASON if best != self.best else min(2 * self._season, LONGEST)
+        self.best = best

@@ -53,7 +53,7 @@ class ThreadGovernor:
 
     def note(self, rows: int, seconds: float) -> None:
         """Take what the batch came to."""
-        self._contests[self._company].note(self._picked, seconds / rows)
+        self._contests[self._company].note(rows, seconds)
 
     def _govern_torch(self, threads: int) -> None:
         torch = self._modules["torch"]
