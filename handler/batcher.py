@@ -38,6 +38,8 @@ class Batcher:
     ) -> None:
         self.batch_size = max(1, batch_size)
         self.capacity = capacity
+        self.held = False
+        """Whether jobs wait for `release`, and then for one worker, which gathers and shares nothing."""
         self._delay = max(0.0, max_delay)
         self._tickets = tickets
         self._patience = Patience(self.batch_size)
@@ -69,6 +71,23 @@ class Batcher:
         """How many jobs are in flight at once, as a rule."""
         return self._patience.usual
 
+    @property
+    def typical(self) -> float:
+        """Seconds that a batch is in work, as a rule."""
+        return self._patience.typical
+
+    @property
+    def longest(self) -> float:
+        """Seconds for which the oldest batch in work has been in work; 0 if there is none."""
+        with self._lock:
+            now = monotonic()
+            return now - min((batch.progress for batch in self._taken), default=now)
+
+    @property
+    def calm(self) -> bool:
+        """Whether no job is queued or being worked on."""
+        return not self._jobs and not self._working
+
     def submit(self, job: Job) -> None:
         """Accept a job, to be answered exactly once; raises QueueFull or BatcherClosed and then owes nothing."""
         with self._lock:
@@ -77,11 +96,20 @@ class Batcher:
             if self._is_full():
                 raise QueueFull
             self._jobs.append(job)
+            if self.held:
+                return
             if self._wanted:
                 if len(self._jobs) == self._wanted:
                     self._gathered.notify()
             else:
                 self._call_one()
+
+    def release(self) -> int:
+        """Wake a worker for the jobs that were held back; how many batches are to be done, 0 if nobody is there."""
+        with self._lock:
+            if self._jobs:
+                self._call_one()
+            return len(self._taken) + -(-len(self._jobs) // self.batch_size) if self._taken or self._called else 0
 
     def take(self, worker: "Taker") -> Batch | None:
         """Wait for the next batch; None once the batcher is closed and empty, or the worker is to leave."""
@@ -180,7 +208,7 @@ class Batcher:
     def _gather(self) -> None:
         began = monotonic()
         most = self._jobs[0].arrived + self._delay - began
-        if len(self._jobs) >= self._missing() or most <= 0:
+        if self.held or len(self._jobs) >= self._missing() or most <= 0:
             return
         allowed = self._patience.allowance(most)
         if not allowed:
@@ -201,7 +229,7 @@ class Batcher:
 
     def _fair(self, jobs: int) -> int:
         """How many of so many jobs one batch is to have: idle workers share them, as they compute at the same time."""
-        return min(self.batch_size, -(-jobs // (1 + self._sleeping)))
+        return min(self.batch_size, jobs if self.held else -(-jobs // (1 + self._sleeping)))
 
     def _fill(self, jobs: list[Job], most: int) -> list[Job]:
         """Add jobs that wait to those of a batch, up to `most`."""
@@ -211,7 +239,7 @@ class Batcher:
             if not job.left:
                 job.taken = now
                 jobs.append(job)
-        if self._jobs:
+        if self._jobs and not self.held:
             self._call_one()
         return jobs
 

@@ -34,6 +34,11 @@ class Patience:
         """How many jobs are in flight at once, as a rule."""
         return self._usual
 
+    @property
+    def typical(self) -> float:
+        """Seconds that a batch is in work, as a rule."""
+        return median(self._serving)
+
     def note(self, in_flight: int) -> None:
         """Remember how many jobs were in flight when a batch left."""
         self._seen.append(in_flight)
@@ -41,7 +46,7 @@ class Patience:
 
     def allowance(self, most: float) -> float:
         """Seconds that gathering the next batch may take, where `most` is configured."""
-        worth = max(MOMENT, PART * median(self._serving))
+        worth = max(MOMENT, PART * self.typical)
         if median(self._gathering) <= worth:
             return most
         self._left_out = (self._left_out + 1) % SEASON

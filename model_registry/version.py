@@ -18,6 +18,7 @@ from model_registry.config import ModelConfig
 from model_registry.errors import NoWorker
 from model_registry.reply import Reply, Stream
 from model_registry.sequencing import SequenceHeaders, Sequencing
+from model_registry.turns import Turns
 
 LEAST = 0.5
 """Seconds that workers get to end, however long the draining has taken."""
@@ -52,6 +53,7 @@ class ModelVersion:
             parts.blueprint, self.batcher, parts.place(self), parts.metrics, parts.host,
             retry_for=config.max_retry_timeout,
         )  # fmt: skip
+        self._turns = Turns(self._loop, self.batcher, self._settle)
         self._staffed = False
         self._timer: asyncio.TimerHandle | None = None
         self._drained: asyncio.Future[None] | None = None
@@ -132,8 +134,8 @@ class ModelVersion:
         await asyncio.to_thread(self.archive.remove)
 
     def receive(self, answers: Answers) -> None:
-        """Take outcomes from a worker's thread to the event loop: one wake-up for a whole batch."""
-        self._loop.call_soon_threadsafe(self._settle, answers)
+        """Take outcomes from a worker's thread to the event loop."""
+        self._turns.receive(answers)
 
     def ended(self, worker: Worker) -> None:
         """Take the news of a worker's death from its thread to the event loop."""
@@ -143,7 +145,7 @@ class ModelVersion:
         if not self.pool.workers:
             raise NoWorker(self.name, job.reply.label)
         try:
-            self.batcher.submit(job)
+            self._turns.submit(job)
         except (QueueFull, BatcherClosed) as error:
             raise NoWorker(self.name, job.reply.label) from error
         if self._sequencing is not None:

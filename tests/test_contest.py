@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from itertools import pairwise
 
-from handler.devices.contest import LONGEST, MOMENT, SEASON, TRIAL, Contest
+from handler.contest import LONGEST, MOMENT, SEASON, TRIAL, Contest
 
 
 def play(contest: Contest[int], batches: int, seconds: Callable[[int], float]) -> list[int]:

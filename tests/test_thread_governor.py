@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from handler.devices.contest import TRIAL
+from handler.contest import TRIAL
 from handler.devices.cpu_budget import Cores, fixed_cores
 from handler.devices.thread_governor import ThreadGovernor
 

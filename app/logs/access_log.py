@@ -15,6 +15,8 @@ Request = tuple[float, Client, str, str, str, int, int]
 Form = Callable[[Request], tuple[str, ...]]
 """The parts of a request's line, between which each output puts a text of its own."""
 
+MOST = 256
+"""Lines that are written at once, at most: whoever asks meanwhile waits for all of them."""
 FILE = " - "
 CONSOLE = " [INFO ] main ACCESS_LOG - "
 
@@ -53,6 +55,8 @@ class AccessLog:
         waiting.append((time(), client, method, target, http_version, status, milliseconds))
         if len(waiting) == 1 and self.soon is not None:
             self.soon()
+        elif len(waiting) >= MOST:
+            self.flush()
 
     def flush(self) -> None:
         """Write what waits."""

@@ -4,9 +4,12 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from handler.devices.contest import Contest
+from handler.contest import Contest
 from handler.devices.cpu_budget import Cores
 from handler.devices.onnx_sessions import allot
+
+WORTH = 0.002
+"""Seconds that a batch takes with one thread from which on more are tried: they have to be woken, and waited for."""
 
 
 class ThreadGovernor:
@@ -20,7 +23,10 @@ class ThreadGovernor:
 
     def __init__(self, cores: Cores, modules: Mapping[str, Any] = sys.modules) -> None:
         fewer = max(cores.least, cores.most - 1)
-        self._contests = {True: Contest((cores.least, cores.share)), False: Contest((cores.most, fewer))}
+        self._contests = {
+            True: Contest((cores.least, cores.share), worth=WORTH),
+            False: Contest((cores.most, fewer)),
+        }
         self._cores = cores
         self._modules = modules
         self._set: int | None = None

@@ -10,24 +10,31 @@ T = TypeVar("T", bound=Hashable)
 TRIAL = 5
 """Batches, at least, by which a setting is judged; an odd one among them decides nothing."""
 MOMENT = 0.02
-"""Seconds, at least, that they take together: short batches vary more."""
+"""Seconds, at least, that they take together, unless told otherwise: short batches vary more."""
 SEASON = 200
 """Batches after which the other settings get another trial, for what has changed meanwhile."""
 LONGEST = 16 * SEASON
 """Where trials change nothing, each season is twice as long as the one before, up to this: a trial costs its batches."""
 LEAD = 0.85
-"""How much less time a setting must take than the first: what it gains has to be worth what it takes from others."""
+"""What part of the first one's time a setting must stay below, unless told otherwise: what it gains has to be worth
+what it takes from others."""
 
 
 class Contest(Generic[T]):
     """Picks one of the candidates for each batch; the first is in use unless another has shown to be clearly faster.
 
     The one in use opens the trials, since the first batches of all may be slow for reasons of their own (TorchScript
-    compiles at the second), and ends them: its later times count.
+    compiles at the second), and ends them: its later times count. While batches take less than `worth` seconds with the
+    first, no other is tried.
     """
 
-    def __init__(self, candidates: Sequence[T]) -> None:
+    def __init__(
+        self, candidates: Sequence[T], *, lead: float = LEAD, moment: float = MOMENT, worth: float = 0.0
+    ) -> None:
         self.best = candidates[0]
+        self._lead = lead
+        self._moment = moment
+        self._worth = worth
         self._candidates = tuple(dict.fromkeys(candidates))
         self._typical: dict[T, float] = {}
         self._season = SEASON
@@ -59,14 +66,19 @@ class Contest(Generic[T]):
     def _try(self, rows: int, seconds: float) -> None:
         self._times.append(seconds / rows)
         self._spent += seconds
-        if len(self._times) >= TRIAL and self._spent >= MOMENT:
-            self._typical[self._trials.popleft()] = median(self._times)
-            self._times, self._spent = [], 0.0
-            if not self._trials:
-                self._judge()
+        if len(self._times) < TRIAL or self._spent < self._moment:
+            return
+        tried = self._trials.popleft()
+        self._typical[tried] = median(self._times)
+        if tried == self._candidates[0] and self._spent / len(self._times) < self._worth:
+            self._typical = dict.fromkeys(self._candidates, self._typical[tried])
+            self._trials.clear()
+        self._times, self._spent = [], 0.0
+        if not self._trials:
+            self._judge()
 
     def _judge(self) -> None:
         first, fastest = self._candidates[0], min(self._candidates, key=self._typical.__getitem__)
-        best = fastest if self._typical[fastest] < LEAD * self._typical[first] else first
+        best = fastest if self._typical[fastest] < self._lead * self._typical[first] else first
         self._season = SEASON if best != self.best else min(2 * self._season, LONGEST)
         self.best = best
