@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from app.errors import TABLE, PayloadTooLarge, ResourceNotFound, wire
 from app.http.answers import Answer, Headers, error_answer
 from app.http.call import Call, Disconnected, check_escapes, read_body
+from app.http.reading import SCRATCH
 from app.http.presence import cancelled_when_gone
 from app.http.wire import headers_of, sendable, too_large
 from app.logs.access_log import AccessLog
@@ -47,6 +48,8 @@ class Address:
         quick: Quick = no_quick,
     ) -> None:  # fmt: skip
         self.limit = limit
+        self.scratch = memoryview(bytearray(SCRATCH))
+        """Where connections receive, one at a time."""
         self.cors = cors
         self._routers = routers
         self._guard = guard

@@ -7,14 +7,14 @@ FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 
 
-def parts_of(body: bytes, content_type: str) -> tuple[Part, ...]:
+def parts_of(body: bytes | bytearray, content_type: str) -> tuple[Part, ...]:
     """The parts of a body. Anything but a form is one part named "body" with the MIME type it was sent with.
 
     Raises BadForm.
     """
     mime = content_type.partition(";")[0]
     if mime.lower() == FORM:
-        return fields(body)
+        return fields(bytes(body))
     if mime.rstrip() == MULTIPART and (boundary := boundary_of(content_type)):
-        return multipart(body, boundary)
+        return multipart(bytes(body), boundary)
     return (Part("body", mime, body),)

@@ -31,7 +31,7 @@ class Call:
     )  # fmt: skip
 
     def __init__(
-        self, method: str, path: str, query_string: bytes, headers: Lines, body: bytes, *, case_known: bool = True,
+        self, method: str, path: str, query_string: bytes, headers: Lines, body: bytes | bytearray, *, case_known: bool = True,
         target: bytes = b"", http_version: str = "1.1", client: tuple[str, int] | None = None,
     ) -> None:  # fmt: skip
         self.method = method
@@ -111,10 +111,11 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     return bytes(body)
 
 
-def check_length(declared: bytes, limit: int) -> None:
-    """Refuse a Content-Length beyond the limit; raises PayloadTooLarge."""
+def check_length(declared: bytes, limit: int) -> int:
+    """The value of a Content-Length; raises PayloadTooLarge beyond the limit."""
     if not declared.isdigit() or int(declared) > limit:
         raise PayloadTooLarge
+    return int(declared)
 
 
 ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")

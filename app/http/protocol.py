@@ -26,7 +26,7 @@ LINGER = 2.0
 """Seconds that a refused body is still read and dropped, so that the client gets to see the refusal."""
 
 
-class TorchServeProtocol(asyncio.Protocol):
+class TorchServeProtocol(asyncio.BufferedProtocol):
     """One connection. Requests are answered in the order in which they came; while one is, no more are read."""
 
     def __init__(self, address: Address, open_ones: set["TorchServeProtocol"], keep_alive: float) -> None:
@@ -35,7 +35,7 @@ class TorchServeProtocol(asyncio.Protocol):
         self._connections = open_ones
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
-        self._reader = RequestReader(self, address.limit)
+        self._reader = RequestReader(self, address.limit, address.scratch)
         self._transport: asyncio.Transport = None  # type: ignore[assignment] # until connection_made
         self._waiting: deque[tuple[Call, bool]] = deque()
         self._current: Call | None = None
@@ -75,12 +75,16 @@ class TorchServeProtocol(asyncio.Protocol):
             self._task.cancel()
         self._reader.close()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the next bytes are to be written."""
+        return self._address.scratch if self._closing else self._reader.room()
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Read what came."""
         self._heard = self._loop.time()
         if not self._closing:
             try:
-                self._reader.feed(data)
+                self._reader.received(nbytes)
             except NotHttp:
                 self._say_invalid()
 

@@ -14,6 +14,12 @@ HEAD_LIMIT = 64 << 10
 """Bytes of a request line and its headers."""
 BETWEEN = 4
 """Bytes of a header line besides name and value."""
+SCRATCH = 256 << 10
+"""Bytes that are received at once for the parser."""
+LARGE = 64 << 10
+"""Bytes of a body from which on it is received where it stays, past the parser, which would copy every piece."""
+GROWTH = 4
+"""How many times what has come a large body is given room for: nobody takes memory by declaring a length alone."""
 
 
 class NotHttp(Exception):
@@ -41,15 +47,21 @@ class Taker(Protocol):
 
 
 class RequestReader:
-    """Parses with httptools, which calls the `on_...` methods. `limit` bounds a body, in bytes."""
+    """Parses with httptools, which calls the `on_...` methods. `limit` bounds a body, in bytes.
 
-    def __init__(self, taker: Taker, limit: int) -> None:
+    What comes is written into `room()`, and told with `received`. `scratch` may be shared by all readers of a thread:
+    nothing stays in it from one call to the next.
+    """
+
+    def __init__(self, taker: Taker, limit: int, scratch: memoryview) -> None:
         self.in_message = False
         """Whether a request has begun and is not whole yet."""
         self.client: tuple[str, int] | None = None
         self._taker = taker
         self._limit = limit
+        self._scratch = scratch
         self._parser = httptools.HttpRequestParser(self)
+        self._large: bytearray | None = None
         self._in_head = False
         self._open_head = 0
         self._refused = False
@@ -57,31 +69,53 @@ class RequestReader:
     def __repr__(self) -> str:
         return f"<RequestReader {'in a request' if self.in_message else 'between requests'}>"
 
-    def feed(self, data: bytes) -> None:
-        """Take what came; raises NotHttp."""
+    def room(self) -> memoryview:
+        """Where the next bytes belong."""
+        if self._large is None:
+            return self._scratch
+        if self._size == len(self._large):
+            self._large += bytes(min(self._declared, GROWTH * self._size) - self._size)
+        return memoryview(self._large)[self._size :]
+
+    def received(self, count: int) -> None:
+        """Take so many bytes, which are in the room now; raises NotHttp."""
+        if self._large is None:
+            self._feed(self._scratch[:count])
+            return
+        self._size += count
+        if self._size == self._declared:
+            body, self._large = self._large, None
+            self._complete(body)
+            self._parser = httptools.HttpRequestParser(self)  # the old one still waits for the body
+
+    def _feed(self, data: memoryview) -> None:
         if self._in_head:
             self._open_head += len(data)  # the parser keeps a header line to itself until it has seen its end
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            pass  # the request is answered as any other; what follows it is not HTTP
+            return  # the request is answered as any other; what follows it is not HTTP
         except httptools.HttpParserError as error:
             if isinstance(error, httptools.HttpParserCallbackError) and not isinstance(error.__context__, HeadTooLarge):
                 LOG.error("A request could not be taken.", exc_info=error)
             raise NotHttp from error
-        if self._in_head and self._open_head > HEAD_LIMIT:
-            raise NotHttp
+        if self._in_head:
+            if self._open_head > HEAD_LIMIT:
+                raise NotHttp
+        elif self.in_message and self._declared > LARGE and not self._refused:
+            self._large = bytearray(min(self._declared, GROWTH * self._size + LARGE))
+            self._large[: self._size] = b"".join(self._body)
 
     def close(self) -> None:
         """Let go of the parser, which holds its reader."""
-        self._parser = None
+        self._parser = self._large = None
 
     def on_message_begin(self) -> None:
         """A request begins."""
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
-        self._size = self._head_size = self._open_head = 0
+        self._size = self._declared = self._head_size = self._open_head = 0
         self._in_head = self.in_message = True
         self._refused = False
 
@@ -104,7 +138,7 @@ class RequestReader:
             name, value = header
             if len(name) == 14 and name.lower() == b"content-length":
                 try:
-                    check_length(value, self._limit)
+                    self._declared = check_length(value, self._limit)
                 except PayloadTooLarge:
                     self._refuse()
             elif len(name) == 6 and name.lower() == b"expect":
@@ -122,18 +156,21 @@ class RequestReader:
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        self.in_message = False
         if self._refused:
+            self.in_message = False
             self._taker.refused()
-            return
-        url, body = httptools.parse_url(self._url), self._body
+        else:
+            self._complete(self._body[0] if len(self._body) == 1 else b"".join(self._body))
+
+    def _complete(self, body: bytes | bytearray) -> None:
+        self.in_message, self._body = False, []
+        url = httptools.parse_url(self._url)
         path = url.path.decode("latin-1")
         call = Call(
             self._parser.get_method().decode("ascii"), unquote(path) if "%" in path else path, url.query or b"",
-            self._headers, body[0] if len(body) == 1 else b"".join(body),
+            self._headers, body,
             target=self._url, http_version=self._parser.get_http_version(), client=self.client,
         )  # fmt: skip
-        self._body = []
         self._taker.take(call, self._parser.should_keep_alive())
 
     def _encourage(self, header: tuple[bytes, bytes]) -> None:
