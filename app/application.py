@@ -15,7 +15,7 @@ from app.configuration.snapshots import snapshots_for
 from app.configuration.values import Binding
 from app.descriptions import DESCRIPTION, INFERENCE, MANAGEMENT, METRICS, Descriptions, Operation
 from app.guards import Guards
-from app.http.address import Address, Router, no_quick
+from app.http.address import Address, Router
 from app.http.answers import Headers
 from app.inference import Inference
 from app.logs.files import Logs
@@ -144,7 +144,7 @@ class Application:
         routers += [router for api in apis for router in self._routers(api)]
         settings = self.settings
         guard = self.guards.guard(apis)
-        quick = Inference(self.registry).begin if "inference" in apis else no_quick
+        quick = Inference(self.registry) if "inference" in apis else None
         return Address(routers, guard, settings.max_request_size, self.metrics, self.logs.access, cors(settings), quick)
 
     def _routers(self, api: str) -> "Iterator[Router]":

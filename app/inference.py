@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from app.descriptions import describe_model_inference
 from app.errors import BadRequest, ResourceNotFound
@@ -9,6 +10,8 @@ from app.http.answers import Answer, output_answer, status_answer
 from app.http.body import parts_of
 from app.http.call import Call, WireHeaders
 from handler.job import Input, Part
+from model_registry.errors import VersionNotFound
+from model_registry.model import Model
 from model_registry.registry import Registry
 from model_registry.reply import Reply
 
@@ -42,14 +45,18 @@ class Inference:
 
         Raises what `answer` raises.
         """
-        segments = call.segments
-        if len(segments) != 2 or segments[0] != "predictions" or call.method == "OPTIONS":
-            return None
-        model = self._registry.get(segments[1])
+        model = self._asked(call)
         if model is None:
             return None
         request = _input(call, (), PREDICTION)
         return model.choose().begin(request, call.request_id)
+
+    def foresee(self, call: Call) -> Exception | None:
+        """That the model's queue is full."""
+        model = self._asked(call)
+        with suppress(VersionNotFound):
+            return model.choose().refusal() if model is not None else None
+        return None
 
     async def answer(self, call: Call) -> Answer | None:
         """Predict, explain, or tell about health; None for other paths."""
@@ -61,6 +68,12 @@ class Inference:
         if len(segments) in (2, 3) and segments[-1] == "predict" and segments[0] != "models":  # the oldest form
             return await self._with_query(call, segments[0], segments[1] if len(segments) == 3 else None)
         return None
+
+    def _asked(self, call: Call) -> Model | None:
+        segments = call.segments
+        if len(segments) != 2 or segments[0] != "predictions" or call.method == "OPTIONS":
+            return None
+        return self._registry.get(segments[1])
 
     async def _ping(self, call: Call, segments: list[str]) -> Answer:
         healthy = self._registry.healthy

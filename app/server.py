@@ -117,11 +117,11 @@ class Listener:
         for connection in list(self._connections):
             connection.abort()
 
-    def _door(self) -> asyncio.Protocol:
+    def _door(self) -> asyncio.BaseProtocol:
         self.accepted += 1
         return self._protocol() if self._ssl is None else TlsDoor(self._ssl, self._protocol)
 
-    def _protocol(self) -> asyncio.Protocol:
+    def _protocol(self) -> asyncio.BaseProtocol:
         connection = TorchServeProtocol(self._address, self._connections, KEEP_ALIVE)
         if self._leaving:  # it was accepted before the door was closed
             connection.shutdown()

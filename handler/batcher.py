@@ -9,6 +9,9 @@ from handler.errors import BatcherClosed, QueueFull
 from handler.job import Job
 from handler.patience import Patience
 
+PAUSE = 0.01
+"""Seconds between two looks for jobs in a full queue that nobody waits for any more."""
+
 
 class Batch:
     """The jobs that one worker took together; whoever finishes it first may answer them."""
@@ -50,6 +53,7 @@ class Batcher:
         self._sleeping = 0
         self._called = 0  # of those that sleep, how many have been woken and do not run yet
         self._open = True
+        self._forgotten = -inf
         self._lock = lock = lock or RLock()
         self._idle = Condition(lock)
         self._gathered = Condition(lock)
@@ -87,6 +91,12 @@ class Batcher:
     def calm(self) -> bool:
         """Whether no job is queued or being worked on."""
         return not self._jobs and not self._working
+
+    @property
+    def full(self) -> bool:
+        """Whether a job of this moment would not be accepted."""
+        with self._lock:
+            return not self._open or self._is_full()
 
     def submit(self, job: Job) -> None:
         """Accept a job, to be answered exactly once; raises QueueFull or BatcherClosed and then owes nothing."""
@@ -189,6 +199,11 @@ class Batcher:
         return len(self._jobs) >= (min(self.capacity, self._sleeping) if self._tickets else self.capacity)
 
     def _forget_gone(self) -> None:
+        """Give the places of jobs that nobody waits for to others; in a rush it is enough to look now and then."""
+        now = monotonic()
+        if now < self._forgotten + PAUSE:
+            return
+        self._forgotten = now
         self._jobs = deque(job for job in self._jobs if not job.left)
 
     def _wait_for_jobs(self, worker: "Taker") -> bool:

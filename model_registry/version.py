@@ -94,6 +94,10 @@ class ModelVersion:
             ClientTimeout(self._loop, reply, self.config.client_timeout / 1000)
         return reply
 
+    def refusal(self) -> NoWorker | None:
+        """Why a request of this moment would be refused."""
+        return NoWorker(self.name, "default") if self.batcher.full or not self.pool.workers else None
+
     async def scale(self, least: int, most: int) -> None:
         """Set how many workers there are; returns when they are loaded. Raises LoadFailed of the first that is not."""
         loading = self.start_scaling(least, most)

@@ -31,13 +31,15 @@ class Router(Protocol):
 
 Guard = Callable[[Call], None]
 """Raises when a call carries no valid token."""
-Quick = Callable[[Call], Reply | None]
-"""Begins a call whose answer needs no task of its own; None for any other."""
 
+class Quick(Protocol):
+    """Knows the calls whose answers need no task of their own."""
 
-def no_quick(call: Call) -> Reply | None:
-    """For an address where nothing is quick."""
-    return None
+    def begin(self, call: Call) -> Reply | None:
+        """Begin such a call; None for any other."""
+
+    def foresee(self, call: Call) -> Exception | None:
+        """Why a call will be refused, whatever its body is, which has not come yet; None where nobody knows."""
 
 
 class Address:
@@ -45,7 +47,7 @@ class Address:
 
     def __init__(
         self, routers: Sequence[Router], guard: Guard, limit: int, metrics: Metrics, log: AccessLog, cors: Headers = (),
-        quick: Quick = no_quick,
+        quick: Quick | None = None,
     ) -> None:  # fmt: skip
         self.limit = limit
         self.scratch = memoryview(bytearray(SCRATCH))
@@ -60,7 +62,13 @@ class Address:
     def begin(self, call: Call) -> Reply | None:
         """Begin a call that is answered without a task of its own; None: await `answer`. Raises as routers do."""
         self._guard(call)
-        return self._quick(call)
+        if call.refusal is not None:
+            raise call.refusal
+        return self._quick.begin(call) if self._quick is not None else None
+
+    def foresee(self, call: Call) -> None:
+        """Refuse a call before its body has come, where it would be refused anyway."""
+        call.refusal = self._quick.foresee(call) if self._quick is not None else None
 
     async def answer(self, call: Call) -> Answer:
         """The answer to any call; errors are answers too."""

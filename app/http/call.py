@@ -22,12 +22,12 @@ class Call:
     """A request whose body has been read.
 
     `case_known`: header names are spelled as the client did, not folded by a server in front. `target` is the path
-    with its query as it was sent.
+    with its query as it was sent. `refusal` is why it is refused, where that was known before its body had come.
     """
 
     __slots__ = (
-        "__dict__", "body", "case_known", "client", "headers", "http_version", "method", "query_string", "request_id",
-        "segments", "target",
+        "__dict__", "body", "case_known", "client", "headers", "http_version", "method", "query_string", "refusal",
+        "request_id", "segments", "target",
     )  # fmt: skip
 
     def __init__(
@@ -42,6 +42,7 @@ class Call:
         self.target = target
         self.http_version = http_version
         self.client = client
+        self.refusal: Exception | None = None
         self.request_id = new_request_id()
         segments = path.split("/")
         if len(segments) > 1:

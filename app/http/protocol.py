@@ -105,6 +105,10 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
         """Cut the connection."""
         self._transport.abort()
 
+    def foresee(self, call: Call) -> None:
+        """Refuse at its head what cannot be served; its body is dropped then."""
+        self._address.foresee(call)
+
     def take(self, call: Call, keep: bool) -> None:
         """Answer a request now, or after those before it."""
         if self._current is None:

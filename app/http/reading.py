@@ -33,6 +33,9 @@ class HeadTooLarge(Exception):
 class Taker(Protocol):
     """Whoever answers what is read."""
 
+    def foresee(self, call: Call) -> None:
+        """The head of a request with a large body is there: set its `refusal` if it will be refused anyway."""
+
     def take(self, call: Call, keep: bool) -> None:
         """A request is whole; `keep` if its client keeps the connection open."""
 
@@ -61,6 +64,8 @@ class RequestReader:
         self._limit = limit
         self._scratch = scratch
         self._parser = httptools.HttpRequestParser(self)
+        self._body: list[bytes] = []
+        self._call: Call | None = None
         self._large: bytearray | None = None
         self._in_head = False
         self._open_head = 0
@@ -71,22 +76,26 @@ class RequestReader:
 
     def room(self) -> memoryview:
         """Where the next bytes belong."""
-        if self._large is None:
+        if self._call is None:
             return self._scratch
+        if self._large is None:  # what is refused is dropped
+            return self._scratch[: self._declared - self._size]
         if self._size == len(self._large):
             self._large += bytes(min(self._declared, GROWTH * self._size) - self._size)
         return memoryview(self._large)[self._size :]
 
     def received(self, count: int) -> None:
         """Take so many bytes, which are in the room now; raises NotHttp."""
-        if self._large is None:
+        if self._call is None:
             self._feed(self._scratch[:count])
             return
         self._size += count
         if self._size == self._declared:
-            body, self._large = self._large, None
-            self._complete(body)
+            call, self._call = self._call, None
+            call.body, self._large = self._large or b"", None
+            keep = self._parser.should_keep_alive()
             self._parser = httptools.HttpRequestParser(self)  # the old one still waits for the body
+            self._complete(call, keep)
 
     def _feed(self, data: memoryview) -> None:
         if self._in_head:
@@ -103,18 +112,26 @@ class RequestReader:
             if self._open_head > HEAD_LIMIT:
                 raise NotHttp
         elif self.in_message and self._declared > LARGE and not self._refused:
+            self._pass_by()
+
+    def _pass_by(self) -> None:
+        """Receive the rest of a large body past the parser."""
+        self._call = self._head()
+        self._taker.foresee(self._call)
+        if self._call.refusal is None:
             self._large = bytearray(min(self._declared, GROWTH * self._size + LARGE))
             self._large[: self._size] = b"".join(self._body)
+        self._body = []
 
     def close(self) -> None:
         """Let go of the parser, which holds its reader."""
-        self._parser = self._large = None
+        self._parser = self._call = self._large = None
 
     def on_message_begin(self) -> None:
         """A request begins."""
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        self._body: list[bytes] = []
+        self._body = []
         self._size = self._declared = self._head_size = self._open_head = 0
         self._in_head = self.in_message = True
         self._refused = False
@@ -160,18 +177,23 @@ class RequestReader:
             self.in_message = False
             self._taker.refused()
         else:
-            self._complete(self._body[0] if len(self._body) == 1 else b"".join(self._body))
+            call = self._head()
+            call.body, self._body = self._body[0] if len(self._body) == 1 else b"".join(self._body), []
+            self._complete(call, self._parser.should_keep_alive())
 
-    def _complete(self, body: bytes | bytearray) -> None:
-        self.in_message, self._body = False, []
+    def _complete(self, call: Call, keep: bool) -> None:
+        self.in_message = False
+        self._taker.take(call, keep)
+
+    def _head(self) -> Call:
+        """The call, without its body."""
         url = httptools.parse_url(self._url)
         path = url.path.decode("latin-1")
-        call = Call(
+        return Call(
             self._parser.get_method().decode("ascii"), unquote(path) if "%" in path else path, url.query or b"",
-            self._headers, body,
+            self._headers, b"",
             target=self._url, http_version=self._parser.get_http_version(), client=self.client,
         )  # fmt: skip
-        self._taker.take(call, self._parser.should_keep_alive())
 
     def _encourage(self, header: tuple[bytes, bytes]) -> None:
         """Ask for the body of a client that waits to be asked; handlers do not see that it did."""

@@ -27,7 +27,7 @@ REFUSAL = b"HTTP/1.1 403 Forbidden\r\n%b: %b\r\n%bcontent-length: %d\r\nconnecti
 class TlsDoor(asyncio.Protocol):
     """Looks at the first byte of a connection without taking it; `inside` makes the protocol that is spoken in TLS."""
 
-    def __init__(self, context: ssl.SSLContext, inside: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(self, context: ssl.SSLContext, inside: Callable[[], asyncio.BaseProtocol]) -> None:
         self._context = context
         self._inside = inside
         self._task: asyncio.Task[None] | None = None
