@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from app.errors import Wire, reason
@@ -44,6 +45,7 @@ def status_answer(text: str, status: int = 200) -> Answer:
     return json_answer({"status": text}, status)
 
 
+@lru_cache(maxsize=256)
 def error_answer(wire: Wire) -> Answer:
     """An error as clients of TorchServe know it; a handler that raises a "200" gets its word "error"."""
     if wire.status == 200:

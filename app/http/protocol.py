@@ -69,6 +69,7 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
         self._writable.set()
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
         if self._reply is not None:
             self._reply.leave()
         if self._task is not None:

@@ -124,8 +124,8 @@ class RequestReader:
         self._body = []
 
     def close(self) -> None:
-        """Let go of the parser, which holds its reader."""
-        self._parser = self._call = self._large = None
+        """Let go of what holds this reader, so that nothing waits for the garbage collector."""
+        self._taker = self._parser = self._call = self._large = None
 
     def on_message_begin(self) -> None:
         """A request begins."""
