@@ -106,7 +106,7 @@ class Batcher:
             if self._is_full():
                 raise QueueFull
             self._jobs.append(job)
-            if self.held:
+            if self._holds:
                 return
             if self._wanted:
                 if len(self._jobs) == self._wanted:
@@ -115,11 +115,11 @@ class Batcher:
                 self._call_one()
 
     def release(self) -> int:
-        """Wake a worker for the jobs that were held back; how many batches are to be done, 0 if nobody is there."""
+        """Wake a worker for the jobs that were held back; how many batches are to be done, those in work included."""
         with self._lock:
             if self._jobs:
                 self._call_one()
-            return len(self._taken) + -(-len(self._jobs) // self.batch_size) if self._taken or self._called else 0
+            return len(self._taken) + -(-len(self._jobs) // self.batch_size)
 
     def take(self, worker: "Taker") -> Batch | None:
         """Wait for the next batch; None once the batcher is closed and empty, or the worker is to leave."""
@@ -192,6 +192,11 @@ class Batcher:
         self._called = self._sleeping
         self._idle.notify_all()
 
+    @property
+    def _holds(self) -> bool:
+        """Jobs are not held while the queue fills: it would refuse what there is time for."""
+        return self.held and 2 * len(self._jobs) <= self.capacity
+
     def _is_full(self) -> bool:
         if len(self._jobs) < self.capacity and not self._tickets:
             return False
@@ -254,7 +259,7 @@ class Batcher:
             if not job.left:
                 job.taken = now
                 jobs.append(job)
-        if self._jobs and not self.held:
+        if self._jobs and not self._holds:
             self._call_one()
         return jobs
 

@@ -14,7 +14,7 @@ MOMENT = 0.02
 SEASON = 200
 """Batches after which the other settings get another trial, for what has changed meanwhile."""
 LONGEST = 16 * SEASON
-"""Where trials change nothing, each season is twice as long as the one before, up to this: a trial costs its batches."""
+"""Where trials change nothing, each season is twice as long as the one before, up to this: trials cost something."""
 LEAD = 0.85
 """What part of the first one's time a setting must stay below, unless told otherwise: what it gains has to be worth
 what it takes from others."""

@@ -1,8 +1,8 @@
 """JSON text exactly as `json.dumps(value, indent=2)` writes it, several times as fast.
 
 With an indent the standard library falls back to an encoder in pure Python that yields a string for every token. orjson
-writes the same but for very small and very large floats, NaN, and what is not ASCII; where its text may hold one of them,
-or it knows no word for a value, ours writes it, for which a list of numbers is one join.
+writes the same but for very small and very large floats, NaN, and what is not ASCII. Where its text may hold one of
+them, or it knows no word for a value, ours writes it, for which a list of numbers is one join.
 """
 
 import json

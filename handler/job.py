@@ -15,7 +15,7 @@ class Part(NamedTuple):
 
     name: str
     content_type: str
-    value: bytes
+    value: bytes | bytearray
 
 
 class Input(NamedTuple):

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -13,7 +14,7 @@ SAMPLE = 512
 """Leading bytes that tell what a body is made of; the standard parser is as quick as any with less, and with text."""
 COMMAS = SAMPLE // 32
 """Commas in them from which on a body is mostly numbers and small values, where orjson is two to four times as fast."""
-SCAN = json.JSONDecoder().scan_once
+SCAN: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined] # unstated
 """The core of `json.loads`: what begins at a place, and where it ends. The rest costs as much as a small body."""
 SHAPES = bytes(48 if 48 <= code <= 57 else 46 if code in b".eE+" else 32 for code in range(256))
 """What a byte may be in a number: "0" for a digit, "." for what makes a float of it, " " for anything else."""
@@ -43,7 +44,7 @@ def decode_part(part: Part) -> Any:
     return bytearray(part.value)
 
 
-def parse_json(value: bytes) -> Any:
+def parse_json(value: bytes | bytearray) -> Any:
     """What `json.loads` makes of UTF-8 text: NaN, big integers and lone surrogates included. Raises ValueError."""
     if value.count(b",", 0, SAMPLE) >= COMMAS and BIG_INTEGER not in b" " + value.translate(SHAPES):
         try:

@@ -131,6 +131,7 @@ class BatchContext(Context):
 
     def _headers_of(self, index: int) -> dict[str, Any]:
         if index not in self._headers:
+            assert self.jobs is not None
             job = self.jobs[index]
             self._headers[index] = make_headers(job.input, not job.begun)
         return self._headers[index]

@@ -1,4 +1,4 @@
-"""The event loop and the workers of a quick model in turns: both need the interpreter's lock, and only one can have it."""
+"""The event loop and the workers of a quick model, in turns: both need the interpreter's lock, and one can have it."""
 
 from asyncio import AbstractEventLoop
 from collections import deque
@@ -21,6 +21,16 @@ MOMENT = 0.1
 """Seconds that a trial takes: clients that ask again at once have found their rhythm then."""
 
 
+def trials() -> Contest[bool]:
+    """Whether turns are taken, where that may pay."""
+    return Contest((False, True), lead=LEAD, moment=MOMENT)
+
+
+def never() -> Contest[bool]:
+    """The same where a batch is not over when its answers are there."""
+    return Contest((False,))
+
+
 class Turns:
     """Hands the jobs of one model version to its workers, and what they have come to back to the event loop.
 
@@ -30,7 +40,9 @@ class Turns:
     sleeps until all is done, or for MOST seconds; then it answers. Whether that pays is found by trying.
     """
 
-    def __init__(self, loop: AbstractEventLoop, batcher: Batcher, settle: Callable[[Answers], object]) -> None:
+    def __init__(
+        self, loop: AbstractEventLoop, batcher: Batcher, settle: Callable[[Answers], object], contest: Contest[bool]
+    ) -> None:
         self._loop = loop
         self._batcher = batcher
         self._settle = settle
@@ -38,7 +50,7 @@ class Turns:
         self._calm: SimpleQueue[None] = SimpleQueue()
         self._planned = False
         self._waiting = False
-        self._contest = Contest((False, True), lead=LEAD, moment=MOMENT)
+        self._contest = contest
         self._settled = monotonic()
 
     def __repr__(self) -> str:
@@ -52,7 +64,7 @@ class Turns:
             self._loop.call_soon(self._take_turn)  # after all that has come by now has been read
 
     def receive(self, answers: Answers) -> None:
-        """Take outcomes from a worker's thread to the event loop: one wake-up for a whole batch, or for all of a turn."""
+        """Take outcomes from a worker's thread to the event loop: one wake-up for a batch, or for all of a turn."""
         self._come.append(answers)
         if not self._waiting:
             self._loop.call_soon_threadsafe(self._settle_all)
@@ -62,11 +74,13 @@ class Turns:
     def _take_turn(self) -> None:
         self._planned = False
         batches = self._batcher.release()
-        if batches and self._batcher.longest < QUICK:
+        if self._batcher.longest < QUICK:
             self._waiting = True
             self._wait(min(MOST, batches * QUICK))
             self._waiting = False  # what comes from now on wakes the loop
             self._settle_all()
+        else:
+            self._batcher.held = False  # whoever is idle may share
 
     def _wait(self, seconds: float) -> None:
         deadline = monotonic() + seconds

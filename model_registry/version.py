@@ -18,7 +18,7 @@ from model_registry.config import ModelConfig
 from model_registry.errors import NoWorker
 from model_registry.reply import Reply, Stream
 from model_registry.sequencing import SequenceHeaders, Sequencing
-from model_registry.turns import Turns
+from model_registry.turns import Turns, never, trials
 
 LEAST = 0.5
 """Seconds that workers get to end, however long the draining has taken."""
@@ -53,7 +53,8 @@ class ModelVersion:
             parts.blueprint, self.batcher, parts.place(self), parts.metrics, parts.host,
             retry_for=config.max_retry_timeout,
         )  # fmt: skip
-        self._turns = Turns(self._loop, self.batcher, self._settle)
+        lasting = config.stateful or parts.blueprint.continuous
+        self._turns = Turns(self._loop, self.batcher, self._settle, never() if lasting else trials())
         self._staffed = False
         self._timer: asyncio.TimerHandle | None = None
         self._drained: asyncio.Future[None] | None = None

@@ -10,8 +10,8 @@ from starlette.types import Receive, Scope, Send
 from app.errors import TABLE, PayloadTooLarge, ResourceNotFound, wire
 from app.http.answers import Answer, Headers, error_answer
 from app.http.call import Call, Disconnected, check_escapes, read_body
-from app.http.reading import SCRATCH
 from app.http.presence import cancelled_when_gone
+from app.http.reading import SCRATCH
 from app.http.wire import headers_of, sendable, too_large
 from app.logs.access_log import AccessLog
 from handler.errors import PredictionRefused
@@ -31,6 +31,7 @@ class Router(Protocol):
 
 Guard = Callable[[Call], None]
 """Raises when a call carries no valid token."""
+
 
 class Quick(Protocol):
     """Knows the calls whose answers need no task of their own."""

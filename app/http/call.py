@@ -31,8 +31,8 @@ class Call:
     )  # fmt: skip
 
     def __init__(
-        self, method: str, path: str, query_string: bytes, headers: Lines, body: bytes | bytearray, *, case_known: bool = True,
-        target: bytes = b"", http_version: str = "1.1", client: tuple[str, int] | None = None,
+        self, method: str, path: str, query_string: bytes, headers: Lines, body: bytes | bytearray, *,
+        case_known: bool = True, target: bytes = b"", http_version: str = "1.1", client: tuple[str, int] | None = None,
     ) -> None:  # fmt: skip
         self.method = method
         self.query_string = query_string

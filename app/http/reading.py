@@ -125,7 +125,7 @@ class RequestReader:
 
     def close(self) -> None:
         """Let go of what holds this reader, so that nothing waits for the garbage collector."""
-        self._taker = self._parser = self._call = self._large = None
+        self._taker = self._parser = self._call = self._large = None  # type: ignore[assignment] # nothing comes any more
 
     def on_message_begin(self) -> None:
         """A request begins."""

@@ -15,8 +15,8 @@ LARGE = 1 << 17
 _HEAD = struct.Struct("!QI")
 
 
-def spare(value: bytes) -> bytes | PickleBuffer:
-    """What to put into a message for bytes that may be large; they arrive as bytes."""
+def spare(value: bytes | bytearray) -> bytes | bytearray | PickleBuffer:
+    """What to put into a message for bytes that may be large; large ones arrive as bytes."""
     return value if len(value) < LARGE else PickleBuffer(value)
 
 
