@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -17,6 +17,14 @@ from model_registry.turns import QUICK, Turns, never, trials
 pytestmark = pytest.mark.anyio
 LONG = 30.0
 Work = Callable[[Batch], None]
+
+
+def block_until(condition: Callable[[], bool]) -> None:
+    """Keep the loop busy meanwhile."""
+    deadline = time.monotonic() + LONG
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
 
 
 def instantly(batch: Batch) -> None:
@@ -76,12 +84,12 @@ class Bench:
 
 
 @pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
+async def bench() -> Bench:
     """Turns that are always taken, once there is company."""
     bench = Bench(Contest((True,)))
     with bench.worker():
         await bench.accustom()
-    yield bench
+    return bench
 
 
 async def test_a_turn_answers_all_that_had_come(bench: Bench) -> None:
@@ -155,8 +163,7 @@ async def test_a_queue_that_fills_is_worked_off_before_the_turn() -> None:
         await bench.accustom()
         assert bench.batcher.held
         bench.submit(*"abc")  # more than half of what it holds
-        while len(bench.batcher):
-            time.sleep(0.001)  # the worker takes them while the loop is busy: here
+        block_until(lambda: not len(bench.batcher))
         bench.submit(*"def")
         await bench.answered(6)
 
