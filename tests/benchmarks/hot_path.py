@@ -105,7 +105,7 @@ class Marks:
 def wrap(marks: Marks) -> None:
     """Note where a request passes, in this process for good."""
     places = {
-        (TorchServeProtocol, "data_received"): lambda function: marks.before("received", function, first=True),
+        (TorchServeProtocol, "buffer_updated"): lambda function: marks.before("received", function, first=True),
         (Address, "begin"): lambda function: marks.before("parsed", function),
         (Batcher, "submit"): lambda function: marks.before("routed", marks.after("queued", function)),
         (Batcher, "take"): lambda function: marks.after("taken", function),
