@@ -1,8 +1,8 @@
 """JSON text exactly as `json.dumps(value, indent=2)` writes it, several times as fast.
 
 With an indent the standard library falls back to an encoder in pure Python that yields a string for every token. orjson
-writes the same but for very small and very large floats, NaN, and what is not ASCII. Where its text may hold one of
-them, or it knows no word for a value, ours writes it, for which a list of numbers is one join.
+writes the same but for very small and very large floats, NaN, what is not ASCII, and types of its own choice. Where its
+text may hold one of them, or a value is of another type, ours writes it, for which a list of numbers is one join.
 """
 
 import json
@@ -13,30 +13,34 @@ from typing import Any
 import orjson
 
 INFINITY = float("inf")
-OPTIONS = (
-    orjson.OPT_INDENT_2 | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS
-    | orjson.OPT_PASSTHROUGH_DATETIME
-)  # fmt: skip
-
+SCALARS = {str, int, float, bool, type(None)}
+PLAIN = {*SCALARS, dict, list}
 EXPONENTS = bytes(ord("-") if code in b"123" else code for code in range(256))
 """Makes an exponent's beginning "e-" of all that orjson writes: "e-7", "e16" to "e308"."""
 
 
 def dumps(value: Any) -> bytes:
-    """The JSON text of a value, ASCII, indented by two blanks; raises what `json.dumps` raises.
-
-    UUIDs and members of enumerations, which that refuses, are written too.
-    """
+    """The JSON text of a value, ASCII, indented by two blanks; raises what `json.dumps` raises."""
     try:
-        text = orjson.dumps(value, None, OPTIONS)
-        if _is_sure(text):
+        if _is_plain(value) and _is_sure(text := orjson.dumps(value, None, orjson.OPT_INDENT_2)):
             return text
-    except TypeError:
+    except (TypeError, RecursionError):  # of keys, big integers, lone surrogates, and what is too deep
         pass
     try:
         return _text(value, "\n").encode()
     except (_Unusual, RecursionError):
         return json.dumps(value, indent=2).encode()
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is made of JSON's own types alone: orjson knows others, which the standard library refuses."""
+    if type(value) not in (dict, list):
+        return type(value) in SCALARS
+    items = value.values() if type(value) is dict else value
+    kinds = set(map(type, items))
+    if kinds <= SCALARS:
+        return True
+    return kinds <= PLAIN and all(_is_plain(item) for item in items if type(item) not in SCALARS)
 
 
 def _is_sure(text: bytes) -> bool:

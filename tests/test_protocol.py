@@ -1,7 +1,6 @@
 """The wire, byte by byte: what clients send over a real socket, and what they get."""
 
 import asyncio
-import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ from app.configuration.values import Binding
 from app.server import Listener
 from tests.conftest import MakeArchive
 from tests.serving import Client, serving
+from tests.wire import Wire, opened
 
 pytestmark = pytest.mark.anyio
 ECHO = """
@@ -44,44 +44,14 @@ ECHO = """
 LIMIT = 1000
 
 
-class Wire:
-    """A connection on which bytes are sent as they are."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    def send(self, text: str | bytes) -> None:
-        self.writer.write(text if isinstance(text, bytes) else text.replace("\n", "\r\n").encode())
-
-    async def head(self) -> tuple[str, dict[str, str]]:
-        lines = (await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 30)).decode().split("\r\n")
-        return lines[0], dict(line.split(": ", 1) for line in lines[1:] if line)
-
-    async def answer(self) -> tuple[str, dict[str, str], bytes]:
-        line, headers = await self.head()
-        return line, headers, await self.reader.readexactly(int(headers["content-length"]))
-
-    async def is_closed(self) -> bool:
-        return await asyncio.wait_for(self.reader.read(), 30) == b""
-
-
 @asynccontextmanager
 async def listening(store: Path, **settings: Any) -> AsyncIterator[tuple[Client, Any]]:
     """A server on a port of its own, and a function that connects to it."""
-    async with serving(store, "echo.mar", max_request_size=str(LIMIT), **settings) as client:
-        (address,) = client.application.addresses().values()
-        listener = Listener(Binding("http", "127.0.0.1", 0), address, client.application.settings)
-        await listener.open()
-        async with contextlib.AsyncExitStack() as stack:
-
-            async def connect() -> Wire:
-                wire = Wire(*await asyncio.open_connection("127.0.0.1", listener.port))
-                stack.callback(wire.writer.close)
-                return wire
-
-            yield client, connect
-        listener.close()
-        await listener.drain(5)
+    async with (
+        serving(store, "echo.mar", max_request_size=str(LIMIT), **settings) as client,
+        opened(client) as door,
+    ):
+        yield client, door.connect
 
 
 def post(body: str, path: str = "/predictions/echo", *headers: str) -> str:
