@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from app.logs.access_log import CONSOLE, FILE, AccessLog, Request, json_form, text_form
+from app.logs.access_log import CONSOLE, FILE, MOST, AccessLog, Request, json_form, text_form
 
 CLIENT = ("127.0.0.1", 60238)
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{3}"
@@ -96,3 +96,22 @@ def test_the_first_line_that_waits_asks_for_a_flush() -> None:
         log.write(CLIENT, "GET", "/", "1.1", 200, 1)
         log.flush()
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize("timer", [True, False])
+def test_many_lines_are_written_at_once_without_waiting_for_the_timer(timer: bool) -> None:
+    output, asked = Output(FILE), list[int]()
+    log = AccessLog([output.pair], lambda request: (request[3],))
+    log.soon = (lambda: asked.append(1)) if timer else None
+    targets = [f"/{number}" for number in range(2 * MOST + 1)]
+    for target in targets[: MOST - 1]:
+        log.write(CLIENT, "GET", target, "1.1", 200, 1)
+    assert (output.lines(), log.pending) == ([], True)
+    log.write(CLIENT, "GET", targets[MOST - 1], "1.1", 200, 1)
+    assert (output.lines(), log.pending) == (targets[:MOST], False)
+    for target in targets[MOST:]:
+        log.write(CLIENT, "GET", target, "1.1", 200, 1)
+    assert (output.lines(), log.pending) == (targets[: 2 * MOST], True)
+    assert len(asked) == (3 if timer else 0)  # each first line that waits asks
+    log.flush()
+    assert output.lines() == targets

@@ -74,3 +74,50 @@ def test_what_has_changed_is_seen_in_the_next_season() -> None:
     assert contest.best == 2
     play(contest, 3 * TRIAL, {1: 0.5, 2: 1.0}.__getitem__)
     assert contest.best == 1
+
+
+def test_how_clear_a_lead_must_be_can_be_said() -> None:
+    for lead, best in ((0.95, 2), (0.91, 2), (0.89, 1), (0.5, 1)):
+        contest = Contest([1, 2], lead=lead)
+        play(contest, 3 * TRIAL, {1: 1.0, 2: 0.9}.__getitem__)
+        assert contest.best == best
+
+
+def test_how_long_a_trial_takes_can_be_said() -> None:
+    contest, enough = Contest([1, 2], moment=5.0 * TRIAL), 5 * TRIAL
+    assert play(contest, 3 * enough, lambda _: 1.0) == [1] * enough + [2] * enough + [1] * enough
+    short = Contest([1, 2], moment=0.0)
+    assert play(short, 3 * TRIAL, lambda _: MOMENT / 1000) == [1] * TRIAL + [2] * TRIAL + [1] * TRIAL
+
+
+def test_where_nothing_is_worth_the_trouble_no_other_is_tried() -> None:
+    contest = Contest([1, 2, 3], worth=1.0)
+    assert set(play(contest, 4 * LONGEST, lambda _: 0.99)) == {1}
+    assert contest.best == 1
+
+
+def test_from_what_is_worth_the_trouble_on_others_are_tried() -> None:
+    for seconds, tried in ((1.0, {1, 2}), (0.99, {1})):
+        assert set(play(Contest([1, 2], worth=1.0), 3 * TRIAL, {1: seconds, 2: 0.5}.__getitem__)) == tried
+
+
+def test_batches_that_have_become_worth_it_are_tried_in_a_later_season() -> None:
+    contest = Contest([1, 2], worth=1.0)
+    assert set(play(contest, 2 * SEASON, {1: 0.5, 2: 0.1}.__getitem__)) == {1}
+    play(contest, 3 * TRIAL, {1: 2.0, 2: 1.0}.__getitem__)
+    assert contest.best == 2
+
+
+def test_batches_that_are_no_longer_worth_it_go_back_to_the_first() -> None:
+    contest = Contest([1, 2], worth=1.0)
+    play(contest, SEASON, {1: 4.0, 2: 2.0}.__getitem__)
+    assert contest.best == 2
+    assert play(contest, 3 * TRIAL, {1: 0.4, 2: 0.2}.__getitem__) == [2] * TRIAL + [1] * (2 * TRIAL)
+    assert contest.best == 1
+
+
+def test_it_is_the_batch_and_not_the_row_that_has_to_be_worth_it() -> None:
+    contest = Contest([1, 2], worth=1.0)
+    for _ in range(TRIAL):
+        contest.note(100, 2.0)
+    assert contest.pick() == 2

@@ -45,6 +45,40 @@ def test_odd_values_are_no_exception(value: Any) -> None:
     assert dumps(value).decode() == json.dumps(value, indent=2)
 
 
+EDGES = [
+    1e15, 1e16, 9999999999999998.0, 123456789012345680.0, 1e17, 1e22, 1e23, 1e-3, 1e-4, 9.999e-5, 1e-5, 1e-6, 1e-7,
+    0.00012345, 5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, 0.1, 0.0,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [sign * value for value in EDGES for sign in (1, -1)])
+def test_floats_at_the_edges_are_written_alike(value: float) -> None:
+    for document in (value, [value], {"a": value}, [value, 1, "x"], [[value] * 3, [1]]):
+        assert dumps(document).decode() == json.dumps(document, indent=2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "null",
+        "e-1",
+        "1e-1",
+        "e16",
+        "e308",
+        "0.0000",
+        "0.00001",
+        "é",
+        "☃",
+        "\U0001f600",
+        "\ud800",
+        "".join(map(chr, range(127))),
+    ],
+)
+def test_texts_that_look_like_odd_numbers_are_written_alike(text: str) -> None:
+    for document in (text, [text, 1.5], {text: text}, {"a": [text, None, 1e-7]}):
+        assert dumps(document).decode() == json.dumps(document, indent=2)
+
+
 @pytest.mark.parametrize("value", [{1, 2}, object(), {"a": {(): 1}}, [b"bytes"], [1.5, {"x": 1j}]])
 def test_what_json_cannot_say_raises_the_same(value: Any) -> None:
     with pytest.raises(TypeError) as ours:

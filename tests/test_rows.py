@@ -2,6 +2,8 @@
 
 import json
 import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -66,6 +68,63 @@ def test_long_documents_are_parsed_as_the_standard_library_does(value: object) -
     text = json.dumps([*[1] * 200, value])
     found = parse_json(text.encode())
     assert repr(found) == repr(json.loads(text))
+
+
+def outcome(parse: Callable[[Any], object], value: bytes | bytearray) -> tuple[str, str]:
+    """What a parser makes of a value: its result, or the kind and the words of its error."""
+    try:
+        return "found", repr(parse(value))
+    except (ValueError, RecursionError) as error:
+        return type(error).__name__, str(error)
+
+
+def alike(value: bytes) -> None:
+    expected = outcome(lambda text: json.loads(text.decode()), value)
+    assert outcome(parse_json, value) == outcome(parse_json, bytearray(value)) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", " ", "\n\t\r ", " 1", "1 ", "\n[1, 2]\t\r\n", ' {"a": 1} ', "1 2", "[1]]", "[1] x", "{}{}", "nullx",
+        "\ufeff[1]", "\xa01", "1\xa0", "\x0b1", "1\x00", "NaN", "-Infinity", " NaN ", "nan", "[NaN, 1e400]", "9" * 25,
+        "-" + "9" * 25, "18446744073709551616", "9223372036854775808 ", "[" * 50 + "]" * 50, "[" * 50,
+        '{"a": ' * 50 + "1" + "}" * 50, "-", "-0", "01", "1.", ".5", "+1", "1e", "1E5", "0x1", "tru", "None", "'a'",
+        '"', '"\\', '"\\x"', '"\t"', '"\\ud800"', '"\\ud83d\\ude00"', "[1,]", '{"a": 1,}', "{1: 2}", '{"a"}',
+        '{"a": 1, "a": 2}', "// 1", "\u2028[1]",
+    ],
+)  # fmt: skip
+def test_short_documents_mean_what_they_mean_to_python(text: str) -> None:
+    for value in (
+        text,
+        f"[{text}]",
+        f"{text}, {NUMBERS}",
+        f"[{NUMBERS}{text}]",
+        f" [{NUMBERS}{text}] ",
+        f"[{NUMBERS}1]{text}",
+    ):
+        alike(value.encode())
+
+
+@pytest.mark.parametrize(
+    "value", [b"\xff", b"[1, \xff]", b"\xef\xbb\xbf1", '"é'.encode()[:-1], b'"\xed\xa0\x80"', b"1\xc3"]
+)
+def test_what_is_not_utf_8_is_refused_as_python_refuses_it(value: bytes) -> None:
+    for before in (b"", b"[" + NUMBERS.encode()):
+        alike(before + value)
+
+
+SIGNS = st.sampled_from(
+    ["[", "]", "{", "}", ",", ":", '"', "\\", "u00e9", "-", "0", "1", "12345678901234567890", ".5", "e", "E+3", " ",
+     "\n", "null", "true", "NaN", "Infinity", '"a"', '"a": ', "é", "\ufeff", "\x00", "\xa0"]
+)  # fmt: skip
+
+
+@given(
+    st.lists(SIGNS, max_size=12).map("".join), st.sampled_from(["", "[" + NUMBERS]), st.sampled_from(["", "]", "1]"])
+)
+def test_nonsense_is_refused_with_pythons_words(text: str, before: str, after: str) -> None:
+    alike(f"{before}{text}{after}".encode())
 
 
 def test_without_decoding_json_and_text_stay_bytes() -> None:
