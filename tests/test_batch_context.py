@@ -39,8 +39,9 @@ def test_a_header_is_found_without_processors_and_answers_stay_plain(busy: Batch
 
 
 def test_all_ways_to_a_rows_headers_lead_to_the_same_mapping(busy: BatchContext) -> None:
-    busy.get_request_header(0, "X")
+    part = busy.get_request_header(0, "body")
     headers = busy.get_all_request_header(0)
+    assert headers["body"] is part
     assert headers is busy.request_processor[0].get_request_properties()
     assert headers == {"body": {"content-type": "application/json"}, "X": "1", "explain": "False"}
     assert busy.get_all_request_header(1) == {"body": {"content-type": "application/json"}, "X": "2"}

@@ -119,7 +119,9 @@ async def test_when_there_is_room_again_the_same_request_is_served(store: Path, 
         assert (line, body.decode()) == ("HTTP/1.1 200 ", hashlib.sha256(BODY).hexdigest())
 
 
-async def test_the_body_of_a_refused_request_is_not_kept(store: Path, gate: threading.Event) -> None:
+async def test_what_is_refused_at_its_head_stays_refused_and_its_body_is_not_kept(
+    store: Path, gate: threading.Event
+) -> None:
     async with full(store, gate) as found:
         before = set(found.door.listener._connections)
         wire = await send(found.door, post(BODY)[:-1])
@@ -127,6 +129,8 @@ async def test_the_body_of_a_refused_request_is_not_kept(store: Path, gate: thre
         while connection._reader._call is None or connection._reader._size < len(BODY) - 1:
             await asyncio.sleep(0)
         assert (connection._reader._large, connection._reader._body) == (None, [])
+        gate.set()
+        assert [(await answer(each))[0] for each in (found.in_work, found.queued)] == ["HTTP/1.1 200 "] * 2
         wire.send(BODY[-1:])
         assert (await answer(wire))[0] == "HTTP/1.1 503 Service Unavailable"
 
