@@ -2,7 +2,7 @@
 
 from collections import deque
 from math import inf
-from threading import Condition, RLock
+from threading import Condition, Lock, RLock
 from time import monotonic
 
 from handler.errors import BatcherClosed, QueueFull
@@ -50,12 +50,11 @@ class Batcher:
         self._taken: set[Batch] = set()
         self._working = 0
         self._wanted = 0  # jobs that the gathering worker waits for; 0 while none gathers
-        self._sleeping = 0
-        self._called = 0  # of those that sleep, how many have been woken and do not run yet
+        self._resting: list[Lock] = []  # a bell for each worker that sleeps; the last one went to sleep last
+        self._called = 0  # how many have been woken and do not run yet
         self._open = True
         self._forgotten = -inf
         self._lock = lock = lock or RLock()
-        self._idle = Condition(lock)
         self._gathered = Condition(lock)
 
     def __len__(self) -> int:
@@ -183,14 +182,28 @@ class Batcher:
             return jobs
 
     def _call_one(self) -> None:
-        """Wake an idle worker, if there is one that nobody has woken."""
-        if self._called < self._sleeping:
+        """Wake an idle worker that nobody has woken, if there is one: the last that worked, whose caches are warm."""
+        if self._resting:
             self._called += 1
-            self._idle.notify()
+            self._resting.pop().release()
 
     def _call_all(self) -> None:
-        self._called = self._sleeping
-        self._idle.notify_all()
+        while self._resting:
+            self._call_one()
+
+    def _rest(self) -> None:
+        bell = Lock()
+        bell.acquire()
+        self._resting.append(bell)
+        self._lock.release()
+        bell.acquire()
+        self._lock.acquire()
+        self._called -= 1
+
+    @property
+    def _sleeping(self) -> int:
+        """How many workers are idle, those included that have been woken."""
+        return len(self._resting) + self._called
 
     @property
     def _holds(self) -> bool:
@@ -217,10 +230,7 @@ class Batcher:
                 return True
             if not self._open and not self._jobs:
                 return False
-            self._sleeping += 1
-            self._idle.wait()
-            self._sleeping -= 1
-            self._called -= 1
+            self._rest()
         if self._jobs:  # it may have been woken for a job that it will not take
             self._call_one()
         return False

@@ -45,8 +45,9 @@ def _is_plain(value: Any) -> bool:
 
 def _is_sure(text: bytes) -> bool:
     """Whether orjson's text holds nothing that Python may write otherwise."""
-    found = text.isascii() and text.find(b"null") < 0 and text.find(b"0.0000") < 0
-    return found and text.translate(EXPONENTS).find(b"e-") < 0
+    if not text.isascii() or text.find(b"\x7f") >= 0 or text.find(b"null") >= 0 or text.find(b"0.0000") >= 0:
+        return False
+    return text.translate(EXPONENTS).find(b"e-") < 0
 
 
 class _Unusual(Exception):

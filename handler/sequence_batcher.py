@@ -39,6 +39,11 @@ class SequenceBatcher(Batcher):
         """How many jobs are in flight at once, as a rule."""
         return sum(line.usual for line in [*self._lines.values()])
 
+    @property
+    def full(self) -> bool:
+        """False: whether there is room depends on the sequence of the job."""
+        return False
+
     def submit(self, job: Job) -> None:
         """Accept a job, to be answered exactly once; raises QueueFull or BatcherClosed and then owes nothing."""
         with self._lock:

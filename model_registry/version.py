@@ -96,8 +96,11 @@ class ModelVersion:
         return reply
 
     def refusal(self) -> NoWorker | None:
-        """Why a request of this moment would be refused."""
-        return NoWorker(self.name, "default") if self.batcher.full or not self.pool.workers else None
+        """Why a request of this moment is refused, and counted; None if it is not."""
+        if self.pool.workers and not self.batcher.full:
+            return None
+        self.metrics.accepted("default")
+        return NoWorker(self.name, "default")
 
     async def scale(self, least: int, most: int) -> None:
         """Set how many workers there are; returns when they are loaded. Raises LoadFailed of the first that is not."""

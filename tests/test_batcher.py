@@ -297,3 +297,16 @@ def test_a_batch_takes_nobody_more_when_its_worker_is_to_leave_or_was_given_up()
     assert batcher.finish(batch)
     assert not batcher.renew(batch, [stays], worker)
     assert names(batcher.take(Taker())) == ["waits"]
+
+
+def test_who_worked_last_works_next(threads: ThreadPoolExecutor) -> None:
+    batcher, first, last = Batcher(1, 0, 10), Taker(), Taker()
+    resting = threads.submit(batcher.take, first)
+    until(sleeping(batcher, 1))
+    working = threads.submit(batcher.take, last)
+    until(sleeping(batcher, 2))
+    batcher.submit(job("a"))
+    assert names(working.result(LONG)) == ["a"]
+    assert not resting.done()
+    batcher.submit(job("b"))
+    assert names(resting.result(LONG)) == ["b"]

@@ -61,6 +61,7 @@ def test_floats_at_the_edges_are_written_alike(value: float) -> None:
     "text",
     [
         "null",
+        "\x7f",
         "e-1",
         "1e-1",
         "e16",

@@ -72,10 +72,22 @@ async def converse(door: Door, *requests: bytes, close: bool) -> None:
         ((post("/predictions/nothing", 5),), False),
         ((post("/predictions/nothing", 300_000),), False),
         ((post("/predictions/idle", 5),), False),
+        ((post("/predictions/idle", 300_000),), False),
         ((post("/ping", 10_000_000)[:1000],), True),
         ((b"nonsense\r\n\r\n",), False),
     ],
-    ids=["nothing", "pings", "predictions", "predictions of a version", "404", "large 404", "503", "413", "400"],
+    ids=[
+        "nothing",
+        "pings",
+        "predictions",
+        "predictions of a version",
+        "404",
+        "large 404",
+        "503",
+        "large 503",
+        "413",
+        "400",
+    ],
 )
 async def test_connections_that_have_ended_leave_no_garbage(
     store: Path, archive: MakeArchive, requests: tuple[bytes, ...], close: bool

@@ -161,6 +161,8 @@ async def test_a_model_without_workers_refuses_requests_of_any_size_alike(store:
         answers = [await answer(await send(door, post(BODY[:size]), PIECE)) for size in SIZES]
         assert answers[0][0] == "HTTP/1.1 503 Service Unavailable"
         assert answers == [answers[0]] * len(SIZES)
+        counted = (await client.http.get("/metrics?name[]=ts_inference_requests_total")).text.splitlines()[-1]
+        assert counted.endswith(f" {len(SIZES)}.0")
 
 
 async def test_a_model_that_is_not_there_is_told_so_whatever_the_size(store: Path) -> None:

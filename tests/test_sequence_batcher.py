@@ -57,6 +57,13 @@ def test_never_two_of_a_sequence_in_one_batch(batcher: SequenceBatcher) -> None:
     assert batcher.idle
 
 
+def test_it_is_not_full_before_there_are_workers() -> None:
+    batcher = SequenceBatcher(1, 0, 1, Sequences(Limits(sequences=8, held=4, idle=60)))
+    batcher.submit(job("a"))
+    assert not batcher.full
+    batcher.submit(job("b"))
+
+
 def test_a_held_request_goes_to_the_worker_that_waits(batcher: SequenceBatcher, threads: ThreadPoolExecutor) -> None:
     worker = Taker()
     batcher.submit(job("a", "a1"))

@@ -64,7 +64,10 @@ class Address:
         """Begin a call that is answered without a task of its own; None: await `answer`. Raises as routers do."""
         self._guard(call)
         if call.refusal is not None:
-            raise call.refusal
+            try:
+                raise call.refusal
+            finally:
+                call.refusal = None  # whose traceback leads to the call
         return self._quick.begin(call) if self._quick is not None else None
 
     def foresee(self, call: Call) -> None:
