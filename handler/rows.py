@@ -75,7 +75,8 @@ def _suits_orjson(value: bytes | bytearray) -> bool:
 
 def _between_texts(value: bytes | bytearray) -> bytes | None:
     """What stands between the texts of a document that escapes nothing; None where it has many."""
-    pieces, at = [b""], 0
+    pieces: list[bytes | bytearray] = [b""]
+    at = 0
     for _ in range(TEXTS):
         begin = value.find(b'"', at)
         if begin < 0:
