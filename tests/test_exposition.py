@@ -68,13 +68,13 @@ def test_the_header_escapes_what_would_end_its_line() -> None:
 
 
 def test_a_log_line_of_the_server_is_torchserves() -> None:
-    line = log_line(COUNTER, ("Host", "vm"), 1)
+    line = log_line(COUNTER, ("Host", "vm"))(1)
     assert re.fullmatch(r"Seen\.Count:1\.0\|#Level:Host\|#hostname:vm,timestamp:\d{10}", line)
 
 
 def test_a_log_line_of_a_model_names_the_requests_or_null() -> None:
-    assert "|#hostname:vm,requestID:a,b,timestamp:" in log_line(COUNTER, ("Host", "vm"), 1, "a,b")
-    assert "|#hostname:vm,requestID:null,timestamp:" in log_line(COUNTER, ("Host", "vm"), 1, "")
+    assert "|#hostname:vm,requestID:a,b,timestamp:" in log_line(COUNTER, ("Host", "vm"), "a,b")(1)
+    assert "|#hostname:vm,requestID:null,timestamp:" in log_line(COUNTER, ("Host", "vm"), "")(1)
 
 
 def test_a_declared_family_shows_its_header_before_any_sample() -> None:

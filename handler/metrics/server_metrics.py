@@ -165,10 +165,11 @@ class Metrics:
 
         if len(values) != len(family.labels):
             return nothing
+        line = log_line(family, values, request_ids)
         if family.name in _COUNTS:
-            return lambda count: self.log.write("ts", log_line(family, values, 1), int(count))
+            return lambda count: self.log.write("ts", line(1), int(count))
         kind: LogKind = "ts" if request_ids is None else "model"
-        return lambda value: self.log.write(kind, log_line(family, values, value, request_ids))
+        return lambda value: self.log.write(kind, line(value))
 
     def _shown(self, family: Family) -> bool:
         return self._mode == "prometheus" or (self._mode == "legacy" and family.name in _LEGACY)

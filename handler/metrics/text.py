@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from handler.metrics.families import Family
@@ -13,11 +13,13 @@ _LABEL_ESCAPES = _HELP_ESCAPES | str.maketrans({'"': r"\""})
 
 def java_double(value: float) -> str:
     """A number as Java's Double.toString writes it: "1.0", "1.234E7", "1.0E-5"; "+Inf", "-Inf", "NaN"."""
+    if 1e-3 <= value < 1e7:
+        return repr(float(value))
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
-    if value == 0 or 1e-3 <= abs(value) < 1e7:
+    if value == 0 or 1e-3 <= -value < 1e7:
         return repr(float(value))
     mantissa, exponent = f"{Decimal(repr(float(value))).normalize():E}".split("E")
     return f"{mantissa if '.' in mantissa else mantissa + '.0'}E{int(exponent)}"
@@ -34,13 +36,13 @@ def sample(name: str, labels: Mapping[str, str], value: float) -> str:
     return f"{name}{'{' + inside + '}' if inside else ''} {java_double(value)}\n"
 
 
-def log_line(family: Family, values: Iterable[str], value: float, request_ids: str | None = None) -> str:
-    """One update as ts_metrics.log and, with `request_ids`, model_metrics.log show it, less the time in front.
+def log_line(family: Family, values: Iterable[str], request_ids: str | None = None) -> Callable[[float], str]:
+    """Makes of a value its line in ts_metrics.log or, with `request_ids`, model_metrics.log, less the time in front.
 
     `values` are the label values; the last one is the host's name, whatever the file calls it.
     """
     *dimensions, host = values
     pairs = ",".join(f"{label}:{text}" for label, text in zip(family.labels, dimensions, strict=False))
     request = "" if request_ids is None else f"requestID:{request_ids or 'null'},"
-    amount = f"{family.name}.{family.unit}:{java_double(value)}"
-    return f"{amount}|#{pairs}|#hostname:{host},{request}timestamp:{int(time.time())}"
+    before, behind = f"{family.name}.{family.unit}:", f"|#{pairs}|#hostname:{host},{request}timestamp:"
+    return lambda value: f"{before}{java_double(value)}{behind}{int(time.time())}"
