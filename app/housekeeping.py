@@ -20,6 +20,7 @@ class Housekeeping:
         self._interval = settings.metric_time_interval if wanted else None
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._flushing = False
 
     async def __aenter__(self) -> None:
         self._access.soon = self._flush_soon
@@ -36,9 +37,12 @@ class Housekeeping:
         self._flush()
 
     def _flush_soon(self) -> None:
-        self._loop.call_later(FLUSH, self._flush)
+        if not self._flushing:
+            self._flushing = True
+            self._loop.call_later(FLUSH, self._flush)
 
     def _flush(self) -> None:
+        self._flushing = False
         self._access.flush()
         self._metrics.flush()
 

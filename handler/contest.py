@@ -13,7 +13,7 @@ MOMENT = 0.02
 """Seconds, at least, that they take together, unless told otherwise: short batches vary more."""
 SEASON = 200
 """Batches after which the other settings get another trial, for what has changed meanwhile."""
-LONGEST = 16 * SEASON
+LONGEST = 8 * SEASON
 """Where trials change nothing, each season is twice as long as the one before, up to this: trials cost something."""
 LEAD = 0.85
 """What part of the first one's time a setting must stay below, unless told otherwise: what it gains has to be worth
@@ -25,16 +25,24 @@ class Contest(Generic[T]):
 
     The one in use opens the trials, since the first batches of all may be slow for reasons of their own (TorchScript
     compiles at the second), and ends them: its later times count. While batches take less than `worth` seconds with the
-    first, no other is tried.
+    first, no other is tried. When a batch comes to take less than the part `leap` of what it took in the trials, it is
+    time for others.
     """
 
     def __init__(
-        self, candidates: Sequence[T], *, lead: float = LEAD, moment: float = MOMENT, worth: float = 0.0
+        self,
+        candidates: Sequence[T],
+        *,
+        lead: float = LEAD,
+        moment: float = MOMENT,
+        worth: float = 0.0,
+        leap: float = 0.0,
     ) -> None:
         self.best = candidates[0]
         self._lead = lead
         self._moment = moment
         self._worth = worth
+        self._leap = leap
         self._candidates = tuple(dict.fromkeys(candidates))
         self._typical: dict[T, float] = {}
         self._season = SEASON
@@ -54,7 +62,9 @@ class Contest(Generic[T]):
         self._served += 1
         if self._trials:
             self._try(rows, seconds)
-        elif self._served >= self._season:
+            return
+        self._recent.append(seconds / rows)
+        if self._served >= self._season or self._has_leapt():
             self._begin()
 
     def _begin(self) -> None:
@@ -62,6 +72,7 @@ class Contest(Generic[T]):
         self._trials = deque([self.best, *others, self.best])
         self._served, self._spent = 0, 0.0
         self._times: list[float] = []
+        self._recent = deque[float](maxlen=TRIAL)
 
     def _try(self, rows: int, seconds: float) -> None:
         self._times.append(seconds / rows)
@@ -76,6 +87,10 @@ class Contest(Generic[T]):
         self._times, self._spent = [], 0.0
         if not self._trials:
             self._judge()
+
+    def _has_leapt(self) -> bool:
+        recent = self._recent
+        return len(recent) == TRIAL and median(recent) < self._leap * self._typical[self.best]
 
     def _judge(self) -> None:
         first, fastest = self._candidates[0], min(self._candidates, key=self._typical.__getitem__)

@@ -19,11 +19,13 @@ LEAD = 0.9
 
 MOMENT = 0.1
 """Seconds that a trial takes: clients that ask again at once have found their rhythm then."""
+LEAP = 0.5
+"""What has been found at a trickle says nothing of a rush, in which a request takes less than this part of the time."""
 
 
 def trials() -> Contest[bool]:
     """Whether turns are taken, where that may pay."""
-    return Contest((False, True), lead=LEAD, moment=MOMENT)
+    return Contest((False, True), lead=LEAD, moment=MOMENT, leap=LEAP)
 
 
 def never() -> Contest[bool]:

@@ -121,3 +121,18 @@ def test_it_is_the_batch_and_not_the_row_that_has_to_be_worth_it() -> None:
     for _ in range(TRIAL):
         contest.note(100, 2.0)
     assert contest.pick() == 2
+
+
+def test_a_leap_calls_for_trials_before_the_season_is_over() -> None:
+    contest = Contest([1, 2], leap=0.5)
+    play(contest, 3 * TRIAL, {1: 1.0, 2: 1.0}.__getitem__)
+    assert play(contest, TRIAL, lambda _: 0.6) == [1] * TRIAL
+    play(contest, TRIAL, lambda _: 0.4)  # among which the trials begin
+    play(contest, 3 * TRIAL, {1: 0.4, 2: 0.1}.__getitem__)
+    assert contest.best == 2
+
+
+def test_without_a_leap_given_none_is_seen() -> None:
+    contest = Contest([1, 2])
+    play(contest, 3 * TRIAL, {1: 1.0, 2: 1.0}.__getitem__)
+    assert set(play(contest, SEASON - 3 * TRIAL, lambda _: 0.01)) == {1}

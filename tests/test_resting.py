@@ -8,6 +8,7 @@ from types import FrameType
 
 import pytest
 
+from app.logs.access_log import MOST
 from tests.conftest import MakeArchive
 from tests.serving import serving
 
@@ -62,3 +63,12 @@ def _waits_for(thread: threading.Thread) -> float | None:
         frame = frame.f_back
     assert frame is not None, f"{thread.name} does not wait"
     return frame.f_locals.get("timeout")
+
+
+@pytest.mark.anyio
+async def test_a_rush_of_lines_sets_one_timer(store: Path) -> None:
+    timers = Timers(asyncio.get_running_loop())
+    async with serving(store) as client:
+        for _ in range(3 * MOST):
+            client.application.logs.access.write(None, "GET", "/ping", "1.1", 200, 0)
+        assert sum(seconds < 1 for seconds in timers.waiting()) == 1

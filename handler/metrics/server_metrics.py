@@ -220,6 +220,8 @@ class ModelMetrics:
 
     def count(self) -> None:
         """Count what was noted."""
+        if not self._accepted and not self._answered:
+            return
         accepted, self._accepted = self._accepted, Counter()
         answered, self._answered = self._answered, []
         for label, times in accepted.items():
