@@ -13,6 +13,8 @@ MOMENT = 0.02
 """Seconds, at least, that they take together, unless told otherwise: short batches vary more."""
 SEASON = 200
 """Batches after which the other settings get another trial, for what has changed meanwhile."""
+SPELL = 5.0
+"""Seconds of work after which they get it in any case: a few slow batches may have misled the last one."""
 LONGEST = 8 * SEASON
 """Where trials change nothing, each season is twice as long as the one before, up to this: trials cost something."""
 LEAD = 0.85
@@ -60,17 +62,18 @@ class Contest(Generic[T]):
         if len(self._candidates) == 1:
             return
         self._served += 1
+        self._busy += seconds
         if self._trials:
             self._try(rows, seconds)
             return
         self._recent.append(seconds / rows)
-        if self._served >= self._season or self._has_leapt():
+        if self._is_over() or self._has_leapt():
             self._begin()
 
     def _begin(self) -> None:
         others = [candidate for candidate in self._candidates if candidate != self.best]
         self._trials = deque([self.best, *others, self.best])
-        self._served, self._spent = 0, 0.0
+        self._served, self._spent, self._busy = 0, 0.0, 0.0
         self._times: list[float] = []
         self._recent = deque[float](maxlen=TRIAL)
 
@@ -87,6 +90,10 @@ class Contest(Generic[T]):
         self._times, self._spent = [], 0.0
         if not self._trials:
             self._judge()
+
+    def _is_over(self) -> bool:
+        """Whether the season is, in batches or in time."""
+        return self._served >= self._season or self._busy >= SPELL * self._season / SEASON
 
     def _has_leapt(self) -> bool:
         recent = self._recent

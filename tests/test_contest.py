@@ -2,8 +2,17 @@
 
 from collections.abc import Callable
 from itertools import pairwise
+from math import inf
+
+import pytest
 
 from handler.contest import LONGEST, MOMENT, SEASON, TRIAL, Contest
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seasons are counted in batches here, however long those take."""
+    monkeypatch.setattr("handler.contest.SPELL", inf)
 
 
 def play(contest: Contest[int], batches: int, seconds: Callable[[int], float]) -> list[int]:
@@ -136,3 +145,11 @@ def test_without_a_leap_given_none_is_seen() -> None:
     contest = Contest([1, 2])
     play(contest, 3 * TRIAL, {1: 1.0, 2: 1.0}.__getitem__)
     assert set(play(contest, SEASON - 3 * TRIAL, lambda _: 0.01)) == {1}
+
+
+def test_slow_batches_get_other_trials_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handler.contest.SPELL", 50.0)
+    contest = Contest([1, 2])
+    play(contest, 3 * TRIAL, {1: 1.0, 2: 1.0}.__getitem__)  # after which seasons are twice as long
+    assert set(play(contest, 100 - 3 * TRIAL, lambda _: 1.0)) == {1}
+    assert play(contest, TRIAL + 1, {1: 1.0, 2: 0.5}.__getitem__)[-1] == 2
