@@ -15,8 +15,7 @@ QUICK = 0.002
 MOST = 0.005
 """Seconds that it waits in one turn, however many batches there are to be done."""
 LEAD = 0.9
-"""How much less time a request must take in turns: where both get on at the same time, both shall."""
-
+"""What part of its time a request must stay below in turns: where both get on at the same time, both shall."""
 MOMENT = 0.1
 """Seconds that a trial takes: clients that ask again at once have found their rhythm then."""
 LEAP = 0.5

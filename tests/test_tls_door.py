@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from app.configuration.values import Binding
 from app.server import Listener
 from tests.conftest import MakeArchive
 from tests.serving import serving
+from tests.wire import opened, trusting
 
 pytestmark = [
     pytest.mark.anyio,
@@ -37,19 +37,8 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
 
 @asynccontextmanager
 async def listening(store: Path) -> AsyncIterator[Listener]:
-    async with serving(store, "says.mar") as client:
-        (address,) = client.application.addresses().values()
-        listener = Listener(Binding("https", "127.0.0.1", 0), address, client.application.settings)
-        await listener.open()
-        yield listener
-        listener.close()
-        await listener.drain(5)
-
-
-def trusting() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
+    async with serving(store, "says.mar") as client, opened(client, "https") as door:
+        yield door.listener
 
 
 async def exchange(listener: Listener, sent: bytes, *, tls: ssl.SSLContext | None = None) -> bytes:

@@ -130,9 +130,7 @@ async def test_a_worker_that_hangs_is_not_waited_for(bench: Bench) -> None:
 
     with bench.worker(hang), bench.worker(hang):
         bench.submit("slow")
-        began = time.monotonic()
-        await asyncio.sleep(0)
-        assert time.monotonic() - began < LONG / 2
+        await asyncio.sleep(0)  # the turn: it ends, although the worker does not
         assert hanging.is_set()
         assert not bench.settled
         bench.submit("quick")
