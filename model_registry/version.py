@@ -162,19 +162,22 @@ class ModelVersion:
             self._watch()
 
     def _settle(self, answers: Answers) -> None:
-        now = monotonic()
+        self._note_answers(answers)
         for job, outcome in answers:
-            if isinstance(outcome, Output):
-                self._note_answer(job, outcome, now)
             job.reply.put(outcome)
         self._note_drained()
 
-    def _note_answer(self, job: Job, output: Output, now: float) -> None:
-        if not (job.alone or job.reply.expired):  # descriptions are no predictions, and not counted
-            queued, total = job.taken - job.arrived, now - job.arrived
-            self.metrics.answered(job.reply.label, total * 1e6, queued * 1e6)
+    def _note_answers(self, answers: Answers) -> None:
+        now = monotonic()
+        self.metrics.answered([
+            (job.reply.label, now - job.arrived, job.taken - job.arrived)
+            for job, outcome in answers
+            if isinstance(outcome, Output) and not (job.alone or job.reply.expired)  # descriptions are no predictions
+        ])  # fmt: skip
         if self._sequencing is not None:
-            self._sequencing.note_answer(output.headers)
+            for _, outcome in answers:
+                if isinstance(outcome, Output):
+                    self._sequencing.note_answer(outcome.headers)
 
     def _note_drained(self) -> None:
         if self._drained is not None and not self._drained.done() and self.batcher.idle:

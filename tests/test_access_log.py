@@ -4,10 +4,14 @@ import io
 import json
 import logging
 import re
+from collections.abc import Sequence
+from datetime import datetime
+from time import perf_counter, time
 
 import pytest
 
 from app.logs.access_log import CONSOLE, FILE, MOST, AccessLog, Request, json_form, text_form
+from app.logs.lines import stamp
 
 CLIENT = ("127.0.0.1", 60238)
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{3}"
@@ -24,32 +28,37 @@ class Output:
         return self.stream.getvalue().splitlines()
 
 
-def test_a_line_is_as_torchserve_writes_it() -> None:
-    output = Output(FILE)
-    log = AccessLog([output.pair], text_form)
-    log.write(CLIENT, "POST", "/predictions/ver?a=%20b&c=1", "1.1", 200, 10)
-    log.flush()
-    (line,) = output.lines()
-    assert re.fullmatch(TIME + r' - /127\.0\.0\.1:60238 "POST /predictions/ver\?a=%20b&c=1 HTTP/1\.1" 200 10', line)
+def note(log: AccessLog, target: bytes, status: int = 200) -> None:
+    log.write(CLIENT, "GET", target, "1.1", status, perf_counter())
 
 
-def test_the_console_gets_the_same_among_its_other_lines() -> None:
-    output = Output(CONSOLE)
+@pytest.mark.parametrize(("between", "shown"), [(FILE, " - "), (CONSOLE, r" \[INFO \] main ACCESS_LOG - ")])
+def test_a_line_is_as_torchserve_writes_it_to_its_file_and_among_others(between: str, shown: str) -> None:
+    output = Output(between)
     log = AccessLog([output.pair], text_form)
-    log.write(CLIENT, "GET", "/ping", "1.1", 200, 0)
+    note(log, b"/predictions/ver?a=%20b&c=1")
     log.flush()
     (line,) = output.lines()
-    assert re.fullmatch(TIME + r' \[INFO \] main ACCESS_LOG - /127\.0\.0\.1:60238 "GET /ping HTTP/1\.1" 200 0', line)
+    request = r'/127\.0\.0\.1:60238 "GET /predictions/ver\?a=%20b&c=1 HTTP/1\.1" 200 '
+    match = re.fullmatch(rf"({TIME}){shown}{request}(\d+)", line)
+    assert match
+    assert 0 <= time() - datetime.fromisoformat(match[1]).timestamp() < 60
+    assert int(match[2]) < 60_000
+
+
+def test_times_are_those_of_the_answer_and_whole_milliseconds_from_the_request_to_it() -> None:
+    requests: list[Request] = [(None, "GET", b"/", "1.1", 200, began, 7.0) for began in (6.9895, 6.9885, 7.0)]
+    lines = [*text_form(requests, 1000.0004), *text_form(requests, 1000.0014)]
+    assert [message.rpartition(" ")[2] for _, message in lines] == ["10", "11", "0"] * 2
+    assert [mark for mark, _ in lines] == [stamp(1007.0004)] * 3 + [stamp(1007.0014)] * 3
+    assert stamp(1007.0004) != stamp(1007.0014)
 
 
 def test_json_has_the_parts_by_name() -> None:
-    output = Output(CONSOLE)
-    log = AccessLog([output.pair], json_form)
-    log.write(CLIENT, "GET", '/a"b%', "1.0", 404, 3)
-    log.flush()
-    entry = json.loads(output.lines()[0])
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entry.pop("time"))
+    ((line,),) = json_form([(CLIENT, "GET", b'/a"b%', "1.0", 404, 1.0, 1.0035)], 0.5)
+    entry = json.loads(line)
     assert entry == {
+        "time": "1970-01-01T00:00:01.503Z",
         "level": "INFO",
         "logger": "ACCESS_LOG",
         "thread": "main",
@@ -65,19 +74,21 @@ def test_json_has_the_parts_by_name() -> None:
 
 @pytest.mark.parametrize(("client", "shown"), [(None, "-"), (("::1", 5), "/[::1]:5"), (("10.0.0.1", 5), "/10.0.0.1:5")])
 def test_clients_are_shown_as_java_shows_them(client: tuple[str, int] | None, shown: str) -> None:
-    _, message = text_form((0.0, client, "GET", "/", "1.1", 200, 1))
+    ((_, message),) = text_form([(client, "GET", b"/", "1.1", 200, 0.0, 0.001)], 0.0)
     assert message == f'{shown} "GET / HTTP/1.1" 200 1'
 
 
-def test_lines_wait_for_a_flush_and_are_written_once_in_order_to_every_output() -> None:
-    def form(request: Request) -> tuple[str, ...]:
-        return request[3], str(request[5])
+def targets(requests: Sequence[Request], clock: float) -> list[tuple[str, ...]]:
+    """A form that shows target and status alone."""
+    return [(target.decode(), str(status)) for _, _, target, _, status, _, _ in requests]
 
+
+def test_lines_wait_for_a_flush_and_are_written_once_in_order_to_every_output() -> None:
     first, second = Output(" "), Output("|")
-    log = AccessLog([first.pair, second.pair], form)
+    log = AccessLog([first.pair, second.pair], targets)
     assert not log.pending
-    log.write(CLIENT, "GET", "/a", "1.1", 200, 1)
-    log.write(CLIENT, "GET", "/b", "1.1", 404, 1)
+    note(log, b"/a")
+    note(log, b"/b", 404)
     assert log.pending
     assert repr(log) == "<AccessLog 2 waiting>"
     assert (first.lines(), second.lines()) == ([], [])
@@ -92,26 +103,26 @@ def test_the_first_line_that_waits_asks_for_a_flush() -> None:
     log = AccessLog([], text_form)
     log.soon = lambda: asked.append(1)
     for _ in range(2):
-        log.write(CLIENT, "GET", "/", "1.1", 200, 1)
-        log.write(CLIENT, "GET", "/", "1.1", 200, 1)
+        note(log, b"/")
+        note(log, b"/")
         log.flush()
     assert len(asked) == 2
 
 
 @pytest.mark.parametrize("timer", [True, False])
 def test_many_lines_are_written_at_once_without_waiting_for_the_timer(timer: bool) -> None:
-    output, asked = Output(FILE), list[int]()
-    log = AccessLog([output.pair], lambda request: (request[3],))
+    output, asked = Output(" "), list[int]()
+    log = AccessLog([output.pair], targets)
     log.soon = (lambda: asked.append(1)) if timer else None
-    targets = [f"/{number}" for number in range(2 * MOST + 1)]
-    for target in targets[: MOST - 1]:
-        log.write(CLIENT, "GET", target, "1.1", 200, 1)
+    expected = [f"/{number} 200" for number in range(2 * MOST + 1)]
+    for number in range(MOST - 1):
+        note(log, b"/%d" % number)
     assert (output.lines(), log.pending) == ([], True)
-    log.write(CLIENT, "GET", targets[MOST - 1], "1.1", 200, 1)
-    assert (output.lines(), log.pending) == (targets[:MOST], False)
-    for target in targets[MOST:]:
-        log.write(CLIENT, "GET", target, "1.1", 200, 1)
-    assert (output.lines(), log.pending) == (targets[: 2 * MOST], True)
+    note(log, b"/%d" % (MOST - 1))
+    assert (output.lines(), log.pending) == (expected[:MOST], False)
+    for number in range(MOST, len(expected)):
+        note(log, b"/%d" % number)
+    assert (output.lines(), log.pending) == (expected[: 2 * MOST], True)
     assert len(asked) == (3 if timer else 0)  # each first line that waits asks
     log.flush()
-    assert output.lines() == targets
+    assert output.lines() == expected

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from handler.metrics.server_metrics import Metrics, ModelMetrics
+from handler.metrics.server_metrics import MOST_NOTED, Metrics, ModelMetrics
 from handler.metrics.system_metrics import Reading, SystemMetrics
 
 Lines = list[tuple[str, str]]
@@ -102,10 +102,22 @@ def test_a_models_requests_are_counted_by_the_version_that_the_path_named(metric
     }
 
 
+def test_many_answers_are_counted_by_their_labels_however_they_come(metrics: Metrics) -> None:
+    model, times = metrics.model("ver", "1.0"), [("default", 1.0, 0.25), ("1.0", 2.0, 0.5)]
+    for _ in range(2 * MOST_NOTED):
+        model.answered(times)
+    model.answered([])
+    shown = samples(metrics)
+    for label, latency, queue in times:
+        series = f'_microseconds{{model_name="ver",model_version="{label}",hostname="vm",}}'
+        assert shown[f"ts_inference_latency{series}"] == 2 * MOST_NOTED * latency * 1e6
+        assert shown[f"ts_queue_latency{series}"] == 2 * MOST_NOTED * queue * 1e6
+    assert shown['QueueTime{Level="Host",Hostname="vm",}'] == 500
+
+
 def test_an_answer_adds_its_latencies_and_sets_the_queue_time_in_whole_milliseconds(metrics: Metrics) -> None:
     model = metrics.model("ver", "1.0")
-    model.answered("default", 2500.5, 1999.0)
-    model.answered("default", 500.0, 2999.0)
+    model.answered([("default", 0.0025005, 0.001999), ("default", 0.0005, 0.002999)])
     labels = '{model_name="ver",model_version="default",hostname="vm",}'
     assert samples(metrics) == {
         f"ts_inference_latency_microseconds{labels}": 3000.5,
@@ -157,7 +169,7 @@ def test_families_that_the_file_leaves_out_do_not_exist(declared: Path) -> None:
     metrics = Metrics(config=declared, extra=False, hostname="vm")
     metrics.response(200)
     metrics.response(404)
-    metrics.model("ver", "1.0").answered("default", 1, 1)
+    metrics.model("ver", "1.0").answered([("default", 1, 1)])
     metrics.worker_turn(9)
     assert b"Requests4XX" not in metrics.expose()
     assert samples(metrics, "Requests2XX", "WorkerThreadTime_sum", "ts_inference_requests_total") == {
@@ -212,7 +224,7 @@ def test_log_mode_shows_nothing_and_writes_each_update() -> None:
     metrics, lines = listening("log")
     model = metrics.model("ver", "1.0")
     model.accepted("default")
-    model.answered("default", 6043.1, 193.544)
+    model.answered([("default", 0.0060431, 0.000193544)])
     metrics.response(200)
     metrics.worker_loaded("W-9000-ver_1.0", 1781)
     metrics.emit("PredictionTime", 2.32, "Milliseconds", MODEL, "GAUGE", "eb55520c")
@@ -253,7 +265,7 @@ def test_prometheus_mode_writes_no_lines() -> None:
 def test_legacy_mode_shows_three_counters_and_writes_the_rest() -> None:
     """What TorchServe was seen to do."""
     metrics, lines = listening("legacy")
-    metrics.model("ver", "1.0").answered("default", 1, 2)
+    metrics.model("ver", "1.0").answered([("default", 0.000001, 0.000002)])
     assert re.findall("# TYPE (.*)", metrics.expose().decode()) == [
         "ts_inference_requests_total counter",
         "ts_inference_latency_microseconds counter",
@@ -266,7 +278,7 @@ def test_legacy_mode_shows_three_counters_and_writes_the_rest() -> None:
 def test_our_own_series_measure_seconds_batches_and_failures() -> None:
     metrics = Metrics(hostname="vm")
     model = metrics.model("ver", "1.0")
-    model.answered("default", 2_500_000, 500_000)
+    model.answered([("default", 2.5, 0.5)])
     model.batch(3)
     model.failed("timeout")
     model.failed("timeout")
@@ -296,7 +308,7 @@ def test_our_gauges_are_read_at_the_scrape() -> None:
 def busy(model: ModelMetrics) -> None:
     """Give every series of a version a value."""
     model.accepted("default")
-    model.answered("default", 1, 1)
+    model.answered([("default", 1, 1)])
     model.batch(1)
     model.failed("timeout")
     model.watch(lambda: 0, lambda: 1, lambda: 0)
@@ -308,7 +320,7 @@ def test_a_closed_version_takes_our_series_with_it_and_leaves_torchserves() -> N
     busy(model)
     model.close()
     model.failed("gone")
-    model.answered("default", 1, 1)
+    model.answered([("default", 1, 1)])
     assert not any(name.startswith("marserve_") for name in samples(metrics))
     assert any(name.startswith("ts_inference_requests_total") for name in samples(metrics))
     assert repr(metrics) == "<Metrics prometheus, 0 model versions>"

@@ -93,8 +93,7 @@ class Edge:
     def _note(self, call: Call, status: int, code: grpc.StatusCode, began: float) -> None:
         """Count and log a call; before it is answered, so that a client finds itself counted."""
         self._metrics.response(status)
-        elapsed = int((perf_counter() - began) * 1000)
-        self._log.write(call.client, call.method, call.target.decode(), call.http_version, code.value[0], elapsed)
+        self._log.write(call.client, call.method, call.target, call.http_version, code.value[0], began)
 
     def _call(self, path: str, context: Any) -> Call:
         sent = context.invocation_metadata() or ()

@@ -98,10 +98,7 @@ class Address:
     def note(self, call: Call, status: int, began: float) -> None:
         """Count and log an answered call that came at `began` (perf_counter seconds)."""
         self._metrics.response(status)
-        self._log.write(
-            call.client, call.method, call.target.decode("latin-1"), call.http_version, status,
-            int((perf_counter() - began) * 1000),
-        )  # fmt: skip
+        self._log.write(call.client, call.method, call.target, call.http_version, status, began)
 
     def note_refused(self) -> None:
         """Count a body that was too large; TorchServe does not log those."""

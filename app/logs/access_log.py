@@ -1,19 +1,20 @@
 """The access log: one line for each answered request."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from time import time
+from time import perf_counter, time
 
 import orjson
 
 from app.logs.lines import stamp, utc_stamp
 
 Client = tuple[str, int] | None
-Request = tuple[float, Client, str, str, str, int, int]
-"""When it was answered (seconds), client, method, target, HTTP version, status, milliseconds."""
-Form = Callable[[Request], tuple[str, ...]]
-"""The parts of a request's line, between which each output puts a text of its own."""
+Request = tuple[Client, str, bytes, str, int, float, float]
+"""Client, method, target, HTTP version, status, when it came and when it was answered (`perf_counter` seconds)."""
+Form = Callable[[Sequence[Request], float], Iterable[tuple[str, ...]]]
+"""Makes the parts of each request's line, between which each output puts a text of its own; the second argument is what
+makes seconds since 1970 of those of `perf_counter`."""
 
 MOST = 256
 """Lines that are written at once, at most: whoever asks meanwhile waits for all of them."""
@@ -47,12 +48,13 @@ class AccessLog:
         """Whether lines wait to be written."""
         return bool(self._waiting)
 
-    def write(
-        self, client: Client, method: str, target: str, http_version: str, status: int, milliseconds: int
-    ) -> None:
-        """Note an answered request; `target` as it was sent, with its query. For one thread, and for the hot path."""
+    def write(self, client: Client, method: str, target: bytes, http_version: str, status: int, began: float) -> None:
+        """Note that a request, which came at `began` (`perf_counter` seconds), has been answered now.
+
+        `target` is as it was sent, with its query. For one thread, and for the hot path: the lines are made by `flush`.
+        """
         waiting = self._waiting
-        waiting.append((time(), client, method, target, http_version, status, milliseconds))
+        waiting.append((client, method, target, http_version, status, began, perf_counter()))
         if len(waiting) == 1 and self.soon is not None:
             self.soon()
         elif len(waiting) >= MOST:
@@ -63,9 +65,9 @@ class AccessLog:
         written, self._waiting = self._waiting, []
         if not written:
             return
-        lines = [self._form(request) for request in written]
+        lines = [*self._form(written, time() - perf_counter())]
         for handler, between in self._outputs:
-            handler.handle(logging.makeLogRecord({"msg": "\n".join([between.join(parts) for parts in lines])}))
+            handler.handle(logging.makeLogRecord({"msg": "\n".join(map(between.join, lines))}))
 
     def close(self) -> None:
         """Write what waits, and lose what comes later."""
@@ -73,33 +75,42 @@ class AccessLog:
         self._outputs = ()
 
 
-def text_form(request: Request) -> tuple[str, ...]:
+def text_form(requests: Sequence[Request], clock: float) -> Iterator[tuple[str, ...]]:
     """Time and message, as TorchServe writes them."""
-    return stamp(request[0]), _message(request)
+    known, mark = -1, ""
+    for request in requests:
+        answered = request[6] + clock
+        milliseconds = int(answered * 1000)
+        if milliseconds != known:
+            known, mark = milliseconds, stamp(answered)
+        yield mark, _message(*request)
 
 
-def json_form(request: Request) -> tuple[str, ...]:
+def json_form(requests: Sequence[Request], clock: float) -> Iterator[tuple[str, ...]]:
     """A JSON object; `client` is null for a unix socket."""
-    seconds, client, method, target, http_version, status, milliseconds = request
-    entry = {
-        "time": utc_stamp(seconds),
-        "level": "INFO",
-        "logger": "ACCESS_LOG",
-        "thread": "main",
-        "message": _message(request),
-        "client": client and client[0],
-        "method": method,
-        "target": target,
-        "http_version": http_version,
-        "status": status,
-        "milliseconds": milliseconds,
-    }
-    return (orjson.dumps(entry).decode(),)
+    for request in requests:
+        client, method, target, http_version, status, began, answered = request
+        entry = {
+            "time": utc_stamp(answered + clock),
+            "level": "INFO",
+            "logger": "ACCESS_LOG",
+            "thread": "main",
+            "message": _message(*request),
+            "client": client and client[0],
+            "method": method,
+            "target": target.decode("latin-1"),
+            "http_version": http_version,
+            "status": status,
+            "milliseconds": int((answered - began) * 1000),
+        }
+        yield (orjson.dumps(entry).decode(),)
 
 
-def _message(request: Request) -> str:
-    _, client, method, target, http_version, status, milliseconds = request
-    return f'{_peer(client)} "{method} {target} HTTP/{http_version}" {status} {milliseconds}'
+def _message(
+    client: Client, method: str, target: bytes, http_version: str, status: int, began: float, answered: float
+) -> str:
+    sent, milliseconds = target.decode("latin-1"), int((answered - began) * 1000)
+    return f'{_peer(client)} "{method} {sent} HTTP/{http_version}" {status} {milliseconds}'
 
 
 @lru_cache(maxsize=1024)

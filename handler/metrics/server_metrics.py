@@ -2,7 +2,7 @@
 
 import math
 import socket
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,8 +18,10 @@ from handler.metrics.system_metrics import SystemMetrics
 from handler.metrics.text import log_line
 
 Mode = Literal["prometheus", "log", "legacy"]
-MOST_NOTED = 1000
-"""Answers that are noted, at most, before they are counted."""
+MOST_NOTED = 256
+"""Answers that are noted, about, before they are counted: more of them would only push others out of the caches."""
+Times = tuple[str, float, float]
+"""A successful prediction: its version label, seconds from arrival to answer, seconds in the queue."""
 _COUNTS = ("Requests2XX", "Requests4XX", "Requests5XX", "ts_inference_requests_total")
 """Counters of single events: TorchServe writes a line for each of them."""
 _LEGACY = ("ts_inference_requests_total", "ts_inference_latency_microseconds", "ts_queue_latency_microseconds")
@@ -59,7 +61,7 @@ class Metrics:
         self._exposition = Exposition()
         self.log = MetricLog()
         """Where lines go in log and legacy mode."""
-        self._responses = [0] * 10
+        self._responses: defaultdict[int, int] = defaultdict(int)  # a Counter takes twice as long to count one
         self._emitted: dict[tuple[str, ...], Update] = {}
         self._models: dict[tuple[str, str], ModelMetrics] = {}
         self._host = Bound[str](lambda name: self.series(name, "Host"))
@@ -74,20 +76,19 @@ class Metrics:
 
     def response(self, status: int) -> None:
         """Note an HTTP answer; what is neither 2xx nor 4xx counts as 5xx, as TorchServe does."""
-        self._responses[min(status // 100, 9)] += 1
-        self.noted()
+        self._responses[status] += 1
+        if self.writes_lines:
+            self.noted()
 
     def noted(self) -> None:
-        """Have what was noted counted: soon where lines are written, else when somebody looks."""
-        if self.writes_lines:
-            self.log.tell() if self.log.waits else self.flush()
+        """Have what was noted counted soon, where lines are written; else it is when somebody looks."""
+        self.log.tell() if self.log.waits else self.flush()
 
     def flush(self) -> None:
         """Count what was noted, and write the lines that wait."""
-        responses, self._responses = self._responses, [0] * 10
-        for hundreds, count in enumerate(responses):
-            if count:
-                self._classes[hundreds](count)
+        responses, self._responses = self._responses, defaultdict(int)
+        for status, count in responses.items():
+            self._classes[status // 100](count)
         for model in (*self._models.values(),):
             model.count()
         self.log.flush()
@@ -197,8 +198,9 @@ class ModelMetrics:
         self.key = (name, version)
         self._metrics = metrics
         self._own = own
-        self._accepted: Counter[str] = Counter()
-        self._answered: list[tuple[str, float, float]] = []
+        self._writes_lines = metrics.writes_lines
+        self._accepted: defaultdict[str, int] = defaultdict(int)
+        self._answered: list[Times] = []
         self._requests = Bound[str](lambda label: metrics.series("ts_inference_requests_total", name, label))
         self._latency = Bound[str](lambda label: metrics.series("ts_inference_latency_microseconds", name, label))
         self._queue = Bound[str](lambda label: metrics.series("ts_queue_latency_microseconds", name, label))
@@ -209,31 +211,32 @@ class ModelMetrics:
     def accepted(self, version_label: str) -> None:
         """A request was taken in; explanations too."""
         self._accepted[version_label] += 1
-        self._metrics.noted()
+        if self._writes_lines:
+            self._metrics.noted()
 
-    def answered(self, version_label: str, latency_us: float, queue_us: float) -> None:
-        """A prediction succeeded: microseconds from arrival to answer, and in the queue. Not for failures."""
-        self._answered.append((version_label, latency_us, queue_us))
-        self._metrics.noted()
+    def answered(self, predictions: Sequence[Times]) -> None:
+        """Predictions succeeded. Not for failures."""
+        self._answered += predictions
+        if self._writes_lines:
+            self._metrics.noted()
         if len(self._answered) >= MOST_NOTED:
             self.count()
 
     def count(self) -> None:
         """Count what was noted."""
-        if not self._accepted and not self._answered:
-            return
-        accepted, self._accepted = self._accepted, Counter()
-        answered, self._answered = self._answered, []
+        accepted, self._accepted = self._accepted, defaultdict(int)
         for label, times in accepted.items():
             self._requests[label](times)
+        answered, self._answered = self._answered, []
         if not answered:
             return
-        for label, latency_us, queue_us in answered if self._metrics.writes_lines else _sums(answered):
-            self._latency[label](latency_us)
-            self._queue[label](queue_us)
-        for _, _, queue_us in answered if self._metrics.writes_lines else answered[-1:]:
-            self._metrics.waited(queue_us / 1e3)
-        self._own.answered([latency / 1e6 for _, latency, _ in answered], [queue / 1e6 for _, _, queue in answered])
+        for label, latency, queue in answered if self._writes_lines else _sums(answered):
+            self._latency[label](latency * 1e6)
+            self._queue[label](queue * 1e6)
+        for _, _, queue in answered if self._writes_lines else answered[-1:]:
+            self._metrics.waited(queue * 1e3)
+        _, latencies, queues = zip(*answered, strict=True)
+        self._own.answered(latencies, queues)
 
     def batch(self, size: int) -> None:
         """A handler was given so many requests at once."""
@@ -256,17 +259,13 @@ class ModelMetrics:
             self._own.forget()
 
 
-def _sums(answered: Sequence[tuple[str, float, float]]) -> list[tuple[str, float, float]]:
+def _sums(answered: Sequence[Times]) -> list[Times]:
     """The times of each label added up, for counters that nobody sees count."""
-    labels = dict.fromkeys(label for label, _, _ in answered)
-    return [
-        (
-            label,
-            sum(latency for each, latency, _ in answered if each == label),
-            sum(queue for each, _, queue in answered if each == label),
-        )
-        for label in labels
-    ]
+    labels = {label for label, _, _ in answered}
+    if len(labels) > 1:
+        return [total for each in labels for total in _sums([times for times in answered if times[0] == each])]
+    _, latencies, queues = zip(*answered, strict=True)
+    return [(*labels, sum(latencies), sum(queues))]
 
 
 def _amount(value: object) -> float | None:
