@@ -44,6 +44,23 @@ def threads_of(session: Any) -> int:
     return int(session.get_session_options().intra_op_num_threads)
 
 
+def said(session: Any, key: str) -> str | None:
+    try:
+        return str(session.get_session_options().get_session_config_entry(key))
+    except RuntimeError:
+        return None
+
+
+def stops(session: Any) -> bool:
+    """Whether its threads sleep as soon as a run is over."""
+    return said(session, onnx_sessions.STOP) == "1"
+
+
+def spin_of(session: Any) -> str | None:
+    """Microseconds for which its threads spin; None if they sleep at once."""
+    return None if stops(session) else said(session, onnx_sessions.SPIN)
+
+
 def double(session: Any) -> float:
     return float(session.run(None, {"x": [3.0]})[0][0])
 
@@ -55,10 +72,10 @@ def until(condition: Callable[[], Any]) -> None:
         time.sleep(0.001)
 
 
-def test_a_session_without_options_has_all_cores_and_spins_only_while_it_runs(model: str) -> None:
+def test_a_session_without_options_has_all_cores_for_a_lone_client(model: str) -> None:
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     assert threads_of(session) == 4
-    assert session.get_session_options().get_session_config_entry("session.force_spinning_stop") == "1"
+    assert spin_of(session) == onnx_sessions.MOMENT
     assert not session.get_session_options().enable_mem_pattern
     assert double(session) == 6.0
 
@@ -70,6 +87,7 @@ def test_in_company_a_second_session_with_fewer_threads_serves_once_it_is_there(
     narrow = vars(session)[onnx_sessions.NARROW]
     until(lambda: narrow.session)
     assert threads_of(narrow.session) == 2
+    assert stops(narrow.session)
     del session._sess  # nothing but the second session can answer now
     assert double(session) == 6.0
 
@@ -94,10 +112,44 @@ def test_what_a_handler_says_of_threads_and_what_else_it_says_is_kept(model: str
     assert threads_of(onnxruntime.InferenceSession(source, options)) == 3
 
 
+def test_a_session_that_serves_lone_clients_and_crowds_spins_for_a_moment_too(model: str) -> None:
+    onnx_sessions.allot(Cores(share=4, most=4, least=1), 4)
+    session = onnxruntime.InferenceSession(model)
+    assert (threads_of(session), spin_of(session)) == (4, onnx_sessions.MOMENT)
+    assert onnx_sessions.NARROW not in vars(session)
+
+
+def test_where_nobody_can_say_how_long_threads_spin_they_sleep(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for version, stop in (("1.19.2", True), ("1.25.1", True), ("1.26.0", False), ("2.0.0.dev1", False)):
+        monkeypatch.setattr(onnxruntime, "__version__", version)
+        assert stops(onnxruntime.InferenceSession(model)) is stop
+
+
+@pytest.mark.parametrize(("key", "value"), [(onnx_sessions.SPIN, "70"), (onnx_sessions.STOP, "1")])
+def test_what_a_handler_says_of_spinning_is_kept(model: str, key: str, value: str) -> None:
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry(key, value)
+    for _ in range(2):
+        session = onnxruntime.InferenceSession(model, options)
+        assert (threads_of(session), said(session, key)) == (4, value)
+        assert double(session) == 6.0
+
+
+def test_options_shared_by_sessions_with_and_without_company_are_as_they_were(model: str) -> None:
+    options = onnxruntime.SessionOptions()
+    session = onnxruntime.InferenceSession(model, options)
+    onnx_sessions.allot(CORES, 2)
+    double(session)
+    until(lambda: vars(session)[onnx_sessions.NARROW].session)
+    onnx_sessions.allot(CORES, 4)
+    assert spin_of(onnxruntime.InferenceSession(model, options)) == onnx_sessions.MOMENT
+
+
 def test_a_large_model_is_held_once(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx_sessions, "LARGE", 10)
     session = onnxruntime.InferenceSession(model)
     assert threads_of(session) == 2
+    assert stops(session)
     assert onnx_sessions.NARROW not in vars(session)
 
 

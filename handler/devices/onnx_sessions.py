@@ -19,6 +19,15 @@ HOME = "onnxruntime.capi.onnxruntime_inference_collection"
 """The module that defines InferenceSession."""
 NARROW = "_marserve_narrow"
 """The attribute of a session that holds the second one."""
+STOP = "session.force_spinning_stop"
+"""ONNX Runtime's setting for threads that sleep as soon as a run is over."""
+SPIN = "session.intra_op.spin_duration_us"
+"""Its setting for how long they spin, while a run has nothing for them and afterwards."""
+SPIN_SINCE = (1, 26)
+"""The version of ONNX Runtime that knows SPIN; others spin for up to 50 ms."""
+MOMENT = "500"
+"""Microseconds after which a lone client's next request is there: to wake the threads takes a tenth of a small model's
+time."""
 LARGE = 64 << 20
 """Bytes of a model file from which on it is held once only, whatever that costs a lone client or a crowd."""
 
@@ -80,10 +89,11 @@ def govern(kind: Any) -> None:
             init(session, path_or_bytes, sess_options, providers, *args, **options)
             return
         model = _absolute(path_or_bytes)
+
         large = _size(model) > LARGE
 
         def start(session: Any, threads: int) -> None:
-            with _Threads(sess_options, threads) as chosen:
+            with _Threads(sess_options, threads, spinning=threads == cores.most) as chosen:
                 init(session, model, chosen, providers, *args, **options)
 
         start(session, cores.share if large else cores.most)
@@ -125,19 +135,41 @@ class _Narrow:
 
 
 class _Threads:
-    """A handler's options for the time of making one session, with a number of threads that do not spin for nothing."""
+    """A handler's options for the time of making one session, with a number of threads.
 
-    def __init__(self, options: Any, threads: int) -> None:
+    Where they may be `spinning` they do so for a MOMENT; else, and where that cannot be said, only while they run.
+    """
+
+    def __init__(self, options: Any, threads: int, *, spinning: bool) -> None:
         self._options = options or _default_options()
         self._threads = threads
+        self._spinning = spinning and _knows_spin()
+        self._stop = _said(self._options, STOP, "0")
 
     def __enter__(self) -> Any:
         self._options.intra_op_num_threads = self._threads
-        self._options.add_session_config_entry("session.force_spinning_stop", "1")
+        if self._spinning:
+            self._options.add_session_config_entry(SPIN, _said(self._options, SPIN, MOMENT))
+        else:
+            self._options.add_session_config_entry(STOP, "1")
         return self._options
 
     def __exit__(self, *_: object) -> None:
         self._options.intra_op_num_threads = 0
+        self._options.add_session_config_entry(STOP, self._stop)
+
+
+def _knows_spin() -> bool:
+    major, minor, *_ = sys.modules["onnxruntime"].__version__.split(".")
+    return (int(major), int(minor)) >= SPIN_SINCE
+
+
+def _said(options: Any, key: str, default: str) -> str:
+    """What the handler says of a setting."""
+    try:
+        return str(options.get_session_config_entry(key))
+    except RuntimeError:
+        return default
 
 
 def _default_options() -> Any:
