@@ -40,10 +40,9 @@ def test_a_line_is_as_torchserve_writes_it_to_its_file_and_among_others(between:
     log.flush()
     (line,) = output.lines()
     request = r'/127\.0\.0\.1:60238 "GET /predictions/ver\?a=%20b&c=1 HTTP/1\.1" 200 '
-    match = re.fullmatch(rf"({TIME}){shown}{request}(\d+)", line)
+    match = re.fullmatch(rf"({TIME}){shown}{request}\d+", line)
     assert match
     assert 0 <= time() - datetime.fromisoformat(match[1]).timestamp() < 60
-    assert int(match[2]) < 60_000
 
 
 def test_times_are_those_of_the_answer_and_whole_milliseconds_from_the_request_to_it() -> None:

@@ -135,7 +135,7 @@ def test_what_a_handler_says_of_spinning_is_kept(model: str, key: str, value: st
         assert double(session) == 6.0
 
 
-def test_options_shared_by_sessions_with_and_without_company_are_as_they_were(model: str) -> None:
+def test_a_session_in_company_leaves_those_alone_that_are_made_with_its_options_later(model: str) -> None:
     options = onnxruntime.SessionOptions()
     session = onnxruntime.InferenceSession(model, options)
     onnx_sessions.allot(CORES, 2)

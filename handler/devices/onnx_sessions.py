@@ -89,7 +89,6 @@ def govern(kind: Any) -> None:
             init(session, path_or_bytes, sess_options, providers, *args, **options)
             return
         model = _absolute(path_or_bytes)
-
         large = _size(model) > LARGE
 
         def start(session: Any, threads: int) -> None:
@@ -138,6 +137,7 @@ class _Threads:
     """A handler's options for the time of making one session, with a number of threads.
 
     Where they may be `spinning` they do so for a MOMENT; else, and where that cannot be said, only while they run.
+    Entries cannot be taken out again: afterwards STOP is as the handler had it, and SPIN stays.
     """
 
     def __init__(self, options: Any, threads: int, *, spinning: bool) -> None:

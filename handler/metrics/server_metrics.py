@@ -3,7 +3,7 @@
 import math
 import socket
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -18,8 +18,8 @@ from handler.metrics.system_metrics import SystemMetrics
 from handler.metrics.text import log_line
 
 Mode = Literal["prometheus", "log", "legacy"]
-MOST_NOTED = 256
-"""Answers that are noted, about, before they are counted: more of them would only push others out of the caches."""
+MOST_NOTED = 1000
+"""Answers from which on what was noted is counted."""
 Times = tuple[str, float, float]
 """A successful prediction: its version label, seconds from arrival to answer, seconds in the queue."""
 _COUNTS = ("Requests2XX", "Requests4XX", "Requests5XX", "ts_inference_requests_total")
@@ -77,12 +77,12 @@ class Metrics:
     def response(self, status: int) -> None:
         """Note an HTTP answer; what is neither 2xx nor 4xx counts as 5xx, as TorchServe does."""
         self._responses[status] += 1
-        if self.writes_lines:
-            self.noted()
+        self.noted()
 
     def noted(self) -> None:
-        """Have what was noted counted soon, where lines are written; else it is when somebody looks."""
-        self.log.tell() if self.log.waits else self.flush()
+        """Have what was noted counted: soon where lines are written, else when somebody looks."""
+        if self.writes_lines:
+            self.log.tell() if self.log.waits else self.flush()
 
     def flush(self) -> None:
         """Count what was noted, and write the lines that wait."""
@@ -198,7 +198,6 @@ class ModelMetrics:
         self.key = (name, version)
         self._metrics = metrics
         self._own = own
-        self._writes_lines = metrics.writes_lines
         self._accepted: defaultdict[str, int] = defaultdict(int)
         self._answered: list[Times] = []
         self._requests = Bound[str](lambda label: metrics.series("ts_inference_requests_total", name, label))
@@ -211,14 +210,12 @@ class ModelMetrics:
     def accepted(self, version_label: str) -> None:
         """A request was taken in; explanations too."""
         self._accepted[version_label] += 1
-        if self._writes_lines:
-            self._metrics.noted()
+        self._metrics.noted()
 
     def answered(self, predictions: Sequence[Times]) -> None:
         """Predictions succeeded. Not for failures."""
         self._answered += predictions
-        if self._writes_lines:
-            self._metrics.noted()
+        self._metrics.noted()
         if len(self._answered) >= MOST_NOTED:
             self.count()
 
@@ -230,10 +227,10 @@ class ModelMetrics:
         answered, self._answered = self._answered, []
         if not answered:
             return
-        for label, latency, queue in answered if self._writes_lines else _sums(answered):
+        for label, latency, queue in answered if self._metrics.writes_lines else _sums(answered):
             self._latency[label](latency * 1e6)
             self._queue[label](queue * 1e6)
-        for _, _, queue in answered if self._writes_lines else answered[-1:]:
+        for _, _, queue in answered if self._metrics.writes_lines else answered[-1:]:
             self._metrics.waited(queue * 1e3)
         _, latencies, queues = zip(*answered, strict=True)
         self._own.answered(latencies, queues)
@@ -259,13 +256,11 @@ class ModelMetrics:
             self._own.forget()
 
 
-def _sums(answered: Sequence[Times]) -> list[Times]:
+def _sums(answered: Sequence[Times]) -> Iterator[Times]:
     """The times of each label added up, for counters that nobody sees count."""
-    labels = {label for label, _, _ in answered}
-    if len(labels) > 1:
-        return [total for each in labels for total in _sums([times for times in answered if times[0] == each])]
-    _, latencies, queues = zip(*answered, strict=True)
-    return [(*labels, sum(latencies), sum(queues))]
+    for label in {label for label, _, _ in answered}:
+        _, latencies, queues = zip(*(times for times in answered if times[0] == label), strict=True)
+        yield label, sum(latencies), sum(queues)
 
 
 def _amount(value: object) -> float | None:
