@@ -2,7 +2,6 @@
 
 import io
 import json
-import logging
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,7 +21,7 @@ class Output:
 
     def __init__(self, between: str) -> None:
         self.stream = io.StringIO()
-        self.pair = (logging.StreamHandler(self.stream), between)
+        self.pair = (self.stream.write, between)
 
     def lines(self) -> list[str]:
         return self.stream.getvalue().splitlines()

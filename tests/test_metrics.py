@@ -226,6 +226,7 @@ def test_log_mode_shows_nothing_and_writes_each_update() -> None:
     model.accepted("default")
     model.answered([("default", 0.0060431, 0.000193544)])
     metrics.response(200)
+    metrics.flush()
     metrics.worker_loaded("W-9000-ver_1.0", 1781)
     metrics.emit("PredictionTime", 2.32, "Milliseconds", MODEL, "GAUGE", "eb55520c")
     metrics.emit("PredictionTime", 12345678.9, "Milliseconds", MODEL, "GAUGE", "")

@@ -103,6 +103,7 @@ class Address:
     def note_refused(self) -> None:
         """Count a body that was too large; TorchServe does not log those."""
         self._metrics.response(413)
+        self._metrics.flush()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request as an ASGI application."""

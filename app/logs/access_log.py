@@ -1,6 +1,5 @@
 """The access log: one line for each answered request."""
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from time import perf_counter, time
@@ -12,11 +11,13 @@ from app.logs.lines import stamp, utc_stamp
 Client = tuple[str, int] | None
 Request = tuple[Client, str, bytes, str, int, float, float]
 """Client, method, target, HTTP version, status, when it came and when it was answered (`perf_counter` seconds)."""
+Write = Callable[[str], object]
+"""Writes whole lines; never raises."""
 Form = Callable[[Sequence[Request], float], Iterable[tuple[str, ...]]]
 """Makes the parts of each request's line, between which each output puts a text of its own; the second argument is what
 makes seconds since 1970 of those of `perf_counter`."""
 
-MOST = 256
+MOST = 512
 """Lines that are written at once, at most: whoever asks meanwhile waits for all of them."""
 FILE = " - "
 CONSOLE = " [INFO ] main ACCESS_LOG - "
@@ -25,23 +26,19 @@ CONSOLE = " [INFO ] main ACCESS_LOG - "
 class AccessLog:
     """Keeps requests in memory until `flush`, which writes them in one piece to each of `outputs`.
 
-    An output is a handler with what stands between time and message there: FILE or CONSOLE, as TorchServe has it.
+    An output is a function with what stands between time and message there: FILE or CONSOLE, as TorchServe has it.
     `soon` is called when a first line waits: whoever owns a timer then calls `flush` within a moment.
     """
 
     soon: Callable[[], object] | None = None
 
-    def __init__(self, outputs: Sequence[tuple[logging.Handler, str]], form: Form) -> None:
+    def __init__(self, outputs: Sequence[tuple[Write, str]], form: Form) -> None:
         self._outputs = outputs
         self._form = form
         self._waiting: list[Request] = []
 
     def __repr__(self) -> str:
         return f"<AccessLog {len(self._waiting)} waiting>"
-
-    def handlers(self) -> list[logging.Handler]:
-        """Where the lines go."""
-        return [handler for handler, _ in self._outputs]
 
     @property
     def pending(self) -> bool:
@@ -55,10 +52,12 @@ class AccessLog:
         """
         waiting = self._waiting
         waiting.append((client, method, target, http_version, status, began, perf_counter()))
-        if len(waiting) == 1 and self.soon is not None:
-            self.soon()
-        elif len(waiting) >= MOST:
+        if 1 < len(waiting) < MOST:
+            return
+        if len(waiting) >= MOST:
             self.flush()
+        elif self.soon is not None:
+            self.soon()
 
     def flush(self) -> None:
         """Write what waits."""
@@ -66,8 +65,8 @@ class AccessLog:
         if not written:
             return
         lines = [*self._form(written, time() - perf_counter())]
-        for handler, between in self._outputs:
-            handler.handle(logging.makeLogRecord({"msg": "\n".join(map(between.join, lines))}))
+        for write, between in self._outputs:
+            write("\n".join(map(between.join, lines)) + "\n")
 
     def close(self) -> None:
         """Write what waits, and lose what comes later."""
@@ -83,7 +82,7 @@ def text_form(requests: Sequence[Request], clock: float) -> Iterator[tuple[str, 
         milliseconds = int(answered * 1000)
         if milliseconds != known:
             known, mark = milliseconds, stamp(answered)
-        yield mark, _message(*request)
+        yield mark, _message(request)
 
 
 def json_form(requests: Sequence[Request], clock: float) -> Iterator[tuple[str, ...]]:
@@ -95,7 +94,7 @@ def json_form(requests: Sequence[Request], clock: float) -> Iterator[tuple[str, 
             "level": "INFO",
             "logger": "ACCESS_LOG",
             "thread": "main",
-            "message": _message(*request),
+            "message": _message(request),
             "client": client and client[0],
             "method": method,
             "target": target.decode("latin-1"),
@@ -106,11 +105,14 @@ def json_form(requests: Sequence[Request], clock: float) -> Iterator[tuple[str, 
         yield (orjson.dumps(entry).decode(),)
 
 
-def _message(
-    client: Client, method: str, target: bytes, http_version: str, status: int, began: float, answered: float
-) -> str:
-    sent, milliseconds = target.decode("latin-1"), int((answered - began) * 1000)
-    return f'{_peer(client)} "{method} {sent} HTTP/{http_version}" {status} {milliseconds}'
+def _message(request: Request) -> str:
+    client, method, target, http_version, status, began, answered = request
+    return _peer(client) + _answered(method, target, http_version, status, int((answered - began) * 1000))
+
+
+@lru_cache(maxsize=1024)
+def _answered(method: str, target: bytes, http_version: str, status: int, milliseconds: int) -> str:
+    return f' "{method} {target.decode("latin-1")} HTTP/{http_version}" {status} {milliseconds}'
 
 
 @lru_cache(maxsize=1024)

@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from time import time
@@ -51,8 +52,8 @@ class Logs:
             kind: [on_screen, *((file, bare_lines) for file in self._open(settings.metrics_location, name, None))]
             for kind, name in (("ts", "ts_metrics"), ("model", "model_metrics"))
         }
-        files = self._open(settings.log_location, "access_log", None)
-        outputs = [(plain, CONSOLE), *((file, FILE) for file in files)]
+        self._access = [plain, *self._open(settings.log_location, "access_log", None)]
+        outputs = [(output.write, CONSOLE if output is plain else FILE) for output in self._access]
         self.access = AccessLog(outputs, json_form if as_json else text_form)
 
     def __repr__(self) -> str:
@@ -66,23 +67,22 @@ class Logs:
     def metric_lines(self, log: Literal["ts", "model"], lines: Sequence[str]) -> None:
         """Lines of ts_metrics.log or model_metrics.log, without their time, which is now."""
         for handler, form in self._metrics[log]:
-            text = "\n".join(form(time(), f"{log.upper()}_METRICS", lines))
-            handler.handle(logging.makeLogRecord({"msg": text}))
+            handler.write("\n".join(form(time(), f"{log.upper()}_METRICS", lines)) + "\n")
 
     def close(self) -> None:
         """Write what waits and close the files; later lines are lost."""
         OURS.handlers, OURS.propagate = [], True
         handlers = self._handlers()
         self.access.close()
-        self.server, self._model, self._metrics = [], [], {"ts": [], "model": []}
+        self.server, self._model, self._access, self._metrics = [], [], [], {"ts": [], "model": []}
         for handler in handlers:
             handler.close()
 
     def _handlers(self) -> set[logging.Handler]:
         metrics = {handler for outputs in self._metrics.values() for handler, _ in outputs}
-        return {*self.server, *self._model, *metrics, *self.access.handlers()}
+        return {*self.server, *self._model, *metrics, *self._access}
 
-    def _open(self, folder: Path | None, name: str, form: logging.Formatter | None) -> list["LogFile"]:
+    def _open(self, folder: Path | None, name: str, form: logging.Formatter | None) -> list["Output"]:
         """The file, or none: a folder that cannot be written must not keep a server from serving."""
         if folder is None:
             return []
@@ -103,18 +103,39 @@ def _put(handlers: Sequence[logging.Handler], logger: str, level: int, line: str
         handler.handle(record)
 
 
-class Quiet(logging.Handler):
-    """Loses a line that cannot be written, instead of complaining on stderr: what archives say there comes back as a
-    line for these very logs.
+class Output(logging.StreamHandler[TextIO]):
+    """Takes records, or lines as they are. It loses what cannot be written, instead of complaining on stderr: what
+    archives say there comes back as a line for these very logs.
     """
+
+    def write(self, lines: str) -> None:
+        """Write whole lines as they are; to make a record of them would cost as much as fifty lines of access log."""
+        assert self.lock is not None  # closed handlers keep theirs
+        with self.lock, suppress(Exception):
+            self.look(len(lines))
+            self.stream.write(lines)
+            self.flush()
+
+    def look(self, length: int) -> None:
+        """See to the stream, into which so many characters will be written."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Do nothing."""
 
 
-class Console(Quiet, logging.StreamHandler[TextIO]):
+class Console(Output):
     """The terminal or the platform's log collector."""
 
 
-class LogFile(Quiet, RotatingFileHandler):
+class LogFile(Output, RotatingFileHandler):
     """A file that is rolled when it has grown."""
+
+    _unseen = 0
+
+    def look(self, length: int) -> None:
+        """Roll a file that is full. Only now and then: to ask the system costs as much as to write."""
+        self._unseen -= length
+        if self._unseen < 0:
+            self._unseen = self.maxBytes // 100
+            if self.shouldRollover(logging.makeLogRecord({})):
+                self.doRollover()

@@ -21,24 +21,14 @@ class MetricLog:
     def __repr__(self) -> str:
         return f"<MetricLog {sum(map(len, self._lines.values()))} lines waiting>"
 
-    @property
-    def waits(self) -> bool:
-        """Whether somebody flushes later, so that lines need not be written one by one."""
-        return self.soon is not None
-
-    def tell(self) -> None:
-        """Something waits that will become lines."""
-        if self.soon is not None and not self._told:
-            self._told = True
-            self.soon()
-
     def write(self, kind: Kind, line: str, times: int = 1) -> None:
         """Add a line, as often as what it tells has happened."""
         self._lines[kind] += [line] * times
         if self.soon is None:
             self.flush()
-        else:
-            self.tell()
+        elif not self._told:
+            self._told = True
+            self.soon()
 
     def flush(self) -> None:
         """Hand over what waits."""

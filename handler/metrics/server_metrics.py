@@ -2,12 +2,12 @@
 
 import math
 import socket
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from typing import Literal, cast
+from typing import Literal, TypeVar, cast
 
 from handler.metrics.exposition import Bound, Exposition, Update, nothing
 from handler.metrics.families import Family, Kind, read_families
@@ -17,6 +17,7 @@ from handler.metrics.own_series import OwnSeries, declare_own
 from handler.metrics.system_metrics import SystemMetrics
 from handler.metrics.text import log_line
 
+_T = TypeVar("_T")
 Mode = Literal["prometheus", "log", "legacy"]
 MOST_NOTED = 1000
 """Answers from which on what was noted is counted."""
@@ -29,7 +30,8 @@ _LEGACY = ("ts_inference_requests_total", "ts_inference_latency_microseconds", "
 
 class Metrics:
     """All metrics of one server; any thread may update them, but `response` and what models are `accepted` and
-    `answered` belong to one: these are only noted, and counted together at the next `flush` or scrape.
+    `answered` belong to one: these are only noted, and counted together at the next `flush` or scrape. Whoever notes
+    has a flush done within a moment.
 
     `mode` is TorchServe's metrics_mode: "prometheus" shows all at /metrics, "log" writes a line for each update,
     "legacy" writes too, but shows three counters. `config` declares other families than TorchServe's own (ValueError
@@ -61,7 +63,9 @@ class Metrics:
         self._exposition = Exposition()
         self.log = MetricLog()
         """Where lines go in log and legacy mode."""
-        self._responses: defaultdict[int, int] = defaultdict(int)  # a Counter takes twice as long to count one
+        self._statuses: list[int] = []
+        self.response: Callable[[int], None] = self._statuses.append
+        """Notes the status of an HTTP answer; what is neither 2xx nor 4xx counts as 5xx, as TorchServe does."""
         self._emitted: dict[tuple[str, ...], Update] = {}
         self._models: dict[tuple[str, str], ModelMetrics] = {}
         self._host = Bound[str](lambda name: self.series(name, "Host"))
@@ -74,23 +78,12 @@ class Metrics:
     def __repr__(self) -> str:
         return f"<Metrics {self._mode}, {len(self._models)} model versions>"
 
-    def response(self, status: int) -> None:
-        """Note an HTTP answer; what is neither 2xx nor 4xx counts as 5xx, as TorchServe does."""
-        self._responses[status] += 1
-        self.noted()
-
-    def noted(self) -> None:
-        """Have what was noted counted: soon where lines are written, else when somebody looks."""
-        if self.writes_lines:
-            self.log.tell() if self.log.waits else self.flush()
-
     def flush(self) -> None:
         """Count what was noted, and write the lines that wait."""
-        responses, self._responses = self._responses, defaultdict(int)
-        for status, count in responses.items():
-            self._classes[status // 100](count)
         for model in (*self._models.values(),):
             model.count()
+        for status, count in _taken(self._statuses).items():
+            self._classes[status // 100](count)
         self.log.flush()
 
     def model(self, name: str, version: str) -> "ModelMetrics":
@@ -198,7 +191,9 @@ class ModelMetrics:
         self.key = (name, version)
         self._metrics = metrics
         self._own = own
-        self._accepted: defaultdict[str, int] = defaultdict(int)
+        self._labels: list[str] = []
+        self.accepted: Callable[[str], None] = self._labels.append
+        """Notes the version label of a request that was taken in; explanations too."""
         self._answered: list[Times] = []
         self._requests = Bound[str](lambda label: metrics.series("ts_inference_requests_total", name, label))
         self._latency = Bound[str](lambda label: metrics.series("ts_inference_latency_microseconds", name, label))
@@ -207,23 +202,16 @@ class ModelMetrics:
     def __repr__(self) -> str:
         return f"<ModelMetrics of {'/'.join(self.key)}>"
 
-    def accepted(self, version_label: str) -> None:
-        """A request was taken in; explanations too."""
-        self._accepted[version_label] += 1
-        self._metrics.noted()
-
     def answered(self, predictions: Sequence[Times]) -> None:
-        """Predictions succeeded. Not for failures."""
+        """Note predictions that succeeded. Not for failures."""
         self._answered += predictions
-        self._metrics.noted()
         if len(self._answered) >= MOST_NOTED:
             self.count()
 
     def count(self) -> None:
         """Count what was noted."""
-        accepted, self._accepted = self._accepted, defaultdict(int)
-        for label, times in accepted.items():
-            self._requests[label](times)
+        for label, count in _taken(self._labels).items():
+            self._requests[label](count)
         answered, self._answered = self._answered, []
         if not answered:
             return
@@ -254,6 +242,13 @@ class ModelMetrics:
         self.count()
         if self._metrics.forget(self):
             self._own.forget()
+
+
+def _taken(noted: list[_T]) -> Counter[_T]:
+    """How often each was noted; none of them is any more."""
+    counts = Counter(noted)
+    noted.clear()
+    return counts
 
 
 def _sums(answered: Sequence[Times]) -> Iterator[Times]:
