@@ -30,6 +30,9 @@ from handler.warmup import warm_up
 SERVER_VERSION = "0.12.0"
 """The TorchServe release whose contract handlers see."""
 
+LARGE = 16 << 10
+"""Bytes of a body from which on it is not kept for the sake of its headers."""
+
 Deliver = Callable[[Sequence[tuple[Job, Outcome]]], None]
 
 
@@ -92,6 +95,7 @@ class BatchContext(Context):
     """The context of one worker; the processors of a batch are made when the handler first asks for them."""
 
     jobs: Sequence[Job] | None = None
+    send_piece: Callable[[int, Any], None] | None = None
     _processors: list[RequestProcessor] | None = None
 
     def begin(self, jobs: Sequence[Job]) -> None:
@@ -100,6 +104,13 @@ class BatchContext(Context):
         self._headers: dict[int, dict[str, Any]] = {}
         self.request_ids = {index: job.request_id for index, job in enumerate(jobs)}
         self._processors = None
+
+    def end(self) -> None:
+        """Let go of large bodies, which an idle model would keep; what handlers may look up later stays."""
+        self.send_piece = None
+        if self.jobs and sum(len(part.value) for part in self.jobs[0].input.parts) > LARGE:
+            self._processors = self.request_processor
+            self.jobs = None
 
     @property
     def request_processor(self) -> Any:
@@ -181,6 +192,8 @@ class Service:
         except Exception as error:
             self._tell(error)
             return [_failure(error)] * len(jobs)
+        finally:
+            self._context.end()
 
     def close(self) -> None:
         """Let go of what the handler started by itself: micro-batching keeps threads until it is told."""

@@ -162,7 +162,7 @@ class Worker(Taker):
         while batch := self._batcher.take(self):
             self.batch = batch
             serve(batch)
-            self.batch = None
+            self.batch = batch = None  # or it would be kept for as long as no other comes
 
     def _serve_once(self, batch: Batch) -> None:
         outcomes = self._predict(batch)

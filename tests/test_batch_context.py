@@ -7,7 +7,7 @@ import pytest
 
 from handler.devices.device import Device
 from handler.job import Input, Job, Output, Part
-from handler.service import BatchContext, Blueprint, make_context
+from handler.service import LARGE, BatchContext, Blueprint, make_context
 
 BODY = Part("body", "application/json", b"{}")
 
@@ -45,6 +45,17 @@ def test_all_ways_to_a_rows_headers_lead_to_the_same_mapping(busy: BatchContext)
     assert headers is busy.request_processor[0].get_request_properties()
     assert headers == {"body": {"content-type": "application/json"}, "X": "1", "explain": "False"}
     assert busy.get_all_request_header(1) == {"body": {"content-type": "application/json"}, "X": "2"}
+
+
+@pytest.mark.parametrize("size", [2, LARGE + 1])
+def test_headers_can_be_looked_up_after_the_batch(context: BatchContext, size: int) -> None:
+    body = Part("body", "text/plain", b"x" * size)
+    context.begin([Job(Input((body,), (("X", "1"),)), "first")])
+    context.end()
+    assert (context.jobs is None) == (size > LARGE)
+    assert [context.get_request_header(0, name) for name in ("X", "body")] == ["1", {"content-type": "text/plain"}]
+    assert context.get_all_request_header(0) == {"body": {"content-type": "text/plain"}, "X": "1"}
+    assert context.get_request_id(0) == "first"
 
 
 @pytest.mark.parametrize("looked_before", [True, False])

@@ -11,6 +11,8 @@ import pytest
 
 from app.http.protocol import TorchServeProtocol
 from app.http.reading import RequestReader
+from handler.job import Part
+from handler.service import LARGE
 from tests.conftest import MakeArchive
 from tests.serving import serving
 from tests.wire import Door, opened
@@ -113,6 +115,22 @@ async def test_clients_that_go_away_amid_a_body_leave_no_garbage(store: Path) ->
                 while door.listener._connections:
                     await asyncio.sleep(0)
         assert garbage == []
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "application/octet-stream"])
+async def test_an_idle_model_keeps_no_large_body(store: Path, archive: MakeArchive, content_type: str) -> None:
+    archive("serves", SERVES, config="batchSize: 4\nmaxBatchDelay: 50\n")
+    async with serving(store, "serves.mar") as client, opened(client) as door:
+        wires = [await door.connect() for _ in range(6)]
+        for wire in wires:
+            body = b'"' + b"x" * LARGE + b'"'
+            head = f"Host: x\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+            wire.send(f"POST /predictions/serves HTTP/1.1\r\n{head}".encode() + body)
+        for wire in wires:
+            assert (await wire.answer())[0].startswith("HTTP/1.1 200")
+        async with asyncio.timeout(10):  # the worker's thread lets go of a batch when it has been answered
+            while any(isinstance(each, Part) and len(each.value) > LARGE for each in gc.get_objects()):
+                await asyncio.sleep(0.01)
 
 
 def test_what_is_left_over_would_be_seen() -> None:
