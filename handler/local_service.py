@@ -2,9 +2,8 @@
 
 import os
 from collections.abc import Callable, Sequence
-from functools import partial
 from time import perf_counter
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from handler.continuous import load_service
 from handler.devices import onnx_sessions
@@ -16,6 +15,7 @@ from handler.isolation.torch_state import TorchState
 from handler.job import Job, Outcome
 from handler.service import Blueprint, Deliver, Seat, Service
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -58,7 +58,7 @@ class LocalService:
         assert self._service is not None
         self._governor.adapt(company=company)
         began = perf_counter()
-        outcomes = self._call(partial(self._service.predict, jobs, deliver))
+        outcomes = self._call(self._service.predict, jobs, deliver)
         self._governor.note(len(jobs), perf_counter() - began)
         return outcomes
 
@@ -83,14 +83,14 @@ class LocalService:
         self._surroundings.enter()
         self._governor.settle()
 
-    def _call(self, function: Callable[[], T]) -> T:
+    def _call(self, function: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
         if self._elsewhere is None:
-            return function()
+            return function(*arguments, **options)
 
         def settled() -> T:
             self._settle_in()
             with self._torch_state.in_force():
-                return function()
+                return function(*arguments, **options)
 
         result: T = self._elsewhere(settled)
         return result

@@ -1,7 +1,7 @@
 """How long a gathering worker should hope for company: waiting to fill a batch must pay."""
 
 from collections import deque
-from statistics import median, median_low
+from statistics import median
 
 MEMORY = 9
 """Batches remembered. A new model starts hopeful; a lone client is believed to be alone after five of its requests."""
@@ -42,7 +42,7 @@ class Patience:
     def note(self, in_flight: int) -> None:
         """Remember how many jobs were in flight when a batch left."""
         self._seen.append(in_flight)
-        self._usual = median_low(self._seen)
+        self._usual = sorted(self._seen)[MEMORY // 2]
 
     def allowance(self, most: float) -> float:
         """Seconds that gathering the next batch may take, where `most` is configured."""

@@ -1,7 +1,9 @@
 """The exposition: prometheus_client's metrics of one server, shown in the text format and wording of TorchServe."""
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from threading import Lock
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from prometheus_client import Counter, Gauge
 
@@ -44,11 +46,28 @@ class Bound(dict[_K, Update]):
         return update
 
 
+class Latest:
+    """The value of a gauge, which asks for it when it is read: setting one takes a lock, and only the last counts."""
+
+    def __init__(self, gauge: Gauge) -> None:
+        self._value = 0.0
+        gauge.set_function(lambda: self._value)
+
+    def __repr__(self) -> str:
+        return f"<Latest {self._value}>"
+
+    def set(self, value: float) -> None:
+        """Take a new value."""
+        self._value = value
+
+
 class Exposition:
     """The families of one server and their series, in no registry: a registry would rename TorchServe's counters."""
 
     def __init__(self) -> None:
         self._shown: dict[str, tuple[Family, Metric]] = {}
+        self._latest = WeakKeyDictionary[Gauge, Latest]()
+        self._binding = Lock()
 
     def __repr__(self) -> str:
         return f"<Exposition {len(self._shown)} families>"
@@ -68,7 +87,10 @@ class Exposition:
         if isinstance(child, Counter):
             return child.inc
         if isinstance(child, Gauge):
-            return child.set
+            with self._binding:  # of two that set the same gauge, only one would be asked
+                if child not in self._latest:
+                    self._latest[child] = Latest(child)
+                return self._latest[child].set
         return child.observe if child else nothing
 
     def bind_many(self, family: Family, values: Sequence[str]) -> Updates:

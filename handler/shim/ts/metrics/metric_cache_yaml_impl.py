@@ -74,6 +74,14 @@ class MetricsCacheYamlImpl(MetricCacheAbstract):
         self.cache[metric_type][metric_name] = metric
         return metric
 
+    def tell_time(self, name, milliseconds):
+        """Emit the gauge of a whole batch as `add_time` does, past the cache, which costs as much as a small batch."""
+        if self.sink is None:
+            self.add_time(name, milliseconds)
+        else:
+            dimensions = {"ModelName": self.model_name, "Level": "Model"}
+            self.sink(name, milliseconds, "Milliseconds", dimensions, "gauge", self._get_req(None) or "")
+
     def _declare(self, kind, specs):
         try:
             metrics = [self._make(spec["name"], spec["unit"], spec["dimensions"], kind) for spec in specs]
