@@ -1,7 +1,7 @@
 """The table of errors: the status, the gRPC code and the TorchServe exception's name of a domain error on the wire."""
 
-from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import NamedTuple
 
 from handler import errors as handler
 from model_registry import errors as registry
@@ -66,8 +66,7 @@ class PayloadTooLarge(RequestError):
     """The body exceeds max_request_size; TorchServe answers this without a body, whatever the route."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wire:
+class Wire(NamedTuple):
     """How an error looks to a client: HTTP status, TorchServe's `type`, and the message (None: the error's own).
 
     `grpc` names its gRPC code where that does not follow from the status.
@@ -141,7 +140,7 @@ def wire(error: Exception) -> Wire:
     if isinstance(error, handler.WorkerDied) and error.status == KILLED:
         return Wire(507, "InternalServerException", str(error))
     found = next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), UNKNOWN)
-    return found if found.message is not None else replace(found, message=str(error))
+    return found if found.message is not None else found._replace(message=str(error))
 
 
 def reason(status: int) -> str:

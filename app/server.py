@@ -16,7 +16,7 @@ from app.configuration.settings import Settings
 from app.configuration.values import Binding
 from app.http.address import Address
 from app.http.certificates import server_context
-from app.http.protocol import TorchServeProtocol
+from app.http.protocol import PATIENCE, TorchServeProtocol
 from app.http.tls_door import TlsDoor
 from app.http.unix_socket import remove, remove_stale
 from app.lifespan import running
@@ -74,6 +74,7 @@ class Listener:
         self._connections: set[TorchServeProtocol] = set()
         self._server: asyncio.Server | None = None
         self._leaving = False
+        self._watch: asyncio.TimerHandle | None = None
         self.accepted = 0
         """Connections so far."""
 
@@ -121,7 +122,15 @@ class Listener:
         self.accepted += 1
         return self._protocol() if self._ssl is None else TlsDoor(self._ssl, self._protocol)
 
+    def _look(self) -> None:
+        """Look after silent connections now and then, as long as there are any; a timer for each would cost more."""
+        for connection in list(self._connections):
+            connection.close_if_silent()
+        self._watch = asyncio.get_running_loop().call_later(PATIENCE, self._look) if self._connections else None
+
     def _protocol(self) -> asyncio.BaseProtocol:
+        if self._watch is None:
+            self._watch = asyncio.get_running_loop().call_later(PATIENCE, self._look)
         connection = TorchServeProtocol(self._address, self._connections, KEEP_ALIVE)
         if self._leaving:  # it was accepted before the door was closed
             connection.shutdown()

@@ -115,6 +115,14 @@ async def test_requests_behind_large_ones_are_answered_in_order(
         await sent
 
 
+async def test_what_follows_an_upgrade_is_no_request(store: Path, archive: MakeArchive) -> None:
+    async with listening(store, archive) as door:
+        wire = await door.connect()
+        asks = PING.replace(b"Host: x", b"Host: x\r\nConnection: Upgrade\r\nUpgrade: h2c")
+        wire.send(asks + content(2 * LARGE))
+        assert (await wire.answer())[0] == "HTTP/1.1 200 OK"
+
+
 async def test_small_and_large_requests_take_turns_on_a_connection(store: Path, archive: MakeArchive) -> None:
     async with listening(store, archive) as door:
         wire = await door.connect()

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from app import server
 from app.configuration.values import Binding
+from app.http import protocol
 from app.server import Listener
 from tests.conftest import MakeArchive
 from tests.serving import Client, serving
@@ -315,3 +317,17 @@ async def test_a_server_that_stops_answers_what_it_has_accepted_and_closes_the_r
         await drained
         for wire in (busy, idle):
             wire.writer.close()
+
+
+async def test_clients_that_fall_silent_are_let_go(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One amid its request after a while, one between two requests only after a long one."""
+    for module in (protocol, server):
+        monkeypatch.setattr(module, "PATIENCE", 0.05)
+    async with serving(store) as client, opened(client) as door:
+        idle, silent = await door.connect(), await door.connect()
+        silent.send("GET /ping HTTP/1.1\nHost:")
+        assert await silent.is_closed()
+        idle.send("GET /ping HTTP/1.1\nHost: x\n\n")
+        assert (await idle.answer())[0] == "HTTP/1.1 200 OK"
+        monkeypatch.setattr(server, "KEEP_ALIVE", 0.05)
+        assert await (await door.connect()).is_closed()

@@ -41,14 +41,11 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
         self._current: Call | None = None
         self._reply: Reply | None = None
         self._task: asyncio.Task[None] | None = None
-        self._writable = asyncio.Event()
-        self._writable.set()
+        self._held_back: asyncio.Event | None = None
         self._closing = False
         self._leaving = False
         self._heard = self._loop.time()
-        self._timer: asyncio.TimerHandle | None = None
-        self.gone: asyncio.Future[None] = self._loop.create_future()
-        """Done when the connection is closed."""
+        self._gone: asyncio.Future[None] | None = None
 
     def __repr__(self) -> str:
         return f"<TorchServeProtocol {self._reader.client}, {'answering' if self._current else 'idle'}>"
@@ -59,17 +56,14 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
         peer = transport.get_extra_info("peername")
         self._reader.client = (peer[0], peer[1]) if isinstance(peer, tuple) else None
         self._connections.add(self)
-        self._timer = self._loop.call_later(PATIENCE, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of what was being done for the client."""
         self._connections.discard(self)
         self._closing = True
-        self.gone.set_result(None)
-        self._writable.set()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._gone is not None:
+            self._gone.set_result(None)
+        self.resume_writing()
         if self._reply is not None:
             self._reply.leave()
         if self._task is not None:
@@ -91,11 +85,26 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         """Hold back: the client reads more slowly than we write."""
-        self._writable.clear()
+        self._held_back = asyncio.Event()
 
     def resume_writing(self) -> None:
         """Go on."""
-        self._writable.set()
+        if self._held_back is not None:
+            self._held_back.set()
+            self._held_back = None
+
+    @property
+    def gone(self) -> asyncio.Future[None]:
+        """Done when the connection is closed; for an open one."""
+        if self._gone is None:
+            self._gone = self._loop.create_future()
+        return self._gone
+
+    def close_if_silent(self) -> None:
+        """Let go of a client that has said nothing for too long."""
+        silent = self._loop.time() - self._heard
+        if self._current is None and silent >= (PATIENCE if self._reader.in_message else self._keep_alive):
+            self._transport.close()
 
     def shutdown(self) -> None:
         """Answer what is in progress or comes at once, and close; a client that says nothing is let go soon."""
@@ -174,7 +183,8 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
         self._address.note(call, answer.status, self._began)  # a stream is logged at its first piece
         try:
             async for piece in answer.stream:
-                await self._writable.wait()
+                if self._held_back is not None:
+                    await self._held_back.wait()
                 self._transport.write(chunk_of(piece))
         except Exception:
             self._transport.close()  # without the last chunk: the client sees that the stream was cut
@@ -225,11 +235,3 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
     def _rest(self) -> None:
         if self._current is None and not self._reader.in_message:
             self._transport.close()
-
-    def _look(self) -> None:
-        """Close a connection that has been silent for too long; one timer serves a connection for its whole life."""
-        silent = self._loop.time() - self._heard
-        if self._current is None and silent >= (PATIENCE if self._reader.in_message else self._keep_alive):
-            self._transport.close()
-        else:
-            self._timer = self._loop.call_later(PATIENCE, self._look)

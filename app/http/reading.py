@@ -1,7 +1,7 @@
 """Reads the requests of one connection: from bytes as they come to whole calls."""
 
 import logging
-from typing import Protocol
+from typing import Protocol, cast
 from urllib.parse import unquote
 
 import httptools
@@ -12,6 +12,7 @@ from app.http.call import Call, check_length
 LOG = logging.getLogger("marserve.http")
 HEAD_LIMIT = 64 << 10
 """Bytes of a request line and its headers."""
+END_OF_HEAD = b"\r\n\r\n"
 BETWEEN = 4
 """Bytes of a header line besides name and value."""
 SCRATCH = 256 << 10
@@ -68,7 +69,7 @@ class RequestReader:
         self._call: Call | None = None
         self._large: bytearray | None = None
         self._in_head = False
-        self._open_head = 0
+        self._size = self._declared = self._open_head = 0
         self._refused = False
 
     def __repr__(self) -> str:
@@ -98,29 +99,51 @@ class RequestReader:
             self._complete(call, keep)
 
     def _feed(self, data: memoryview) -> None:
+        """Parse what came; a large body that begins in it goes past the parser, which would copy it."""
+        head = len(data) if self.in_message or len(data) <= LARGE else self._end_of_head(len(data))
+        if not self._parse(data[:head]):
+            return
+        rest = data[head:]
+        if self._is_large and len(rest) < self._declared:
+            self._pass_by(rest)
+        elif rest:
+            self._parse(rest)
+
+    def _end_of_head(self, count: int) -> int:
+        """Where the first head in the scratch ends, or all that came does."""
+        found = cast("bytearray", self._scratch.obj).find(END_OF_HEAD, 0, min(count, HEAD_LIMIT))
+        return count if found < 0 else found + len(END_OF_HEAD)
+
+    @property
+    def _is_large(self) -> bool:
+        """Whether the body of a request whose head is there is large, and more of it is to come."""
+        return self.in_message and not self._in_head and self._declared > LARGE and not self._refused
+
+    def _parse(self, data: memoryview) -> bool:
+        """Whether what follows is HTTP; raises NotHttp."""
         if self._in_head:
             self._open_head += len(data)  # the parser keeps a header line to itself until it has seen its end
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            return  # the request is answered as any other; what follows it is not HTTP
+            return False  # the request is answered as any other
         except httptools.HttpParserError as error:
             if isinstance(error, httptools.HttpParserCallbackError) and not isinstance(error.__context__, HeadTooLarge):
                 LOG.error("A request could not be taken.", exc_info=error)
             raise NotHttp from error
-        if self._in_head:
-            if self._open_head > HEAD_LIMIT:
-                raise NotHttp
-        elif self.in_message and self._declared > LARGE and not self._refused:
-            self._pass_by()
+        if self._in_head and self._open_head > HEAD_LIMIT:
+            raise NotHttp
+        return True
 
-    def _pass_by(self) -> None:
-        """Receive the rest of a large body past the parser."""
+    def _pass_by(self, came: memoryview) -> None:
+        """Receive the rest of a large body, of which this has come besides what is parsed, past the parser."""
         self._call = self._head()
         self._taker.foresee(self._call)
+        parsed, self._size = self._size, self._size + len(came)
         if self._call.refusal is None:
             self._large = bytearray(min(self._declared, GROWTH * self._size + LARGE))
-            self._large[: self._size] = b"".join(self._body)
+            self._large[:parsed] = b"".join(self._body)
+            self._large[parsed : self._size] = came
         self._body = []
 
     def close(self) -> None:
