@@ -25,8 +25,8 @@ def test_a_short_run_measures_the_server_and_its_limits(tmp_path: Path, monkeypa
     wanted = Plan([JOBS["echo"]], [4], list(contestants([1], None)), 0.3, 0, 1, 100, 0, 0, Serving())
     told = measure(wanted, tmp_path, generator.by_itself, lines.append)
     rows = {row["server"]: row for row in told["rows"]}
-    assert set(rows) == {report.BARE, report.CONSTANT, "marserve, 1 worker"}
-    assert len(lines) == 3
+    assert set(rows) == {report.BARE, report.CONSTANT, report.THREADED, "marserve, 1 worker"}
+    assert len(lines) == 4
     assert all(row["rate"] > 0 and row["errors"] == row["wrong"] == 0 for row in rows.values())
     ours = rows["marserve, 1 worker"]
     assert ours["x_bare"] == ours["rate"] / rows[report.BARE]["rate"]
@@ -34,7 +34,7 @@ def test_a_short_run_measures_the_server_and_its_limits(tmp_path: Path, monkeypa
     assert ours["cold"] > 0
     assert json.loads((tmp_path / "results.json").read_text())["rows"] == told["rows"]
     assert "| 4 | marserve, 1 worker |" in (tmp_path / "results.md").read_text()
-    assert len(list(ET.parse(tmp_path / "echo.svg").getroot().iter("{http://www.w3.org/2000/svg}rect"))) == 7
+    assert len(list(ET.parse(tmp_path / "echo.svg").getroot().iter("{http://www.w3.org/2000/svg}rect"))) == 9
 
 
 def cell(rate: float, others: float, server: str = "marserve") -> report.Cell:

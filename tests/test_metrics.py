@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from handler.metrics.server_metrics import MOST_NOTED, Metrics, ModelMetrics
+from handler.metrics.server_metrics import MOST_COUNTED, MOST_WRITTEN, Metrics, ModelMetrics
 from handler.metrics.system_metrics import Reading, SystemMetrics
 
 Lines = list[tuple[str, str]]
@@ -104,14 +104,14 @@ def test_a_models_requests_are_counted_by_the_version_that_the_path_named(metric
 
 def test_many_answers_are_counted_by_their_labels_however_they_come(metrics: Metrics) -> None:
     model, times = metrics.model("ver", "1.0"), [("default", 1.0, 0.25), ("1.0", 2.0, 0.5)]
-    for _ in range(2 * MOST_NOTED):
+    for _ in range(2 * MOST_COUNTED):
         model.answered(times)
     model.answered([])
     shown = samples(metrics)
     for label, latency, queue in times:
         series = f'_microseconds{{model_name="ver",model_version="{label}",hostname="vm",}}'
-        assert shown[f"ts_inference_latency{series}"] == 2 * MOST_NOTED * latency * 1e6
-        assert shown[f"ts_queue_latency{series}"] == 2 * MOST_NOTED * queue * 1e6
+        assert shown[f"ts_inference_latency{series}"] == 2 * MOST_COUNTED * latency * 1e6
+        assert shown[f"ts_queue_latency{series}"] == 2 * MOST_COUNTED * queue * 1e6
     assert shown['QueueTime{Level="Host",Hostname="vm",}'] == 500
 
 
@@ -218,6 +218,16 @@ def test_detection_from_many_threads_loses_no_count() -> None:
     for thread in threads:
         thread.join()
     assert list(samples(metrics).values()) == [400]
+
+
+def test_log_mode_writes_few_lines_at_once() -> None:
+    metrics, lines = listening("log")
+    model = metrics.model("ver", "1.0")
+    for _ in range(MOST_WRITTEN - 1):
+        model.answered([("default", 1, 1)])
+    assert lines == []
+    model.answered([("default", 1, 1)])
+    assert len(lines) == 3 * MOST_WRITTEN
 
 
 def test_log_mode_shows_nothing_and_writes_each_update() -> None:

@@ -19,8 +19,10 @@ from handler.metrics.text import log_line
 
 _T = TypeVar("_T")
 Mode = Literal["prometheus", "log", "legacy"]
-MOST_NOTED = 1000
+MOST_COUNTED = 1000
 """Answers from which on what was noted is counted."""
+MOST_WRITTEN = 100
+"""The same where each is some lines of a log: whoever asks meanwhile waits for all of them."""
 Times = tuple[str, float, float]
 """A successful prediction: its version label, seconds from arrival to answer, seconds in the queue."""
 _COUNTS = ("Requests2XX", "Requests4XX", "Requests5XX", "ts_inference_requests_total")
@@ -51,6 +53,7 @@ class Metrics:
         self._mode = mode
         self.writes_lines = mode != "prometheus"
         """Whether each update is a line of a log."""
+        self.most_noted = MOST_WRITTEN if self.writes_lines else MOST_COUNTED
         self._auto_detect = auto_detect
         self._hostname = hostname or socket.gethostname()
         self._system = system
@@ -205,8 +208,8 @@ class ModelMetrics:
     def answered(self, predictions: Sequence[Times]) -> None:
         """Note predictions that succeeded. Not for failures."""
         self._answered += predictions
-        if len(self._answered) >= MOST_NOTED:
-            self.count()
+        if len(self._answered) >= self._metrics.most_noted:
+            self._metrics.flush()
 
     def count(self) -> None:
         """Count what was noted."""

@@ -1,7 +1,8 @@
 """Measures marserve against its limits, and against TorchServe where there is one: `python -m tests.benchmarks`.
 
 Each server is started afresh in every round, in an order that turns round; a load that others disturbed is repeated.
-The limits are the archive's handler in a bare loop, and an application that answers a constant under uvicorn.
+The limits are the archive's handler in a bare loop, and two applications under uvicorn: one answers a constant, the
+other calls the handler on a thread.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from typing import Any
 from tests.benchmarks import generator, machine, report
 from tests.benchmarks.jobs import JOBS, Body, Job, Serving, ask_bare, right_answers, write
 from tests.benchmarks.probe import Probe
-from tests.benchmarks.servers import OURS, Contestant, Server
+from tests.benchmarks.servers import OURS, Constant, Contestant, Server, Threaded
 from tests.benchmarks.tables import RESULTS
 
 NOTES = """\
@@ -71,9 +72,7 @@ class Run:
                 self._contest(job, contestant, bodies, answers)
 
     def _contest(self, job: Job, contestant: Contestant, bodies: Sequence[Body], answers: Sequence[Any]) -> None:
-        path, wanted = f"/predictions/{job.name}", answers
-        if not contestant.command:
-            wanted = [None] * len(bodies)
+        path, wanted = f"/predictions/{job.name}", answers if contestant.answers else [None] * len(bodies)
         with tempfile.TemporaryDirectory(dir=self._work, ignore_cleanup_errors=True) as folder:
             machine.wait_until_quiet(self._plan.noise, self._plan.patience)
             with contestant.server([job.name], self._store(contestant.workers), Path(folder), answers[0]) as server:
@@ -150,12 +149,13 @@ class Run:
 
 
 def contestants(ours: Sequence[int], torchserve: str | None) -> Iterator[Contestant]:
-    """marserve and TorchServe, with each number of workers, and the constant application."""
+    """marserve and TorchServe, with each number of workers, and the two applications that are limits."""
     for workers in ours:
         yield Contestant("marserve", OURS, workers)
         if torchserve:
             yield Contestant("TorchServe", tuple(shlex.split(torchserve)), workers)
-    yield Contestant(report.CONSTANT, workers=ours[0])
+    yield Constant(report.CONSTANT, workers=ours[0])
+    yield Threaded(report.THREADED, workers=ours[0])
 
 
 def measure(plan: Plan, out: Path, generate: generator.Generator, tell: Callable[[str], None]) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from typing import Any
 
 from tests.benchmarks import machine, plot
 
-BARE, CONSTANT = "bare handler", "constant application"
+BARE, CONSTANT, THREADED = "bare handler", "constant application", "bare application"
 COLUMNS = (
     "clients", "server", "req/s", "spread", "p50 ms", "p99 ms", "errors", "wrong", "CPU s/1000", "PSS MB", "cold s",
-    "others", "x bare", "x constant", "x TorchServe",
+    "others", "x bare", "x constant", "x application", "x TorchServe",
 )  # fmt: skip
 Cell = dict[str, Any]
 
@@ -28,7 +28,12 @@ def rows(cells: Sequence[Cell], noise: float) -> list[Cell]:
     found = [_row(group, noise) for group in groups.values()]
     for row in found:
         rivals = [other for other in found if (other["job"], other["clients"]) == (row["job"], row["clients"])]
-        for ratio, name in (("bare", BARE), ("constant", CONSTANT), ("torchserve", "TorchServe")):
+        for ratio, name in (
+            ("bare", BARE),
+            ("constant", CONSTANT),
+            ("application", THREADED),
+            ("torchserve", "TorchServe"),
+        ):
             best = max((other["rate"] for other in rivals if other["server"].startswith(name)), default=0)
             row[f"x_{ratio}"] = row["rate"] / best if best else None
     return found
@@ -68,7 +73,9 @@ def _texts(row: Cell) -> Iterator[str]:
     yield from (str(row[key]) for key in ("errors", "wrong"))
     yield _number(row["cpu"], 3)
     yield _number(row["memory"] and row["memory"] / 1e6, 0)
-    yield from (_number(row[key], 2) for key in ("cold", "others", "x_bare", "x_constant", "x_torchserve"))
+    yield from (
+        _number(row[key], 2) for key in ("cold", "others", "x_bare", "x_constant", "x_application", "x_torchserve")
+    )
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -37,24 +37,21 @@ enable_model_api=true
 
 @dataclass(frozen=True)
 class Contestant:
-    """Who is measured: `command` takes TorchServe's options; without one it is the constant application."""
+    """Who is measured: `command` takes TorchServe's options."""
 
     name: str
     command: tuple[str, ...] = ()
     workers: int = 1
+    answers: bool = True
+    """Whether it calls the handler, so that its answers are right ones."""
 
     @property
     def label(self) -> str:
         """The name in tables."""
-        return f"{self.name}, {self.workers} worker{'s' * (self.workers > 1)}" if self.command else self.name
+        return f"{self.name}, {self.workers} worker{'s' * (self.workers > 1)}"
 
     def server(self, jobs: Sequence[str], store: Path, folder: Path, answer: Any = None) -> "Server":
         """To be started: the jobs' archives from the store, with what it writes in the folder."""
-        if not self.command:
-            file = folder / "answer"
-            file.write_bytes(json.dumps(answer, indent=2).encode())
-            port = free_port()
-            return Server([sys.executable, "-m", "tests.benchmarks.constant", str(port), str(file)], folder, port)
         ports = [free_port() for _ in range(5)]
         config = folder / "config.properties"
         config.write_text(CONFIG.format(*ports))
@@ -65,6 +62,44 @@ class Contestant:
         return Server(
             [*self.command, *options, *models], folder, ports[0], threads, management=ports[1], metrics=ports[2]
         )
+
+
+@dataclass(frozen=True)
+class Constant(Contestant):
+    """The application that answers the same to every request."""
+
+    answers: bool = False
+
+    @property
+    def label(self) -> str:
+        """The name in tables."""
+        return self.name
+
+    def server(self, jobs: Sequence[str], store: Path, folder: Path, answer: Any = None) -> "Server":
+        """To be started, with the answer that it gives."""
+        file = folder / "answer"
+        file.write_bytes(json.dumps(answer, indent=2).encode())
+        return _limit("constant", folder, str(file))
+
+
+@dataclass(frozen=True)
+class Threaded(Contestant):
+    """The application that calls the handler on a thread."""
+
+    @property
+    def label(self) -> str:
+        """The name in tables."""
+        return self.name
+
+    def server(self, jobs: Sequence[str], store: Path, folder: Path, answer: Any = None) -> "Server":
+        """To be started, with the one job's archive."""
+        (job,) = jobs
+        return _limit("threaded", folder, str(store / f"{job}.mar"), str(Serving().batch))
+
+
+def _limit(program: str, folder: Path, *arguments: str) -> "Server":
+    port = free_port()
+    return Server([sys.executable, "-m", f"tests.benchmarks.{program}", str(port), *arguments], folder, port)
 
 
 class Server:
