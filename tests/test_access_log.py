@@ -9,7 +9,7 @@ from time import perf_counter, time
 
 import pytest
 
-from app.logs.access_log import CONSOLE, FILE, MOST, AccessLog, Request, json_form, text_form
+from app.logs.access_log import CONSOLE, FILE, MOST, SHORT, AccessLog, Request, json_form, text_form
 from app.logs.lines import stamp
 
 CLIENT = ("127.0.0.1", 60238)
@@ -74,6 +74,13 @@ def test_json_has_the_parts_by_name() -> None:
 def test_clients_are_shown_as_java_shows_them(client: tuple[str, int] | None, shown: str) -> None:
     ((_, message),) = text_form([(client, "GET", b"/", "1.1", 200, 0.0, 0.001)], 0.0)
     assert message == f'{shown} "GET / HTTP/1.1" 200 1'
+
+
+@pytest.mark.parametrize("length", [1, SHORT, SHORT + 1, 60_000])
+def test_targets_of_any_length_are_shown_whole(length: int) -> None:
+    requests: list[Request] = [(CLIENT, "GET", b"/" * length, "1.1", status, 0.0, 0.002) for status in (200, 404, 200)]
+    shown = [message.partition(" ")[2] for _, message in text_form(requests, 0.0)]
+    assert shown == [f'"GET {"/" * length} HTTP/1.1" {status} 2' for status in (200, 404, 200)]
 
 
 def targets(requests: Sequence[Request], clock: float) -> list[tuple[str, ...]]:

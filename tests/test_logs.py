@@ -167,6 +167,23 @@ def test_files_are_rolled_and_the_oldest_dropped(
     assert found == {"model_log.log": "4", "model_log.log.1": "3", "model_log.log.2": "2"}
 
 
+def test_lines_of_requests_and_metrics_roll_their_files_too(
+    tmp_path: Path, open_logs: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "ROLL", 100)
+    monkeypatch.setattr(logs, "KEPT", 2)
+    opened = open_logs()
+    for number in range(5):
+        opened.access.write(None, "GET", b"/%d%s" % (number, b"x" * 100), "1.1", 200, perf_counter())
+        opened.access.flush()
+        opened.metric_lines("ts", [f"metric {number}{'x' * 100}"])
+    for name in ("logs/access_log.log", "numbers/ts_metrics.log"):
+        found = [(tmp_path / f"{name}{end}").read_text() for end in ("", ".1", ".2")]
+        assert [len(text.splitlines()) for text in found] == [1, 1, 1]
+        assert ["4x" in found[0], "3x" in found[1], "2x" in found[2]] == [True] * 3
+        assert not (tmp_path / f"{name}.3").exists()
+
+
 def test_a_console_that_is_gone_disturbs_nobody(
     tmp_path: Path, open_logs: Open, console: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -174,6 +191,7 @@ def test_a_console_that_is_gone_disturbs_nobody(
     console.close()
     opened.model_line("W-9000-ver_1.0", "stdout", "a line")
     logging.getLogger("marserve.registry").info("another")
+    opened.metric_lines("ts", ["a metric"])
     assert capsys.readouterr().err == ""
     assert (tmp_path / "logs/model_log.log").read_text().endswith("a line\n")
     assert (tmp_path / "logs/ts_log.log").read_text().endswith("another\n")

@@ -19,6 +19,8 @@ makes seconds since 1970 of those of `perf_counter`."""
 
 MOST = 512
 """Lines that are written at once, at most: whoever asks meanwhile waits for all of them."""
+SHORT = 200
+"""Bytes of a target up to which what is said of it is kept for others that ask the same."""
 FILE = " - "
 CONSOLE = " [INFO ] main ACCESS_LOG - "
 
@@ -107,12 +109,15 @@ def json_form(requests: Sequence[Request], clock: float) -> Iterator[tuple[str, 
 
 def _message(request: Request) -> str:
     client, method, target, http_version, status, began, answered = request
-    return _peer(client) + _answered(method, target, http_version, status, int((answered - began) * 1000))
+    say = _said if len(target) <= SHORT else _say
+    return _peer(client) + say(method, target, http_version, status, int((answered - began) * 1000))
 
 
-@lru_cache(maxsize=1024)
-def _answered(method: str, target: bytes, http_version: str, status: int, milliseconds: int) -> str:
+def _say(method: str, target: bytes, http_version: str, status: int, milliseconds: int) -> str:
     return f' "{method} {target.decode("latin-1")} HTTP/{http_version}" {status} {milliseconds}'
+
+
+_said = lru_cache(maxsize=1024)(_say)
 
 
 @lru_cache(maxsize=1024)
