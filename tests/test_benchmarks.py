@@ -1,5 +1,6 @@
 """The harness of `tests/benchmarks`, in a short run against a real server, and what it makes of its figures."""
 
+import ast
 import asyncio
 import json
 import subprocess
@@ -10,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import generator, plot, report
+from tests.benchmarks import generator, plot, refusals, report
 from tests.benchmarks.__main__ import Plan, contestants, measure
 from tests.benchmarks.arrivals import policies, sweep
 from tests.benchmarks.hot_path import STAGES
 from tests.benchmarks.jobs import BODIES, JOBS, LARGE, ROOT, Body, Job, Serving, read, same, write
+from tests.benchmarks.machine import eventually
 from tests.benchmarks.open_loop import LOST, OpenLoop, Record, arrivals, percentile, plan, statuses
 from tests.benchmarks.overload import recovery
 
@@ -132,6 +134,14 @@ async def test_at_a_trickle_a_fixed_delay_costs_what_patience_does_not(tmp_path:
     assert [row["policy"] for row in rows] == ["marserve", "fixed 200 ms", "no delay"]
     assert all(row["refused"] == 0 for row in rows)
     assert rows[1]["p50 ms"] > 200
+
+
+@pytest.mark.parametrize("options", [(), ("--keep",)])
+def test_the_least_of_refusals_are_refusals(options: tuple[str, ...]) -> None:
+    with refusals.minimal(*options) as server:
+        assert eventually(lambda: refusals.refuses(server), 10)
+        told = asyncio.run(refusals.measure(server, 100, 0.3))
+    assert list(ast.literal_eval(told["statuses"])) == [503]
 
 
 def test_the_stages_of_a_request_add_up(tmp_path: Path) -> None:

@@ -120,7 +120,8 @@ async def test_what_follows_an_upgrade_is_no_request(store: Path, archive: MakeA
         wire = await door.connect()
         asks = PING.replace(b"Host: x", b"Host: x\r\nConnection: Upgrade\r\nUpgrade: h2c")
         wire.send(asks + content(2 * LARGE))
-        assert (await wire.answer())[0] == "HTTP/1.1 200 OK"
+        line, headers, _ = await wire.answer()
+        assert (line, headers["connection"]) == ("HTTP/1.1 200 OK", "keep-alive")  # and not a close for nonsense
 
 
 async def test_small_and_large_requests_take_turns_on_a_connection(store: Path, archive: MakeArchive) -> None:

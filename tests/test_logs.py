@@ -155,33 +155,23 @@ def test_details_are_told_only_on_request(open_logs: Open, console: io.StringIO,
     assert len(console.getvalue().splitlines()) == count
 
 
+@pytest.mark.parametrize("name", ["logs/model_log", "logs/access_log", "numbers/ts_metrics"])
 def test_files_are_rolled_and_the_oldest_dropped(
-    tmp_path: Path, open_logs: Open, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, open_logs: Open, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(logs, "ROLL", 100)
     monkeypatch.setattr(logs, "KEPT", 2)
     opened = open_logs()
     for number in range(5):
-        opened.model_line("W-9000-ver_1.0", "stdout", f"line {number}")
-    found = {path.name: path.read_text().split()[-1] for path in (tmp_path / "logs").glob("model_log*")}
-    assert found == {"model_log.log": "4", "model_log.log.1": "3", "model_log.log.2": "2"}
-
-
-def test_lines_of_requests_and_metrics_roll_their_files_too(
-    tmp_path: Path, open_logs: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(logs, "ROLL", 100)
-    monkeypatch.setattr(logs, "KEPT", 2)
-    opened = open_logs()
-    for number in range(5):
-        opened.access.write(None, "GET", b"/%d%s" % (number, b"x" * 100), "1.1", 200, perf_counter())
+        line = f"{number}{'x' * 100}"
+        opened.model_line("W-9000-ver_1.0", "stdout", line)
+        opened.access.write(None, "GET", line.encode(), "1.1", 200, perf_counter())
         opened.access.flush()
-        opened.metric_lines("ts", [f"metric {number}{'x' * 100}"])
-    for name in ("logs/access_log.log", "numbers/ts_metrics.log"):
-        found = [(tmp_path / f"{name}{end}").read_text() for end in ("", ".1", ".2")]
-        assert [len(text.splitlines()) for text in found] == [1, 1, 1]
-        assert ["4x" in found[0], "3x" in found[1], "2x" in found[2]] == [True] * 3
-        assert not (tmp_path / f"{name}.3").exists()
+        opened.metric_lines("ts", [line])
+    files = {path.name: path.read_text() for path in (tmp_path / name).parent.glob(f"{Path(name).name}*")}
+    found = {file: re.findall(r"(\d)x", text) for file, text in files.items()}
+    assert list(map(len, map(str.splitlines, files.values()))) == [1, 1, 1]
+    assert found == {f"{Path(name).name}.log{end}": [number] for end, number in (("", "4"), (".1", "3"), (".2", "2"))}
 
 
 def test_a_console_that_is_gone_disturbs_nobody(

@@ -42,6 +42,7 @@ class Unpacked:
         with zipfile.ZipFile(archive) as file:
             file.extractall(folder)
         self.manifest = json.loads((folder / "MAR-INF/MANIFEST.json").read_text())
+        self.config: dict[str, Any] = yaml.safe_load((folder / "model-config.yaml").read_text())
         sys.path.insert(0, str(folder))
 
     def holds(self, top: str) -> bool:
@@ -64,9 +65,8 @@ class Unpacked:
     def handler(self, batch: int, device: Device = CPU) -> Call:
         """A handler that has been initialized: bodies in, encoded answers out."""
         model = self.manifest["model"]
-        config = yaml.safe_load((self.folder / "model-config.yaml").read_text())
         blueprint = Blueprint(
-            model["modelName"], self.folder, lambda: self.manifest, model["handler"], batch, lambda: config
+            model["modelName"], self.folder, lambda: self.manifest, model["handler"], batch, lambda: self.config
         )
         context, entry = make_context(blueprint, device), load_entry(self, model["handler"])
         entry.initialize(context)

@@ -65,15 +65,20 @@ class Contestant:
 
 
 @dataclass(frozen=True)
-class Constant(Contestant):
-    """The application that answers the same to every request."""
-
-    answers: bool = False
+class Limit(Contestant):
+    """An application that knows no settings."""
 
     @property
     def label(self) -> str:
         """The name in tables."""
         return self.name
+
+
+@dataclass(frozen=True)
+class Constant(Limit):
+    """The application that answers the same to every request."""
+
+    answers: bool = False
 
     def server(self, jobs: Sequence[str], store: Path, folder: Path, answer: Any = None) -> "Server":
         """To be started, with the answer that it gives."""
@@ -83,18 +88,13 @@ class Constant(Contestant):
 
 
 @dataclass(frozen=True)
-class Threaded(Contestant):
+class Threaded(Limit):
     """The application that calls the handler on a thread."""
-
-    @property
-    def label(self) -> str:
-        """The name in tables."""
-        return self.name
 
     def server(self, jobs: Sequence[str], store: Path, folder: Path, answer: Any = None) -> "Server":
         """To be started, with the one job's archive."""
         (job,) = jobs
-        return _limit("threaded", folder, str(store / f"{job}.mar"), str(Serving().batch))
+        return _limit("threaded", folder, str(store / f"{job}.mar"))
 
 
 def _limit(program: str, folder: Path, *arguments: str) -> "Server":

@@ -1,7 +1,7 @@
 """The limit of a batching server in one Python process: an ASGI application under uvicorn, and one thread that calls an
 archive's handler with all that waits.
 
-`python -m tests.benchmarks.threaded PORT ARCHIVE BATCH`. It knows one URL, and has no limits, errors, headers, metrics
+`python -m tests.benchmarks.threaded PORT ARCHIVE`. It knows one URL, and has no limits, errors, headers, metrics
 or logs. A lone client of marserve can hardly be served faster than one of this.
 """
 
@@ -69,10 +69,12 @@ def application(batches: Batches) -> Any:
 
 def main() -> None:
     """Serve until a signal."""
-    port, archive, most = int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    port, archive = int(sys.argv[1]), Path(sys.argv[2])
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
-        batches = Batches(Unpacked(archive, Path(folder)).handler(most), most)
+        unpacked = Unpacked(archive, Path(folder))
+        most = unpacked.config["batchSize"]
+        batches = Batches(unpacked.handler(most), most)
         uvicorn.run(
             application(batches), host="127.0.0.1", port=port,
             loop="uvloop", http="httptools", lifespan="off", access_log=False, log_level="error",
