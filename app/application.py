@@ -10,32 +10,32 @@ from typing import TYPE_CHECKING, Any
 import ts
 
 from app import release
-from app.configuration.settings import Settings
-from app.configuration.snapshots import snapshots_for
-from app.configuration.values import Binding
-from app.descriptions import DESCRIPTION, INFERENCE, MANAGEMENT, METRICS, Descriptions, Operation
-from app.guards import Guards
+from app.access_policy import AccessPolicy
+from app.api.health import OpenInference, ServerHealth
+from app.api.inference import Inference
+from app.api.management import Management
+from app.api.metrics import MetricsPage
+from app.api.openapi import DESCRIPTION, INFERENCE, MANAGEMENT, METRICS, Descriptions, Operation
+from app.api.workflows import WorkflowInference, WorkflowManagement
+from app.authorization import Tokens
 from app.http.address import Address, Router
-from app.http.answers import Headers
-from app.inference import Inference
-from app.logs.files import Logs
-from app.management import Management
-from app.metrics import MetricsPage
-from app.open_inference import OpenInference, ServerHealth
-from app.security import Tokens
+from app.http.responses import Headers
+from app.logging.files import Logs
+from app.settings.model import Settings
+from app.settings.snapshots import snapshots_for
+from app.settings.types import ListenAddress
 from app.startup import initial_models, initial_workers, register_all
-from app.workflows import WorkflowInference, WorkflowManagement
 from handler.devices.device import find_devices
-from handler.isolation.environment import Environment
+from handler.isolation.process.environ import Environment
 from handler.metrics.server_metrics import Metrics
 from handler.metrics.system_metrics import SystemMetrics
+from model_registry.archive.store import ModelStore
 from model_registry.config import Defaults
+from model_registry.factory import ModelFactory, ServerDefaults
+from model_registry.memory_guard import MemoryGuard
 from model_registry.registry import Registry
-from model_registry.room import Room
-from model_registry.sequencing import SequenceHeaders
-from model_registry.store import ModelStore
-from model_registry.workflows import Workflows
-from model_registry.workshop import Rules, Workshop
+from model_registry.sequence_routing import SequenceHeaders
+from model_registry.workflows.workflows import Workflows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +59,7 @@ class Application:
         self.store = ModelStore(settings.model_store, allowed)
         self.devices = find_devices(number_of_gpu=settings.number_of_gpu)
         self._gpus = sum(device.kind == "cuda" for device in self.devices)
-        self.guards = Guards(settings, Path.cwd())
+        self.guards = AccessPolicy(settings, Path.cwd())
         self.workshop = self._workshop()
         self.registry = Registry(
             self.workshop,
@@ -92,7 +92,7 @@ class Application:
         for store in (self.store, self.workflow_store):
             await asyncio.to_thread(store.close)
 
-    def _workshop(self) -> Workshop:
+    def _workshop(self) -> ModelFactory:
         settings = self.settings
         defaults = Defaults(
             workers=settings.default_workers_per_model,
@@ -102,9 +102,9 @@ class Application:
             startup_timeout=settings.default_startup_timeout,
             job_queue_size=settings.job_queue_size,
         )
-        rules = Rules(
+        rules = ServerDefaults(
             defaults=defaults,
-            room=Room.of_container() if settings.check_memory else Room(None),
+            room=MemoryGuard.of_container() if settings.check_memory else MemoryGuard(None),
             keep_serialized_files=settings.keep_serialized_files,
             settings=settings.models,
             envelope=settings.service_envelope,
@@ -122,15 +122,15 @@ class Application:
                 settings.ts_header_key_sequence_end,
             ),
         )
-        return Workshop(self.store, rules, self.devices, self.metrics, self.logs.model_line)
+        return ModelFactory(self.store, rules, self.devices, self.metrics, self.logs.model_line)
 
-    def addresses(self) -> dict[Binding, Address]:
+    def addresses(self) -> dict[ListenAddress, Address]:
         """Who answers on each address. APIs that name the same one share it, in the order that TorchServe asks them."""
         settings = self.settings
         apis = {"inference": settings.inference_address, "management": settings.management_address}
         if settings.enable_metrics_api:
             apis["metrics"] = settings.metrics_address
-        shared: dict[Binding, list[str]] = {}
+        shared: dict[ListenAddress, list[str]] = {}
         for api, binding in apis.items():
             shared.setdefault(binding, []).append(api)
         for names in shared.values():

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING
 
 import ts.version
 
-from app.commands import launch
+from app.commands import torchserve_process
 from app.commands.options import marserve_parser, torchserve_parser
 from app.commands.pid_file import AlreadyRunning
-from app.configuration.layers import ConfigurationError
 from app.release import version
+from app.settings.sources import ConfigurationError
 
 if TYPE_CHECKING:
-    from app.configuration.settings import Settings
+    from app.settings.model import Settings
 
 COMMANDS = {
-    "archive": "app.commands.archiver",
-    "check": "app.commands.check",
-    "compare": "app.commands.compare",
+    "archive": "app.commands.archive",
+    "check": "app.commands.check.command",
+    "compare": "app.commands.compare.command",
     "compat": "app.commands.compat",
     "switch": "app.commands.switch",
-    "tune": "app.commands.tune",
+    "tune": "app.commands.tune.command",
     "verify": "app.commands.verify",
 }
 """Commands that read their own options: the modules whose `main` carries them out."""
@@ -52,7 +52,7 @@ def _command(module: str, words: Sequence[str]) -> int:
 
 def torch_model_archiver(argv: Sequence[str] | None = None) -> int:
     """The `torch-model-archiver` command; returns its exit status."""
-    from app.commands.archiver import main as archive
+    from app.commands.archive import main as archive
 
     return archive(None if argv is None else list(argv))
 
@@ -65,7 +65,7 @@ def torchserve(argv: Sequence[str] | None = None) -> int:
         print(f"TorchServe Version is {ts.version.__version__}")
         return 0
     if arguments.stop:
-        return launch.stop()
+        return torchserve_process.stop()
     try:
         return _start(arguments, words)
     except AlreadyRunning:
@@ -76,13 +76,15 @@ def torchserve(argv: Sequence[str] | None = None) -> int:
 
 
 def _start(arguments: argparse.Namespace, words: Sequence[str]) -> int:
-    if launch.is_running():
+    if torchserve_process.is_running():
         raise AlreadyRunning
     _check(arguments, os.environ)
-    from app.configuration.precedence import torchserve_settings
+    from app.settings.loading import torchserve_settings
 
     settings = torchserve_settings(arguments, os.environ, Path.cwd())
-    return launch.in_foreground(lambda: _serve(settings)) if arguments.foreground else launch.in_background(words)
+    if arguments.foreground:
+        return torchserve_process.in_foreground(lambda: _serve(settings))
+    return torchserve_process.in_background(words)
 
 
 def _check(arguments: argparse.Namespace, environ: Mapping[str, str]) -> None:
@@ -108,8 +110,8 @@ def _marserve(words: Sequence[str]) -> int:
 
 
 def _marserve_serve(arguments: argparse.Namespace) -> int:
-    from app.configuration.precedence import marserve_settings
-    from app.first_run import with_samples
+    from app.sample_models import with_samples
+    from app.settings.loading import marserve_settings
 
     options = {key: value for key, value in vars(arguments).items() if key not in ("command", "version")}
     try:

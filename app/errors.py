@@ -113,7 +113,7 @@ TABLE: dict[type[Exception], Wire] = {
     registry.SaveFailed: Wire(500, "InternalServerException"),
     registry.WorkersFailed: Wire(500, "InternalServerException"),
     registry.WorkersOutOfMemory: Wire(507, "InternalServerException"),
-    registry.NoRoom: Wire(507, "InternalServerException"),
+    registry.InsufficientMemory: Wire(507, "InternalServerException"),
     handler.WorkerDied: Wire(500, "InternalServerException"),
     handler.PredictionFailed: Wire(503, "InternalServerException"),
     handler.BadOutput: Wire(503, "InternalServerException"),

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from app.application import Application
-from app.configuration.settings import Settings
-from app.housekeeping import Housekeeping
-from app.logs.files import configure
-from app.logs.summary import announce
+from app.background import PeriodicTasks
+from app.logging.files import configure
+from app.logging.startup_log import announce
 from app.reload import reloading
+from app.settings.model import Settings
 
 SELDOM = (50_000, 20, 100)
 """Thresholds of the garbage collector. A window of landmarks is some 30,000 numbers: with Python's own 700, parsing one
@@ -25,7 +25,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     announce(settings, sum(device.kind == "cuda" for device in application.devices))
     application.start()
     try:
-        async with Housekeeping(application), reloading(application):
+        async with PeriodicTasks(application), reloading(application):
             yield application
     finally:
         await application.stop()

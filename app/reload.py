@@ -10,14 +10,14 @@ from itertools import count
 from pathlib import Path
 
 from app.application import Application
-from app.watched import HANDLER, Stamp, changed_files, forget, likeness, stamps
+from app.file_watcher import HANDLER, Stamp, changed_files, forget, likeness, stamps
+from model_registry.archive.manifest import Manifest
+from model_registry.archive.naming import default_name
 from model_registry.config import RequestConfig
 from model_registry.errors import RegistryError
-from model_registry.manifest import Manifest
-from model_registry.naming import default_name
+from model_registry.factory import Registration
 from model_registry.registry import Registry
 from model_registry.version import ModelVersion
-from model_registry.workshop import Registration
 
 LOG = logging.getLogger("marserve.reload")
 INTERVAL = 0.5

@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 import handler
-from model_registry.packer import pack
-from model_registry.recipe import Recipe
+from model_registry.archive.archive_spec import ArchiveSpec
+from model_registry.archive.packer import pack
 
 LOG = logging.getLogger("marserve.sample_archives")
 EXAMPLES = Path(handler.__file__).parent / "examples"
@@ -28,10 +28,10 @@ def build_samples(store: Path) -> list[str]:
     return [f"{recipe.model_name}={recipe.model_name}.mar" for recipe in recipes]
 
 
-def everyday() -> Recipe:
+def everyday() -> ArchiveSpec:
     """Four numbers in, the name of a flower out; a class and numpy."""
     folder = EXAMPLES / "everyday"
-    return Recipe(
+    return ArchiveSpec(
         model_name="everyday",
         version="1.0",
         handler=str(folder / "handler.py"),
@@ -40,11 +40,11 @@ def everyday() -> Recipe:
     )
 
 
-def sign() -> Recipe:
+def sign() -> ArchiveSpec:
     """Landmarks of hands and body in, the sign that they make out; numpy and ONNX Runtime."""
     folder = EXAMPLES / "signflow"
     parts = ("answering.py", "features.py", "reading.py", "index_to_name.json")
-    return Recipe(
+    return ArchiveSpec(
         model_name="sign",
         version="1.0",
         handler=str(folder / "onnx_handler.py"),
@@ -76,7 +76,7 @@ def main(argv: list[str] | None = None) -> None:
         build_torchscript(chosen.store)
 
 
-def _is_fresh(archive: Path, recipe: Recipe) -> bool:
+def _is_fresh(archive: Path, recipe: ArchiveSpec) -> bool:
     if not archive.is_file():
         return False
     newest = max(file.stat().st_mtime_ns for file in recipe.files().values())

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
-from app.configuration.settings import Settings
-from app.configuration.values import Binding
 from app.http.address import Address
-from app.http.certificates import server_context
 from app.http.protocol import PATIENCE, TorchServeProtocol
-from app.http.tls_door import TlsDoor
+from app.http.tls import server_context
+from app.http.tls_sniffer import PlainHttpRejector
 from app.http.unix_socket import remove, remove_stale
 from app.lifespan import running
 from app.listeners import grpc_listeners
+from app.settings.model import Settings
+from app.settings.types import ListenAddress
 
 if TYPE_CHECKING:
     from app.grpc.server import GrpcListener
@@ -67,7 +67,7 @@ async def _serve(settings: Settings) -> int:
 class Listener:
     """One address: its socket, and the connections that came through it."""
 
-    def __init__(self, binding: Binding, address: Address, settings: Settings) -> None:
+    def __init__(self, binding: ListenAddress, address: Address, settings: Settings) -> None:
         self._binding = binding
         self._ssl: ssl.SSLContext | None = server_context(settings) if binding.scheme == "https" else None
         self._address = address
@@ -120,7 +120,7 @@ class Listener:
 
     def _door(self) -> asyncio.BaseProtocol:
         self.accepted += 1
-        return self._protocol() if self._ssl is None else TlsDoor(self._ssl, self._protocol)
+        return self._protocol() if self._ssl is None else PlainHttpRejector(self._ssl, self._protocol)
 
     def _look(self) -> None:
         """Look after silent connections now and then, as long as there are any; a timer for each would cost more."""

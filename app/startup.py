@@ -3,17 +3,17 @@
 import logging
 from collections.abc import Iterable, Sequence
 
-from app.configuration.settings import Settings
-from app.configuration.values import InitialModel
+from app.settings.model import Settings
+from app.settings.types import InitialModel
 from handler.devices.cpu_budget import cpu_budget
 from handler.devices.device import Device
+from model_registry.archive.naming import default_name
+from model_registry.archive.store import ModelStore
 from model_registry.config import RequestConfig
 from model_registry.errors import RegistryError
-from model_registry.naming import default_name
+from model_registry.factory import Registration
 from model_registry.registry import Registry
 from model_registry.snapshot import registrations
-from model_registry.store import ModelStore
-from model_registry.workshop import Registration
 
 LOG = logging.getLogger("marserve.startup")
 MANAGER = {"ts_logger": "org.pytorch.serve.ModelServer"}

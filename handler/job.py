@@ -36,13 +36,13 @@ class Output(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
-class Piece(NamedTuple):
+class StreamChunk(NamedTuple):
     """An intermediate part of a streamed answer; an `Output` follows as the last."""
 
     output: Output
 
 
-Outcome = Output | Piece | HandlerError
+Outcome = Output | StreamChunk | HandlerError
 """What is delivered for a job: any number of pieces, then exactly one output or error."""
 
 

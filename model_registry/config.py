@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from model_registry.model_yaml import load_model_config, obeyed, readable_model_config
+from model_registry.archive.model_yaml import load_model_config, obeyed, readable_model_config
 
 __all__ = ["Defaults", "ModelConfig", "RequestConfig", "load_model_config", "readable_model_config"]
 

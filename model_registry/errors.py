@@ -123,7 +123,7 @@ class WorkersOutOfMemory(WorkersFailed):
     """The same, for lack of memory."""
 
 
-class NoRoom(RegistryError):
+class InsufficientMemory(RegistryError):
     """The model is larger than the memory that is left to it."""
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from handler.devices.allocator import give_back_memory
 from handler.errors import LoadFailed
+from model_registry.archive.packages import install
 from model_registry.errors import (
     Conflict,
     InvalidVersionRemoval,
@@ -15,12 +16,11 @@ from model_registry.errors import (
     WorkersFailed,
     WorkersOutOfMemory,
 )
+from model_registry.factory import ModelFactory, Registration
 from model_registry.model import Model, Role
-from model_registry.packages import install
-from model_registry.page import page_of
+from model_registry.pagination import page_of
 from model_registry.snapshot import Occasion, Snapshots
 from model_registry.version import ModelVersion
-from model_registry.workshop import Registration, Workshop
 
 LOG = logging.getLogger("marserve.registry")
 MANAGER = {"ts_logger": "org.pytorch.serve.wlm.ModelManager"}
@@ -30,7 +30,7 @@ class Registry:
     """The models by name. It lives on the event loop; files and workers are waited for without blocking it."""
 
     def __init__(
-        self, workshop: Workshop, *, drain_seconds: float = 8.0, hung_limit: int = 4,
+        self, workshop: ModelFactory, *, drain_seconds: float = 8.0, hung_limit: int = 4,
         snapshots: Snapshots | None = None,
     ) -> None:  # fmt: skip
         self._workshop = workshop

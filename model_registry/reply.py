@@ -3,7 +3,7 @@
 from asyncio import AbstractEventLoop, Future, Queue
 from collections.abc import AsyncIterator, Callable
 
-from handler.job import Job, Outcome, Output, Piece
+from handler.job import Job, Outcome, Output, StreamChunk
 
 
 class Stream:
@@ -25,7 +25,7 @@ class Stream:
         """Yield the pieces as they come; raises the error that cut the stream short."""
         try:
             yield self.first.body
-            while isinstance(outcome := await self._queue.get(), Piece):
+            while isinstance(outcome := await self._queue.get(), StreamChunk):
                 yield outcome.output.body
             if not isinstance(outcome, Output):
                 raise outcome
@@ -91,12 +91,12 @@ class Reply:
         if self._stream is not None:
             self._stream.put(outcome)
         elif not self.expired and not self._is_over:
-            if isinstance(outcome, Piece):
+            if isinstance(outcome, StreamChunk):
                 self._stream = Stream(outcome.output, self._end_stream)
                 self._wake(self._stream)
             else:
                 self._wake(outcome)
-        if self.job is not None and not isinstance(outcome, Piece):
+        if self.job is not None and not isinstance(outcome, StreamChunk):
             self.job.reply = None  # the circle would keep the body in memory until the collector comes
 
     @property

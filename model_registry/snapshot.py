@@ -9,11 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from model_registry.archive.naming import file_name
 from model_registry.config import STATE
+from model_registry.factory import Registration
 from model_registry.model import Model
-from model_registry.naming import file_name
 from model_registry.version import ModelVersion
-from model_registry.workshop import Registration
 
 LOG = logging.getLogger("marserve.snapshots")
 

@@ -5,31 +5,31 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import monotonic
 
-from handler.batcher import Batcher
+from handler.batching.batcher import Batcher
+from handler.batching.loop_pacing import LoopPacer, never, trials
 from handler.errors import BatcherClosed, QueueFull, WorkerDied
 from handler.job import Answers, Input, Job, Output
 from handler.metrics.server_metrics import Metrics, ModelMetrics
-from handler.pool import Placement, WorkerPool
-from handler.service import Blueprint
-from handler.worker import Worker
-from model_registry.archive import Archive
+from handler.workers.pool import Placement, WorkerPool
+from handler.workers.service import ServiceSpec
+from handler.workers.worker import Worker
+from model_registry.archive.archive import Archive
 from model_registry.client_timeout import ClientTimeout
 from model_registry.config import ModelConfig
 from model_registry.errors import NoWorker
 from model_registry.reply import Reply, Stream
-from model_registry.sequencing import SequenceHeaders, Sequencing
-from model_registry.turns import Turns, never, trials
+from model_registry.sequence_routing import SequenceHeaders, SequenceRouter
 
 LEAST = 0.5
 """Seconds that workers get to end, however long the draining has taken."""
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class VersionSpec:
     """What a model version is made of."""
 
     archive: Archive
-    blueprint: Blueprint
+    blueprint: ServiceSpec
     config: ModelConfig
     place: Callable[["ModelVersion"], Placement]
     metrics: ModelMetrics
@@ -40,21 +40,21 @@ class Parts:
 class ModelVersion:
     """Serves one version of a model on the running event loop, from its registration until it is closed."""
 
-    def __init__(self, name: str, version: str, parts: Parts) -> None:
+    def __init__(self, name: str, version: str, parts: VersionSpec) -> None:
         self.name, self.version = name, version
         self.archive = parts.archive
         self.config = parts.config
         self.metrics = parts.metrics
         self._loop = asyncio.get_running_loop()
         config = parts.config
-        self._sequencing = Sequencing(config, parts.sequence_headers) if config.stateful else None
+        self._sequencing = SequenceRouter(config, parts.sequence_headers) if config.stateful else None
         self.batcher = self._sequencing.batcher if self._sequencing else _plain_batcher(config)
         self.pool = WorkerPool(
             parts.blueprint, self.batcher, parts.place(self), parts.metrics, parts.host,
             retry_for=config.max_retry_timeout,
         )  # fmt: skip
         lasting = config.stateful or parts.blueprint.continuous
-        self._turns = Turns(self._loop, self.batcher, self._settle, never() if lasting else trials())
+        self._turns = LoopPacer(self._loop, self.batcher, self._settle, never() if lasting else trials())
         self._staffed = False
         self._timer: asyncio.TimerHandle | None = None
         self._drained: asyncio.Future[None] | None = None

@@ -4,10 +4,10 @@ import os
 import sys
 from pathlib import Path
 
-from app.commands.launch import pid_file
 from app.commands.options import torchserve_parser
-from app.configuration.precedence import torchserve_settings
+from app.commands.torchserve_process import pid_file
 from app.server import serve
+from app.settings.loading import torchserve_settings
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.commands.remote import HERE, Refused, Remote
-from app.commands.samples import file_content
+from app.commands.sample_requests import file_content
 
 NOT_SWITCHED, NOT_CLEANED = 1, 3
 LOST = (0, 502, 504)

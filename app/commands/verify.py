@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from app.commands.trials import Engine, Trial, try_onnxruntime, try_torch
+from app.commands.engine_probes import Engine, Trial, try_onnxruntime, try_torch
 from app.release import version
 from handler.devices.cgroup import cpu_quota, memory_limit
 from handler.devices.cpu_budget import cpu_budget, usable_cores

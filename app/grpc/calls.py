@@ -15,8 +15,8 @@ from app.errors import UNKNOWN, wire
 from app.grpc.errors import failure
 from app.grpc.messages import CLASSES, methods
 from app.http.address import Guard
-from app.http.call import Call
-from app.logs.access_log import AccessLog, Client
+from app.http.request import Call
+from app.logging.access_log import AccessLog, Client
 from handler.metrics.server_metrics import Metrics
 
 LOG = logging.getLogger("marserve.grpc")

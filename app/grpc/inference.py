@@ -8,14 +8,14 @@ from typing import Any
 from app.errors import BadRequest
 from app.grpc.errors import failure
 from app.grpc.messages import INFERENCE, RPC, message
-from app.http.answers import json_text
-from app.http.call import Call
+from app.http.request import Call
 from app.http.request_ids import new_request_id
+from app.http.responses import json_text
 from handler.errors import PredictionRefused
 from handler.job import Input, Output, Part
 from model_registry.registry import Registry
 from model_registry.reply import Stream
-from model_registry.sequencing import SequenceHeaders
+from model_registry.sequence_routing import SequenceHeaders
 
 SERVICE = f"{INFERENCE}.InferenceAPIsService"
 Response = message(INFERENCE, "PredictionResponse")

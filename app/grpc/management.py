@@ -4,12 +4,12 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
+from app.api.management import Management
+from app.api.parameters import PAGE
 from app.errors import BadRequest, ModelApiDisabled
 from app.grpc.messages import MANAGEMENT, message
-from app.http.answers import Answer
-from app.http.call import Call
-from app.management import Management
-from app.parameters import PAGE
+from app.http.request import Call
+from app.http.responses import Answer
 
 SERVICE = f"{MANAGEMENT}.ManagementAPIsService"
 Response = message(MANAGEMENT, "ManagementResponse")

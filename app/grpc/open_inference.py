@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from app.api.health import METADATA
 from app.errors import BadRequest
 from app.grpc.inference import predict, whole
 from app.grpc.messages import OPEN_INFERENCE, message
-from app.http.call import Call
-from app.open_inference import METADATA
+from app.http.request import Call
 from handler.job import Input, Part
 from model_registry.registry import Registry
 

@@ -10,11 +10,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from app.application import Application
-from app.configuration.settings import Settings
 from app.grpc import health as grpc_health
 from app.grpc.messages import POOL
 from app.grpc.services import services
-from app.http.certificates import server_identity
+from app.http.tls import server_identity
+from app.settings.model import Settings
 
 LOG = logging.getLogger("marserve.server")
 

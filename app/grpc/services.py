@@ -4,13 +4,13 @@ from typing import Any
 
 import grpc
 
+from app.api.management import Management
 from app.application import Application
 from app.grpc import inference as grpc_inference
 from app.grpc import management as grpc_management
 from app.grpc import open_inference as grpc_open_inference
 from app.grpc.calls import Edge
-from app.management import Management
-from model_registry.sequencing import SequenceHeaders
+from model_registry.sequence_routing import SequenceHeaders
 
 PATHS = {"inference": "/predictions", "management": "/models"}
 

@@ -8,12 +8,12 @@ from typing import Protocol
 from starlette.types import Receive, Scope, Send
 
 from app.errors import TABLE, PayloadTooLarge, ResourceNotFound, wire
-from app.http.answers import Answer, Headers, error_answer
-from app.http.call import Call, Disconnected, check_escapes, read_body
+from app.http.parser import SCRATCH
 from app.http.presence import cancelled_when_gone
-from app.http.reading import SCRATCH
-from app.http.wire import headers_of, sendable, too_large
-from app.logs.access_log import AccessLog
+from app.http.request import Call, Disconnected, check_escapes, read_body
+from app.http.response_head import headers_of, sendable, too_large
+from app.http.responses import Answer, Headers, error_answer
+from app.logging.access_log import AccessLog
 from handler.errors import PredictionRefused
 from handler.metrics.server_metrics import Metrics
 from model_registry.reply import Reply

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from starlette.types import Receive
 
-from app.http.call import Disconnected
+from app.http.request import Disconnected
 
 
 @contextmanager

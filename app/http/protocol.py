@@ -10,11 +10,11 @@ from time import perf_counter
 from typing import cast
 
 from app.http.address import Address
-from app.http.answers import Answer, output_answer
-from app.http.call import Call
-from app.http.reading import NotHttp, RequestReader
+from app.http.parser import InvalidRequest, RequestParser
+from app.http.request import Call
 from app.http.request_ids import new_request_id
-from app.http.wire import CONTINUE, INVALID, LAST_CHUNK, chunk_of, head_of, refusal, sendable
+from app.http.response_head import CONTINUE, INVALID, LAST_CHUNK, chunk_of, head_of, refusal, sendable
+from app.http.responses import Answer, output_answer
 from handler.job import Output
 from model_registry.reply import Reply, Stream
 
@@ -35,7 +35,7 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
         self._connections = open_ones
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
-        self._reader = RequestReader(self, address.limit, address.scratch)
+        self._reader = RequestParser(self, address.limit, address.scratch)
         self._transport: asyncio.Transport = None  # type: ignore[assignment] # until connection_made
         self._waiting: deque[tuple[Call, bool]] = deque()
         self._current: Call | None = None
@@ -80,7 +80,7 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
         if not self._closing:
             try:
                 self._reader.received(nbytes)
-            except NotHttp:
+            except InvalidRequest:
                 self._say_invalid()
 
     def pause_writing(self) -> None:

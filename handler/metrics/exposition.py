@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 from prometheus_client import Counter, Gauge
 
-from handler.metrics.distribution import Distribution, DistributionChild
+from handler.metrics.batch_histogram import Distribution, DistributionChild
 from handler.metrics.families import Family
 from handler.metrics.text import header, sample
 

@@ -11,9 +11,9 @@ from typing import Literal, TypeVar, cast
 
 from handler.metrics.exposition import Bound, Exposition, Update, nothing
 from handler.metrics.families import Family, Kind, read_families
+from handler.metrics.marserve_metrics import OwnSeries, declare_own
 from handler.metrics.metric_log import Kind as LogKind
 from handler.metrics.metric_log import MetricLog
-from handler.metrics.own_series import OwnSeries, declare_own
 from handler.metrics.system_metrics import SystemMetrics
 from handler.metrics.text import log_line
 

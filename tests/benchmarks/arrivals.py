@@ -12,25 +12,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from handler.batching.gather_policy import GatherPolicy
 from handler.errors import HandlerError
 from handler.job import Input, Part
-from handler.patience import Patience
 from model_registry.config import RequestConfig
 from model_registry.errors import RegistryError
+from model_registry.factory import Registration
 from model_registry.version import ModelVersion
-from model_registry.workshop import Registration
 from tests.benchmarks import plot
 from tests.benchmarks.jobs import SLOW, Serving
 from tests.benchmarks.open_loop import arrivals
 from tests.benchmarks.silence import silence
 from tests.benchmarks.tables import parser, publish
-from tests.serving import serving
+from tests.support.serving import serving
 
 RATES = (10, 20, 40, 80, 160, 320, 640, 1000)
 BATCH = 16
 
 
-class Hopeful(Patience):
+class Hopeful(GatherPolicy):
     """Always expects a full batch, as a fixed delay does."""
 
     def note(self, in_flight: int) -> None:
@@ -46,7 +46,7 @@ class Policy:
 
     name: str
     delay: int
-    patience: Callable[[int], Patience] = Patience
+    patience: Callable[[int], GatherPolicy] = GatherPolicy
 
 
 def policies(delay: int) -> list[Policy]:

@@ -25,10 +25,10 @@ import yaml
 from handler.devices.cpu_budget import usable_cores
 from handler.devices.device import CPU, Device
 from handler.job import Input, Job, Part
-from handler.loader import load_entry
-from handler.results import encode
-from handler.rows import make_row
-from handler.service import Blueprint, make_context
+from handler.payload.request_rows import make_row
+from handler.payload.results import encode
+from handler.workers.loader import load_entry
+from handler.workers.service import ServiceSpec, make_context
 from tests.benchmarks.jobs import Body, read
 
 Call = Callable[[Sequence[Body]], list[bytes]]
@@ -65,7 +65,7 @@ class Unpacked:
     def handler(self, batch: int, device: Device = CPU) -> Call:
         """A handler that has been initialized: bodies in, encoded answers out."""
         model = self.manifest["model"]
-        blueprint = Blueprint(
+        blueprint = ServiceSpec(
             model["modelName"], self.folder, lambda: self.manifest, model["handler"], batch, lambda: self.config
         )
         context, entry = make_context(blueprint, device), load_entry(self, model["handler"])

@@ -60,7 +60,7 @@ def with_wrk(port: int, path: str, bodies: Path, clients: int, seconds: float) -
 
 
 def by_itself(port: int, path: str, bodies: Path, clients: int, seconds: float) -> Load:
-    """Callers on an event loop of this thread."""
+    """LoadGenerator on an event loop of this thread."""
     found = read(bodies)
     requests = [load.make_request(path, *found[number % len(found)]) for number in range(clients)]
     measured = asyncio.run(load.measure("127.0.0.1", port, requests, seconds, None))

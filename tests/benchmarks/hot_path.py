@@ -19,12 +19,12 @@ from typing import Any
 import uvloop
 
 from app.application import Application
-from app.configuration.settings import Settings
-from app.configuration.values import Binding, InitialModel
 from app.http.address import Address
 from app.http.protocol import TorchServeProtocol
 from app.lifespan import running
-from handler.batcher import Batcher
+from app.settings.model import Settings
+from app.settings.types import InitialModel, ListenAddress
+from handler.batching.batcher import Batcher
 from handler.metrics.server_metrics import Metrics
 from model_registry.version import ModelVersion
 from tests.benchmarks.jobs import JOBS, Serving
@@ -132,7 +132,7 @@ async def measure(job: str, count: int, marks: Marks | None) -> float:
     with tempfile.TemporaryDirectory() as name:
         store = Path(name)
         JOBS[job].build(store, Serving())
-        address = Binding("http", "127.0.0.1", free_port())
+        address = ListenAddress("http", "127.0.0.1", free_port())
         options: dict[str, Any] = dict.fromkeys(("inference_address", "management_address", "metrics_address"), address)
         models = (InitialModel(None, f"{job}.mar"),)
         settings = Settings(model_store=store, load_models=models, authorization="off", **options)

@@ -16,8 +16,8 @@ import numpy as np
 
 from app.sample_archives import EXAMPLES, sign
 from handler.examples.signflow.load import make_bodies
-from model_registry.packer import pack
-from model_registry.recipe import Recipe
+from model_registry.archive.archive_spec import ArchiveSpec
+from model_registry.archive.packer import pack
 
 ROOT = Path(__file__).parent.parent.parent
 MODELS = Path(__file__).parent / "models"
@@ -55,7 +55,7 @@ class Job:
     """A model that is asked: `recipe` makes its parts in a folder."""
 
     name: str
-    recipe: Callable[[Path], Recipe]
+    recipe: Callable[[Path], ArchiveSpec]
     bodies: Callable[[], list[Body]]
 
     def build(self, store: Path, serving: Serving) -> Path:
@@ -114,15 +114,15 @@ def _json_bodies(make: Callable[[random.Random, int], Any]) -> list[Body]:
     return [Body("application/json", json.dumps(make(chance, number)).encode()) for number in range(BODIES)]
 
 
-def _echo(folder: Path) -> Recipe:
-    return Recipe("echo", "1.0", str(MODELS / "echo/handler.py"))
+def _echo(folder: Path) -> ArchiveSpec:
+    return ArchiveSpec("echo", "1.0", str(MODELS / "echo/handler.py"))
 
 
-def _slow(folder: Path) -> Recipe:
-    return Recipe("slow", "1.0", str(MODELS / "slow/handler.py"))
+def _slow(folder: Path) -> ArchiveSpec:
+    return ArchiveSpec("slow", "1.0", str(MODELS / "slow/handler.py"))
 
 
-def _mlp(folder: Path) -> Recipe:
+def _mlp(folder: Path) -> ArchiveSpec:
     """An eager model: its class and its weights."""
     import torch
 
@@ -130,10 +130,10 @@ def _mlp(folder: Path) -> Recipe:
     weights = folder / "mlp.pt"
     model = MODELS / "mlp/model.py"
     torch.save(runpy.run_path(str(model))["Mlp"]().state_dict(), weights)
-    return Recipe("mlp", "1.0", str(MODELS / "mlp/handler.py"), str(model), str(weights))
+    return ArchiveSpec("mlp", "1.0", str(MODELS / "mlp/handler.py"), str(model), str(weights))
 
 
-def _sign(folder: Path) -> Recipe:
+def _sign(folder: Path) -> ArchiveSpec:
     """The transformer of the example, in TorchScript."""
     from handler.examples.signflow.export import export
     from handler.examples.signflow.model import load
@@ -145,12 +145,12 @@ def _sign(folder: Path) -> Recipe:
     return dataclasses.replace(sign(), model_name="sign", handler=handler, serialized_file=str(weights))
 
 
-def _sign_onnx(folder: Path) -> Recipe:
+def _sign_onnx(folder: Path) -> ArchiveSpec:
     """The same model in ONNX, by the same handler, which imports torch."""
     return dataclasses.replace(sign(), model_name="sign_onnx", handler=str(EXAMPLES / "signflow/handler.py"))
 
 
-def _onnx(folder: Path) -> Recipe:
+def _onnx(folder: Path) -> ArchiveSpec:
     """The same ONNX file, by a handler that needs no torch."""
     return dataclasses.replace(sign(), model_name="onnx")
 

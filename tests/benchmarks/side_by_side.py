@@ -20,11 +20,11 @@ from handler.errors import HandlerError
 from handler.job import Input, Output, Part
 from model_registry.config import RequestConfig
 from model_registry.errors import RegistryError
+from model_registry.factory import Registration
 from model_registry.registry import Registry
-from model_registry.workshop import Registration
 from tests.benchmarks.colliding import PRACTICES, pack
 from tests.benchmarks.silence import silence
-from tests.serving import serving
+from tests.support.serving import serving
 
 Served = tuple[str, str]
 """A model's name and version."""

@@ -23,12 +23,12 @@ from pathlib import Path
 
 from handler.job import Input, Output, Part
 from model_registry.config import RequestConfig
+from model_registry.factory import Registration
 from model_registry.registry import Registry
-from model_registry.workshop import Registration
 from tests.benchmarks.colliding import PRACTICES, pack
 from tests.benchmarks.silence import silence
-from tests.footprint import Footprint
-from tests.serving import serving
+from tests.support.footprint import Footprint
+from tests.support.serving import serving
 
 WARMING = 20
 """Rounds after which everything that is made once is there."""

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from app.http.certificates import self_signed
-from model_registry.packer import FORMATS, pack
-from model_registry.recipe import Recipe
+from app.http.tls import self_signed
+from model_registry.archive.archive_spec import ArchiveSpec
+from model_registry.archive.packer import FORMATS, pack
 from tests.conformance.layer import onnx_model, torchscript, weights
 from tests.conformance.odd import build_odd
 from tests.conformance.wars import build_wars
@@ -55,7 +55,7 @@ class Workshop:
         shutil.copytree(MODELS / handler, source, ignore=shutil.ignore_patterns("__pycache__"))
         write(source, files or {})
         paths: dict[str, Any] = {part: str(source / path) for part, path in parts.items()}
-        recipe = Recipe(name, version, str(source / "handler.py"), extra_files=(str(source),), **paths)
+        recipe = ArchiveSpec(name, version, str(source / "handler.py"), extra_files=(str(source),), **paths)
         pack(recipe, self._store, form).rename(self._store / ((file or name) + FORMATS[form]))
 
 

@@ -9,7 +9,7 @@ class Feature:
 
     name: str
     shown_by: str = ""
-    """Patterns of recorded scenarios' names, and of files of tests ("test_grpc_*.py"), with blanks between."""
+    """Patterns of recorded scenarios' names, and of files of tests ("app/grpc/test_*.py"), with blanks between."""
     remark: str = ""
     """How it differs on purpose, or why it is not there."""
 
@@ -23,71 +23,81 @@ FEATURES = (
     Feature("explanations and descriptions by the model", "explain_describe"),
     Feature(
         "errors of handlers",
-        "raises worker_dies test_exits.py",
+        "raises worker_dies handler/isolation/process/test_exit_trap.py",
         "a crash of native code ends the server, unless the archive says isolation: process; exits end their worker",
     ),
     Feature(
         "batching",
-        "batching batching_config test_batcher.py",
+        "batching batching_config handler/batching/test_batcher.py",
         "a lone request is served at once when nobody else is usually there",
     ),
     Feature(
         "limits, timeouts, queues",
-        "limits response_timeout client_timeout queue_full test_client_timeout.py",
+        "limits response_timeout client_timeout queue_full model_registry/test_client_timeout.py",
         "a 413 tells its limit in x-marserve-reason; nobody can kill a thread: a worker that hangs is abandoned",
     ),
-    Feature("sequence batching", "sequences test_sequence*.py test_sequencing.py"),
-    Feature("continuous batching", "continuous* test_continuous.py"),
+    Feature(
+        "sequence batching",
+        "sequences handler/batching/test_sequence_batcher.py handler/batching/test_sequences.py "
+        "model_registry/test_sequence_routing.py",
+    ),
+    Feature("continuous batching", "continuous* handler/workers/test_continuous.py"),
     Feature(
         "handlers of the ts package: PyTorch, TorchScript, ONNX",
-        "base_handlers test_shim_*.py",
+        "base_handlers shim/test_*.py",
         "image handlers do not need torchvision; captum is needed for explanations only",
     ),
-    Feature("request envelopes", "envelope_* test_shim_envelopes.py"),
+    Feature("request envelopes", "envelope_* shim/test_envelopes.py"),
     Feature(
         "archives side by side, in their own folders",
-        "clashing_modules local_files test_namespace.py test_folder.py",
+        "clashing_modules local_files handler/isolation/modules/test_namespace.py "
+        "handler/isolation/process/test_working_directory.py",
         "random seeds, flags of torch and variables that handlers write to os.environ are the process's",
     ),
     Feature(
         "archives that are not as they should be",
-        "broken_models broken_at_start register_odd_archives test_unpack.py",
+        "broken_models broken_at_start register_odd_archives model_registry/archive/test_unpack.py",
     ),
-    Feature("requirements.txt in archives", "requirements test_packages.py", "numpy and torch are the server's own"),
+    Feature(
+        "requirements.txt in archives",
+        "requirements model_registry/archive/test_packages.py",
+        "numpy and torch are the server's own",
+    ),
     Feature(
         "management: register, scale, versions, list",
         "register register_from_web scale versions list_and_describe no_worker api_off api_on_by_config odd_management "
         "odd_registrations",
         "min_worker=-1 is a 400 that says so, not an internal error",
     ),
-    Feature("model-config.yaml", "model_config test_config.py"),
+    Feature("model-config.yaml", "model_config model_registry/test_config.py"),
     Feature(
         "config.properties and TS_ variables",
-        "config_from_environment environment* load_* names_at_start test_precedence.py test_environment.py",
+        "config_from_environment environment* load_* names_at_start app/settings/test_loading.py "
+        "handler/isolation/process/test_environ.py",
     ),
     Feature(
         "the torchserve command",
-        "cli cli_background test_cli.py test_launch.py",
+        "cli cli_background app/test_cli.py app/commands/test_torchserve_process.py",
         "--log-config, --cpp-log-config and --plugins-path are accepted and do nothing",
     ),
-    Feature("the torch-model-archiver command", "test_archiver.py test_packer.py"),
+    Feature("the torch-model-archiver command", "app/commands/test_archive.py model_registry/archive/test_packer.py"),
     Feature("token authorization", "token token_off_by_config odd_tokens"),
     Feature("CORS", "cors"),
-    Feature("TLS", "tls* test_tls*.py test_certificates.py"),
+    Feature("TLS", "tls* app/http/test_tls_sniffer.py app/http/test_tls.py"),
     Feature(
         "metrics: Prometheus, log, legacy",
-        "metrics_* test_metrics.py test_metric_lines.py",
+        "metrics_* handler/metrics/test_server_metrics.py handler/metrics/test_printed_metrics.py",
         "real histograms are added",
     ),
     Feature(
         "log files",
-        "logs log_location test_logs.py",
+        "logs log_location app/logging/test_files.py",
         "files of log4j are not read; log_format=json is added",
     ),
-    Feature("KServe and Open Inference over HTTP", "open_inference* test_open_inference.py"),
-    Feature("gRPC: TorchServe's and KServe's services", "grpc* test_grpc_*.py"),
-    Feature("snapshots", "snapshots* test_snapshots.py test_resume.py"),
-    Feature("workflows", "workflows* test_workflow*.py"),
+    Feature("KServe and Open Inference over HTTP", "open_inference* app/api/test_health_open_inference.py"),
+    Feature("gRPC: TorchServe's and KServe's services", "grpc* app/grpc/test_*.py"),
+    Feature("snapshots", "snapshots* model_registry/test_snapshot.py app/settings/test_last_snapshot.py"),
+    Feature("workflows", "workflows* app/api/test_workflows.py model_registry/workflows/test_spec.py"),
     Feature(
         "models over several processes: torchrun, DeepSpeed, vLLM, TensorRT-LLM",
         remark="there is one process; such models want a server of their own",

@@ -17,7 +17,7 @@ from tests.conformance.recording import NAMES, RECORDED, load
 ROOT = Path(__file__).parents[2]
 WRITTEN = ROOT / "app" / "commands" / "compatibility.json"
 TORCHSERVE = "0.12.0"
-SUITE = "tests/test_conformance.py"
+SUITE = "tests/conformance/test_conformance.py"
 
 Results = dict[str, dict[str, Any]]
 """By scenario: digest, steps, and the titles of steps that differ. By file of tests: passed, and the failed ones."""

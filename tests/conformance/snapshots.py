@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from app.configuration import properties
+from app.settings import properties
 
 
 def told_by(file: Path) -> dict[str, Any]:

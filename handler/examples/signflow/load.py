@@ -1,4 +1,4 @@
-"""Callers that cost little: keep-alive connections which send a request as soon as the last one is answered."""
+"""LoadGenerator that cost little: keep-alive connections which send a request as soon as the last one is answered."""
 
 import asyncio
 import io

@@ -1,0 +1,1 @@
+"""The APIs: functions that return values, and the routes that lead to them."""

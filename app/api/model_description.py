@@ -1,0 +1,87 @@
+"""What the management API tells of a model version: its configuration, its workers, its queue."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from app.http.request import Call, WireHeaders
+from handler.job import Input, Output
+from handler.workers.worker import Worker
+from model_registry.errors import NoWorker, NoWorkerToDescribe
+from model_registry.version import ModelVersion
+
+
+def describe_version(version: ModelVersion, *, at_startup: bool) -> dict[str, Any]:
+    """The description of one version, its members in TorchServe's order."""
+    config, manifest = version.config, version.archive.manifest
+    return {
+        "modelName": version.name,
+        "modelVersion": version.version,
+        "modelUrl": version.archive.url or None,
+        "runtime": manifest.runtime,
+        "minWorkers": max(0, config.min_workers),
+        "maxWorkers": max(0, config.max_workers),
+        "batchSize": config.batch_size,
+        "maxBatchDelay": config.max_batch_delay,
+        "responseTimeout": config.response_timeout,
+        "startupTimeout": config.startup_timeout,
+        "maxRetryTimeoutInSec": config.max_retry_timeout,
+        "clientTimeoutInMills": config.client_timeout,
+        "parallelType": config.parallel_type,
+        "parallelLevel": config.parallel_level,
+        "deviceType": config.device_type or _kind(version),
+        "deviceIds": list(config.device_ids) or None,
+        "continuousBatching": config.continuous_batching,
+        "useJobTicket": config.use_job_ticket,
+        "useVenv": config.use_venv,
+        "stateful": config.stateful,
+        "sequenceMaxIdleMSec": config.sequence_max_idle,
+        "sequenceTimeoutMSec": config.sequence_timeout,
+        "maxNumSequence": config.max_num_sequence,
+        "maxSequenceJobQueueSize": config.max_sequence_job_queue_size,
+        "loadedAtStartup": at_startup,
+        "workers": [_describe_worker(worker) for worker in version.pool.workers],
+        "jobQueueStatus": {
+            "remainingCapacity": max(0, version.batcher.capacity - len(version.batcher)),
+            "pendingRequests": len(version.batcher),
+        },
+    }
+
+
+async def customized_answer(version: ModelVersion, call: Call) -> Output:
+    """What the handler itself answers when it is asked to describe the model. Raises NoWorkerToDescribe."""
+    request = Input((), WireHeaders(call.headers, (("describe", "True"),)), call.case_known)
+    try:
+        answer = await version.predict(request, call.request_id, alone=True)
+    except NoWorker as error:
+        raise NoWorkerToDescribe(version.name) from error
+    return answer if isinstance(answer, Output) else answer.first
+
+
+def metadata_of(body: bytes) -> dict[str, Any] | None:
+    """The JSON object of a description; {} for anything else, None where nothing was said. NaN becomes a text."""
+    if not body:
+        return None
+    try:
+        value = json.loads(body, parse_constant=str)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _kind(version: ModelVersion) -> str:
+    return "gpu" if any(worker.post.device.kind == "cuda" for worker in version.pool.workers) else "cpu"
+
+
+def _describe_worker(worker: Worker) -> dict[str, Any]:
+    gpu = worker.post.device.kind == "cuda"
+    started = datetime.fromtimestamp(worker.started, UTC)
+    return {
+        "id": str(worker.post.number),
+        "startTime": started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "status": "READY" if worker.state == "ready" else "UNLOADING",
+        "memoryUsage": 0,
+        "pid": worker.pid,
+        "gpu": gpu,
+        "gpuUsage": f"gpuId::{worker.post.device.gpu_id}" if gpu else "N/A",
+    }

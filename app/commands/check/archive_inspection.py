@@ -1,0 +1,178 @@
+"""What can be told of an archive before anything of it runs: its parts, its configuration in force, doubtful habits."""
+
+import ast
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from handler.linting.handler_linter import LintFinding, look_through
+from model_registry.archive.archive import Archive
+from model_registry.archive.manifest import MANIFEST_FILE
+from model_registry.archive.model_yaml import SETTINGS, readable_model_config
+from model_registry.config import ModelConfig
+
+LIBRARY_KEYS = {"pt2", "handler", "micro_batching", "dali", "pippy", "deepspeed", "warmup"}
+"""Keys of model-config.yaml that the `ts` package, its examples and the warm-up read."""
+ALWAYS_SHOWN = (
+    "min_workers", "max_workers", "batch_size", "max_batch_delay", "response_timeout", "startup_timeout",
+    "job_queue_size",
+)  # fmt: skip
+"""What of a configuration is worth telling even where it is the default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A line of requirements.txt, and the version that is installed of it, "" for none."""
+
+    line: str
+    installed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All of it; sizes are in bytes."""
+
+    model: str
+    version: str
+    manifest: dict[str, Any]
+    handler: str
+    entry: str
+    files: dict[str, int]
+    config: dict[str, Any]
+    """The configuration in force, by the keys of model-config.yaml."""
+    other_keys: tuple[str, ...]
+    """Keys of model-config.yaml that neither the server nor the `ts` package reads; handlers have keys of their own."""
+    requirements: tuple[Requirement, ...]
+    device: str
+    problems: tuple[str, ...]
+    sightings: tuple[LintFinding, ...]
+
+
+def examine(archive: Archive, config: ModelConfig, handler: str, device: str) -> Findings:
+    """Look at an opened archive, with the configuration, handler and device that the server would take for it."""
+    yaml = readable_model_config(archive)
+    said = yaml if isinstance(yaml, dict) else {}
+    other = tuple(str(key) for key in said if key not in SETTINGS and key not in LIBRARY_KEYS)
+    return Findings(
+        model=str(archive.manifest.model_name),
+        version=archive.manifest.version,
+        manifest=archive.manifest.raw,
+        handler=handler,
+        entry=entry_of(archive.folder, handler),
+        files=dict(_files(archive.folder)),
+        config=_in_force(config),
+        other_keys=other,
+        requirements=tuple(_requirements(archive)),
+        device=device,
+        problems=tuple(_problems(archive, other)),
+        sightings=tuple(_sightings(archive.folder, config)),
+    )
+
+
+def _sightings(folder: Path, config: ModelConfig) -> Iterator[LintFinding]:
+    """Those that matter where the archive's code will run."""
+    seen = look_through(folder)
+    return (each for each in seen if config.isolation != "process" or each.practice.everywhere)
+
+
+def entry_of(folder: Path, handler: str) -> str:
+    """What the server will call, in words: "class Sign(BaseHandler)", "function handle", "built-in handler ..."."""
+    if not handler:
+        return "none is named"
+    name, _, function = handler.partition(":")
+    module = name.removesuffix(".py").rpartition("/")[2]
+    try:
+        tree = ast.parse((folder / f"{module}.py").read_bytes())
+    except OSError:
+        return _built_in(module)
+    except (SyntaxError, ValueError):
+        return "none: the file is no Python"
+    wanted = function or "handle"
+    if wanted in _names(tree.body):
+        return f"function {wanted}"
+    classes = [node for node in _statements(tree.body) if isinstance(node, ast.ClassDef)]
+    return _class_in_words(classes[0]) if len(classes) == 1 else f"none: it defines {len(classes)} classes"
+
+
+def _built_in(module: str) -> str:
+    known = module.isidentifier() and find_spec(f"ts.torch_handler.{module}")
+    return f"built-in handler {module}" if known else f"none: there is no {module}.py"
+
+
+def _class_in_words(node: ast.ClassDef) -> str:
+    bases = ", ".join(ast.unparse(base) for base in node.bases)
+    return f"class {node.name}({bases})" if bases else f"class {node.name}"
+
+
+def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """A module's own statements, also those under an `if` or a `try`."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.If | ast.Try):
+            yield from _statements([*node.body, *node.orelse])
+
+
+def _names(body: Sequence[ast.stmt]) -> Iterator[str]:
+    for node in _statements(body):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield name
+            case ast.Assign(targets=targets):
+                yield from (target.id for target in targets if isinstance(target, ast.Name))
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                yield from (alias.asname or alias.name for alias in aliases)
+
+
+def _files(folder: Path) -> Iterator[tuple[str, int]]:
+    """The archive's files and their sizes, the largest first."""
+    files = [file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
+    sizes = [(file.relative_to(folder).as_posix(), file.stat().st_size) for file in files]
+    yield from sorted(sizes, key=lambda entry: (-entry[1], entry[0]))
+
+
+def _in_force(config: ModelConfig) -> dict[str, Any]:
+    keys = {field: key for key, (field, _) in SETTINGS.items() if key != "torchrun"}
+    usual = asdict(ModelConfig())
+    told = asdict(config)
+    return {
+        keys.get(field, field): value for field, value in told.items() if field in ALWAYS_SHOWN or value != usual[field]
+    }
+
+
+def _requirements(archive: Archive) -> Iterator[Requirement]:
+    file = archive.manifest.requirements_file
+    if file is None or not (archive.folder / file).is_file():
+        return
+    for line in (archive.folder / file).read_text(errors="replace").splitlines():
+        wanted = line.partition("#")[0].strip()
+        name = re.match(r"[A-Za-z0-9][\w.-]*", wanted)
+        if name:
+            yield Requirement(wanted, _installed(name[0]))
+
+
+def _installed(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _problems(archive: Archive, other_keys: Sequence[str]) -> Iterator[str]:
+    """What is wrong or looks so, one sentence each."""
+    folder, manifest = archive.folder, archive.manifest
+    if not (folder / MANIFEST_FILE).is_file():
+        yield f"there is no {MANIFEST_FILE}"
+    named = (manifest.serialized_file, manifest.model_file, manifest.requirements_file, manifest.config_file)
+    for file in filter(None, named):
+        if not (folder / file).is_file():
+            yield f"the manifest names {file}, which is not there"
+    for key in other_keys:
+        near = difflib.get_close_matches(key.lower(), [known.lower() for known in SETTINGS], n=1, cutoff=0.8)
+        meant = [known for known in SETTINGS if known.lower() in near]
+        if meant:
+            yield f"model-config.yaml has the key {key}; is {meant[0]} meant?"

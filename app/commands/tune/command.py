@@ -1,0 +1,210 @@
+"""`marserve tune`: measures how a model is served best here, and says what its model-config.yaml should ask for."""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvloop
+
+from app.commands.sample_requests import BadSample, Sample, file_sample
+from app.commands.tune.report import Progress, Report
+from app.commands.tune.search_space import Axis, Measured, Objective, Search, Setting
+from app.settings.sources import ConfigurationError
+from handler.devices.cpu_budget import cpu_budget
+
+if TYPE_CHECKING:
+    from app.commands.tune.tuning_session import TuningSession
+
+BATCH_SIZES = (1, 4, 8, 16, 32)
+DELAY = 10
+"""Milliseconds to gather a batch, where the archive says nothing: an upper bound that is seldom reached."""
+MOST_WORKERS = 8
+GPU_WORKERS = (1, 2)
+_EPILOG = """\
+examples:
+  marserve tune mlp.mar --request input.json
+  marserve tune sign.mar --request window.json --concurrency 16 --p95 30
+  marserve tune mlp.mar --objective latency --batch-sizes 1,2,4 --workers 1 --json
+
+It serves the archive in this process without HTTP: the callers get what the batcher and the workers can give, and a
+server's own work for each request comes on top. Each setting is loaded anew, warmed up and measured; few combinations
+are all measured, of many one thing is changed at a time, and what is clearly worse is not measured to the end. Let
+nothing else run on the machine meanwhile.
+
+threads are those that torch uses in each worker; without the key the server shares the cores among the workers, and
+finds out by itself whether a thread less serves faster ("auto"). A larger setting has to win by 3 %.
+
+Exit status: 0, 1 if the model does not load or answer, or there is no request, 2 if there is no such file.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSpace:
+    """What is to be tried; None leaves it to the machine."""
+
+    batch_sizes: Sequence[int] = BATCH_SIZES
+    workers: Sequence[int] | None = None
+    threads: Sequence[int] | None = None
+    delays: Sequence[int] = (DELAY,)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Tune as the arguments say; returns the exit status."""
+    arguments = make_parser().parse_args(argv)
+    try:
+        samples = [file_sample(file) for file in arguments.request]
+        if not arguments.archive.exists():
+            raise BadSample(f"{arguments.archive}: No such file or directory")
+    except BadSample as error:
+        print(f"marserve tune: {error}", file=sys.stderr)
+        return 2
+    if arguments.device:
+        os.environ["TORCH_DEVICE"] = arguments.device
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_tune(arguments, samples))
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The options of `marserve tune`."""
+    parser = argparse.ArgumentParser(
+        prog="marserve tune",
+        description="Finds batch size, workers and threads for a model by measuring, and suggests a model-config.yaml.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("archive", metavar="ARCHIVE", type=Path, help="a .mar, a .tar.gz, or a folder with what they hold")
+    add(
+        "--request", metavar="FILE", nargs="+", type=Path, default=[],
+        help="bodies of requests to ask in turn; default: those under warmup in the archive's model-config.yaml",
+    )  # fmt: skip
+    add("--concurrency", metavar="N", type=_positive, default=64, help="callers at the same time (default: 64)")
+    add("--seconds", metavar="S", type=_seconds, default=1.5, help="for each setting, after a warm-up (default: 1.5)")
+    add(
+        "--objective", choices=("throughput", "latency"), default="throughput",
+        help="the most requests per second, or the least p95 (default: throughput)",
+    )  # fmt: skip
+    add("--p95", metavar="MS", type=_seconds, help="latency that the best must keep to")
+    add("--batch-sizes", metavar="N,...", type=_numbers(1), default=BATCH_SIZES, help="default: 1,4,8,16,32")
+    add("--workers", metavar="N,...", type=_numbers(1), help="default: 1, 2, 4, ... up to the cores; 1,2 on a GPU")
+    add("--threads", metavar="N,...", type=_numbers(1), help="of torch in each worker; default: auto, and some shares")
+    add("--delays", metavar="MS,...", type=_numbers(0), help=f"maxBatchDelay; default: the archive's, or {DELAY}")
+    add("--device", metavar="DEVICE", help="cuda, cuda:1, mps or cpu, instead of the best there is")
+    add("--handler", metavar="NAME", help="handler, if not the manifest's")
+    add("--ts-config", metavar="FILE", help="the server's configuration; config.properties here by default")
+    add("--json", action="store_true", help="for machines: everything as one JSON object")
+    return parser
+
+
+def make_axes(wishes: SearchSpace, cores: int, *, gpu: bool, threads_matter: bool) -> list[Axis]:
+    """What may be changed, the simplest first: batch sizes, workers with their threads, delays."""
+    workers = wishes.workers or (GPU_WORKERS if gpu else [count for count in _doubling(cores) if count <= MOST_WORKERS])
+    layouts: list[tuple[int, int | None]] = [(count, threads) for count in workers for threads in wishes.threads or ()]
+    if not layouts:
+        layouts = [(count, None) for count in workers]
+        if threads_matter and not gpu:
+            layouts += [(count, threads) for count in workers for threads in _shares(count, cores)]
+    return [
+        [{"batch_size": size} for size in wishes.batch_sizes],
+        [{"workers": count, "threads": threads} for count, threads in layouts],
+        [{"delay": milliseconds} for milliseconds in wishes.delays],
+    ]
+
+
+def _doubling(most: int) -> Iterator[int]:
+    return (1 << power for power in range(most.bit_length()))
+
+
+def _shares(workers: int, cores: int) -> list[int]:
+    """Threads of each worker that keep about all cores at work; a share of one core is what "auto" comes to."""
+    if workers >= cores:
+        return []
+    return [threads for threads in _doubling(cores) if cores // 2 <= workers * threads <= cores]
+
+
+async def _tune(arguments: argparse.Namespace, samples: Sequence[Sample]) -> int:
+    from app.commands.tune.tuning_session import Unusable, workbench  # costs more than showing the help may
+
+    said: list[str] = []
+    bench = workbench(arguments.archive, said.append, handler=arguments.handler, ts_config=arguments.ts_config)
+    try:
+        async with bench as opened:
+            tryout = await opened.prepare(samples)
+            if not tryout.ok:
+                reasons = (f"a request failed: {each.error or each.start}" for each in tryout.replies if not each.ok)
+                reason = f"it does not load: {tryout.error}" if tryout.error else next(reasons)
+                return _fail(arguments, reason, [*said, *tryout.traceback])
+            return await _search(arguments, opened)
+    except Unusable as error:
+        return _fail(arguments, str(error), said)
+
+
+async def _search(arguments: argparse.Namespace, bench: "TuningSession") -> int:
+    progress, objective = Progress(), Objective(arguments.objective, arguments.p95)
+    delays = arguments.delays or [bench.delay(DELAY)]
+    axes = make_axes(
+        SearchSpace(arguments.batch_sizes, arguments.workers, arguments.threads, delays),
+        max(1, int(cpu_budget())), gpu=bench.device.kind != "cpu", threads_matter=bench.threads_matter,
+    )  # fmt: skip
+
+    async def measure(setting: Setting, best: Measured | None) -> Measured:
+        hopeless = partial(objective.hopeless, best=best)
+        found = await bench.measure(setting, arguments.concurrency, arguments.seconds, hopeless)
+        progress.show(len(search.found) + 1, search.expected, found)
+        return found
+
+    search = Search(axes, objective, measure)
+    best = await search.run()
+    progress.clear()
+    if not best.ok:
+        return _fail(arguments, f"no setting works: {best.error}", ())
+    report = Report(
+        bench.name, bench.device.torch_name, arguments.concurrency, objective, list(search.found.values()), best
+    )
+    print(json.dumps(report.as_json(), indent=2) if arguments.json else "\n".join(report.lines()))
+    return 0
+
+
+def _fail(arguments: argparse.Namespace, reason: str, lines: Sequence[str]) -> int:
+    """Tell why it cannot be tuned, with what the handler has written."""
+    if arguments.json:
+        print(json.dumps({"ok": False, "error": reason, "said": list(lines)}, indent=2))
+    else:
+        print("\n".join([*(f"  | {line}" for line in lines), f"FAILED       {reason}"]))
+    return 1
+
+
+def _numbers(least: int) -> Callable[[str], list[int]]:
+    def numbers(text: str) -> list[int]:
+        found = sorted({int(number) for number in text.split(",")})
+        if found[0] < least:
+            raise ValueError
+        return found
+
+    numbers.__name__ = f"numbers of at least {least} with commas between"
+    return numbers
+
+
+def _positive(text: str) -> int:
+    (number,) = _numbers(1)(text)
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError
+    return number

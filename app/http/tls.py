@@ -1,0 +1,118 @@
+"""Who an https address says it is: key and certificate from files, from a key store, or made for the occasion."""
+
+import logging
+import ssl
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from app.settings.model import Settings
+from app.settings.sources import ConfigurationError
+
+LOG = logging.getLogger("marserve.security")
+JKS = b"\xfe\xed\xfe\xed"
+"""How Java's own key stores begin."""
+PARTS = (["-nocerts", "-nodes"], ["-nokeys", "-clcerts"], ["-nokeys", "-cacerts"])
+"""What openssl is asked for of a key store: the key, its certificate, and those of the authorities above."""
+CURE = "private_key_file and certificate_file (PEM) need nothing of the kind"
+
+
+class NoCertificate(ConfigurationError):
+    """An https address is configured, but nothing to prove the server's identity with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A private key and the chain of its certificates, both in PEM."""
+
+    key: bytes = field(repr=False)
+    chain: bytes
+
+
+def server_context(settings: Settings) -> ssl.SSLContext:
+    """TLS 1.2 and above with the configured identity; raises NoCertificate."""
+    identity = server_identity(settings)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    with tempfile.NamedTemporaryFile(suffix=".pem") as file:  # ssl reads keys from files alone
+        file.write(identity.key + b"\n" + identity.chain)
+        file.flush()
+        try:
+            # Without a password, a key that needs one would be asked for on the terminal.
+            context.load_cert_chain(file.name, password="")
+        except ssl.SSLError as error:
+            raise NoCertificate(f"The private key and the certificate cannot be used: {error}") from None
+    return context
+
+
+def server_identity(settings: Settings) -> Identity:
+    """The key and certificate of the keystore, else of private_key_file and certificate_file, else self-signed ones.
+
+    Raises NoCertificate.
+    """
+    if settings.keystore is not None:
+        return _from_keystore(settings.keystore, settings.keystore_pass)
+    if settings.private_key_file is not None and settings.certificate_file is not None:
+        return Identity(_read(settings.private_key_file), _read(settings.certificate_file))
+    if settings.private_key_file is not None or settings.certificate_file is not None:
+        raise NoCertificate("Invalid configuration: private_key_file and certificate_file need each other.")
+    return self_signed()
+
+
+@cache
+def self_signed() -> Identity:
+    """An identity for this machine and process, which no client can verify."""
+    LOG.warning("No certificate is configured: a self-signed one is used, which clients cannot verify.")
+    names = "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:0:0:0:0:0:0:0:1"
+    pem = _openssl(
+        "a self-signed certificate", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "365",
+        "-subj", "/CN=localhost", "-addext", names, "-keyout", "-", "-out", "-",
+    )  # fmt: skip
+    key, mark, certificate = pem.partition(b"-----BEGIN CERTIFICATE-----")
+    return Identity(key, mark + certificate)
+
+
+def _from_keystore(file: Path, password: str) -> Identity:
+    if _read(file).startswith(JKS):
+        raise NoCertificate(
+            f"{file} is in Java's own format. This makes a PKCS12 store of it, for keystore=new.p12: "
+            f"keytool -importkeystore -srckeystore {file} -destkeystore new.p12 -deststoretype PKCS12"
+        )
+    key, *certificates = (_from_pkcs12(file, password, wanted) for wanted in PARTS)
+    return Identity(key, b"".join(certificates))
+
+
+def _from_pkcs12(file: Path, password: str, wanted: list[str]) -> bytes:
+    command = ("pkcs12", "-in", str(file), "-passin", "stdin", *wanted)
+    try:
+        return _openssl(f"keystore={file}", *command, said=password)
+    except NoCertificate:
+        try:  # stores of Java 8 and of Windows are in ciphers that OpenSSL 3 calls legacy
+            return _openssl(f"keystore={file}", *command, "-legacy", said=password)
+        except NoCertificate:
+            pass
+        raise
+
+
+def _openssl(purpose: str, *arguments: str, said: str = "") -> bytes:
+    """What the openssl command writes; `purpose` is what it is needed for. Raises NoCertificate."""
+    try:
+        done = subprocess.run(  # noqa: S603 - no shell, and the words are ours
+            ["openssl", *arguments],  # noqa: S607 - it is wherever the system keeps it
+            input=said.encode() + b"\n", capture_output=True, check=True, timeout=60,
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise NoCertificate(f"{purpose} needs the openssl command, which is not installed; {CURE}.") from None
+    except subprocess.SubprocessError as error:
+        told = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip().partition("\n")[0]
+        raise NoCertificate(f"Invalid configuration: {purpose}: openssl says: {told or error}") from None
+    return done.stdout
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise NoCertificate(f"Invalid configuration: {file} cannot be read: {error.strerror}") from None

@@ -1,0 +1,64 @@
+"""What the server says about itself when it starts, in TorchServe's words."""
+
+import logging
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import ts
+
+from app.release import version
+from app.settings.model import Settings
+from handler.devices.cpu_budget import cpu_budget
+
+LOG = logging.getLogger("marserve.server")
+_SERVER = {"ts_logger": "org.pytorch.serve.ModelServer"}
+
+
+def announce(settings: Settings, gpus: int) -> None:
+    """Write the configuration in force to ts_log, in one record."""
+    lines = (f"{name}: {_shown(value)}" for name, value in _facts(settings, gpus))
+    LOG.info("%s", "\n" + "\n".join(lines), extra=_SERVER)
+
+
+def _facts(settings: Settings, gpus: int) -> Iterator[tuple[str, object]]:
+    home = Path(ts.__file__).parent
+    yield "Torchserve version", ts.__version__
+    yield "marserve version", version()
+    yield "TS Home", home.parent
+    yield "Current directory", Path.cwd()
+    yield "Temp directory", tempfile.gettempdir()
+    yield "Metrics config path", settings.metrics_config or home / "configs" / "metrics.yaml"
+    yield "Number of GPUs", gpus
+    yield "Number of CPUs", max(1, int(cpu_budget()))
+    yield "Python executable", sys.executable
+    yield "Config file", settings.config_file
+    yield "Inference address", settings.inference_address
+    yield "Management address", settings.management_address
+    yield "Metrics address", settings.metrics_address
+    yield "Model Store", settings.model_store
+    yield "Initial Models", ",".join(map(str, settings.load_models)) or None
+    yield "Log dir", settings.log_location
+    yield "Metrics dir", settings.metrics_location
+    yield "Default workers per model", settings.default_workers_per_model
+    yield "Blacklist Regex", settings.blacklist_env_vars
+    yield "Maximum Response Size", settings.max_response_size
+    yield "Maximum Request Size", settings.max_request_size
+    yield "Limit Maximum Image Pixels", settings.limit_max_image_pixels
+    yield "Allowed Urls", f"[{', '.join(settings.allowed_urls)}]"
+    yield "Custom python dependency for model allowed", settings.install_py_dep_per_model
+    yield "Enable metrics API", settings.enable_metrics_api
+    yield "Metrics mode", settings.metrics_mode.upper()
+    yield "Disable system metrics", settings.disable_system_metrics
+    yield "Workflow Store", settings.workflow_store or settings.model_store
+    yield "Model config", settings.models or None
+    yield "System metrics command", settings.system_metrics_cmd or "default"
+    yield "Model API enabled", settings.enable_model_api
+
+
+def _shown(value: object) -> str:
+    """As Java prints it."""
+    if value is None:
+        return "N/A"
+    return str(value).lower() if isinstance(value, bool) else str(value)

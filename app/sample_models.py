@@ -1,0 +1,37 @@
+"""What a server shows that nobody has configured yet: the sample archives."""
+
+import logging
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from app.settings.model import Settings
+from app.settings.types import initial_models
+
+NOTE = """no model is configured, so the samples in {folder} are served (see --model-store and --models). Try:
+  curl {address}/predictions/everyday -H 'Content-Type: application/json' -d '{{"features": [5.1, 3.5, 1.4, 0.2]}}'"""
+LOG = logging.getLogger("marserve.first_run")
+
+
+def with_samples(settings: Settings, environ: Mapping[str, str]) -> Settings:
+    """The same settings, with the sample archives to serve where neither a model store nor a model is named."""
+    if settings.model_store is not None or settings.load_models or settings.config_file is not None:
+        return settings
+    from app.sample_archives import build_samples
+
+    for folder in _folders(environ):
+        try:
+            models = build_samples(folder)
+        except OSError as error:
+            LOG.debug("No sample archives in %s: %s", folder, error)
+            continue
+        note = NOTE.format(folder=folder, address=settings.inference_address)
+        chosen = {"model_store": folder, "load_models": initial_models(",".join(models))}
+        return settings.but(**chosen, warnings=(*settings.warnings, note))
+    return settings
+
+
+def _folders(environ: Mapping[str, str]) -> list[Path]:
+    """Where the archives may be kept: the user's cache, else a temporary folder on a machine that has no home."""
+    cache = environ.get("XDG_CACHE_HOME") or str(Path(environ.get("HOME", "/nonexistent"), ".cache"))
+    return [Path(cache, "marserve", "samples"), Path(tempfile.gettempdir(), "marserve-samples")]

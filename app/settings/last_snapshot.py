@@ -1,0 +1,29 @@
+"""A start that names no configuration goes on where the last server left off: with its newest snapshot."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from app.settings.model import Settings
+from app.settings.sources import ConfigurationError
+
+_NAME = re.compile(r"\d{17}-(startup|snapshot|shutdown)\.cfg")
+
+
+def newest_snapshot(environ: Mapping[str, str], cwd: Path) -> str | None:
+    """The snapshot written last into the folder for logs, as a path relative to `cwd`; None if there is none."""
+    folder = Path(environ.get("LOG_LOCATION") or "logs", "config")
+    names = [path.name for path in (cwd / folder).glob("*.cfg") if _NAME.fullmatch(path.name)]
+    return str(folder / max(names)) if names else None
+
+
+def check_archives(settings: Settings) -> None:
+    """Refuse to start without an archive that the snapshot needs, as TorchServe does; raises ConfigurationError."""
+    if settings.model_snapshot is None or settings.model_store is None:
+        return
+    for name, versions in settings.model_snapshot["models"].items():
+        for version, entry in versions.items():
+            if not (settings.model_store / str(entry.get("marName", ""))).exists():
+                raise ConfigurationError(
+                    f"Model archive file for model {name}, version {version} not found in model store"
+                )

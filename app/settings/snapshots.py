@@ -1,0 +1,35 @@
+"""What a snapshot says besides the models: the whole configuration in force."""
+
+import sys
+from collections.abc import Mapping
+
+import ts
+
+from app.settings import properties
+from app.settings.model import Settings
+from model_registry.snapshot import Snapshots
+
+
+def snapshots_for(settings: Settings, gpus: int) -> Snapshots | None:
+    """Writes to the folder `config` among the logs, if snapshots are wanted; `gpus` is how many are in use."""
+    if not settings.snapshots or settings.log_location is None:
+        return None
+    configuration = in_force(settings, gpus)
+
+    def text(models: str) -> str:
+        return properties.dump({**configuration, "model_snapshot": models}, "Saving snapshot")
+
+    return Snapshots(settings.log_location / "config", text)
+
+
+def in_force(settings: Settings, gpus: int) -> Mapping[str, str]:
+    """The configuration as it was written, and what TorchServe adds to it."""
+    added = {
+        "model_store": settings.model_store,
+        "workflow_store": settings.workflow_store or settings.model_store,
+        "number_of_gpu": gpus,
+        "tsConfigFile": settings.config_file,
+        "version": ts.__version__,
+        "python": sys.executable,
+    }
+    return {**settings.given, **{key: str(value) for key, value in added.items() if value is not None}}

@@ -1,0 +1,1 @@
+"""When a batch leaves, and how many jobs and threads it gets."""

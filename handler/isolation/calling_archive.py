@@ -1,0 +1,119 @@
+"""Whose code asks: an archive's, the server's, or a library's that works for one of them."""
+
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import CodeType, FrameType, ModuleType, TracebackType
+from typing import Protocol
+
+from handler.isolation.thread_inheritance import Inherited
+
+MARK = "__archive__"
+"""The key under which an archive's builtins name its modules, by which any frame of its code is known."""
+
+PREFIX = "_mar_"
+"""How the private names in `sys.modules` begin: `_mar_7.model` is the module `model` of the seventh namespace."""
+
+SERVER = frozenset({"app", "handler", "model_registry"})
+"""The top-level names of the server's own packages."""
+
+_OURS = ("asking", "dispatch", "finder", "hub", "imports", "loggers", "namespace", "torchscript")
+_MACHINERY = {"importlib", "importlib._bootstrap", "importlib._bootstrap_external", "importlib.util"}
+_MACHINERY |= {f"handler.isolation.{name}" for name in _OURS}
+
+
+_ROOT = str(Path(__file__).parents[2])
+
+
+class Modules(Protocol):
+    """The modules of one worker's archive, by the plain names that its code uses."""
+
+    key: str
+    """The name of the package under which `sys.modules` has them: "_mar_7"."""
+    closed: bool
+    builtins: ModuleType
+
+    @property
+    def path(self) -> list[str]:
+        """What its code sees as `sys.path`."""
+
+    @property
+    def roots(self) -> list[str]:
+        """The folders on it that are the archive's own, absolute."""
+
+    def owns(self, name: str) -> bool:
+        """Tell whether a plain dotted name is the archive's."""
+
+    def load(self, name: str) -> ModuleType:
+        """Import the archive's module of that name."""
+
+    def loaded(self, name: str) -> ModuleType | None:
+        """The archive's module of that name, if it is imported already."""
+
+    def find(self, name: str, path: Sequence[str] | None = None) -> ModuleSpec | None:
+        """The spec of the archive's module of that name; its `name` begins with `key`."""
+
+    def run(self, module: ModuleType, name: str, code: CodeType | None) -> None:
+        """Execute code as that of a module with that name."""
+
+
+MODULES: Inherited[Modules] = Inherited()
+
+
+def asking() -> Modules | None:
+    """The modules that the calling code means by plain names; None: the process's own.
+
+    The nearest frame decides if it is an archive's or the server's. A library (pickle, torch) asks for the archive that
+    called it, or, called by nobody's code (an executor's thread), for the archive to which the thread belongs.
+    """
+    frame = _nearest(sys._getframe(1))  # noqa: SLF001
+    if frame is not None and _is_server(frame):
+        return None
+    return _on_stack(frame) or _open(MODULES.get())
+
+
+def directly_asking() -> Modules | None:
+    """The modules of the archive whose own code calls, not through a library."""
+    frame = _nearest(sys._getframe(1))  # noqa: SLF001
+    return _open(frame.f_builtins.get(MARK)) if frame is not None else None
+
+
+def without_machinery(traceback: TracebackType | None) -> TracebackType | None:
+    """A traceback from its first frame on that is not the import system's: what readers of a model's log look for."""
+    while traceback is not None and _is_machinery(traceback.tb_frame):
+        traceback = traceback.tb_next
+    return traceback
+
+
+def _nearest(frame: FrameType | None) -> FrameType | None:
+    while frame is not None and _is_machinery(frame):
+        frame = frame.f_back
+    return frame
+
+
+def _on_stack(frame: FrameType | None) -> Modules | None:
+    while frame is not None:
+        if modules := frame.f_builtins.get(MARK):
+            return _open(modules)
+        frame = frame.f_back
+    return None
+
+
+def _is_archive(frame: FrameType) -> bool:
+    return MARK in frame.f_builtins
+
+
+def _is_machinery(frame: FrameType) -> bool:
+    return frame.f_globals.get("__name__") in _MACHINERY and not _is_archive(frame)
+
+
+def _is_server(frame: FrameType) -> bool:
+    """Archives call modules `handler`, too, and cloudpickle makes functions of theirs anew, with plain builtins."""
+    if str(frame.f_globals.get("__name__")).partition(".")[0] not in SERVER or _is_archive(frame):
+        return False
+    return frame.f_code.co_filename.startswith(_ROOT)
+
+
+def _open(modules: Modules | None) -> Modules | None:
+    return None if modules is None or modules.closed else modules

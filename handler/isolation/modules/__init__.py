@@ -1,0 +1,1 @@
+"""Modules, import and `sys` as each archive sees them."""

@@ -1,0 +1,64 @@
+"""What ends a process and here must end a worker only."""
+
+import os
+from collections.abc import Callable
+from threading import get_ident
+from typing import NoReturn
+
+from handler.isolation.once import once
+from handler.isolation.thread_inheritance import Inherited, outside
+
+
+class WorkerExit(SystemExit):
+    """Archive code called `os._exit`; as a SystemExit it passes through event loops of the archive's own."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class ExitTrap:
+    """Notices the exit of one worker."""
+
+    def __init__(self, on_exit: Callable[[int], None]) -> None:
+        self.status: int | None = None
+        """The first status with which its code called `os._exit`."""
+        self.thread = 0
+        """The identifier of the worker's own thread."""
+        self._on_exit = on_exit
+        self._process = os.getpid()
+
+    def __repr__(self) -> str:
+        return f"<ExitTrap {'none' if self.status is None else self.status}>"
+
+    @property
+    def applies(self) -> bool:
+        """False in a process that the archive's code forked, which may end as it likes."""
+        return os.getpid() == self._process
+
+    def leave(self, status: int) -> NoReturn:
+        """End the worker: by an exception on its own thread, by `on_exit` from another, which ends itself."""
+        if self.status is None:
+            self.status = status
+        if get_ident() == self.thread:
+            raise WorkerExit(status)
+        with outside():
+            self._on_exit(status)
+        raise SystemExit(status)  # of this very class, which alone ends a thread without a traceback
+
+
+EXITS: Inherited[ExitTrap] = Inherited()
+
+
+@once
+def install() -> None:
+    """Make `os._exit` end a worker where a worker's code calls it."""
+    original = os._exit
+
+    def leave(status: int) -> NoReturn:
+        exits = EXITS.get()
+        if exits is not None and exits.applies:
+            exits.leave(status)
+        original(status)
+
+    os._exit = leave

@@ -1,0 +1,1 @@
+"""State of torch that each worker has to itself."""

@@ -1,0 +1,101 @@
+"""What a worker's thread finds around it, so that an archive written for a process of its own runs unchanged."""
+
+import builtins
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import get_ident
+from typing import Any
+
+from handler.isolation import thread_inheritance
+from handler.isolation.calling_archive import MODULES
+from handler.isolation.modules import imports
+from handler.isolation.modules.namespace import Namespace
+from handler.isolation.process import environ, exit_trap, loggers, output_capture
+from handler.isolation.process.environ import VARIABLES, Environment, Variables
+from handler.isolation.process.event_loops import close_loop
+from handler.isolation.process.exit_trap import EXITS, ExitTrap
+from handler.isolation.process.loggers import LOGS, Logs
+from handler.isolation.process.output_capture import SPEECH, OutputCapture, Say
+from handler.isolation.process.relative_paths import PLACE
+from handler.isolation.process.working_directory import WorkFolder, unshare
+from handler.isolation.thread_inheritance import Inherited
+from handler.isolation.torch.torch_guard import LOG, WATCH
+from handler.isolation.torch.torch_load import TRUST, Trust
+
+
+class WorkerEnvironment:
+    """One worker's modules, `sys.path`, working directory, output_capture, logging and way to exit.
+
+    `folder` is the unpacked archive, `label` names the worker in the server's log, `say` takes each line that its code
+    writes or logs, from any thread. `unshare` parts the thread's working directory, and is False where that is refused.
+    `packages` is a further folder of modules, `environment` is how `os.environ` looks, `allow_pickles` lets the handler
+    load any object from files while it is loaded itself.
+    """
+
+    def __init__(
+        self, folder: Path, label: str, say: Say, unshare: Callable[[], bool] = unshare, *,
+        packages: Path | None = None, environment: Environment | None = None, allow_pickles: bool = True,
+    ) -> None:  # fmt: skip
+        _install()
+        self.label = label
+        self.on_exit: Callable[[int], None] = lambda status: None
+        """Called with the status when the archive's code calls `os._exit` on another thread than the worker's own."""
+        self.namespace = Namespace(folder.absolute(), packages)
+        self._folder = WorkFolder(folder.absolute(), unshare)
+        self._speech = OutputCapture(say)
+        self._exits = ExitTrap(lambda status: self.on_exit(status))  # noqa: PLW0108 (it may be set later)
+        self._logs = Logs(self._speech)
+        self._trust = Trust(allow_pickles)
+        self._variables = Variables(environment or Environment())
+
+    def __repr__(self) -> str:
+        return f"<WorkerEnvironment of {self.label}: {self.namespace}, {self._folder}>"
+
+    def enter(self) -> None:
+        """Make the calling thread the worker's own; may be repeated, and by another thread."""
+        self._folder.enter()
+        self._exits.thread = get_ident()
+        self.namespace.builtins.open = builtins.open  # type: ignore[attr-defined]
+        thread_inheritance.settle(self._values())
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Surround the import and initialization of the handler, on the worker's own thread."""
+        with self._folder.loading(), WATCH.loading(self.label), self._trust.while_loading():
+            try:
+                yield
+            finally:
+                for told in self._variables.told():
+                    LOG.warning("%s: its load %s", self.label, told)
+
+    def say(self, stream: str, line: str) -> None:
+        """Hand a line to the worker's log, as if its code had written it."""
+        self._speech.say(stream, line)
+
+    def exited(self) -> int | None:
+        """The status with which the archive's code called `os._exit`, on whatever thread, or None."""
+        return self._exits.status
+
+    def close(self) -> None:
+        """Forget the archive's modules, and the calling thread's event loop; other threads keep what they have."""
+        self._speech.close()
+        self.namespace.close()
+        close_loop()
+
+    def _values(self) -> dict[Inherited[Any], Any]:
+        values: dict[Inherited[Any], Any] = {
+            MODULES: self.namespace,
+            SPEECH: self._speech,
+            LOGS: self._logs,
+            EXITS: self._exits,
+            TRUST: self._trust,
+            VARIABLES: self._variables,
+        }
+        return values if self._folder.private else {**values, PLACE: self._folder.place}
+
+
+def _install() -> None:
+    """Change the process, once for all workers; its other threads notice nothing."""
+    for part in (thread_inheritance, output_capture, loggers, exit_trap, environ, imports):
+        part.install()

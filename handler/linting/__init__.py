@@ -1,0 +1,1 @@
+"""Practices in an archive's source that threads or marserve would change."""

@@ -1,0 +1,48 @@
+"""Metrics that an archive's code prints: "[METRICS]Name.unit:1.5|#Level:Model|#type:GAUGE|#hostname:h,1700000000"."""
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+
+from handler.isolation.process.output_capture import Say
+
+LOG = logging.getLogger("marserve.metrics")
+MARK = "[METRICS]"
+BEFORE = "INFO > "
+"""What a C++ handler's log puts in front of the mark."""
+LINE = re.compile(
+    r"\s*(?P<name>[\w\s]+)\.(?P<unit>[\w\s]+):(?P<value>[0-9\-,.e]+)\|#(?P<dimensions>[^|]*)"
+    r"(\|#type:(?P<type>[^|,]+))?\|#hostname:[^,]+,[^,]+(,(?P<request>.*))?",
+    re.ASCII,
+)
+
+MetricSink = Callable[[str, float, str, Mapping[str, str], str, str], None]
+"""Takes name, value, unit, dimensions, type and request ids of one update."""
+
+
+def divert_metrics(say: Say, sink: MetricSink) -> Say:
+    """A `say` that hands printed metrics to the sink, and all other lines on. A metric never gets to the model's log,
+    not even one that cannot be read, as in TorchServe."""
+
+    def heard(stream: str, line: str) -> None:
+        text = line.removeprefix(BEFORE)
+        if text.startswith(MARK):
+            _report(text.removeprefix(MARK), sink)
+        else:
+            say(stream, line)
+
+    return heard
+
+
+def _report(text: str, sink: MetricSink) -> None:
+    found = LINE.fullmatch(text)
+    try:
+        value = float(found["value"]) if found else None
+    except ValueError:  # "1,5" looks like a number to the expression
+        value = None
+    if found is None or value is None:
+        LOG.error('Failed to parse metrics line: "%s%s".', MARK, text)
+        return
+    pairs = (pair.split(":") for pair in found["dimensions"].split(","))
+    dimensions = {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
+    sink(found["name"], value, found["unit"], dimensions, found["type"] or "", found["request"] or "")

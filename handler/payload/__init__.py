@@ -1,0 +1,1 @@
+"""Requests as handlers get them, and results as clients get them."""

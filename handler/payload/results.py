@@ -1,0 +1,60 @@
+"""From a handler's results to the bytes that clients get, encoded as TorchServe does."""
+
+import io
+import sys
+from typing import Any
+
+from handler.errors import BadOutput
+from handler.payload.json_indent import dumps
+
+
+def check(results: Any, rows: int) -> list[Any]:
+    """The results, if they are a list with one element for each row; raises BadOutput."""
+    if not isinstance(results, list):
+        cause = f"handle must return a list of answers, one for each row; it returned a {type(results).__name__}."
+        raise BadOutput("Invalid model predict output", cause)
+    if len(results) != rows:
+        cause = f"handle must return one answer for each row; for {rows} it returned {len(results)}."
+        raise BadOutput("number of batch response mismatched", cause)
+    return results
+
+
+def encode(value: Any) -> bytes:
+    """One result: bytes as they are, text as UTF-8, a tensor as `torch.save` writes it, anything else as indented JSON.
+
+    Raises BadOutput for what JSON cannot say.
+    """
+    if type(value) is not dict:  # which most are
+        if isinstance(value, str):
+            return value.encode()
+        if isinstance(value, (bytes, bytearray)):
+            return bytes(value)
+        if _is_tensor(value):
+            return _save(value)
+    try:
+        return dumps(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        cause = f"An answer must be text, bytes, a tensor or what JSON can say ({error}); of numpy, take tolist()."
+        raise BadOutput("Unsupported model output data type.", cause) from error
+
+
+def status_of(value: Any) -> int:
+    """A status that a handler set, as HTTP can send it; raises BadOutput for anything else. None and 0 are 200."""
+    try:
+        status = int(value or 200)
+    except (TypeError, ValueError, OverflowError):
+        status = 0
+    if not 200 <= status <= 999:
+        raise BadOutput(f"The handler set a status that HTTP cannot send: {value!r:.50}")
+    return status
+
+
+def _is_tensor(value: Any) -> bool:
+    torch = sys.modules.get("torch")  # a handler that returns tensors has imported it
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def _save(tensor: Any) -> bytes:
+    buffer = io.BytesIO()
+    sys.modules["torch"].save(tensor, buffer)
+    return buffer.getvalue()

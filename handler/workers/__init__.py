@@ -1,0 +1,1 @@
+"""Workers: the threads and processes that load and run handlers."""

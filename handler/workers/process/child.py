@@ -1,0 +1,175 @@
+"""The process of one worker: a service between a channel and an archive that has Python to itself."""
+
+import faulthandler
+import logging
+import os
+import pickle
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from importlib import import_module
+from importlib.machinery import PathFinder
+from io import TextIOWrapper
+from pathlib import Path
+from socket import socket
+from time import perf_counter
+from types import ModuleType
+from typing import NoReturn, cast
+
+from handler.batching.thread_governor import ThreadGovernor
+from handler.devices import onnx_sessions
+from handler.devices.device import Device
+from handler.errors import wants_memory
+from handler.job import Answers, Job, Outcome
+from handler.workers.continuous import load_service
+from handler.workers.process.channel import Channel
+from handler.workers.process.child_reports import Reports, flush
+from handler.workers.process.parent_watch import end_with_server
+from handler.workers.process.serialization import pack_outcome, unpack_job
+from handler.workers.service import ResponseTooLarge, ServiceSpec
+from handler.workers.traces import own_traceback
+
+_ANY_OBJECT = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+"""torch's own switch; it is looked at by each torch.load that does not say `weights_only` itself."""
+
+
+def main(descriptors: Sequence[int]) -> None:
+    """Load what the first message describes, and serve until the server finishes; ends as the handler ends it.
+
+    The descriptors are those of the sockets for answers and for news.
+    """
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
+    channel, news = (Channel(socket(fileno=descriptor)) for descriptor in descriptors)
+    end_with_server(news)
+    reports = Reports(channel, news)
+    onnx_sessions.install()
+    blueprint, device, cores = pickle.loads(channel.receive())  # noqa: S301 (it comes from the server)
+    _settle_in(blueprint)
+    service = _Child(replace(blueprint, metric_sink=reports.metric), reports, ThreadGovernor(cores))
+    try:
+        with reports.batch():
+            service.load(device)
+        service.serve(channel)
+    except BaseException as error:
+        _leave(error)
+
+
+def _settle_in(blueprint: ServiceSpec) -> None:
+    """Make the process the archive's own, as a worker process of TorchServe is."""
+    own = [str(folder) for folder in (blueprint.folder, blueprint.packages) if folder]
+    sys.path[:] = dict.fromkeys([*own, *sys.path])
+    sys.argv[1:] = []
+    for stream in (sys.stdout, sys.stderr):
+        cast("TextIOWrapper", stream).reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.INFO)
+    faulthandler.enable()
+    # What is loaded goes on without its names, which are the archive's: most call a module of theirs `handler`.
+    for name in [name for name in sys.modules if name.partition(".")[0] == "handler"]:
+        del sys.modules[name]
+
+
+def _leave(error: BaseException) -> NoReturn:
+    """End as Python does, but without its wait for threads: nobody is to wait for an answer that does not come."""
+    status: object = 1
+    if isinstance(error, SystemExit):
+        status = error.code or 0
+    else:
+        traceback.print_exception(error)
+    if not isinstance(status, int):
+        print(status, file=sys.stderr)
+        status = 1
+    flush()
+    os._exit(status & 0xFF)
+
+
+class _WorkerEnvironment:
+    """What a service finds around its handler: Python as it is."""
+
+    def __init__(self, folder: Path, allow_pickles: bool) -> None:
+        self.namespace = OwnPython(folder)
+        self._allow_pickles = allow_pickles
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """Let files of torch.save hold any object while the handler is loaded, if that is allowed."""
+        given = os.environ.get(_ANY_OBJECT)
+        if self._allow_pickles and given is None:
+            os.environ[_ANY_OBJECT] = "1"
+        try:
+            yield
+        finally:
+            if given is None:
+                os.environ.pop(_ANY_OBJECT, None)
+
+    def say(self, stream: str, line: str) -> None:
+        with suppress(OSError, ValueError):  # its code may have closed the stream
+            print(line, file=getattr(sys, stream), flush=True)
+
+
+class OwnPython:
+    """The modules of the only archive in the process: those that Python itself finds."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __repr__(self) -> str:
+        return f"<OwnPython for {self.folder}>"
+
+    def holds(self, top: str) -> bool:
+        """Tell whether the archive has a module of that top-level name."""
+        return PathFinder.find_spec(top, [str(self.folder)]) is not None
+
+    def forbids(self, top: str) -> bool:
+        """Tell whether Python has imported another module of that name already."""
+        return top in sys.modules
+
+    def load(self, name: str) -> ModuleType:
+        """Import the module of that name; raises what its code raises."""
+        return import_module(name)
+
+
+class _Child:
+    """Answers one batch after the other, on the main thread."""
+
+    def __init__(self, blueprint: ServiceSpec, reports: Reports, governor: ThreadGovernor) -> None:
+        self._blueprint = blueprint
+        self._reports = reports
+        self._governor = governor
+
+    def load(self, device: Device) -> None:
+        """Tell whether it has loaded; exits where it has not."""
+        self._governor.settle()
+        try:
+            around = _WorkerEnvironment(self._blueprint.folder, self._blueprint.allow_pickles)
+            self._service = load_service(self._blueprint, around, device, self._governor.settle)
+        except BaseException as error:
+            lines = own_traceback(error)
+            self._reports.answer("failed", (wants_memory(error), f"{type(error).__name__}: {error}", lines))
+            raise SystemExit(1) from None
+        self._governor.settle()
+        self._reports.answer("loaded")
+
+    def serve(self, channel: Channel) -> None:
+        """Serve until the server finishes. What is no `Exception` ends the process."""
+        for turn, company, packed in channel:
+            jobs = [unpack_job(job, (turn, index)) for index, job in enumerate(packed)]
+            self._governor.adapt(company=company)
+            with self._reports.batch():
+                began = perf_counter()
+                outcomes = self._predict(jobs)
+                self._governor.note(len(jobs), perf_counter() - began)
+                self._reports.answer("done", [pack_outcome(outcome) for outcome in outcomes])
+        self._service.close()
+
+    def _predict(self, jobs: list[Job]) -> list[Outcome]:
+        try:
+            return self._service.predict(jobs, self._deliver)
+        except ResponseTooLarge:
+            raise SystemExit(1) from None  # it has been told, and is nobody's bug
+
+    def _deliver(self, answers: Answers) -> None:
+        for job, outcome in answers:
+            self._reports.answer("piece", (*job.reply, pack_outcome(outcome)))

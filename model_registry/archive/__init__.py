@@ -1,0 +1,1 @@
+"""Model archives: found, fetched, unpacked, read and written."""

@@ -1,0 +1,124 @@
+"""What a model archive is to be made of, and which file gets which name in it."""
+
+import glob
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+LOG = logging.getLogger("marserve.packer")
+ARCHIVER_VERSION = "0.12.0"
+"""The release of torch-model-archiver whose archives these are."""
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-.]*")
+BUILT_IN = {
+    "base_handler", "text_classifier", "image_classifier", "object_detector", "image_segmenter",
+    "dali_image_classifier", "vllm_handler", "trt_llm_handler",
+}  # fmt: skip
+BUILT_IN_LSP = {"BaseHandler", "TorchScriptHandler"}
+
+
+class PackingError(Exception):
+    """The archive cannot be made of this."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveSpec:
+    """The parts of a model: files by their paths, extra files also by folders and wildcards."""
+
+    model_name: str
+    version: str
+    handler: str
+    """A file, with or without its ending and ":function", or the name of a built-in handler."""
+    model_file: str | None = None
+    serialized_file: str | None = None
+    extra_files: tuple[str, ...] = ()
+    requirements_file: str | None = None
+    config_file: str | None = None
+    runtime: str = "python"
+
+    def __post_init__(self) -> None:
+        if not MODEL_NAME.fullmatch(self.model_name):
+            raise PackingError(
+                "Model name contains special characters.\n"
+                f"The allowed regular expression filter for model name is: ^{MODEL_NAME.pattern}$"
+            )
+
+    def manifest(self, created: datetime) -> dict[str, Any]:
+        """What MANIFEST.json will hold."""
+        model = {
+            "modelName": self.model_name,
+            "serializedFile": _name(self.serialized_file),
+            "handler": _name(self.handler),
+            "modelFile": _name(self.model_file),
+            "modelVersion": self.version,
+            "requirementsFile": _name(self.requirements_file),
+            "configFile": _name(self.config_file),
+        }
+        return {
+            "createdOn": created.strftime("%d/%m/%Y %H:%M:%S"),
+            "runtime": self.runtime,
+            "model": {key: value for key, value in model.items() if value},
+            "archiverVersion": ARCHIVER_VERSION,
+        }
+
+    def files(self) -> dict[str, Path]:
+        """The files by their names in the archive; of several with one name the last counts. Raises PackingError."""
+        files = _named(self.model_file, self.serialized_file, self.handler_file)
+        for pattern in filter(None, self.extra_files):
+            files |= _extra(pattern)
+        return files | _named(self.requirements_file, self.config_file)
+
+    @property
+    def handler_file(self) -> str | None:
+        """The file of the handler; None if it is built in."""
+        library = ".dylib" if sys.platform == "darwin" else ".so"
+        built_in, ending = (BUILT_IN_LSP, library) if self.runtime == "LSP" else (BUILT_IN, ".py")
+        if self.handler in built_in:
+            return None
+        name = self.handler.partition(":")[0]
+        return name if name.endswith(ending) else name + ending
+
+
+def _name(path: str | None) -> str | None:
+    return Path(path).name if path else None
+
+
+def _named(*paths: str | None) -> dict[str, Path]:
+    files = [Path(path) for path in paths if path]
+    for file in files:
+        if not file.is_file():
+            raise PackingError(f"File does not exist: {file}")
+    return {file.name: file for file in files}
+
+
+def _extra(pattern: str) -> dict[str, Path]:
+    """The files that one entry of --extra-files stands for: a file, what a folder holds, or what a wildcard matches."""
+    pattern = pattern.strip()
+    found = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern))  # noqa: PTH207  # it may be absolute
+    if not found and not glob.has_magic(pattern):
+        raise PackingError(f"File does not exist: {pattern}")
+    if not found:
+        LOG.warning("Given wildcard pattern did not match any file: %s", pattern)
+    files: dict[str, Path] = {}
+    for path in map(Path, found):
+        files |= dict(_tree(path)) if path.is_dir() else _named(str(path))
+    return files
+
+
+def _tree(folder: Path) -> Iterator[tuple[str, Path]]:
+    """The files below a folder by their relative names, without hidden folders and Python's caches."""
+    for place, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if _belongs(Path(place, name))]
+        files = (Path(place, name) for name in names)
+        yield from ((file.relative_to(folder).as_posix(), file) for file in files if file.is_file())
+
+
+def _belongs(folder: Path) -> bool:
+    if folder.name.startswith(".") or folder.name in ("__pycache__", "__MACOSX"):
+        return False
+    return not folder.parent.resolve().is_relative_to(folder.resolve())  # a link to a folder that it is in

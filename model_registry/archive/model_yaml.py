@@ -1,0 +1,143 @@
+"""model-config.yaml: the file in the archive, and those of its settings that the server itself obeys."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from model_registry.archive.archive import Archive
+from model_registry.archive.unpack import UnsafeArchive, safe_path
+from model_registry.errors import InvalidModel
+
+LOG = logging.getLogger("marserve.config")
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+BEYOND = 1 << 31
+"""The first number that a setting cannot hold."""
+
+Rule = Callable[[Any], Any]
+
+
+def load_model_config(archive: Archive) -> Any:
+    """What the YAML file that the manifest names holds, made anew at each call; {} if the manifest names none.
+
+    Usually a dict, None if the file is empty. Raises InvalidModel if there is no such file or it is no YAML.
+    """
+    if archive.manifest.config_file is None:
+        return {}
+    try:
+        file = archive.folder / safe_path(archive.manifest.config_file)
+        return _parse(file)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError, UnsafeArchive) as reason:
+        raise InvalidModel.bad_config() from reason
+
+
+def readable_model_config(archive: Archive) -> Any:
+    """The same, but {} for a file that cannot be read: the model is registered all the same, as TorchServe does.
+
+    Its workers will not load.
+    """
+    try:
+        return load_model_config(archive)
+    except InvalidModel as error:
+        LOG.error("%s %s: %s", archive.url, error, error.__cause__)
+        return {}
+
+
+def obeyed(config: object) -> dict[str, Any]:
+    """The settings that the server knows, by their names in ModelConfig; what has a wrong type is logged and left."""
+    said: dict[str, Any] = {}
+    for key, value in config.items() if isinstance(config, dict) else ():
+        if key in SETTINGS:
+            name, rule = SETTINGS[key]
+            try:
+                said[name] = rule(value)
+            except ValueError as reason:
+                LOG.warning("Invalid %s in a model's configuration: %r is not %s", key, value, reason)
+    return said
+
+
+def _parse(file: Path) -> Any:
+    with file.open("rb") as stream:
+        return yaml.load(stream, LOADER)  # noqa: S506  # it is one of the two safe loaders
+
+
+def _integer(value: object) -> int:
+    if type(value) is not int or not -BEYOND <= value < BEYOND:
+        raise ValueError("an integer")
+    return value
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
+def _raised_to(least: int) -> Rule:
+    """Integers, smaller ones raised to `least`."""
+    return lambda value: max(least, _integer(value))
+
+
+def _from(least: int) -> Rule:
+    """Integers of at least `least`."""
+
+    def rule(value: object) -> int:
+        if _integer(value) < least:
+            raise ValueError(f"{least} or more")
+        return _integer(value)
+
+    return rule
+
+
+def _one_of(*words: str) -> Rule:
+    def rule(value: object) -> str:
+        word = value.lower() if isinstance(value, str) else None
+        if word not in words:
+            raise ValueError(f"one of {', '.join(words)}")
+        return word
+
+    return rule
+
+
+def _integers(value: object) -> tuple[int, ...]:
+    if not isinstance(value, list):
+        raise ValueError("a list of integers")
+    return tuple(_integer(item) for item in value)
+
+
+def _processes(torchrun: object) -> int:
+    """The level of parallelism that torchrun's parameters imply."""
+    if not isinstance(torchrun, dict):
+        raise ValueError("a map of torchrun's parameters")
+    return max(1, _integer(torchrun.get("nproc-per-node", 1)))
+
+
+SETTINGS: dict[str, tuple[str, Rule]] = {
+    "minWorkers": ("min_workers", _raised_to(1)),
+    "maxWorkers": ("max_workers", _from(0)),
+    "batchSize": ("batch_size", _raised_to(1)),
+    "maxBatchDelay": ("max_batch_delay", _from(0)),
+    "responseTimeout": ("response_timeout", _from(1)),
+    "startupTimeout": ("startup_timeout", _from(1)),
+    "maxRetryTimeoutInSec": ("max_retry_timeout", _raised_to(0)),
+    "clientTimeoutInMills": ("client_timeout", _raised_to(0)),
+    "jobQueueSize": ("job_queue_size", _raised_to(0)),
+    "useJobTicket": ("use_job_ticket", _boolean),
+    "deviceType": ("device_type", _one_of("cpu", "gpu", "")),
+    "deviceIds": ("device_ids", _integers),
+    "parallelType": ("parallel_type", _one_of("pp", "tp", "pptp", "custom", "")),
+    "parallelLevel": ("parallel_level", _from(0)),
+    "torchrun": ("parallel_level", _processes),
+    "continuousBatching": ("continuous_batching", _boolean),
+    "asyncCommunication": ("async_communication", _boolean),
+    "useVenv": ("use_venv", _boolean),
+    "isolation": ("isolation", _one_of("thread", "process")),
+    "threads": ("threads", _from(1)),
+    "sequenceBatching": ("stateful", _boolean),
+    "sequenceMaxIdleMSec": ("sequence_max_idle", _raised_to(0)),
+    "sequenceTimeoutMSec": ("sequence_timeout", _raised_to(0)),
+    "maxNumSequence": ("max_num_sequence", _raised_to(1)),
+    "maxSequenceJobQueueSize": ("max_sequence_job_queue_size", _raised_to(1)),
+}

@@ -1,0 +1,157 @@
+"""Unpacks archives that may be hostile: nothing is written outside the folder, nothing beyond the limits."""
+
+import gzip
+import re
+import stat
+import tarfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from tarfile import TarInfo
+from zipfile import ZipInfo
+
+from model_registry.archive.copying import CHUNK, Source, copy
+from model_registry.archive.manifest import MANIFEST_FILE
+
+ENCRYPTED = 1
+"""The bit of a zip entry's flags."""
+ZIP_MAGIC = b"PK\x03\x04"
+
+
+class UnsafeArchive(Exception):
+    """The archive holds something that no model archive needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much an archive may unpack to: bytes at all, bytes per packed byte, and names with all folders in them.
+
+    `free` bytes are allowed whatever the ratio: a small checkpoint of zeros packs very well.
+    """
+
+    size: int = 64 << 30
+    ratio: int = 200
+    free: int = 1 << 30
+    names: int = 500_000
+
+    def budget(self, packed: int) -> int:
+        """The bytes that an archive of `packed` bytes may unpack to."""
+        return min(self.size, max(self.free, packed * self.ratio))
+
+
+def unpack(file: Path, folder: Path, limits: Limits) -> None:
+    """Unpack `file` into the empty `folder`.
+
+    As TorchServe does, a .mar or .war is a zip file, or else unpacks to nothing; any other file is a gzipped tar file,
+    of which the first segment of each name is dropped. Raises UnsafeArchive, TooLarge, OSError, and whatever the
+    parsers make of broken bytes; files may then be left in the folder.
+    """
+    target = Target(folder, limits.budget(file.stat().st_size), limits.names)
+    if not file.name.endswith((".mar", ".war")):
+        unpack_tar(file, target)
+    elif _begins_with(file, ZIP_MAGIC):
+        unpack_zip(file, target)
+
+
+def safe_path(name: str) -> PurePosixPath:
+    """The relative path that an entry's name means; raises UnsafeArchive unless it stays inside, on any system."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", name):
+        raise UnsafeArchive(f"the name {name!r} leads out of the folder")
+    if "\\" in name or "\0" in name:
+        raise UnsafeArchive(f"the name {name!r} means different files on different systems")
+    return path
+
+
+class Target:
+    """A folder that takes files until its budget of bytes and names is spent."""
+
+    def __init__(self, folder: Path, size: int, names: int) -> None:
+        self._folder = folder
+        self._size = size
+        self._names = names
+
+    def __repr__(self) -> str:
+        return f"<Target {self._folder} {self._size} bytes, {self._names} names left>"
+
+    def admit(self, name: str) -> PurePosixPath:
+        """Where an entry may go; raises UnsafeArchive."""
+        path = safe_path(name)
+        self._names -= max(1, len(path.parts))
+        if self._names < 0:
+            raise UnsafeArchive("it holds too many files and folders")
+        return path
+
+    def make_folder(self, path: PurePosixPath) -> None:
+        """Make an admitted folder."""
+        (self._folder / path).mkdir(parents=True, exist_ok=True)
+
+    def write(self, path: PurePosixPath, source: Source) -> None:
+        """Write an admitted file; raises TooLarge, or UnsafeArchive for a name that came before."""
+        place = self._folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        # torch-model-archiver writes a second manifest after one among the extra files, and the second counts
+        mode = "wb" if path == PurePosixPath(MANIFEST_FILE) else "xb"
+        try:
+            with place.open(mode) as file:
+                self._size -= copy(source, file, self._size)
+        except FileExistsError as error:
+            raise UnsafeArchive(f"the name {str(path)!r} comes twice") from error
+
+
+def unpack_zip(file: Path, target: Target) -> None:
+    """Unpack a zip file; every name is checked before the first is written."""
+    with zipfile.ZipFile(file) as archive:
+        admitted = [(entry, _admit_zip(entry, target)) for entry in archive.infolist()]
+        for entry, path in admitted:
+            if entry.is_dir():
+                target.make_folder(path)
+            else:
+                with archive.open(entry) as source:
+                    target.write(path, source)
+
+
+def _admit_zip(entry: ZipInfo, target: Target) -> PurePosixPath:
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise UnsafeArchive(f"{entry.filename!r} is a link or a device")
+    if entry.flag_bits & ENCRYPTED:
+        raise UnsafeArchive(f"{entry.filename!r} is encrypted")
+    return target.admit(entry.orig_filename)  # `filename` hides what follows a null character
+
+
+class _Sips(gzip.GzipFile):
+    """Reads no more at once than asked for in sips: a tar header may claim to be as large as memory."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or not 0 <= size <= CHUNK:
+            raise UnsafeArchive("it has an oversized header")
+        return super().read(size)
+
+
+def unpack_tar(file: Path, target: Target) -> None:
+    """Unpack a gzipped tar file, names checked one by one."""
+    with _Sips(file) as plain, tarfile.open(fileobj=plain, mode="r:") as archive:
+        while (member := archive.next()) is not None:
+            archive.members = []  # type: ignore[attr-defined]  # or it keeps every header in memory
+            _unpack_member(archive, member, target)
+
+
+def _unpack_member(archive: tarfile.TarFile, member: TarInfo, target: Target) -> None:
+    if not (member.isfile() or member.isdir()):
+        raise UnsafeArchive(f"{member.name!r} is a link or a device")
+    safe_path(member.name)
+    name = f"{member.name}/" if member.isdir() else member.name
+    path = target.admit(name[name.find("/") + 1 :])
+    if member.isdir():
+        target.make_folder(path)
+        return
+    source = archive.extractfile(member)
+    assert source is not None, "only links have no content"
+    with source:
+        target.write(path, source)
+
+
+def _begins_with(file: Path, magic: bytes) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(len(magic)) == magic

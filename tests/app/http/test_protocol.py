@@ -1,0 +1,333 @@
+"""The wire, byte by byte: what clients send over a real socket, and what they get."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import server
+from app.http import protocol
+from app.server import Listener
+from app.settings.types import ListenAddress
+from tests.conftest import MakeArchive
+from tests.support.serving import Client, serving
+from tests.support.wire import Wire, opened
+
+pytestmark = pytest.mark.anyio
+ECHO = """
+    import threading
+    GATE = vars(threading).setdefault("test_gate", threading.Event())  # one for all workers
+    class Echo:
+        def initialize(self, context):
+            pass
+        def handle(self, data, context):
+            out = []
+            for index, row in enumerate(data):
+                body = row.get("body")
+                if body == "wait":
+                    GATE.clear()
+                    GATE.wait(30)
+                if body == "open":
+                    GATE.set()
+                if isinstance(body, str) and body.startswith("status "):
+                    context.set_response_status(eval(body[7:]), idx=index)
+                if body == "headers":
+                    context.set_response_header(index, "X-Number", 7)
+                    context.set_response_header(index, "X-Nothing", None)
+                headers = context.get_all_request_header(index)
+                out.append({"length": len(body) if isinstance(body, (str, bytearray)) else None,
+                            "names": [name for name in headers if name.startswith(("X-", "x-"))]})
+            return out
+"""
+LIMIT = 1000
+
+
+@asynccontextmanager
+async def listening(store: Path, **settings: Any) -> AsyncIterator[tuple[Client, Any]]:
+    """A server on a port of its own, and a function that connects to it."""
+    async with (
+        serving(store, "echo.mar", max_request_size=str(LIMIT), **settings) as client,
+        opened(client) as door,
+    ):
+        yield client, door.connect
+
+
+def post(body: str, path: str = "/predictions/echo", *headers: str) -> str:
+    lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: text/plain", f"Content-Length: {len(body)}", *headers]
+    return "\n".join(lines) + "\n\n" + body
+
+
+@pytest.fixture(autouse=True)
+def echo(archive: MakeArchive) -> None:
+    archive("echo", ECHO)
+
+
+async def test_an_answer_has_torchserves_headers_and_leaves_the_connection_open(store: Path) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        for _ in range(2):
+            wire.send(post("hello"))
+            line, headers, body = await wire.answer()
+            assert (line, headers["connection"]) == ("HTTP/1.1 200 ", "keep-alive")
+            assert len(headers.pop("x-request-id")) == 36
+            assert list(headers) == ["Pragma", "Cache-Control", "Expires", "content-length", "connection"]
+            assert json.loads(body)["length"] == 5
+
+
+async def test_header_names_reach_the_handler_as_the_client_spelled_them(store: Path) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        wire.send(post("hello", "/predictions/echo", "X-Mixed-Case: 1", "x-lower: 2"))
+        assert json.loads((await wire.answer())[2])["names"] == ["X-Mixed-Case", "x-lower"]
+
+
+async def test_an_error_closes_the_connection(store: Path) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        wire.send("GET /nothing HTTP/1.1\nHost: x\n\n")
+        line, headers, _ = await wire.answer()
+        assert (line, headers["connection"]) == ("HTTP/1.1 404 Not Found", "close")
+        assert await wire.is_closed()
+
+
+async def test_pipelined_requests_are_answered_in_order(store: Path) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        wire.send(post("a") + "GET /ping HTTP/1.1\nHost: x\n\n" + post("abc") + post("ab"))
+        bodies = [json.loads((await wire.answer())[2]) for _ in range(4)]
+        assert [body.get("length", body.get("status")) for body in bodies] == [1, "Healthy", 3, 2]
+
+
+async def test_a_request_may_come_byte_by_byte(store: Path) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        for byte in post("hello").replace("\n", "\r\n").encode():
+            wire.send(bytes([byte]))
+            await wire.writer.drain()
+        assert json.loads((await wire.answer())[2])["length"] == 5
+
+
+async def test_chunked_bodies_are_put_together(store: Path) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        head = "POST /predictions/echo HTTP/1.1\nHost: x\nContent-Type: text/plain\nTransfer-Encoding: chunked\n\n"
+        wire.send(head + "3\nabc\n2\nde\n0\n\n")
+        assert json.loads((await wire.answer())[2])["length"] == 5
+
+
+async def test_head_gets_the_headers_alone(store: Path) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        wire.send("HEAD /ping HTTP/1.1\nHost: x\n\nGET /ping HTTP/1.1\nHost: x\n\n")
+        line, headers = await wire.head()
+        assert (line, headers["content-length"]) == ("HTTP/1.1 200 OK", "26")
+        assert (await wire.answer())[0] == "HTTP/1.1 200 OK"
+
+
+async def test_a_client_that_asks_is_encouraged_to_send_its_body(store: Path) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        head, _, body = post("hello", "/predictions/echo", "Expect: 100-continue").partition("\n\n")
+        wire.send(head + "\n\n")
+        assert (await wire.head())[0] == "HTTP/1.1 100 Continue"
+        wire.send(body)
+        assert (await wire.answer())[0] == "HTTP/1.1 200 "
+
+
+@pytest.mark.parametrize(
+    ("version", "lines"),
+    [
+        ("1.0", ["Expect: 100-continue", "Content-Length: 0"]),
+        ("1.1", ["Expect: something", "Content-Length: 0"]),
+        ("1.1", ["Expect: 100-continue", f"Content-Length: {LIMIT + 1}"]),
+    ],
+)
+async def test_nobody_else_is_encouraged(store: Path, version: str, lines: list[str]) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        wire.send("\n".join([f"POST /ping HTTP/{version}", "Host: x", *lines]) + "\n\n")
+        assert (await wire.answer())[0].split()[1] in ("200", "413")
+
+
+async def test_trailers_are_no_headers_and_values_end_with_their_last_sign(store: Path) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        head = (
+            "POST /predictions/echo HTTP/1.1\nHost: x\nX-A: 1\nContent-Type: text/plain  \nTransfer-Encoding: chunked"
+        )
+        wire.send(head + "\n\n1\na\n0\nX-Trailer: 1\n\n")
+        assert json.loads((await wire.answer())[2]) == {"length": 1, "names": ["X-A"]}
+
+
+async def test_nonsense_after_a_request_does_not_cost_its_answer(store: Path) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        wire.send(post("hello") + "nonsense\n\n")
+        line, headers, _ = await wire.answer()
+        assert (line, headers["connection"]) == ("HTTP/1.1 200 ", "close")
+        assert await wire.is_closed()
+
+
+@pytest.mark.parametrize("status", [204, 205, 304])
+async def test_an_answer_whose_status_forbids_a_body_has_none(store: Path, status: int) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        wire.send(post(f"status {status}") + post("hello"))
+        line, _, body = await wire.answer()
+        assert (line, body) == (f"HTTP/1.1 {status} ", b"")
+        assert (await wire.answer())[0] == "HTTP/1.1 200 "
+
+
+@pytest.mark.parametrize("status", ["100", "-1", "1000", "'text'", "1j"])
+async def test_a_status_that_http_cannot_send_is_told_as_an_error(store: Path, status: str) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        wire.send(post(f"status {status}"))
+        line, _, body = await wire.answer()
+        assert line == "HTTP/1.1 503 Service Unavailable"
+        assert "The handler set a status that HTTP cannot send" in json.loads(body)["message"]
+
+
+async def test_numbers_in_headers_are_written_out_and_nothing_is_left_out(store: Path) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        wire.send(post("headers"))
+        _, headers, _ = await wire.answer()
+        assert headers["X-Number"] == "7"
+        assert "X-Nothing" not in headers
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/predictions/100%", "unterminated escape sequence at index 16 of: /predictions/100%"),
+        ("/ping%zz", "invalid hex byte 'zz' at index 6 of '/ping%zz'"),
+        ("/invocations?a=%4", "unterminated escape sequence at index 15 of: /invocations?a=%4"),
+    ],
+)
+async def test_a_percent_sign_that_begins_no_escape_is_refused(store: Path, path: str, told: str) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        wire.send(post("", path))
+        line, _, body = await wire.answer()
+        assert line == "HTTP/1.1 403 Forbidden"
+        assert json.loads(body) == {"code": 403, "type": "IllegalArgumentException", "message": told}
+
+
+@pytest.mark.parametrize("declared", [True, False])
+async def test_a_body_over_the_limit_is_refused_as_soon_as_it_is_known(store: Path, declared: bool) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        if declared:
+            wire.send(f"POST /ping HTTP/1.1\nHost: x\nContent-Length: {LIMIT + 1}\n\n")
+        else:
+            wire.send(
+                f"POST /ping HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n{LIMIT + 1:x}\n" + "x" * (LIMIT + 1)
+            )
+        line, headers, body = await wire.answer()
+        assert (line, body) == ("HTTP/1.1 413 Request Entity Too Large", b"")
+        assert headers["x-marserve-reason"] == f"the body exceeds max_request_size={LIMIT}"
+
+
+async def test_a_body_of_exactly_the_limit_is_fine(store: Path) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        wire.send(post("x" * LIMIT))
+        assert json.loads((await wire.answer())[2])["length"] == LIMIT
+
+
+@pytest.mark.parametrize("nonsense", ["this is not HTTP\n\n", "GET / HTTP/1.1\nbroken header\n\n", "\x16\x03\x01\n\n"])
+async def test_what_is_no_http_is_told_so(store: Path, nonsense: str) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        wire.send(nonsense)
+        line, headers, body = await wire.answer()
+        assert (line, len(headers["x-request-id"])) == ("HTTP/1.1 400 Bad Request", 36)
+        assert json.loads(body)["message"] == "Invalid HTTP message."
+        assert await wire.is_closed()
+
+
+async def test_a_head_without_end_is_refused(store: Path) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        wire.send("GET / HTTP/1.1\n" + "".join(f"X-{number}: {'y' * 1000}\n" for number in range(70)))
+        assert (await wire.answer())[0] == "HTTP/1.1 400 Bad Request"
+
+
+async def test_a_client_that_says_close_gets_its_answer_and_the_end(store: Path) -> None:
+    async with listening(store) as (_, connect):
+        wire = await connect()
+        wire.send("GET /ping HTTP/1.1\nHost: x\nConnection: close\n\n")
+        line, headers, _ = await wire.answer()
+        assert (line, headers["connection"]) == ("HTTP/1.1 200 OK", "close")
+        assert await wire.is_closed()
+
+
+async def test_half_a_request_holds_no_worker(store: Path) -> None:
+    async with listening(store) as (client, connect):
+        slow, quick = await connect(), await connect()
+        slow.send("POST /predictions/echo HTTP/1.1\nHost: x\nContent-Length: 500\n\nhalf")
+        await slow.writer.drain()
+        quick.send(post("hello"))
+        assert (await quick.answer())[0] == "HTTP/1.1 200 "
+        assert client.application.registry.resolve("echo").batcher.idle
+
+
+async def test_a_client_that_leaves_is_not_served(store: Path) -> None:
+    async with listening(store) as (client, connect):
+        version = client.application.registry.resolve("echo")
+        busy, leaver, last = await connect(), await connect(), await connect()
+        busy.send(post("wait"))
+        leaver.send(post("leaver"))
+        while not version.batcher._jobs or not version.pool.workers[0].batch:
+            await asyncio.sleep(0)
+        (job,) = version.batcher._jobs
+        leaver.writer.transport.abort()
+        while not job.left:
+            await asyncio.sleep(0)
+        version.pool.abandon_overdue(0, 60)
+        last.send(post("hello"))
+        assert (await busy.answer())[0] == "HTTP/1.1 500 Internal Server Error"
+        assert (await last.answer())[0] == "HTTP/1.1 200 "
+
+
+async def test_a_server_that_stops_answers_what_it_has_accepted_and_closes_the_rest(store: Path) -> None:
+    async with serving(store, "echo.mar") as client:
+        (address,) = client.application.addresses().values()
+        listener = Listener(ListenAddress("http", "127.0.0.1", 0), address, client.application.settings)
+        await listener.open()
+        version = client.application.registry.resolve("echo")
+        busy, idle = [Wire(*await asyncio.open_connection("127.0.0.1", listener.port)) for _ in range(2)]
+        busy.send(post("wait"))
+        while not version.pool.workers or not version.pool.workers[0].batch:
+            await asyncio.sleep(0)
+        listener.close()
+        assert await idle.is_closed()
+        drained = asyncio.create_task(listener.drain(30))
+        await asyncio.sleep(0)
+        assert not drained.done()
+        await client.manage("PUT", "/models/echo", min_worker=2)
+        assert (await client.predict("echo", content="open", headers={"Content-Type": "text/plain"})).status_code == 200
+        line, headers, _ = await busy.answer()
+        assert (line, headers["connection"]) == ("HTTP/1.1 200 ", "close")
+        await drained
+        for wire in (busy, idle):
+            wire.writer.close()
+
+
+async def test_clients_that_fall_silent_are_let_go(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One amid its request after a while, one between two requests only after a long one."""
+    for module in (protocol, server):
+        monkeypatch.setattr(module, "PATIENCE", 0.05)
+    async with serving(store) as client, opened(client) as door:
+        idle, silent = await door.connect(), await door.connect()
+        silent.send("GET /ping HTTP/1.1\nHost:")
+        assert await silent.is_closed()
+        idle.send("GET /ping HTTP/1.1\nHost: x\n\n")
+        assert (await idle.answer())[0] == "HTTP/1.1 200 OK"
+        monkeypatch.setattr(server, "KEEP_ALIVE", 0.05)
+        assert await (await door.connect()).is_closed()

@@ -1,0 +1,73 @@
+"""The one table from domain errors to the wire."""
+
+import pytest
+
+from app import errors
+from app.http.responses import error_answer
+from handler import errors as handler
+from model_registry import errors as registry
+
+ABSTRACT = {handler.HandlerError, registry.RegistryError, errors.RequestError}
+INSIDE = {
+    handler.QueueFull,  # becomes NoWorker
+    handler.BatcherClosed,  # becomes NoWorker
+    handler.LoadFailed,  # becomes WorkersFailed
+    handler.PredictionRefused,  # brings its own status
+    errors.PayloadTooLarge,  # has no body
+}
+
+
+def everything_below(root: type[Exception]) -> set[type[Exception]]:
+    return {root}.union(*(everything_below(child) for child in root.__subclasses__()))
+
+
+@pytest.mark.parametrize("root", sorted(ABSTRACT, key=lambda kind: kind.__name__))
+def test_every_domain_error_has_its_line_in_the_table(root: type[Exception]) -> None:
+    found = {kind for kind in everything_below(root) if not any(parent in errors.TABLE for parent in kind.__mro__)}
+    assert found - ABSTRACT - INSIDE == set()
+
+
+def test_an_error_that_the_table_does_not_know_tells_the_client_nothing() -> None:
+    answer = error_answer(errors.wire(ZeroDivisionError("the secret path /etc/shadow")))
+    assert answer.status == 500
+    assert b"InternalServerException" in answer.body
+    assert b"secret" not in answer.body
+
+
+def test_errors_are_written_as_clients_of_torchserve_know_them() -> None:
+    answer = error_answer(errors.wire(registry.ModelNotFound("m")))
+    expected = b'{\n  "code": 404,\n  "type": "ModelNotFoundException",\n  "message": "Model not found: m"\n}\n'
+    assert (answer.status, answer.body, answer.reason) == (404, expected, b"Not Found")
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "reason"),
+    [(403, 403, "Forbidden"), (413, 507, "Insufficient Storage"), (513, 513, "Server Error (513)")],
+)
+def test_a_prediction_exception_brings_its_own_code(code: int, status: int, reason: str) -> None:
+    answer = error_answer(errors.wire(handler.PredictionRefused("why", code)))
+    assert (answer.status, answer.reason.decode()) == (status, reason)
+    assert f'"code": {status},\n  "type": "InternalServerException",\n  "message": "why"'.encode() in answer.body
+
+
+def test_a_prediction_exception_with_code_200_answers_the_word_error() -> None:
+    answer = error_answer(errors.wire(handler.PredictionRefused("fine", 200)))
+    assert (answer.status, answer.body, answer.headers) == (200, b"error", ())
+
+
+def test_a_worker_that_ran_out_of_memory_is_told_by_its_exit_status() -> None:
+    assert errors.wire(handler.WorkerDied(137)).status == 507
+    assert errors.wire(handler.WorkerDied(1)).status == 500
+
+
+@pytest.mark.parametrize(
+    ("cause", "wants"),
+    [
+        (MemoryError(), True),
+        (RuntimeError("CUDA out of memory"), True),
+        (AssertionError("Torch not compiled with CUDA enabled"), False),
+        (RuntimeError("sizes differ"), False),
+    ],
+)
+def test_a_load_fails_for_want_of_memory_as_torchserve_tells_it(cause: Exception, wants: bool) -> None:
+    assert handler.LoadFailed("W-9000-m_1.0", cause).out_of_memory == wants

@@ -1,0 +1,312 @@
+"""The queue of a model version: who gets which jobs, when, and who may answer them."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from handler.batching.batcher import Batch, Batcher, Taker
+from handler.batching.gather_policy import MEMORY
+from handler.errors import BatcherClosed, QueueFull
+from handler.job import Input, Job
+
+LONG = 30.0
+"""Seconds that a test would wait only if something were wrong."""
+
+
+def job(name: str = "job", *, alone: bool = False) -> Job:
+    return Job(Input(()), name, alone=alone)
+
+
+def names(batch: Batch | None) -> list[str]:
+    assert batch is not None
+    return [taken.request_id for taken in batch.jobs]
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor() as executor:
+        yield executor
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + LONG
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def sleeping(batcher: Batcher, count: int) -> Callable[[], bool]:
+    return lambda: batcher._sleeping == count
+
+
+def gathering(batcher: Batcher) -> Callable[[], bool]:
+    return lambda: batcher._wanted > 0
+
+
+def test_what_waits_is_taken_together_up_to_the_batch_size() -> None:
+    batcher = Batcher(3, 0, 100)
+    for number in range(5):
+        batcher.submit(job(str(number)))
+    assert names(batcher.take(Taker())) == ["0", "1", "2"]
+    assert names(batcher.take(Taker())) == ["3", "4"]
+
+
+def test_idle_workers_share_what_waits(threads: ThreadPoolExecutor) -> None:
+    batcher = Batcher(16, 0, 100)
+    taken = threads.submit(batcher.take, Taker()), threads.submit(batcher.take, Taker())
+    until(sleeping(batcher, 2))
+    with batcher._lock:  # they all come at once
+        for number in range(5):
+            batcher.submit(job(str(number)))
+    batches = sorted((names(batch.result(LONG)) for batch in taken), key=len)
+    assert [len(batch) for batch in batches] == [2, 3]
+
+
+def test_a_full_batch_leaves_before_the_delay_is_over(threads: ThreadPoolExecutor) -> None:
+    batcher = Batcher(2, LONG, 100)
+    taken = threads.submit(batcher.take, Taker())
+    batcher.submit(job("a"))
+    until(gathering(batcher))
+    batcher.submit(job("b"))
+    assert names(taken.result(LONG)) == ["a", "b"]
+
+
+def test_the_delay_counts_from_the_first_arrival() -> None:
+    batcher = Batcher(2, 0.05, 100)
+    late = job()
+    late.arrived -= 1
+    batcher.submit(late)
+    began = time.monotonic()
+    batcher.take(Taker())
+    assert time.monotonic() - began < 0.05
+
+
+def test_a_lone_client_is_not_kept_waiting_for_company() -> None:
+    batcher = Batcher(16, 0.001, 100)
+    for _ in range(MEMORY):  # it learns that nobody else comes
+        batcher.submit(job())
+        lone = batcher.take(Taker())
+        assert lone is not None
+        batcher.finish(lone)
+    batcher._delay = LONG
+    batcher.submit(job("alone"))
+    assert names(batcher.take(Taker())) == ["alone"]
+
+
+def test_clients_that_come_together_are_gathered_again_after_a_lone_one(threads: ThreadPoolExecutor) -> None:
+    batcher = Batcher(4, 0.01, 100)
+    for count in (4, 4, 4, 4, 4, 1, 1):
+        for _ in range(count):
+            batcher.submit(job())
+        batch = batcher.take(Taker())
+        assert batch is not None
+        batcher.finish(batch)
+    batcher._delay = LONG
+    taken = threads.submit(batcher.take, Taker())
+    for name in "abcd":
+        batcher.submit(job(name))
+    assert names(taken.result(LONG)) == ["a", "b", "c", "d"]
+
+
+def test_a_gathering_worker_expects_no_more_company_than_is_not_in_work_already() -> None:
+    batcher = Batcher(4, 0, 100)
+    for _ in range(MEMORY):
+        for _ in range(2):
+            batcher.submit(job())
+        batch = batcher.take(Taker())
+        assert batch is not None
+        batcher.finish(batch)
+    batcher.submit(job("first"))
+    assert names(batcher.take(Taker())) == ["first"]  # two are usual: one is in work now
+    batcher._delay = LONG
+    batcher.submit(job("second"))
+    assert names(batcher.take(Taker())) == ["second"]
+
+
+def test_a_job_beyond_the_capacity_is_refused_and_taken_jobs_do_not_count() -> None:
+    batcher = Batcher(1, 0, 1)
+    batcher.submit(job())
+    with pytest.raises(QueueFull):
+        batcher.submit(job())
+    batcher.take(Taker())
+    batcher.submit(job())
+
+
+def test_jobs_whose_clients_left_neither_reach_a_worker_nor_fill_the_queue() -> None:
+    batcher = Batcher(4, 0, 2)
+    gone = job("gone")
+    batcher.submit(gone)
+    batcher.submit(job("stays"))
+    gone.left = True
+    batcher.submit(job("new"))
+    assert names(batcher.take(Taker())) == ["stays", "new"]
+
+
+def test_with_job_tickets_only_an_idle_worker_gets_a_job_accepted(threads: ThreadPoolExecutor) -> None:
+    batcher = Batcher(1, 0, 10, tickets=True)
+    with pytest.raises(QueueFull):
+        batcher.submit(job())
+    taken = threads.submit(batcher.take, Taker())
+    until(sleeping(batcher, 1))
+    batcher.submit(job("lucky"))
+    assert names(taken.result(LONG)) == ["lucky"]
+
+
+def test_a_job_that_is_alone_shares_its_batch_with_nobody() -> None:
+    batcher = Batcher(4, 0, 10)
+    for each in (job("a"), job("describe", alone=True), job("b"), job("c")):
+        batcher.submit(each)
+    assert [names(batcher.take(Taker())) for _ in range(3)] == [["a"], ["describe"], ["b", "c"]]
+
+
+def test_a_batch_is_finished_once_whoever_tries() -> None:
+    batcher = Batcher(1, 0, 10)
+    batcher.submit(job())
+    batch = batcher.take(Taker())
+    assert batch is not None
+    assert (batcher.finish(batch), batcher.finish(batch)) == (True, False)
+
+
+def test_of_many_threads_that_claim_a_batch_one_wins(threads: ThreadPoolExecutor) -> None:
+    batcher = Batcher(1, 0, 10)
+    start = threading.Barrier(4)
+    for _ in range(50):
+        batcher.submit(job())
+        batch = batcher.take(Taker())
+        assert batch is not None
+
+        def claim(batch: Batch = batch) -> bool:
+            start.wait(LONG)
+            return batcher.finish(batch)
+
+        claims = [threads.submit(claim) for _ in range(4)]
+        assert sum(claim.result(LONG) for claim in claims) == 1
+
+
+def test_a_closed_batcher_refuses_jobs_and_serves_what_it_has_without_gathering() -> None:
+    batcher = Batcher(4, LONG, 10)
+    batcher.submit(job("last"))
+    batcher.close()
+    with pytest.raises(BatcherClosed):
+        batcher.submit(job())
+    assert names(batcher.take(Taker())) == ["last"]
+    assert batcher.take(Taker()) is None
+
+
+def test_closing_ends_a_gathering_at_once(threads: ThreadPoolExecutor) -> None:
+    batcher = Batcher(4, LONG, 10)
+    batcher.submit(job("only"))
+    taken = threads.submit(batcher.take, Taker())
+    until(gathering(batcher))
+    batcher.close()
+    assert names(taken.result(LONG)) == ["only"]
+
+
+def test_a_worker_told_to_leave_leaves_and_the_job_it_was_woken_for_goes_to_another(
+    threads: ThreadPoolExecutor,
+) -> None:
+    batcher = Batcher(1, 0, 10)
+    leaver, stayer = Taker(), Taker()
+    left = threads.submit(batcher.take, leaver)
+    until(sleeping(batcher, 1))
+    stayed = threads.submit(batcher.take, stayer)
+    until(sleeping(batcher, 2))
+    leaver.leaving = True
+    batcher.submit(job("kept"))  # wakes the leaver, which slept first
+    assert names(stayed.result(LONG)) == ["kept"]
+    batcher.wake()
+    assert left.result(LONG) is None
+
+
+def test_several_workers_share_a_burst(threads: ThreadPoolExecutor) -> None:
+    batcher = Batcher(2, 0, 100)
+    takes: list[Future[Batch | None]] = [threads.submit(batcher.take, Taker()) for _ in range(3)]
+    until(sleeping(batcher, 3))
+    for number in range(6):
+        batcher.submit(job(str(number)))
+    taken = [name for take in takes for name in names(take.result(LONG))]
+    rest = [name for _ in range(len(batcher)) for name in names(batcher.take(Taker()))]
+    assert sorted(taken + rest) == list("012345")
+
+
+def test_it_is_idle_when_nobody_waits_for_anything() -> None:
+    batcher = Batcher(1, 0, 10)
+    only = job()
+    batcher.submit(only)
+    assert not batcher.idle
+    only.left = True
+    assert batcher.idle
+
+
+def test_its_state_prints_itself() -> None:
+    batcher = Batcher(1, 0, 10)
+    for _ in range(3):
+        batcher.submit(job())
+    batcher.take(Taker())
+    assert repr(batcher) == "<Batcher 2 waiting, 1 in work, open>"
+    batcher.close()
+    assert repr(batcher) == "<Batcher 2 waiting, 1 in work, closed>"
+    assert [waiting.request_id for waiting in batcher.clear()] == ["job", "job"]
+
+
+def test_a_batch_that_goes_on_takes_others_in_the_places_of_those_that_are_done() -> None:
+    batcher, worker = Batcher(2, 0, 100), Taker()
+    stays, ends = job("stays"), job("ends")
+    for each in (stays, ends, job("third"), job("fourth")):
+        batcher.submit(each)
+    batch = batcher.take(worker)
+    assert batch
+    assert batcher.renew(batch, [stays], worker)
+    assert names(batch) == ["stays", "third"]
+    assert batcher.renew(batch, [], worker)
+    assert names(batch) == ["fourth"]
+    assert batcher.renew(batch, [], worker)
+    assert not batch.jobs
+    assert batcher.idle
+    assert not batcher.renew(batch, [], worker)
+
+
+def test_a_batch_that_goes_on_loses_those_whose_clients_left_and_takes_none_that_is_alone() -> None:
+    batcher, worker = Batcher(4, 0, 100), Taker()
+    stays, leaves = job("stays"), job("leaves")
+    batcher.submit(stays)
+    batcher.submit(leaves)
+    batch = batcher.take(worker)
+    assert batch
+    batcher.submit(job("describe", alone=True))
+    leaves.left = True
+    assert batcher.renew(batch, [stays, leaves], worker)
+    assert names(batch) == ["stays"]
+    assert batcher.renew(batch, [], worker)
+    assert names(batch) == ["describe"]
+
+
+def test_a_batch_takes_nobody_more_when_its_worker_is_to_leave_or_was_given_up() -> None:
+    batcher, worker = Batcher(2, 0, 100), Taker()
+    stays = job("stays")
+    batcher.submit(stays)
+    batch = batcher.take(worker)
+    assert batch
+    batcher.submit(job("waits"))
+    worker.leaving = True
+    assert batcher.renew(batch, [stays], worker)
+    assert names(batch) == ["stays"]
+    assert batcher.finish(batch)
+    assert not batcher.renew(batch, [stays], worker)
+    assert names(batcher.take(Taker())) == ["waits"]
+
+
+def test_who_worked_last_works_next(threads: ThreadPoolExecutor) -> None:
+    batcher, first, last = Batcher(1, 0, 10), Taker(), Taker()
+    resting = threads.submit(batcher.take, first)
+    until(sleeping(batcher, 1))
+    working = threads.submit(batcher.take, last)
+    until(sleeping(batcher, 2))
+    batcher.submit(job("a"))
+    assert names(working.result(LONG)) == ["a"]
+    assert not resting.done()
+    batcher.submit(job("b"))
+    assert names(resting.result(LONG)) == ["b"]

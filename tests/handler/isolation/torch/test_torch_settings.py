@@ -1,0 +1,119 @@
+"""What handlers set in torch: what a thread has to itself stays with its worker, and two profilers never meet."""
+
+import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handler.devices.cpu_budget import Cores
+from handler.devices.device import CPU, Device
+from handler.isolation.torch import profiling
+from handler.job import Input, Job, Output
+from handler.workers.service import Seat, ServiceSpec
+from handler.workers.thread_service import ThreadService
+from tests.support.one_worker import OneWorker, write
+
+torch = pytest.importorskip("torch")
+
+PLAIN = """
+import torch
+def found():
+    weight = torch.nn.Parameter(torch.empty(1))
+    return [torch.is_grad_enabled(), (weight * 1).requires_grad, weight.is_meta, str(weight.dtype)]
+def handle(data, context):
+    return data and [found()]
+"""
+SETS = (
+    PLAIN
+    + """
+torch.set_grad_enabled(False)
+torch.set_default_device("meta")
+torch.set_default_dtype(torch.float64)
+"""
+)
+EXPLAINS = (
+    PLAIN
+    + """
+def found():
+    x = torch.ones(1, requires_grad=True)
+    (x * 3).backward()
+    return [x.grad.item()]
+"""
+)
+
+
+@pytest.fixture(params=[CPU, Device("mps", None, "shared", 1 << 30)], ids=["own threads", "one thread for all"])
+def services(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """Loaded services, each with its thread; on the second device all share one."""
+    services, threads = {}, []
+    for name, source in (("sets", SETS), ("plain", PLAIN), ("explains", EXPLAINS)):
+        folder = write(tmp_path / name, {"handler.py": source})
+        seat = Seat(f"W-9000-{name}", request.param, Cores(1, 1, 1), lambda stream, line: None)
+        threads.append(ThreadPoolExecutor(1))
+        services[name] = threads[-1], ThreadService(seat, ServiceSpec(name, folder, dict, "handler.py", 1), print)
+        threads[-1].submit(services[name][1].load).result()
+    yield services
+    for thread, service in services.values():
+        thread.submit(service.close).result()
+        thread.shutdown()
+
+
+def ask(services: dict[str, Any], name: str) -> Any:
+    """What one of them answers."""
+    thread, service = services[name]
+    (outcome,) = thread.submit(lambda: service.predict([Job(Input(()), "id")], print, company=False)).result()
+    assert isinstance(outcome, Output)
+    return json.loads(outcome.body)
+
+
+def test_gradients_devices_and_dtypes_are_each_workers_own(services: dict[str, Any]) -> None:
+    for _ in range(2):
+        assert ask(services, "sets") == [False, False, True, "torch.float64"]
+        assert ask(services, "plain") == [True, True, False, "torch.float32"]
+        assert ask(services, "explains") == [3.0]
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> None:
+    """What workers change in torch is changed."""
+    OneWorker(tmp_path).close()
+
+
+def profile(inside: threading.Event, go: threading.Event) -> int:
+    """Profile an operation between two events; the number of operations seen."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
+        inside.set()
+        go.wait()
+        torch.ones(2) * 2
+    return len(profiler.key_averages())
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_second_profiler_waits_for_the_first() -> None:
+    """Two at once end the process with a segmentation fault."""
+    first, second, go = threading.Event(), threading.Event(), threading.Event()
+    with ThreadPoolExecutor(2) as threads:
+        counts = [threads.submit(profile, first, go)]
+        first.wait()
+        counts.append(threads.submit(profile, second, go))
+        assert not second.is_set()
+        go.set()
+        assert all(count.result() > 0 for count in counts)
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_profiler_that_is_never_stopped_makes_nobody_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiling, "PATIENCE", 0.01)
+    inside, go = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(1) as other:
+        hanging = other.submit(profile, inside, go)
+        inside.wait()
+        with pytest.raises(RuntimeError, match=r"Another model's profiler has not been stopped for 0\.01 s"):
+            profile(threading.Event(), go)
+        go.set()
+        assert hanging.result() > 0
+    assert profile(threading.Event(), go) > 0

@@ -1,0 +1,168 @@
+"""Archives come from file and web addresses whole or not at all."""
+
+import re
+import socket
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from model_registry.archive.fetch import ALLOWED, download
+from model_registry.archive.manifest import Manifest
+from model_registry.archive.store import ModelStore
+from model_registry.errors import ArchiveExists, DownloadFailed, RegistryError
+
+
+def write_mar(file: Path) -> Path:
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("MAR-INF/MANIFEST.json", '{"model": {"modelName": "m"}}')
+    return file
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with an empty store and a folder for temporary files in it."""
+    (tmp_path / "store").mkdir()
+    (tmp_path / "temporary").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def store(place: Path) -> ModelStore:
+    return ModelStore(place / "store", temporary=place / "temporary")
+
+
+def unpacked(place: Path) -> list[Path]:
+    """The folders that are left of opened archives."""
+    return list((place / "temporary").glob("models/*"))
+
+
+def refuse(store: ModelStore, url: str, error: type[RegistryError], message: str) -> RegistryError:
+    """Open what must not open; the message is the whole text."""
+    with pytest.raises(error) as refusal:
+        store.open(url)
+    assert str(refusal.value) == message
+    return refusal.value
+
+
+def test_a_file_address_is_copied_into_the_store(place: Path, store: ModelStore) -> None:
+    write_mar(place / "with space.mar")
+    archive = store.open(f"file://{place}/with%20space.mar?x=1")
+    assert archive.downloaded == place / "store" / "with%20space.mar"
+    assert archive.manifest.model_name == "m"
+    archive.remove()
+    assert list((place / "store").iterdir()) == []
+    assert (place / "with space.mar").exists()
+
+
+def test_a_name_that_the_store_has_is_not_downloaded(place: Path, store: ModelStore) -> None:
+    mar = write_mar(place / "store" / "m.mar")
+    refuse(store, f"file://{mar}", ArchiveExists, "Model file already exists m.mar")
+    refuse(store, "http://127.0.0.1:9/m.mar", ArchiveExists, "Model file already exists m.mar")
+    refuse(store, "http://127.0.0.1:9/", ArchiveExists, "Model file already exists ")
+
+
+@pytest.mark.parametrize("path", ["/nowhere.mar", "/a%00b.mar", "/temporary"])
+def test_a_file_that_cannot_be_copied_leaves_nothing(place: Path, store: ModelStore, path: str) -> None:
+    url = f"file://{place}{path}"
+    refuse(store, url, DownloadFailed, f"Failed to download archive from: {url}")
+    assert list((place / "store").iterdir()) == []
+
+
+class Web(BaseHTTPRequestHandler):
+    """Serves one archive under many names, well and badly."""
+
+    content: ClassVar[bytes]
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        page = self.path.partition("?")[0]
+        if page in ("/away.mar", "/in.mar", "/file.mar"):
+            self.send_response(302)
+            place = {"/away.mar": "http://localhost:9/x.mar", "/in.mar": "/m.mar", "/file.mar": "file:///etc/hosts"}
+            self.send_header("Location", place[page])
+            self.end_headers()
+        elif page == "/short.mar":
+            self.answer(self.content, len(self.content) + 1)
+        elif page == "/long.mar":
+            self.answer(self.content, None)
+        elif page == "/odd.mar":
+            self.answer(b"this is not an archive", None)
+        elif page in ("/m.mar", "/a%20b.mar"):
+            self.answer(self.content, len(self.content))
+        else:
+            self.send_error(404)
+
+    def answer(self, content: bytes, length: int | None) -> None:
+        self.send_response(200)
+        if length is not None:
+            self.send_header("Content-Length", str(length))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server of archives."""
+    Web.content = write_mar(tmp_path_factory.mktemp("web") / "m.mar").read_bytes()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Web)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.mark.parametrize("page", ["m.mar", "m.mar?sig=a/b.mar", "m.mar#here", "in.mar", "long.mar", "a%20b.mar"])
+def test_a_web_address_is_copied_into_the_store(place: Path, store: ModelStore, web: str, page: str) -> None:
+    archive = store.open(f"{web}/{page}")
+    assert archive.url == f"{web}/{page}"
+    assert archive.downloaded == place / "store" / re.split("[?#]", page)[0]
+    assert archive.downloaded.read_bytes() == Web.content
+    archive.remove()
+    assert list(place.glob("store/*")) == unpacked(place) == []
+
+
+@pytest.mark.parametrize("page", ["none.mar", "short.mar", "away.mar", "file.mar", "with space.mar"])
+def test_a_download_that_fails_leaves_nothing(place: Path, web: str, page: str) -> None:
+    """A redirect has to be allowed like any other address."""
+    store = ModelStore(place / "store", [re.compile(re.escape(web) + ".*"), re.compile("file:.*")], place / "temporary")
+    url = f"{web}/{page}"
+    error = refuse(store, url, DownloadFailed, f"Failed to download archive from: {url}")
+    assert error.__cause__ is not None
+    assert list((place / "store").iterdir()) == []
+
+
+def test_a_download_beyond_the_limit_leaves_nothing(place: Path, web: str) -> None:
+    store = ModelStore(place / "store", temporary=place / "temporary", limit=len(Web.content) - 1)
+    for page in ("m.mar", "long.mar"):
+        refuse(store, f"{web}/{page}", DownloadFailed, f"Failed to download archive from: {web}/{page}")
+    assert list((place / "store").iterdir()) == []
+
+
+def test_a_downloaded_file_that_is_no_model_stays_in_the_store(place: Path, store: ModelStore, web: str) -> None:
+    assert store.open(f"{web}/odd.mar").manifest == Manifest()
+    assert (place / "store" / "odd.mar").exists()
+
+
+def test_an_address_where_nobody_listens_fails(place: Path, store: ModelStore) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/x.mar"
+    refuse(store, url, DownloadFailed, f"Failed to download archive from: {url}")
+
+
+def test_a_server_that_sends_nothing_is_given_up(place: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/x.mar"
+        with pytest.raises(DownloadFailed):
+            download(url, place / "x.mar", (ALLOWED,), limit=100, idle=0.05)
+    assert not list(place.glob("*.part"))

@@ -1,0 +1,90 @@
+"""A server as a process of its own, and what a test does to one: wait until it listens, signal it, take its status."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Event, Thread
+from types import TracebackType
+
+PATIENCE = 60
+MARSERVE = [sys.executable, "-c", "import sys; from app.cli import main; sys.exit(main())"]
+
+
+class Server:
+    """A process that is started by `with` and does not outlive it; `port` is one that was free."""
+
+    def __init__(self, command: Sequence[str], folder: Path, environ: Mapping[str, str] | None = None) -> None:
+        self.port = free_port()
+        self.lines: list[str] = []
+        self._command, self._folder = command, folder
+        self._environ = {
+            **(os.environ if environ is None else environ),
+            "PORT": str(self.port),
+            "PYTHONUNBUFFERED": "1",
+        }
+        self._listens = Event()
+
+    @classmethod
+    def of(cls, store: Path, *models: str, environ: Mapping[str, str] | None = None) -> "Server":
+        """`marserve serve` on the archives of a store, with its temporary files beside the store."""
+        temporary = store.parent / "temporary"
+        temporary.mkdir(exist_ok=True)
+        root = str(Path(__file__).parents[2])
+        variables = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": root, **(environ or {})}
+        return cls([*MARSERVE, "serve", "--model-store", str(store), "--models", *models], store.parent, variables)
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> "Server":
+        self.process = subprocess.Popen(
+            self._command, cwd=self._folder, env=self._environ, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._reader.join(PATIENCE)
+
+    def until_listening(self) -> None:
+        """Return when it says that it serves; fails with its output if it ends instead."""
+        assert self._listens.wait(PATIENCE), self.output
+        assert "Model server started." in self.output, self.output
+
+    @property
+    def output(self) -> str:
+        """What it has written so far."""
+        return "".join(self.lines)
+
+    def stop(self, number: signal.Signals) -> int:
+        """Send a signal and wait for the end; the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as output:
+            for line in output:
+                self.lines.append(line)
+                if line == "Model server started.\n":
+                    self._listens.set()
+        self._listens.set()
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
