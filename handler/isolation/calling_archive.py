@@ -18,7 +18,10 @@ PREFIX = "_mar_"
 SERVER = frozenset({"app", "handler", "model_registry"})
 """The top-level names of the server's own packages."""
 
-_OURS = ("asking", "dispatch", "finder", "hub", "imports", "loggers", "namespace", "torchscript")
+_OURS = (
+    "calling_archive", "modules.finder", "modules.imports", "modules.module_proxies", "modules.namespace",
+    "process.loggers", "torch.hub", "torch.torchscript",
+)  # fmt: skip
 _MACHINERY = {"importlib", "importlib._bootstrap", "importlib._bootstrap_external", "importlib.util"}
 _MACHINERY |= {f"handler.isolation.{name}" for name in _OURS}
 

@@ -115,7 +115,7 @@ def _matching(feature: Feature, scenarios: Iterable[str]) -> list[str]:
 
 
 def _matching_files(feature: Feature, files: Iterable[str]) -> list[str]:
-    return [file for file in files if _is_named(feature, Path(file).name)]
+    return [file for file in files if _is_named(feature, file.removeprefix("tests/"))]
 
 
 def _is_named(feature: Feature, name: str) -> bool:
