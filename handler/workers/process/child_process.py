@@ -21,7 +21,7 @@ LOG = logging.getLogger("marserve.processes")
 GRACE = 3.0
 """Seconds that a process gets to end by itself."""
 _NAMES = ("stdout", "stderr")
-_ROOT = str(Path(__file__).parents[2])
+_ROOT = str(Path(__file__).parents[3])
 _PROGRAM = """
 import sys
 sys.path[:] = {path!r}
