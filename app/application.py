@@ -22,7 +22,7 @@ from app.http.address import Address, Router
 from app.http.responses import Headers
 from app.logging.files import Logs
 from app.settings.model import Settings
-from app.settings.snapshots import snapshots_for
+from app.settings.snapshots import snapshot_writer
 from app.settings.types import ListenAddress
 from app.startup import initial_models, initial_workers, register_all
 from handler.devices.device import find_devices
@@ -60,12 +60,12 @@ class Application:
         self.devices = find_devices(number_of_gpu=settings.number_of_gpu)
         self._gpus = sum(device.kind == "cuda" for device in self.devices)
         self.guards = AccessPolicy(settings, Path.cwd())
-        self.workshop = self._workshop()
+        self.factory = self._factory()
         self.registry = Registry(
-            self.workshop,
+            self.factory,
             drain_seconds=settings.drain_timeout,
             hung_limit=settings.hung_workers_limit,
-            snapshots=snapshots_for(settings, self._gpus),
+            snapshots=snapshot_writer(settings, self._gpus),
         )
         self.workflow_store = ModelStore(settings.workflow_store or settings.model_store, allowed)
         self.workflows = Workflows(self.registry, self.workflow_store)
@@ -92,7 +92,7 @@ class Application:
         for store in (self.store, self.workflow_store):
             await asyncio.to_thread(store.close)
 
-    def _workshop(self) -> ModelFactory:
+    def _factory(self) -> ModelFactory:
         settings = self.settings
         defaults = Defaults(
             workers=settings.default_workers_per_model,
@@ -104,7 +104,7 @@ class Application:
         )
         rules = ServerDefaults(
             defaults=defaults,
-            room=MemoryGuard.of_container() if settings.check_memory else MemoryGuard(None),
+            memory_guard=MemoryGuard.of_container() if settings.check_memory else MemoryGuard(None),
             keep_serialized_files=settings.keep_serialized_files,
             settings=settings.models,
             envelope=settings.service_envelope,

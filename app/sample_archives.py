@@ -20,12 +20,12 @@ def build_samples(store: Path) -> list[str]:
     Older archives of these names are replaced if the files that they were made of have changed since. Raises OSError.
     """
     store.mkdir(parents=True, exist_ok=True)
-    recipes = (everyday(), sign())
-    for recipe in recipes:
-        if not _is_fresh(store / f"{recipe.model_name}.mar", recipe):
-            LOG.info("Making the sample archive %s.mar in %s", recipe.model_name, store)
-            pack(recipe, store, force=True)
-    return [f"{recipe.model_name}={recipe.model_name}.mar" for recipe in recipes]
+    specs = (everyday(), sign())
+    for spec in specs:
+        if not _is_fresh(store / f"{spec.model_name}.mar", spec):
+            LOG.info("Making the sample archive %s.mar in %s", spec.model_name, store)
+            pack(spec, store, force=True)
+    return [f"{spec.model_name}={spec.model_name}.mar" for spec in specs]
 
 
 def everyday() -> ArchiveSpec:
@@ -76,10 +76,10 @@ def main(argv: list[str] | None = None) -> None:
         build_torchscript(chosen.store)
 
 
-def _is_fresh(archive: Path, recipe: ArchiveSpec) -> bool:
+def _is_fresh(archive: Path, spec: ArchiveSpec) -> bool:
     if not archive.is_file():
         return False
-    newest = max(file.stat().st_mtime_ns for file in recipe.files().values())
+    newest = max(file.stat().st_mtime_ns for file in spec.files().values())
     return archive.stat().st_mtime_ns > newest
 
 

@@ -50,7 +50,7 @@ async def _serve(settings: Settings) -> int:
             except OSError as error:
                 LOG.error("Cannot listen on %s: %s", listener, error)
                 return 1
-        application.registry.record()
+        application.registry.start_recording()
         print("Model server started.", flush=True)
         await stop.wait()
         await _accept_waiting(addresses)

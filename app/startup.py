@@ -51,11 +51,11 @@ def _registration(model: InitialModel) -> Registration:
     )
 
 
-async def _register(registry: Registry, wanted: Registration) -> None:
-    LOG.info("Loading initial models: %s", wanted.url, extra=MANAGER)
-    shown = InitialModel(wanted.model_name, wanted.url)
+async def _register(registry: Registry, registration: Registration) -> None:
+    LOG.info("Loading initial models: %s", registration.url, extra=MANAGER)
+    shown = InitialModel(registration.model_name, registration.url)
     try:
-        await registry.register(wanted)
+        await registry.register(registration)
     except RegistryError as error:
         registry.startup_failed = True
         cause = f" ({error.__cause__})" if error.__cause__ else ""

@@ -67,7 +67,7 @@ class ServerDefaults:
     sequence_headers: SequenceHeaders = field(default_factory=SequenceHeaders)
     environment: Environment = field(default_factory=Environment)
     install_packages: bool = False
-    room: MemoryGuard = field(default_factory=lambda: MemoryGuard(None))
+    memory_guard: MemoryGuard = field(default_factory=lambda: MemoryGuard(None))
     keep_serialized_files: bool = True
 
 
@@ -85,21 +85,21 @@ class ModelFactory:
         self._say = say
         self._ids = count(rules.first_worker_id)
 
-    def open(self, wanted: Registration) -> Archive:
+    def open(self, registration: Registration) -> Archive:
         """Fetch and unpack the archive; blocking. Raises the errors of ModelStore.open."""
-        return self._store.open(wanted.url)
+        return self._store.open(registration.url)
 
-    def make(self, archive: Archive, wanted: Registration) -> ModelVersion:
+    def make(self, archive: Archive, registration: Registration) -> ModelVersion:
         """A version with no workers yet; raises InvalidRuntime, InvalidModel or InsufficientMemory."""
         rules = self._rules
         manifest = archive.manifest.registered(
-            wanted.model_name, wanted.handler, wanted.runtime, wanted.fallback_name or ""
+            registration.model_name, registration.handler, registration.runtime, registration.fallback_name or ""
         )
-        manifest = replace(manifest, version=manifest.version + wanted.version_suffix)
-        url = "" if wanted.role == "function" else archive.url  # as TorchServe does: it belongs to no archive
+        manifest = replace(manifest, version=manifest.version + registration.version_suffix)
+        url = "" if registration.role == "function" else archive.url  # as TorchServe does: it belongs to no archive
         archive, name = replace(archive, manifest=manifest, url=url), str(manifest.model_name)
-        rules.room.check(archive)
-        config = self._config(archive, wanted, rules.settings.get(name, {}).get(manifest.version, {}))
+        rules.memory_guard.check(archive)
+        config = self._config(archive, registration, rules.settings.get(name, {}).get(manifest.version, {}))
         blueprint = ServiceSpec(
             model_name=name,
             folder=archive.folder,
@@ -129,11 +129,11 @@ class ModelFactory:
         """Whether the archive requires packages that are to be installed."""
         return self._rules.install_packages and archive.manifest.requirements_file is not None
 
-    def _config(self, archive: Archive, wanted: Registration, setting: Mapping[str, Any]) -> ModelConfig:
+    def _config(self, archive: Archive, registration: Registration, setting: Mapping[str, Any]) -> ModelConfig:
         yaml, defaults = readable_model_config(archive), self._rules.defaults
-        if wanted.state is not None:
-            return ModelConfig.restore(wanted.state, yaml, defaults)
-        return ModelConfig.merge(wanted.config, yaml, setting, defaults)
+        if registration.state is not None:
+            return ModelConfig.restore(registration.state, yaml, defaults)
+        return ModelConfig.merge(registration.config, yaml, setting, defaults)
 
     def _place(self, version: ModelVersion) -> Placement:
         config = version.config

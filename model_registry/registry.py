@@ -19,7 +19,7 @@ from model_registry.errors import (
 from model_registry.factory import ModelFactory, Registration
 from model_registry.model import Model, Role
 from model_registry.pagination import page_of
-from model_registry.snapshot import Occasion, Snapshots
+from model_registry.snapshot import Occasion, SnapshotWriter
 from model_registry.version import ModelVersion
 
 LOG = logging.getLogger("marserve.registry")
@@ -31,7 +31,7 @@ class Registry:
 
     def __init__(
         self, workshop: ModelFactory, *, drain_seconds: float = 8.0, hung_limit: int = 4,
-        snapshots: Snapshots | None = None,
+        snapshots: SnapshotWriter | None = None,
     ) -> None:  # fmt: skip
         self._workshop = workshop
         self._snapshots = snapshots
@@ -53,25 +53,25 @@ class Registry:
         return f"<Registry {', '.join(self._models) or 'empty'}>"
 
     @property
-    def healthy(self) -> bool:
+    def is_healthy(self) -> bool:
         """Whether every default version has the workers it should have, and few enough threads hang."""
         defaults = (model.choose() for model in self._models.values())
-        return all(version.healthy for version in defaults) and self.sound
+        return all(version.healthy for version in defaults) and self.is_within_hung_limit
 
     @property
-    def sound(self) -> bool:
+    def is_within_hung_limit(self) -> bool:
         """Whether few enough threads hang; of too many only a restart can rid the process."""
-        return self.hung < self._hung_limit
+        return self.hung_count < self._hung_limit
 
     @property
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether all start-up models were registered, and have loaded the workers that they should have."""
         there = (self._models[name].choose() for name in self.startup_models | self._restored if name in self._models)
         loaded = all(version.pool.ready >= version.config.min_workers for version in there)
         return self.started.is_set() and loaded and not self.startup_failed
 
     @property
-    def hung(self) -> int:
+    def hung_count(self) -> int:
         """Workers abandoned since the start whose threads nobody can end."""
         return sum(version.pool.abandoned for version in self.versions())
 
@@ -116,29 +116,29 @@ class Registry:
         self.started.set()
         self._save("startup")
 
-    def record(self) -> None:
+    def start_recording(self) -> None:
         """Write snapshots from now on; the first when the start-up models are registered."""
         self._recording = True
         self._save("startup")
 
-    async def register(self, wanted: Registration) -> ModelVersion:
+    async def register(self, registration: Registration) -> ModelVersion:
         """Open the archive, add the version, and start its workers.
 
         A version that cannot load its workers while the caller waits is unregistered again. Raises the errors of
         ModelStore.open, Conflict, and WorkersFailed or WorkersOutOfMemory.
         """
-        archive = await asyncio.to_thread(self._workshop.open, wanted)
+        archive = await asyncio.to_thread(self._workshop.open, registration)
         try:
-            version = self._workshop.make(archive, wanted)
-            self._add(version, wanted)
+            version = self._workshop.make(archive, registration)
+            self._add(version, registration)
         except Exception:
             # What was downloaded for it stays in the store, as TorchServe leaves it.
             await asyncio.to_thread(replace(archive, downloaded=None).remove)
             raise
-        if not wanted.wait and not self._workshop.installs(version.archive):
+        if not registration.wait and not self._workshop.installs(version.archive):
             # Before anybody else's turn: requests that wait for a start-up model must find its workers.
             version.start_scaling(version.config.min_workers, version.config.max_workers)
-        await _in_any_case(self._equip(version, wanted), self._equipping)
+        await _in_any_case(self._equip(version, registration), self._equipping)
         LOG.info("Model %s loaded.", version.name, extra=MANAGER)
         return version
 
@@ -178,17 +178,17 @@ class Registry:
         self._models.clear()
         await asyncio.gather(*(version.close(seconds) for version in versions), *self._closing)
 
-    def _add(self, version: ModelVersion, wanted: Registration) -> None:
-        model = self._models.get(version.name) or Model(version.name, wanted.role)
+    def _add(self, version: ModelVersion, registration: Registration) -> None:
+        model = self._models.get(version.name) or Model(version.name, registration.role)
         if version.version in model.versions:
             raise Conflict(version.name, version.version)
         model.add(version)
         self._models[version.name] = model
-        if wanted.config.at_startup:
+        if registration.config.at_startup:
             self.startup_models.add(version.name)
-        if wanted.state is not None:
+        if registration.state is not None:
             self._restored.add(version.name)
-            if wanted.state.get("defaultVersion"):
+            if registration.state.get("defaultVersion"):
                 model.set_default(version.version)
 
     def _changed(self, role: Role = "model") -> None:
@@ -196,12 +196,12 @@ class Registry:
             self._save("snapshot")
 
     def _save(self, occasion: Occasion) -> None:
-        """Write a snapshot, unless none are wanted or the server is still starting: what comes then is one change."""
+        """Write a snapshot, unless none are registration or the server is still starting: what comes then is one change."""
         if self._snapshots is not None and self._recording and self.started.is_set():
             # A few kilobytes after a rare call: a thread would only let two snapshots overtake each other.
             self._snapshots.save(occasion, [model for model in self._models.values() if model.role == "model"])
 
-    async def _equip(self, version: ModelVersion, wanted: Registration) -> None:
+    async def _equip(self, version: ModelVersion, registration: Registration) -> None:
         """Install the packages that the version requires, then start its workers."""
         least, most = version.config.min_workers, version.config.max_workers
         if self._workshop.installs(version.archive):
@@ -210,8 +210,8 @@ class Registry:
             if version not in self.versions():
                 raise ModelNotFound(version.name)
             _find_room_for_packages(version, obstacles)
-        await self._staff(version, least, most, wanted.wait)
-        self._changed(wanted.role)
+        await self._staff(version, least, most, registration.wait)
+        self._changed(registration.role)
 
     async def _staff(self, version: ModelVersion, least: int, most: int, wait: bool, *, keep: bool = False) -> None:
         if not wait:

@@ -20,7 +20,7 @@ LOG = logging.getLogger("marserve.snapshots")
 Occasion = Literal["startup", "snapshot", "shutdown"]
 
 
-class Snapshots:
+class SnapshotWriter:
     """Writes snapshots to a folder. `text` makes the whole of a file from the value of its key `model_snapshot`."""
 
     def __init__(self, folder: Path, text: Callable[[str], str]) -> None:
@@ -29,7 +29,7 @@ class Snapshots:
         self._last = 0
 
     def __repr__(self) -> str:
-        return f"<Snapshots in {self._folder}>"
+        return f"<SnapshotWriter in {self._folder}>"
 
     def save(self, occasion: Occasion, models: Iterable[Model]) -> None:
         """Write the state of the models. A folder that cannot be written must not keep a server from serving."""

@@ -35,8 +35,8 @@ class ServerHealth:
     async def answer(self, call: Call) -> Answer | None:
         """Tell about health; None for other paths."""
         if call.segments == LIVE:
-            return _told("live", self._registry.sound)
-        return _told("ready", self._registry.ready) if call.segments == READY else None
+            return _told("live", self._registry.is_within_hung_limit)
+        return _told("ready", self._registry.is_ready) if call.segments == READY else None
 
 
 def _told(word: str, is_so: bool) -> Answer:

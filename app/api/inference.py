@@ -76,7 +76,7 @@ class Inference:
         return self._registry.get(segments[1])
 
     async def _ping(self, call: Call, segments: list[str]) -> Answer:
-        healthy = self._registry.healthy
+        healthy = self._registry.is_healthy
         return status_answer("Healthy" if healthy else "Unhealthy", 200 if healthy else 500)
 
     async def _predictions(self, call: Call, segments: list[str], explain: str = "False") -> Answer | None:

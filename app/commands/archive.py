@@ -17,7 +17,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = make_parser().parse_args(argv)
     logging.basicConfig(format="%(levelname)s - %(message)s")
     try:
-        recipe = ArchiveSpec(
+        spec = ArchiveSpec(
             model_name=arguments.model_name,
             version=arguments.version,
             handler=arguments.handler,
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
             config_file=arguments.config_file,
             runtime=arguments.runtime,
         )
-        pack(recipe, arguments.export_path, arguments.archive_format, force=arguments.force, created=_created())
+        pack(spec, arguments.export_path, arguments.archive_format, force=arguments.force, created=_created())
     except (PackingError, OSError) as error:
         print(f"ERROR - {error}", file=sys.stderr)
         return 1

@@ -53,5 +53,5 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # grpc has n
     def _state(self, service: str) -> Any:
         if service and service not in self._services:
             return Response.SERVICE_UNKNOWN
-        good = self._registry.ready if service else self._registry.healthy
+        good = self._registry.is_ready if service else self._registry.is_healthy
         return Response.SERVING if good and not self._leaving.is_set() else Response.NOT_SERVING

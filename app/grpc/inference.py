@@ -36,7 +36,7 @@ class InferenceApis:
 
     async def ping(self, request: Any, call: Call) -> Any:
         """The text of /ping, which never fails here."""
-        text = json_text({"status": "Healthy" if self._registry.healthy else "Unhealthy"})
+        text = json_text({"status": "Healthy" if self._registry.is_healthy else "Unhealthy"})
         return Health(health=text.decode().rstrip("\n"))
 
     async def predictions(self, request: Any, call: Call) -> Any:

@@ -21,11 +21,11 @@ class OpenInferenceApis:
 
     async def server_live(self, request: Any, call: Call) -> Any:
         """Whether a restart would help."""
-        return message(OPEN_INFERENCE, "ServerLiveResponse")(live=self._registry.sound)
+        return message(OPEN_INFERENCE, "ServerLiveResponse")(live=self._registry.is_within_hung_limit)
 
     async def server_ready(self, request: Any, call: Call) -> Any:
         """Whether the start-up models are loaded; TorchServe always says so."""
-        return message(OPEN_INFERENCE, "ServerReadyResponse")(ready=self._registry.ready)
+        return message(OPEN_INFERENCE, "ServerReadyResponse")(ready=self._registry.is_ready)
 
     async def server_metadata(self, request: Any, call: Call) -> Any:
         """What /v2 tells; TorchServe does not implement this one."""

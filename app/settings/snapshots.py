@@ -7,10 +7,10 @@ import ts
 
 from app.settings import properties
 from app.settings.model import Settings
-from model_registry.snapshot import Snapshots
+from model_registry.snapshot import SnapshotWriter
 
 
-def snapshots_for(settings: Settings, gpus: int) -> Snapshots | None:
+def snapshot_writer(settings: Settings, gpus: int) -> SnapshotWriter | None:
     """Writes to the folder `config` among the logs, if snapshots are wanted; `gpus` is how many are in use."""
     if not settings.snapshots or settings.log_location is None:
         return None
@@ -19,7 +19,7 @@ def snapshots_for(settings: Settings, gpus: int) -> Snapshots | None:
     def text(models: str) -> str:
         return properties.dump({**configuration, "model_snapshot": models}, "Saving snapshot")
 
-    return Snapshots(settings.log_location / "config", text)
+    return SnapshotWriter(settings.log_location / "config", text)
 
 
 def in_force(settings: Settings, gpus: int) -> Mapping[str, str]:

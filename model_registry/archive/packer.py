@@ -28,7 +28,7 @@ Entry = tuple[str, Path | bytes]
 
 
 def pack(
-    recipe: ArchiveSpec, folder: Path, form: str = "default", *, force: bool = False, created: datetime | None = None
+    spec: ArchiveSpec, folder: Path, form: str = "default", *, force: bool = False, created: datetime | None = None
 ) -> Path:
     """Make an archive in `folder`, which exists; returns its path.
 
@@ -37,16 +37,16 @@ def pack(
     """
     if not folder.is_dir():
         raise PackingError(f"Given export-path {folder} is not a directory. Point to a valid export-path directory.")
-    target = folder / (recipe.model_name + FORMATS[form])
+    target = folder / (spec.model_name + FORMATS[form])
     _make_way(target, force)
-    manifest = json.dumps(recipe.manifest(created or datetime.now(UTC).astimezone()), indent=2)
-    files = {name: file for name, file in recipe.files().items() if not _same(file, target)}
+    manifest = json.dumps(spec.manifest(created or datetime.now(UTC).astimezone()), indent=2)
+    files = {name: file for name, file in spec.files().items() if not _same(file, target)}
     parts: dict[str, Path | bytes] = {**files, MANIFEST_FILE.as_posix(): manifest.encode()}
     entries = sorted(parts.items())
     if form == "no-archive":
         _write_folder(target, entries)
     else:
-        _replace(target, lambda file: _WRITERS[form](file, entries, recipe.model_name))
+        _replace(target, lambda file: _WRITERS[form](file, entries, spec.model_name))
     return target
 
 

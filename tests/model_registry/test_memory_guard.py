@@ -23,9 +23,9 @@ def archive_of(folder: Path, mib: int) -> Archive:
 
 
 def test_a_model_larger_than_what_is_left_is_refused_with_the_numbers(tmp_path: Path) -> None:
-    room = MemoryGuard(2048 * MIB, lambda: 512 * MIB)
+    guard = MemoryGuard(2048 * MIB, lambda: 512 * MIB)
     with pytest.raises(InsufficientMemory) as refusal:
-        room.check(archive_of(tmp_path, 1600))
+        guard.check(archive_of(tmp_path, 1600))
     assert str(refusal.value) == (
         "Model m cannot fit into memory: model.pt has 1,600 MiB, and of the 2,048 MiB that the container may use "
         "512 MiB are taken. Give it more memory, or set check_memory=false to load the model all the same."

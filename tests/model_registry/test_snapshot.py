@@ -1,4 +1,4 @@
-"""Snapshots: the registry's state as TorchServe writes it, and a registry that comes back from it."""
+"""SnapshotWriter: the registry's state as TorchServe writes it, and a registry that comes back from it."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from app.settings.last_snapshot import newest_snapshot
 from app.settings.sources import from_file
 from app.settings.types import model_snapshot
 from model_registry.factory import Registration
-from model_registry.snapshot import Snapshots, stamp
+from model_registry.snapshot import SnapshotWriter, stamp
 from tests.conftest import MakeArchive
 from tests.support.serving import Client, serving
 
@@ -49,7 +49,7 @@ async def test_every_change_is_written(store: Path, archive: MakeArchive) -> Non
     archive("says", SAYS)
     archive("says", SAYS, version="2.0", file="says_2.mar")
     async with recording(store, "says.mar") as client:
-        client.application.registry.record()
+        client.application.registry.start_recording()
         await client.register("says_2.mar", batch_size=3)
         await client.manage("PUT", "/models/says/2.0/set-default")
         await client.manage("PUT", "/models/says/1.0", min_worker=2, synchronous="true")
@@ -71,7 +71,7 @@ async def test_every_change_is_written(store: Path, archive: MakeArchive) -> Non
 async def test_what_changes_nothing_is_not_written(store: Path, archive: MakeArchive) -> None:
     archive("says", SAYS)
     async with recording(store, "says.mar") as client:
-        client.application.registry.record()
+        client.application.registry.start_recording()
         assert (await client.register("missing.mar")).status_code == 404
         assert (await client.manage("DELETE", "/models/missing")).status_code == 404
         assert (await client.predict("says")).status_code == 200
@@ -84,7 +84,7 @@ async def test_a_client_that_leaves_does_not_keep_its_change_from_being_written(
     archive("slow", f"import threading\nthreading.Event().wait(0.3)\n{SAYS}")
     async with recording(store) as client:
         registry = client.application.registry
-        registry.record()
+        registry.start_recording()
         leaving = asyncio.create_task(client.register("slow.mar"))
         while registry.get("slow") is None:
             await asyncio.sleep(0.001)
@@ -97,7 +97,7 @@ async def test_a_client_that_leaves_does_not_keep_its_change_from_being_written(
 async def test_what_failed_to_load_is_in_no_snapshot(store: Path, archive: MakeArchive) -> None:
     archive("fails", "raise RuntimeError('at import')\n")
     async with recording(store) as client:
-        client.application.registry.record()
+        client.application.registry.start_recording()
         assert (await client.register("fails.mar")).status_code == 500
     assert {each["modelCount"] for each in (*snapshots(store), *snapshots(store, "shutdown"))} == {0}
 
@@ -115,7 +115,7 @@ async def test_the_first_snapshot_waits_for_the_models_of_the_start(store: Path,
     async with recording(store) as client:
         registry = client.application.registry
         registry.started.clear()
-        registry.record()
+        registry.start_recording()
         await registry.register(Registration("says.mar"))
         assert snapshots(store, "startup") == snapshots(store) == []
         registry.mark_started()
@@ -127,7 +127,7 @@ async def test_a_restart_resumes_models_versions_default_and_numbers(store: Path
     archive("says", SAYS, version="2.0", file="says_2.mar", config="minWorkers: 1\nmaxWorkers: 1\nbatchSize: 9\n")
     archive("idle", SAYS)
     async with recording(store, "says.mar") as client:
-        client.application.registry.record()
+        client.application.registry.start_recording()
         await client.register("says_2.mar", batch_size=4, max_batch_delay=7, response_timeout=11)
         await client.register("idle.mar", initial_workers=0)
         await client.manage("PUT", "/models/says/2.0", min_worker=2, synchronous="true")
@@ -149,7 +149,7 @@ async def descriptions(client: Client) -> list[Any]:
 async def test_the_handler_that_a_registration_named_is_kept(store: Path, archive: MakeArchive) -> None:
     archive("says", SAYS, {"elsewhere.py": OTHER})
     async with recording(store) as client:
-        client.application.registry.record()
+        client.application.registry.start_recording()
         await client.register("says.mar", handler="elsewhere.py:other")
     (entry,) = snapshots(store, "shutdown")[0]["models"]["says"].values()
     assert entry["handler"] == "elsewhere.py:other"
@@ -164,7 +164,7 @@ async def test_a_folder_outside_of_the_store_is_found_again(store: Path, tmp_pat
     (outside / "MAR-INF/MANIFEST.json").write_text(json.dumps({"runtime": "python", "model": model}))
     (outside / "handler.py").write_text(SAYS)
     async with recording(store) as client:
-        client.application.registry.record()
+        client.application.registry.start_recording()
         await client.register(str(outside))
     async with serving(store, one_port=True, model_snapshot=newest(store)) as client:
         assert (await client.predict("out")).text == "1.0"
@@ -173,7 +173,7 @@ async def test_a_folder_outside_of_the_store_is_found_again(store: Path, tmp_pat
 async def test_the_configuration_in_force_goes_with_it(store: Path) -> None:
     given = {"inference_address": "http://127.0.0.1:8080", "nobody_knows": "übrig", "keystore_pass": "secret"}
     async with recording(store, given=given, config_file="config.properties") as client:
-        client.application.registry.record()
+        client.application.registry.start_recording()
     (file,) = (store.parent / "logs/config").glob("*-startup.cfg")
     found = {entry.key: entry.value for entry in properties.parse(file.read_text("ascii"))}
     assert given.items() <= found.items()
@@ -188,20 +188,20 @@ async def test_a_folder_that_cannot_be_written_keeps_nobody_from_serving(store: 
     (store.parent / "logs").mkdir()
     (store.parent / "logs/config").write_text("no folder")
     async with recording(store, "says.mar") as client:
-        client.application.registry.record()
+        client.application.registry.start_recording()
         assert (await client.register("says.mar", model_name="again")).status_code == 200
 
 
 async def test_without_the_wish_nothing_is_written(store: Path, archive: MakeArchive) -> None:
     archive("says", SAYS)
     async with serving(store, "says.mar", log_location=store.parent / "logs") as client:
-        client.application.registry.record()
+        client.application.registry.start_recording()
         await client.register("says.mar", model_name="again")
     assert not (store.parent / "logs/config").exists()
 
 
 def test_snapshots_of_one_moment_are_told_apart_and_sort_as_they_came(tmp_path: Path) -> None:
-    writer = Snapshots(tmp_path, lambda models: f"model_snapshot={models}")
+    writer = SnapshotWriter(tmp_path, lambda models: f"model_snapshot={models}")
     for occasion in ("startup", "snapshot", "snapshot", "shutdown"):
         writer.save(occasion, [])  # type: ignore[arg-type]
     names = sorted(path.name for path in tmp_path.iterdir())

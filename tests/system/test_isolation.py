@@ -160,7 +160,7 @@ async def test_a_hanging_process_is_killed_and_replaced_and_does_not_count_as_ab
         assert (answer.status_code, answer.json()["message"]) == (500, "Worker died.")
         pid, calls, _ = (await client.predict("works", "fine")).json()
         assert (pid != before, calls) == (True, 1)
-        assert client.application.registry.hung == 0
+        assert client.application.registry.hung_count == 0
         assert (await client.http.get("/ping")).status_code == 200
         assert pid in children(os.getpid())
         assert before not in children(os.getpid())

@@ -164,7 +164,7 @@ async def test_law_5_a_hanging_worker_is_answered_for_replaced_counted_and_at_la
             answer = await client.predict("hangs", "hang")
             assert (answer.status_code, answer.json()["message"]) == (500, "Worker died.")
             assert (await client.predict("hangs", "work")).json() == 1
-            assert client.application.registry.hung == hung
+            assert client.application.registry.hung_count == hung
         assert (await client.http.get("/ping")).status_code == 500
 
 

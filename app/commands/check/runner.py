@@ -115,10 +115,10 @@ def _open(application: Application, path: Path, handler: str | None) -> tuple[Mo
     Neither has workers yet. Raises RegistryError.
     """
     wanted = registration(path, handler)
-    archive = application.workshop.open(wanted)
+    archive = application.factory.open(wanted)
     try:
         at_once = replace(wanted, config=RequestConfig(at_startup=True, max_batch_delay=0))
-        return application.workshop.make(archive, wanted), application.workshop.make(archive, at_once)
+        return application.factory.make(archive, wanted), application.factory.make(archive, at_once)
     except RegistryError:
         archive.remove()
         raise
@@ -128,7 +128,7 @@ async def _try_out(
     application: Application, version: ModelVersion, samples: Sequence[Sample], repeat: int, hush: Callable[[], None]
 ) -> SmokeTest:
     try:
-        if application.workshop.installs(version.archive):
+        if application.factory.installs(version.archive):
             await install(version.archive, version.name)
         return await try_out(version, samples, repeat, hush)
     finally:
@@ -141,7 +141,7 @@ def _examine(application: Application, version: ModelVersion) -> Findings:
     handler = archive.manifest.handler or application.settings.default_service_handler or ""
     findings = examine(archive, config, handler, device.torch_name)
     missing = any(not requirement.installed for requirement in findings.requirements)
-    if missing and not application.workshop.installs(archive):
+    if missing and not application.factory.installs(archive):
         return replace(findings, problems=(*findings.problems, NOT_INSTALLED))
     return findings
 

@@ -57,11 +57,11 @@ class TuningSession:
 
     async def prepare(self, samples: Sequence[Sample]) -> SmokeTest:
         """Load it once and ask each sample once; returns how that went. Raises RegistryError or Unusable."""
-        workshop = self._application.workshop
-        archive = await asyncio.to_thread(workshop.open, self._wanted)
-        version = workshop.make(archive, self._wanted)
+        factory = self._application.factory
+        archive = await asyncio.to_thread(factory.open, self._wanted)
+        version = factory.make(archive, self._wanted)
         self.config, self.name = version.config, version.name
-        if workshop.installs(archive):
+        if factory.installs(archive):
             await install(archive, version.name)
         # Served from its folder from now on, so that it is unpacked only once.
         self._wanted = replace(self._wanted, url=str(archive.folder), model_name=version.name)
@@ -96,8 +96,8 @@ class TuningSession:
 
     async def _make(self, config: RequestConfig) -> ModelVersion:
         wanted = replace(self._wanted, config=config)
-        archive = await asyncio.to_thread(self._application.workshop.open, wanted)
-        return self._application.workshop.make(archive, wanted)
+        archive = await asyncio.to_thread(self._application.factory.open, wanted)
+        return self._application.factory.make(archive, wanted)
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ async def test_a_model_whose_workers_have_not_been_asked_for_yet_makes_nobody_il
         registering = asyncio.create_task(client.register("m.mar"))
         health = set()
         while not registering.done():
-            health.add(client.application.registry.healthy)
+            health.add(client.application.registry.is_healthy)
             await asyncio.sleep(0)
         assert health == {True}
         assert (await client.describe("m"))["workers"]

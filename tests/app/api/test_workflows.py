@@ -298,7 +298,7 @@ async def test_snapshots_leave_workflows_out(store: Path, archive: MakeArchive) 
     war(store, "flow", "  first: [middle]\n", {"middle": "shows.mar"})
     logs = store.parent / "logs"
     async with serving(store, "shows.mar", snapshots=True, log_location=logs) as client:
-        client.application.registry.record()
+        client.application.registry.start_recording()
         await register(client, "flow.war")
         await client.manage("DELETE", "/workflows/flow")
     assert sorted(path.name.split("-")[1] for path in (logs / "config").iterdir()) == ["shutdown.cfg", "startup.cfg"]

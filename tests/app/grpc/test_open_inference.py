@@ -38,7 +38,7 @@ async def client(store: Path, archive: MakeArchive) -> AsyncIterator[GrpcClient]
     """A client of a server with the model `mirror`, which is ready."""
     archive("mirror", MIRROR)
     async with grpc_serving(store, "mirror.mar") as client:
-        while not client.application.registry.ready:
+        while not client.application.registry.is_ready:
             await asyncio.sleep(0.005)
         yield client
 
