@@ -1,9 +1,7 @@
 """The archives that marserve brings along to show a prediction: an everyday one, and signs. Neither needs torch."""
 
 import argparse
-import dataclasses
 import logging
-import tempfile
 from pathlib import Path
 
 import handler
@@ -43,7 +41,7 @@ def everyday() -> ArchiveSpec:
 def sign() -> ArchiveSpec:
     """Landmarks of hands and body in, the sign that they make out; numpy and ONNX Runtime."""
     folder = EXAMPLES / "signflow"
-    parts = ("answering.py", "features.py", "reading.py", "index_to_name.json")
+    parts = ("features.py", "preprocessing.py", "postprocessing.py", "index_to_name.json")
     return ArchiveSpec(
         model_name="sign",
         version="1.0",
@@ -54,26 +52,11 @@ def sign() -> ArchiveSpec:
     )
 
 
-def build_torchscript(store: Path) -> None:
-    """Replace the archive of signs by one that is computed by torch, on a GPU where there is one."""
-    from handler.examples.signflow.export import main as export
-
-    with tempfile.TemporaryDirectory() as folder:
-        weights = str(Path(folder, "transformer.pt"))
-        export([weights])
-        handler_file = str(EXAMPLES / "signflow" / "handler.py")
-        pack(dataclasses.replace(sign(), handler=handler_file, serialized_file=weights), store, force=True)
-
-
 def main(argv: list[str] | None = None) -> None:
     """Make the archives in the folder that is named, and print what to serve."""
     parser = argparse.ArgumentParser(prog="python -m app.sample_archives", description=__doc__)
     parser.add_argument("store", type=Path, help="the folder for the archives")
-    parser.add_argument("--torchscript", action="store_true", help="signs in TorchScript, for GPUs; needs torch")
-    chosen = parser.parse_args(argv)
-    print(*build_samples(chosen.store))
-    if chosen.torchscript:
-        build_torchscript(chosen.store)
+    print(*build_samples(parser.parse_args(argv).store))
 
 
 def _is_fresh(archive: Path, spec: ArchiveSpec) -> bool:

@@ -1,1 +1,1 @@
-"""Archives to look at, to serve at once, and to copy."""
+"""Sample archives: their handlers, models and configuration."""

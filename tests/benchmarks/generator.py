@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from handler.examples.signflow import load
+from signflow.benchmark import load_generator
 from tests.benchmarks.jobs import read
 from tests.benchmarks.machine import eventually
 from tests.benchmarks.servers import Server, free_port
@@ -62,8 +62,8 @@ def with_wrk(port: int, path: str, bodies: Path, clients: int, seconds: float) -
 def by_itself(port: int, path: str, bodies: Path, clients: int, seconds: float) -> Load:
     """LoadGenerator on an event loop of this thread."""
     found = read(bodies)
-    requests = [load.make_request(path, *found[number % len(found)]) for number in range(clients)]
-    measured = asyncio.run(load.measure("127.0.0.1", port, requests, seconds, None))
+    requests = [load_generator.make_request(path, *found[number % len(found)]) for number in range(clients)]
+    measured = asyncio.run(load_generator.measure("127.0.0.1", port, requests, seconds, None))
     return Load(
         len(measured.latencies), seconds, measured.errors, measured.percentile(50), measured.percentile(99)
     )  # fmt: skip

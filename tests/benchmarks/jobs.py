@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from app.sample_archives import EXAMPLES, sign
-from handler.examples.signflow.load import make_bodies
 from model_registry.archive.archive_spec import ArchiveSpec
 from model_registry.archive.packer import pack
+from signflow.benchmark.load_generator import make_bodies
 
 ROOT = Path(__file__).parent.parent.parent
 MODELS = Path(__file__).parent / "models"
@@ -135,12 +135,12 @@ def _mlp(folder: Path) -> ArchiveSpec:
 
 def _sign(folder: Path) -> ArchiveSpec:
     """The transformer of the example, in TorchScript."""
-    from handler.examples.signflow.export import export
-    from handler.examples.signflow.model import load
-    from handler.examples.signflow.synthetic import read_labels
+    from signflow.archive import read_labels
+    from signflow.training.export import export
+    from signflow.training.model import WEIGHTS, load
 
     weights = folder / "transformer.pt"
-    export(load("transformer", len(read_labels()), EXAMPLES / "signflow/transformer.npz"), weights)
+    export(load("transformer", len(read_labels()), WEIGHTS / "transformer.npz"), weights)
     handler = str(EXAMPLES / "signflow/handler.py")
     return dataclasses.replace(sign(), model_name="sign", handler=handler, serialized_file=str(weights))
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from handler.examples.signflow.load import make_request
+from signflow.benchmark.load_generator import make_request
 from tests.benchmarks.jobs import Body
 
 LOST = 0

@@ -1,5 +1,6 @@
 """SignFlow's compose files: their shape, and that what they name is there: images, variables, commands, ports."""
 
+import importlib
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -7,13 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
-from app.sample_archives import main as make_archives
 from app.settings.loading import OUR_VARIABLES, TS_VARIABLES, marserve_settings
-from handler.examples.signflow.settings import Settings
+from signflow.client.settings import Settings
 from tests.support.dockerfile import ROOT, stages
 from tests.support.shapes import faults
 
 DEPLOY = ROOT / "deploy"
+SIGNFLOW = DEPLOY / "signflow"
 KINDS = ("cpu", "apple", "nvidia")
 LABELS = {"*": str}
 LIMITS = {"cpus": str, "memory": lambda value: value[:-1].isdigit() and value[-1] in "mg"}
@@ -21,8 +22,8 @@ GPU = {"driver": {"nvidia"}, "count": int, "capabilities": [{"gpu"}]}
 SERVICE = {
     "image": str,
     "build": {
-        "context": {".."}, "dockerfile?": {"deploy/Dockerfile"}, "target?": set(stages()),
-        "dockerfile_inline?": str, "additional_contexts?": {"marserve": {"service:marserve"}},
+        "context": {"../..", "."}, "dockerfile?": {"deploy/Dockerfile"}, "target?": set(stages()),
+        "additional_contexts?": {"marserve": {"service:marserve"}, "checkout": {"../.."}},
     },
     "platform?": {"linux/amd64", "linux/arm64"}, "command?": [str], "ports?": [str], "environment?": LABELS,
     "volumes?": [str], "extra_hosts?": [str], "read_only?": {True}, "tmpfs?": [{"/tmp"}], "cap_drop?": [{"ALL"}],
@@ -35,7 +36,7 @@ SHAPE = {"services": {"archives": SERVICE, "marserve": SERVICE, "backend": SERVI
 
 def document(kind: str) -> dict[str, Any]:
     """A file with what it extends, as compose puts them together."""
-    found = yaml.safe_load((DEPLOY / f"compose.signflow.{kind}.yaml").read_text())
+    found = yaml.safe_load((SIGNFLOW / f"compose.{kind}.yaml").read_text())
     services = {name: _extended(service) for name, service in found["services"].items()}
     return {**{key: value for key, value in found.items() if not key.startswith("x-")}, "services": services}
 
@@ -44,7 +45,7 @@ def _extended(service: dict[str, Any]) -> dict[str, Any]:
     origin = service.pop("extends", None)
     if origin is None:
         return service
-    parent = yaml.safe_load((DEPLOY / origin["file"]).read_text())["services"][origin["service"]]
+    parent = yaml.safe_load((SIGNFLOW / origin["file"]).read_text())["services"][origin["service"]]
     return _merged(deepcopy(parent), service)
 
 
@@ -74,14 +75,13 @@ def test_a_file_of_another_shape_is_noticed() -> None:
 
 
 def test_an_image_is_the_target_of_its_name(services: dict[str, Any]) -> None:
-    for name in ("archives", "marserve"):
-        assert services[name]["image"] == f"marserve:{services[name]['build']['target']}"
+    for service in services.values():
+        build = service["build"]
+        assert service["image"] == (f"marserve:{build['target']}" if "target" in build else "signflow-backend")
 
 
 def test_the_backend_finds_the_server_and_every_variable_is_read(services: dict[str, Any]) -> None:
-    assert (
-        "TORCHSERVE_URL: ${TORCHSERVE_URL:-http://marserve:8080}" in (DEPLOY / "compose.signflow.cpu.yaml").read_text()
-    )
+    assert "TORCHSERVE_URL: ${TORCHSERVE_URL:-http://marserve:8080}" in (SIGNFLOW / "compose.cpu.yaml").read_text()
     wanted = {f"TORCHSERVE_{field}".upper() for field in Settings.model_fields} | {"USE_TORCHSERVE"}
     assert set(services["backend"]["environment"]) <= wanted
     given = set(services["marserve"]["environment"])
@@ -104,10 +104,10 @@ def test_the_store_is_written_by_one_and_read_by_the_other(services: dict[str, A
 
 
 def test_the_command_for_the_archives_makes_them(services: dict[str, Any], tmp_path: Path) -> None:
-    *options, _ = services["archives"]["command"][3:]
-    if options:
+    [*_, module, _] = services["archives"]["command"]
+    if module == "signflow.training.torchscript_archive":
         pytest.importorskip("torch")
-    make_archives([*options, str(tmp_path)])
+    importlib.import_module(module).main([str(tmp_path)])
     assert (tmp_path / "sign.mar").is_file()
 
 

@@ -11,12 +11,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from app.sample_archives import build_samples, sign
-from handler.examples.signflow.client import Client, Translation
-from handler.examples.signflow.client_metrics import ClientMetrics
-from handler.examples.signflow.pipeline import LocalPipeline
-from handler.examples.signflow.settings import Settings
-from handler.examples.signflow.synthetic import make_signs, make_windows, read_labels
 from model_registry.archive.packer import pack
+from signflow.archive import read_labels
+from signflow.client.client import Client, Translation
+from signflow.client.local_pipeline import LocalPipeline
+from signflow.client.metrics import ClientMetrics
+from signflow.client.settings import Settings
+from signflow.training.synthetic import make_signs, make_windows
 from tests.support.signflow_processes import Process, backend, call, model_server, start_model_server, user
 
 SIGNS = read_labels()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.sample_archives import EXAMPLES
+from tests.support.signflow_processes import SIGNFLOW
 
 HERE = Path(sys.executable).parent
 
@@ -18,7 +18,7 @@ def copy(tmp_path: Path) -> Path:
     """The folder under another name, beside nothing."""
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
-    return Path(shutil.copytree(EXAMPLES / "signflow", tmp_path / "gestures", ignore=shutil.ignore_patterns("*.pyc")))
+    return Path(shutil.copytree(SIGNFLOW, tmp_path / "gestures", ignore=shutil.ignore_patterns("*.pyc")))
 
 
 def make(folder: Path, *words: str) -> str:
@@ -33,17 +33,17 @@ def test_an_archive_is_made_once(copy: Path) -> None:
     with zipfile.ZipFile(copy / "store" / "sign.mar") as archive:
         files = {name for name in archive.namelist() if "/" not in name}
     assert files == {
-        "onnx_handler.py", "transformer.onnx", "answering.py", "features.py", "reading.py", "index_to_name.json",
-        "model-config.yaml",
+        "onnx_handler.py", "transformer.onnx", "features.py", "preprocessing.py", "postprocessing.py",
+        "index_to_name.json", "model-config.yaml",
     }  # fmt: skip
     assert "up to date" in make(copy, "STORE=store", "store/sign.mar")
 
 
 def test_every_command_is_one_that_the_copy_has(copy: Path) -> None:
     told = make(copy, "--dry-run", "archives", "serve", "demo", "train", "benchmark")
-    modules = {word for line in told.splitlines() for word in line.split() if word.startswith("gestures.")}
-    assert modules == {f"gestures.{name}" for name in ("backend", "benchmark", "export", "train")}
+    modules = {word for line in told.splitlines() for word in line.split() if word.startswith("signflow.")}
+    assert modules == {f"signflow.{name}" for name in ("backend", "benchmark", "training.export", "training.train")}
     for module in modules:
         asked = [sys.executable, "-m", module, "--help"]
-        if module in ("gestures.backend", "gestures.benchmark"):  # the others import torch
-            assert "usage" in subprocess.check_output(asked, cwd=copy.parent, text=True)
+        if module in ("signflow.backend", "signflow.benchmark"):  # the others import torch
+            assert "usage" in subprocess.check_output(asked, cwd=copy, text=True)

@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from handler.examples.signflow.benchmark import FLAGS, MARSERVE
-from handler.examples.signflow.client import Client
-from handler.examples.signflow.client_metrics import ClientMetrics
-from handler.examples.signflow.contestant import Contestant, Serving
-from handler.examples.signflow.pipeline import LocalPipeline
-from handler.examples.signflow.settings import Settings
 from handler.job import Input
-from tests.signflow.test_handler import FORMS, MALFORMED, WINDOW, archive
+from signflow.benchmark.comparison import FLAGS, MARSERVE
+from signflow.benchmark.server_under_test import Contestant, Serving
+from signflow.client.client import Client
+from signflow.client.local_pipeline import LocalPipeline
+from signflow.client.metrics import ClientMetrics
+from signflow.client.settings import Settings
+from tests.handler.examples.signflow.test_handler import FORMS, MALFORMED, WINDOW, archive
 from tests.support.processes import PATIENCE
 
 COMMAND = os.environ.get("MARSERVE_CONFORMANCE_COMMAND")

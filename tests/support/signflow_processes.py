@@ -16,7 +16,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.support.processes import MARSERVE, PATIENCE, free_port
 
-BACKEND = [sys.executable, "-m", "handler.examples.signflow.backend"]
+SIGNFLOW = Path(__file__).parents[2] / "deploy" / "signflow"
+BACKEND = [sys.executable, "-m", "signflow.backend"]
 
 
 def until(state: Callable[[], bool], what: str) -> None:
@@ -45,7 +46,7 @@ class Process:
         plain = {
             name: value for name, value in os.environ.items() if not name.startswith(("TS_", "TORCHSERVE_", "USE_"))
         }
-        self._environment = plain | environment
+        self._environment = plain | {"PYTHONPATH": str(SIGNFLOW)} | environment
         self._process: subprocess.Popen[bytes] | None = None
 
     def __repr__(self) -> str:

@@ -6,9 +6,9 @@ from typing import Any
 # An archive's files lie side by side, hence no dots.
 import numpy as np
 import torch
-from answering import Answering
 from features import FEATURES, FRAMES
-from reading import read_batch
+from postprocessing import Postprocessor
+from preprocessing import parse_batch
 from ts.torch_handler.base_handler import BaseHandler
 
 LOG = logging.getLogger(__name__)
@@ -20,13 +20,13 @@ class SignFlowHandler(BaseHandler):
     def initialize(self, context: Any) -> None:
         """Load the model and the labels, and take an empty batch through the model."""
         super().initialize(context)
-        self.answering = Answering.of(context)
+        self.postprocessor = Postprocessor.of(context)
         for rows in (1, context.system_properties.get("batch_size") or 1):
             self._warm_up(rows)
 
     def preprocess(self, data: list[dict[str, Any]]) -> np.ndarray:
         """Windows [rows, 64, 469]; empty ones for the rows that cannot be read."""
-        windows, self.problems = read_batch(data)
+        windows, self.problems = parse_batch(data)
         return windows
 
     def inference(self, data: np.ndarray, *args: Any, **kwargs: Any) -> np.ndarray:
@@ -38,7 +38,7 @@ class SignFlowHandler(BaseHandler):
 
     def postprocess(self, data: np.ndarray) -> list[dict[str, Any]]:
         """One answer for each row."""
-        return self.answering.answers(data, self.problems, self._device_name(), self.context)
+        return self.postprocessor.answers(data, self.problems, self._device_name(), self.context)
 
     def _load_torchscript_model(self, model_pt_path: str) -> Any:
         """The model on the device that the server chose, or on the CPU where the device cannot run it."""

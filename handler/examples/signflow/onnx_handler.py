@@ -6,9 +6,9 @@ from typing import Any
 # An archive's files lie side by side, hence no dots.
 import numpy as np
 import onnxruntime
-from answering import Answering
 from features import FEATURES, FRAMES
-from reading import read_batch
+from postprocessing import Postprocessor
+from preprocessing import parse_batch
 
 
 class OnnxSignFlowHandler:
@@ -18,15 +18,15 @@ class OnnxSignFlowHandler:
         """Load the model and the labels, and take an empty batch through the model."""
         properties = context.system_properties
         file = Path(properties["model_dir"], context.manifest["model"]["serializedFile"])
-        self.answering = Answering.of(context)
+        self.postprocessor = Postprocessor.of(context)
         self.session = open_session(file, properties.get("gpu_id"))
         self.device = "cuda" if self.session.get_providers()[0].startswith("CUDA") else "cpu"
         self.infer(np.zeros((properties.get("batch_size") or 1, FRAMES, FEATURES), np.float32))
 
     def handle(self, rows: list[dict[str, Any]], context: Any) -> list[dict[str, Any]]:
         """One answer for each row."""
-        windows, problems = read_batch(rows)
-        return self.answering.answers(self.infer(windows), problems, self.device, context)
+        windows, problems = parse_batch(rows)
+        return self.postprocessor.answers(self.infer(windows), problems, self.device, context)
 
     def infer(self, windows: np.ndarray) -> np.ndarray:
         """Logits [rows, signs] of windows [rows, 64, 469]."""

@@ -1,0 +1,121 @@
+"""The backend's routes: the WebSocket, the page and what it plays, the flags, the metrics."""
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import numpy as np
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket
+
+from signflow.archive import read_labels
+from signflow.client.client import Client
+from signflow.client.local_pipeline import LocalPipeline
+from signflow.client.metrics import ClientMetrics
+from signflow.client.settings import Settings
+from signflow.training.synthetic import make_signs, perform, to_frames
+
+from .hand_rest import with_rests
+from .session import Session
+
+PAGE = Path(__file__).with_name("page.html")
+HOLISTIC = "/holistic"
+FLAGS = ("use_torchserve", "rollout_percent")
+RESTS = 12
+"""Frames of rest before and behind what the page plays."""
+
+
+def create_app(holistic: Path | None = None) -> Starlette:
+    """The backend, as the environment wants it; what translates without a server is the model that lies here.
+
+    `holistic` is the folder of the npm package @mediapipe/holistic, which finds landmarks in a webcam.s pictures.
+    """
+    routes: list[BaseRoute] = [
+        Route("/", page),
+        Route("/signs", signs),
+        Route("/performances/{sign}", performance),
+        Route("/flags", flags, methods=["GET", "PUT"]),
+        Route("/metrics", metrics),
+        Route("/camera", camera),
+        WebSocketRoute("/ws", websocket),
+    ]
+    if holistic is not None:
+        routes.append(Mount(HOLISTIC, StaticFiles(directory=holistic)))
+    app = Starlette(routes=routes, lifespan=_lifespan)
+    app.state.library = HOLISTIC if holistic else None
+    return app
+
+
+async def websocket(socket: WebSocket) -> None:
+    """Frames in, signs out; ?user=KEY tells who it is, for the rollout."""
+    await socket.accept()
+    user = socket.query_params.get("user") or uuid.uuid4().hex
+    await Session(socket, socket.app.state.client, user).run()
+
+
+async def page(request: Request) -> Response:
+    """The page."""
+    return FileResponse(PAGE)
+
+
+async def signs(request: Request) -> Response:
+    """The names of the signs."""
+    return JSONResponse(read_labels())
+
+
+async def performance(request: Request) -> Response:
+    """The frames of one performance of a sign, between rests; ?seed=N for another one."""
+    labels, sign = read_labels(), request.path_params["sign"]
+    seed = request.query_params.get("seed", "0")
+    if sign not in labels or not seed.isdecimal():
+        raise HTTPException(404, "There is no such performance.")
+    return JSONResponse(await run_in_threadpool(_performance, labels.index(sign), int(seed)))
+
+
+async def camera(request: Request) -> Response:
+    """Where the library that finds landmarks in pictures is; null if there is none."""
+    return JSONResponse({"library": request.app.state.library})
+
+
+async def flags(request: Request) -> Response:
+    """The flags; PUT {"use_torchserve": false} flips one while everything runs."""
+    client: Client = request.app.state.client
+    if request.method == "PUT":
+        try:
+            client.flip(**_flags_in(await request.json()))
+        except ValueError as reason:
+            raise HTTPException(400, str(reason)) from None
+    return JSONResponse({flag: getattr(client.settings, flag) for flag in FLAGS})
+
+
+async def metrics(request: Request) -> Response:
+    """What the client counts, as Prometheus reads it."""
+    return Response(generate_latest(request.app.state.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _flags_in(body: object) -> dict[str, object]:
+    if not isinstance(body, dict) or not body.keys() <= set(FLAGS):
+        raise ValueError(f"There are {' and '.join(FLAGS)}.")
+    return body
+
+
+def _performance(sign: int, seed: int) -> list[dict[str, object]]:
+    points = perform(make_signs(sign + 1)[sign], np.random.default_rng([seed, sign]))
+    return to_frames(with_rests(points, RESTS))
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    app.state.registry = CollectorRegistry()
+    metrics_of_client = ClientMetrics(app.state.registry)
+    with closing(LocalPipeline()) as local:
+        async with Client(Settings(), local, metrics_of_client) as app.state.client:
+            yield

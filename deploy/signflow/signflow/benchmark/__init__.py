@@ -1,0 +1,1 @@
+"""Measures marserve, TorchServe and the handler without a server."""

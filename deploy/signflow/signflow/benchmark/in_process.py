@@ -1,0 +1,72 @@
+"""The archive's handler without a server: called in loops with full batches, which no server can be faster than."""
+
+import importlib
+import itertools
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+import yaml
+
+from handler.devices.allocator import keep_freed_memory
+from signflow.archive import FOLDER
+
+from .load_generator import WARM_UP, Body, Measured
+
+
+def measure_loop(bodies: Sequence[Body], batch: int, threads: int, seconds: float) -> Measured:
+    """So many threads, each with a handler of its own and batches of that size, made of (content type, body).
+
+    What marserve does for a handler is done here too: JSON is parsed, by the same parser, bytes are copied, and memory
+    that has been freed is kept.
+    """
+    keep_freed_memory()
+    handlers = [_load() for _ in range(threads)]
+    begin = time.perf_counter() + WARM_UP / 2
+    with ThreadPoolExecutor(threads) as pool:
+        runs = list(pool.map(lambda handler: _loop(handler, bodies, batch, begin, seconds), handlers))
+    latencies = [latency for run, _ in runs for latency in run]
+    spent = sum(seconds for _, seconds in runs)
+    return Measured(seconds, latencies, answers=len(latencies), cpu=spent / max(1, len(latencies)))
+
+
+def _loop(handler: Any, bodies: Sequence[Body], batch: int, begin: float, seconds: float) -> tuple[list[float], float]:
+    """The latency of each answer, those of a batch come at once; and the seconds that the processor worked."""
+    rows = ({"body": _decoded(*body)} for body in itertools.cycle(bodies))
+    latencies: list[float] = []
+    started, working = time.perf_counter(), time.thread_time()
+    while started < begin + seconds:
+        answers = handler.handle(list(itertools.islice(rows, batch)), CONTEXT)
+        ended = time.perf_counter()
+        if started >= begin:
+            latencies += [ended - started] * len(answers)
+        else:
+            working = time.thread_time()
+        started = ended
+    return latencies, time.thread_time() - working
+
+
+def _decoded(content_type: str, body: bytes) -> Any:
+    return orjson.loads(body) if content_type == "application/json" else bytearray(body)
+
+
+def _load() -> Any:
+    """A handler as it lies in the archive, where its files find each other without dots."""
+    sys.path.insert(0, str(FOLDER))
+    try:
+        handler = importlib.import_module("onnx_handler").OnnxSignFlowHandler()
+        handler.initialize(CONTEXT)
+    finally:
+        sys.path.remove(str(FOLDER))
+    return handler
+
+
+CONTEXT = SimpleNamespace(
+    system_properties={"model_dir": str(FOLDER), "gpu_id": None, "batch_size": 1},
+    manifest={"model": {"serializedFile": "transformer.onnx"}},
+    model_yaml_config=yaml.safe_load((FOLDER / "model-config.yaml").read_text()),
+)

@@ -1,0 +1,1 @@
+"""Synthetic signs, and two models that learn them."""
