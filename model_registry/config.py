@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from model_registry.archive.model_yaml import load_model_config, obeyed, readable_model_config
+from model_registry.values import parse_int
 
 __all__ = ["Defaults", "ModelConfig", "RequestConfig", "load_model_config", "readable_model_config"]
 
@@ -138,9 +139,9 @@ class _Sources:
     def positive(self, key: str) -> int | None:
         """A number of the `models` setting; also one written as text, but only above 0."""
         try:
-            number = int(self.setting.get(key, 0))
-        except (TypeError, ValueError):
-            LOG.error("Invalid %s in the models setting: %r", key, self.setting[key])
+            number = parse_int(self.setting.get(key, 0))
+        except ValueError as reason:
+            LOG.error("Invalid %s in the models setting: expected %s, not %r", key, reason, self.setting[key])
             return None
         return number if number > 0 else None
 

@@ -1,18 +1,16 @@
 """The parameters of management calls: from the query, or from a JSON body."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from app.errors import BadJson, BadRequest
 from app.http.request import Call
+from model_registry.values import INT32_MAX, INT32_MIN, parse_choice, parse_int
 
 PAGE = 100
 JSON_DELAY = -10000
 """What TorchServe takes for max_batch_delay in a JSON body that does not name it: batches do not wait."""
-NUMBER = re.compile("[+-]?[0-9]+", re.ASCII)
-INTEGERS = range(-(2**31), 2**31)
 NUMBERS = ("batch_size", "max_batch_delay", "initial_workers", "response_timeout", "startup_timeout")
 TEXTS = ("url", "model_name", "workflow_name", "handler", "runtime")
 SWITCHES = ("synchronous", "s3_sse_kms")
@@ -57,18 +55,20 @@ def page_asked(call: Call) -> tuple[int, int]:
 
 def optional(parameters: Mapping[str, Any], name: str) -> int | None:
     """A number; what is not one silently means that none is given, as TorchServe does."""
-    value: Any = parameters.get(name)
-    written = isinstance(value, str) and NUMBER.fullmatch(value)
-    whole = isinstance(value, (int, float)) and not isinstance(value, bool) and value % 1 == 0
-    return int(value) if (written or whole) and int(value) in INTEGERS else None
+    try:
+        return parse_int(parameters.get(name), INT32_MIN, INT32_MAX)
+    except ValueError:
+        return None
 
 
 def one_of(parameters: Mapping[str, Any], name: str, *words: str) -> str | None:
     """One of the words, None where none is given; raises BadRequest for any other."""
-    word = parameters.get(name)
-    if word is not None and word not in words:
-        raise BadRequest(f"{name} must be one of: {', '.join(words)}.")
-    return word
+    if name not in parameters:
+        return None
+    try:
+        return parse_choice(parameters[name], *words)
+    except ValueError:
+        raise BadRequest(f"{name} must be one of: {', '.join(words)}.") from None
 
 
 def integer(parameters: Mapping[str, Any], name: str, default: int) -> int:

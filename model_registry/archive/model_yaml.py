@@ -10,11 +10,10 @@ import yaml
 from model_registry.archive.archive import Archive
 from model_registry.archive.unpack import UnsafeArchive, safe_path
 from model_registry.errors import InvalidModel
+from model_registry.values import parse_choice, require_bool, require_int
 
 LOG = logging.getLogger("marserve.config")
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-BEYOND = 1 << 31
-"""The first number that a setting cannot hold."""
 
 Rule = Callable[[Any], Any]
 
@@ -54,7 +53,7 @@ def obeyed(config: object) -> dict[str, Any]:
             try:
                 said[name] = rule(value)
             except ValueError as reason:
-                LOG.warning("Invalid %s in a model's configuration: %r is not %s", key, value, reason)
+                LOG.warning("Invalid %s in a model's configuration: expected %s, not %r", key, reason, value)
     return said
 
 
@@ -63,79 +62,54 @@ def _parse(file: Path) -> Any:
         return yaml.load(stream, LOADER)  # noqa: S506  # it is one of the two safe loaders
 
 
-def _integer(value: object) -> int:
-    if type(value) is not int or not -BEYOND <= value < BEYOND:
-        raise ValueError("an integer")
-    return value
+def _raised_to(minimum: int) -> Rule:
+    """Integers, smaller ones raised to the minimum."""
+    return lambda value: max(minimum, require_int(value))
 
 
-def _boolean(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("true or false")
-    return value
+def _at_least(minimum: int) -> Rule:
+    return lambda value: require_int(value, minimum)
 
 
-def _raised_to(least: int) -> Rule:
-    """Integers, smaller ones raised to `least`."""
-    return lambda value: max(least, _integer(value))
-
-
-def _from(least: int) -> Rule:
-    """Integers of at least `least`."""
-
-    def rule(value: object) -> int:
-        if _integer(value) < least:
-            raise ValueError(f"{least} or more")
-        return _integer(value)
-
-    return rule
-
-
-def _one_of(*words: str) -> Rule:
-    def rule(value: object) -> str:
-        word = value.lower() if isinstance(value, str) else None
-        if word not in words:
-            raise ValueError(f"one of {', '.join(words)}")
-        return word
-
-    return rule
+def _one_of(*choices: str) -> Rule:
+    return lambda value: parse_choice(value, *choices)
 
 
 def _integers(value: object) -> tuple[int, ...]:
     if not isinstance(value, list):
         raise ValueError("a list of integers")
-    return tuple(_integer(item) for item in value)
+    return tuple(require_int(item) for item in value)
 
 
 def _processes(torchrun: object) -> int:
     """The level of parallelism that torchrun's parameters imply."""
     if not isinstance(torchrun, dict):
         raise ValueError("a map of torchrun's parameters")
-    return max(1, _integer(torchrun.get("nproc-per-node", 1)))
+    return max(1, require_int(torchrun.get("nproc-per-node", 1)))
 
 
 SETTINGS: dict[str, tuple[str, Rule]] = {
     "minWorkers": ("min_workers", _raised_to(1)),
-    "maxWorkers": ("max_workers", _from(0)),
+    "maxWorkers": ("max_workers", _at_least(0)),
     "batchSize": ("batch_size", _raised_to(1)),
-    "maxBatchDelay": ("max_batch_delay", _from(0)),
-    "responseTimeout": ("response_timeout", _from(1)),
-    "startupTimeout": ("startup_timeout", _from(1)),
+    "maxBatchDelay": ("max_batch_delay", _at_least(0)),
+    "responseTimeout": ("response_timeout", _at_least(1)),
+    "startupTimeout": ("startup_timeout", _at_least(1)),
     "maxRetryTimeoutInSec": ("max_retry_timeout", _raised_to(0)),
     "clientTimeoutInMills": ("client_timeout", _raised_to(0)),
     "jobQueueSize": ("job_queue_size", _raised_to(0)),
-    "useJobTicket": ("use_job_ticket", _boolean),
+    "useJobTicket": ("use_job_ticket", require_bool),
     "deviceType": ("device_type", _one_of("cpu", "gpu", "")),
     "deviceIds": ("device_ids", _integers),
     "parallelType": ("parallel_type", _one_of("pp", "tp", "pptp", "custom", "")),
-    "parallelLevel": ("parallel_level", _from(0)),
+    "parallelLevel": ("parallel_level", _at_least(0)),
     "torchrun": ("parallel_level", _processes),
-    "continuousBatching": ("continuous_batching", _boolean),
-    "asyncCommunication": ("async_communication", _boolean),
-    "useVenv": ("use_venv", _boolean),
+    "continuousBatching": ("continuous_batching", require_bool),
+    "asyncCommunication": ("async_communication", require_bool),
+    "useVenv": ("use_venv", require_bool),
     "isolation": ("isolation", _one_of("thread", "process")),
-    "threads": ("threads", _from(1)),
-    "sequenceBatching": ("stateful", _boolean),
+    "threads": ("threads", _at_least(1)),
+    "sequenceBatching": ("stateful", require_bool),
     "sequenceMaxIdleMSec": ("sequence_max_idle", _raised_to(0)),
     "sequenceTimeoutMSec": ("sequence_timeout", _raised_to(0)),
     "maxNumSequence": ("max_num_sequence", _raised_to(1)),
