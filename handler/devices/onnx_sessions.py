@@ -9,11 +9,11 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import wraps
-from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
 from handler.devices.cpu_budget import Cores
+from handler.isolation.modules import post_import
 
 HOME = "onnxruntime.capi.onnxruntime_inference_collection"
 """The module that defines InferenceSession."""
@@ -48,29 +48,11 @@ def allot(cores: Cores | None, picked: int) -> None:
 
 def install() -> None:
     """Govern sessions from now on, whenever onnxruntime is imported; nothing is imported for that."""
-    if HOME in sys.modules:
-        govern(sys.modules[HOME].InferenceSession)
-    elif not any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _AfterImport())
+    post_import.register(HOME, _govern_module)
 
 
-class _AfterImport:
-    """Finds one module as ever, and has its class governed once it has been imported."""
-
-    def find_spec(self, name: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """The spec of HOME; None for any other module."""
-        if name != HOME:
-            return None
-        spec = PathFinder.find_spec(name, path, target)
-        if spec is not None and spec.loader is not None:
-            load = spec.loader.exec_module
-
-            def load_and_govern(module: ModuleType) -> None:
-                load(module)
-                govern(module.InferenceSession)
-
-            setattr(spec.loader, "exec_module", load_and_govern)  # noqa: B010 (mypy forbids the plain assignment)
-        return spec
+def _govern_module(module: ModuleType) -> None:
+    govern(module.InferenceSession)
 
 
 def govern(kind: Any) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import CodeType, FrameType, ModuleType, TracebackType
 from typing import Protocol
 
-from handler.isolation.thread_inheritance import Inherited
+from handler.isolation.thread_inheritance import InheritedValue
 
 MARK = "__archive__"
 """The key under which an archive's builtins name its modules, by which any frame of its code is known."""
@@ -18,12 +18,12 @@ PREFIX = "_mar_"
 SERVER = frozenset({"app", "handler", "model_registry"})
 """The top-level names of the server's own packages."""
 
-_OURS = (
+_SERVER_SIDE = (
     "calling_archive", "modules.finder", "modules.imports", "modules.module_proxies", "modules.namespace",
     "process.loggers", "torch.hub", "torch.torchscript",
 )  # fmt: skip
 _MACHINERY = {"importlib", "importlib._bootstrap", "importlib._bootstrap_external", "importlib.util"}
-_MACHINERY |= {f"handler.isolation.{name}" for name in _OURS}
+_MACHINERY |= {f"handler.isolation.{name}" for name in _SERVER_SIDE}
 
 
 _ROOT = str(Path(__file__).parents[2])
@@ -61,10 +61,10 @@ class Modules(Protocol):
         """Execute code as that of a module with that name."""
 
 
-MODULES: Inherited[Modules] = Inherited()
+MODULES: InheritedValue[Modules] = InheritedValue()
 
 
-def asking() -> Modules | None:
+def calling_archive() -> Modules | None:
     """The modules that the calling code means by plain names; None: the process's own.
 
     The nearest frame decides if it is an archive's or the server's. A library (pickle, torch) asks for the archive that
@@ -73,13 +73,13 @@ def asking() -> Modules | None:
     frame = _nearest(sys._getframe(1))  # noqa: SLF001
     if frame is not None and _is_server(frame):
         return None
-    return _on_stack(frame) or _open(MODULES.get())
+    return _on_stack(frame) or _unless_closed(MODULES.get())
 
 
-def directly_asking() -> Modules | None:
+def directly_calling_archive() -> Modules | None:
     """The modules of the archive whose own code calls, not through a library."""
     frame = _nearest(sys._getframe(1))  # noqa: SLF001
-    return _open(frame.f_builtins.get(MARK)) if frame is not None else None
+    return _unless_closed(frame.f_builtins.get(MARK)) if frame is not None else None
 
 
 def without_machinery(traceback: TracebackType | None) -> TracebackType | None:
@@ -98,7 +98,7 @@ def _nearest(frame: FrameType | None) -> FrameType | None:
 def _on_stack(frame: FrameType | None) -> Modules | None:
     while frame is not None:
         if modules := frame.f_builtins.get(MARK):
-            return _open(modules)
+            return _unless_closed(modules)
         frame = frame.f_back
     return None
 
@@ -118,5 +118,5 @@ def _is_server(frame: FrameType) -> bool:
     return frame.f_code.co_filename.startswith(_ROOT)
 
 
-def _open(modules: Modules | None) -> Modules | None:
+def _unless_closed(modules: Modules | None) -> Modules | None:
     return None if modules is None or modules.closed else modules

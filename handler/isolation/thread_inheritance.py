@@ -11,34 +11,34 @@ from handler.isolation.once import once
 T = TypeVar("T")
 
 
-class Inherited(Generic[T]):
+class InheritedValue(Generic[T]):
     """A value that a thread hands on to the threads it starts; None on all other threads."""
 
     def get(self) -> T | None:
         """The calling thread's value."""
-        return cast("T | None", _here.values.get(self))
+        return cast("T | None", _local.values.get(self))
 
 
-class _Here(threading.local):
-    values: dict[Inherited[Any], Any] = {}  # noqa: RUF012 (never changed, only replaced)
+class _Local(threading.local):
+    values: dict[InheritedValue[Any], Any] = {}  # noqa: RUF012 (never changed, only replaced)
 
 
-_here = _Here()
+_local = _Local()
 
 
-def settle(values: dict[Inherited[Any], Any]) -> None:
+def set_values(values: dict[InheritedValue[Any], Any]) -> None:
     """Give the calling thread its values."""
-    _here.values = values
+    _local.values = values
 
 
 @contextmanager
 def outside() -> Iterator[None]:
     """Let the calling thread act for the server: without values, until the end of the block."""
-    before, _here.values = _here.values, {}
+    before, _local.values = _local.values, {}
     try:
         yield
     finally:
-        _here.values = before
+        _local.values = before
 
 
 @once
@@ -47,19 +47,19 @@ def install() -> None:
     start = Thread.start
 
     def start_with_values(thread: Thread) -> None:
-        if values := _here.values:
+        if values := _local.values:
             _bequeath(thread, values)
         start(thread)
 
     setattr(Thread, "start", start_with_values)  # noqa: B010 (mypy forbids the plain assignment)
 
 
-def _bequeath(thread: Thread, values: dict[Inherited[Any], Any]) -> None:
+def _bequeath(thread: Thread, values: dict[InheritedValue[Any], Any]) -> None:
     run = thread.run
 
     def run_with_values() -> None:
         vars(thread).pop("run", None)  # it would keep the thread in a circle with itself
-        settle(values)
+        set_values(values)
         run()
 
     setattr(thread, "run", run_with_values)  # noqa: B010

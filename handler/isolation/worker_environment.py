@@ -7,21 +7,20 @@ from pathlib import Path
 from threading import get_ident
 from typing import Any
 
-from handler.isolation import thread_inheritance
+from handler.isolation import library_patches, thread_inheritance
 from handler.isolation.calling_archive import MODULES
 from handler.isolation.modules import imports
 from handler.isolation.modules.namespace import Namespace
 from handler.isolation.process import environ, exit_trap, loggers, output_capture
 from handler.isolation.process.environ import VARIABLES, Environment, Variables
 from handler.isolation.process.event_loops import close_loop
-from handler.isolation.process.exit_trap import EXITS, ExitTrap
-from handler.isolation.process.loggers import LOGS, Logs
-from handler.isolation.process.output_capture import SPEECH, OutputCapture, Say
-from handler.isolation.process.relative_paths import PLACE
-from handler.isolation.process.working_directory import WorkFolder, unshare
-from handler.isolation.thread_inheritance import Inherited
-from handler.isolation.torch.torch_guard import LOG, WATCH
-from handler.isolation.torch.torch_load import TRUST, Trust
+from handler.isolation.process.exit_trap import EXIT_TRAP, ExitTrap
+from handler.isolation.process.loggers import LOGGERS, LoggerTree
+from handler.isolation.process.output_capture import OUTPUT, OutputCapture, WriteLine
+from handler.isolation.process.working_directory import CURRENT_DIRECTORY, WorkingDirectory, unshare
+from handler.isolation.thread_inheritance import InheritedValue
+from handler.isolation.torch.torch_guard import LOG, TORCH_GUARD
+from handler.isolation.torch.torch_load import PICKLE_POLICY, PicklePolicy
 
 
 class WorkerEnvironment:
@@ -34,7 +33,7 @@ class WorkerEnvironment:
     """
 
     def __init__(
-        self, folder: Path, label: str, say: Say, unshare: Callable[[], bool] = unshare, *,
+        self, folder: Path, label: str, say: WriteLine, unshare: Callable[[], bool] = unshare, *,
         packages: Path | None = None, environment: Environment | None = None, allow_pickles: bool = True,
     ) -> None:  # fmt: skip
         _install()
@@ -42,11 +41,11 @@ class WorkerEnvironment:
         self.on_exit: Callable[[int], None] = lambda status: None
         """Called with the status when the archive's code calls `os._exit` on another thread than the worker's own."""
         self.namespace = Namespace(folder.absolute(), packages)
-        self._folder = WorkFolder(folder.absolute(), unshare)
-        self._speech = OutputCapture(say)
+        self._folder = WorkingDirectory(folder.absolute(), unshare)
+        self._output = OutputCapture(say)
         self._exits = ExitTrap(lambda status: self.on_exit(status))  # noqa: PLW0108 (it may be set later)
-        self._logs = Logs(self._speech)
-        self._trust = Trust(allow_pickles)
+        self._logs = LoggerTree(self._output)
+        self._pickle_policy = PicklePolicy(allow_pickles)
         self._variables = Variables(environment or Environment())
 
     def __repr__(self) -> str:
@@ -57,12 +56,12 @@ class WorkerEnvironment:
         self._folder.enter()
         self._exits.thread = get_ident()
         self.namespace.builtins.open = builtins.open  # type: ignore[attr-defined]
-        thread_inheritance.settle(self._values())
+        thread_inheritance.set_values(self._values())
 
     @contextmanager
     def loading(self) -> Iterator[None]:
         """Surround the import and initialization of the handler, on the worker's own thread."""
-        with self._folder.loading(), WATCH.loading(self.label), self._trust.while_loading():
+        with self._folder.loading(), TORCH_GUARD.loading(self.label), self._pickle_policy.while_loading():
             try:
                 yield
             finally:
@@ -71,7 +70,7 @@ class WorkerEnvironment:
 
     def say(self, stream: str, line: str) -> None:
         """Hand a line to the worker's log, as if its code had written it."""
-        self._speech.say(stream, line)
+        self._output.say(stream, line)
 
     def exited(self) -> int | None:
         """The status with which the archive's code called `os._exit`, on whatever thread, or None."""
@@ -79,23 +78,23 @@ class WorkerEnvironment:
 
     def close(self) -> None:
         """Forget the archive's modules, and the calling thread's event loop; other threads keep what they have."""
-        self._speech.close()
+        self._output.close()
         self.namespace.close()
         close_loop()
 
-    def _values(self) -> dict[Inherited[Any], Any]:
-        values: dict[Inherited[Any], Any] = {
+    def _values(self) -> dict[InheritedValue[Any], Any]:
+        values: dict[InheritedValue[Any], Any] = {
             MODULES: self.namespace,
-            SPEECH: self._speech,
-            LOGS: self._logs,
-            EXITS: self._exits,
-            TRUST: self._trust,
+            OUTPUT: self._output,
+            LOGGERS: self._logs,
+            EXIT_TRAP: self._exits,
+            PICKLE_POLICY: self._pickle_policy,
             VARIABLES: self._variables,
         }
-        return values if self._folder.private else {**values, PLACE: self._folder.place}
+        return values if self._folder.private else {**values, CURRENT_DIRECTORY: self._folder.directory}
 
 
 def _install() -> None:
     """Change the process, once for all workers; its other threads notice nothing."""
-    for part in (thread_inheritance, output_capture, loggers, exit_trap, environ, imports):
+    for part in (thread_inheritance, output_capture, loggers, exit_trap, environ, imports, library_patches):
         part.install()

@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 
-from handler.isolation.process.output_capture import Say
+from handler.isolation.process.output_capture import WriteLine
 
 LOG = logging.getLogger("marserve.metrics")
 MARK = "[METRICS]"
@@ -20,7 +20,7 @@ MetricSink = Callable[[str, float, str, Mapping[str, str], str, str], None]
 """Takes name, value, unit, dimensions, type and request ids of one update."""
 
 
-def divert_metrics(say: Say, sink: MetricSink) -> Say:
+def divert_metrics(say: WriteLine, sink: MetricSink) -> WriteLine:
     """A `say` that hands printed metrics to the sink, and all other lines on. A metric never gets to the model's log,
     not even one that cannot be read, as in TorchServe."""
 

@@ -5,7 +5,7 @@ from collections.abc import MutableMapping
 from types import ModuleType
 from typing import Any
 
-from handler.isolation.process.output_capture import SPEECH
+from handler.isolation.process.output_capture import OUTPUT
 
 _OWN = {"path", "modules", "stdout", "stderr"}
 
@@ -13,7 +13,7 @@ _OWN = {"path", "modules", "stdout", "stderr"}
 _ORIGINALS = {"__stdout__": "stdout", "__stderr__": "stderr"}
 
 
-class System(ModuleType):
+class ArchiveSys(ModuleType):
     """`sys` with a `path` and `modules` of the archive's, and streams that it may replace; all else is the real one's.
 
     Only archives' own code gets it: for libraries and the server nothing changes, and `path` is a plain list.
@@ -61,10 +61,10 @@ class System(ModuleType):
 
 
 def _stream(name: str) -> Any:
-    speech = SPEECH.get()
-    return speech.redirected.get(name, getattr(sys, name)) if speech else getattr(sys, name)
+    output = OUTPUT.get()
+    return output.redirected.get(name, getattr(sys, name)) if output else getattr(sys, name)
 
 
 def _redirect(name: str, stream: Any) -> None:
-    if speech := SPEECH.get():
-        speech.redirect(name, stream)
+    if output := OUTPUT.get():
+        output.redirect(name, stream)

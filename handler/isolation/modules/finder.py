@@ -23,7 +23,7 @@ from importlib.metadata import Distribution, DistributionFinder, MetadataPathFin
 from types import ModuleType
 from typing import Any
 
-from handler.isolation.calling_archive import PREFIX, Modules, asking
+from handler.isolation.calling_archive import PREFIX, Modules, calling_archive
 from handler.isolation.modules import module_proxies, post_import
 
 _SUFFIXES = (*SOURCE_SUFFIXES, *BYTECODE_SUFFIXES, *EXTENSION_SUFFIXES)
@@ -49,19 +49,19 @@ class Finder:
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
         """Find a private name for the import system, or a plain one for `importlib.util.find_spec`."""
         if not name.startswith(PREFIX):
-            modules = asking()
+            modules = calling_archive()
             if modules and modules.owns(name):
                 return self._open[modules.key].find(name)
-            return _watched(name, module_proxies.find_outside(name, path)) if name in post_import.CHANGES else None
+            return None
         key, _, plain = name.partition(".")
         spec = self._open[key].find(plain, path) if key in self._open else None
         if spec is not None:
             module_proxies.register(plain, key)
-        return _watched(plain, spec)
+        return post_import.watch(plain, spec)
 
     def find_distributions(self, context: DistributionFinder.Context) -> Iterable[Distribution]:
         """The metadata of an archive's own packages, for `importlib.metadata`, where it is asked for no other path."""
-        modules = None if "path" in vars(context) else asking()
+        modules = None if "path" in vars(context) else calling_archive()
         if modules is None:
             return []
         return MetadataPathFinder.find_distributions(DistributionFinder.Context(name=context.name, path=modules.roots))
@@ -110,12 +110,12 @@ class PortionLoader(NamespaceLoader):
     def exec_module(self, module: ModuleType) -> None:
         module.__name__ = self._plain
         elsewhere = module_proxies.outside(self._plain)
-        if elsewhere is not None and is_spread(elsewhere):  # the process has other parts of it
+        if elsewhere is not None and is_namespace_package(elsewhere):  # the process has other parts of it
             self.folders += [folder for folder in elsewhere.__path__ if folder not in self.folders]
             vars(module)["__getattr__"] = partial(getattr, elsewhere)
 
 
-def is_spread(module: ModuleType | None) -> bool:
+def is_namespace_package(module: ModuleType | None) -> bool:
     """Tell whether a module is a namespace package: folders without `__init__.py`."""
     return isinstance(getattr(getattr(module, "__spec__", None), "loader", None), NamespaceLoader)
 
@@ -134,12 +134,6 @@ def find_in(modules: Modules, name: str, folders: Iterable[str]) -> ModuleSpec |
     return _portions_spec(modules, name, portions) if portions else None
 
 
-def _watched(name: str, spec: ModuleSpec | None) -> ModuleSpec | None:
-    if spec is not None:
-        post_import.watch(name, spec)
-    return spec
-
-
 def has_module(folder: str, name: str) -> bool:
     """Tell whether a folder, or a zip file, has a module or a regular package of that top-level name."""
     place = os.path.join(folder, name)
@@ -148,7 +142,7 @@ def has_module(folder: str, name: str) -> bool:
     return os.path.isfile(folder) and PathFinder.find_spec(name, [folder]) is not None
 
 
-def has_dotted(folders: Iterable[str], name: str) -> bool:
+def has_submodule(folders: Iterable[str], name: str) -> bool:
     """Tell whether one of the folders has the module of that dotted name."""
     *parents, leaf = name.split(".")
     return any(has_module(os.path.join(folder, *parents), leaf) for folder in folders)

@@ -5,15 +5,15 @@ import importlib._bootstrap
 import importlib.util
 import os
 import sys
-from builtins import __import__ as import_outside
+from builtins import __import__ as real_import
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from importlib.machinery import SourceFileLoader
 from types import FunctionType, ModuleType
 from typing import Any, cast
 
-from handler.isolation.calling_archive import PREFIX, SERVER, Modules, asking, directly_asking
-from handler.isolation.modules import finder, module_proxies, post_import
+from handler.isolation.calling_archive import PREFIX, SERVER, Modules, calling_archive, directly_calling_archive
+from handler.isolation.modules import finder, module_proxies
 from handler.isolation.modules.finder import SourceLoader
 from handler.isolation.once import once
 
@@ -33,7 +33,7 @@ def import_for(
     """`__import__` in the builtins of an archive: all import statements of its code come here."""
     plain = _absolute(modules, name, globals, level) if fromlist or not level else None
     if plain is None or (plain and not modules.owns(plain)):
-        return import_outside(name, globals, locals, fromlist or (), level)
+        return real_import(name, globals, locals, fromlist or (), level)
     if not fromlist:
         modules.load(plain)
         return modules.load(plain.partition(".")[0])
@@ -79,13 +79,12 @@ def install() -> None:
     _replace_spec_from_file()
     for function in (_exec, _load, _find_and_load, _lock_unlock_module):
         _replace_in_machinery(cast("FunctionType", function))
-    post_import.change_loaded()
 
 
 def _replace_import_module() -> None:
     def import_module_for_asker(name: str, package: str | None = None) -> ModuleType:
         """Give archives the module itself; libraries, which may keep it for other archives, the stand-in."""
-        modules = directly_asking()
+        modules = directly_calling_archive()
         plain = importlib.util.resolve_name(name, package)
         return modules.load(plain) if modules and modules.owns(plain) else import_module(name, package)
 
@@ -95,7 +94,7 @@ def _replace_import_module() -> None:
 def _replace_spec_from_file() -> None:
     def spec_for_asker(name: str, location: Any = None, *, loader: Any = None, **options: Any) -> Any:
         """Let a file that an archive loads by its path import what the archive can."""
-        modules = directly_asking()
+        modules = directly_calling_archive()
         if modules and loader is None and str(location).endswith(".py"):
             location = os.path.abspath(location)  # noqa: PTH100 (pathlib's asks another getcwd)
             loader = SourceLoader(modules, name, location)
@@ -111,7 +110,7 @@ def _exec(original: Callable[[Any, ModuleType], ModuleType], spec: Any, module: 
 
 def _load(original: Callable[[Any], ModuleType], spec: Any) -> ModuleType:
     """Called to load a file under any name, as a loader's `load_module` does."""
-    modules = None if spec.name.startswith(PREFIX) else asking()
+    modules = None if spec.name.startswith(PREFIX) else calling_archive()
     if modules is None or not isinstance(spec.loader, SourceFileLoader):
         return original(spec)
     module_proxies.register(spec.name, modules.key)
@@ -124,7 +123,7 @@ def _find_and_load(original: Callable[[str, Any], ModuleType], name: str, import
 
     An archive with a `handler.py` does not keep torch's compiler from the server's `handler.isolation`.
     """
-    modules = None if name.startswith(PREFIX) else asking()
+    modules = None if name.startswith(PREFIX) else calling_archive()
     if modules is None or not modules.owns(name):
         return original(name, import_)
     try:

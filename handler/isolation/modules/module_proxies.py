@@ -11,7 +11,8 @@ from threading import RLock
 from types import ModuleType
 from typing import Any
 
-from handler.isolation.calling_archive import asking
+from handler.isolation.calling_archive import calling_archive
+from handler.isolation.modules import post_import
 
 _machinery: Any = importlib._bootstrap  # noqa: SLF001
 _lock = RLock()  # a finalizer may import, whatever its thread is about
@@ -30,21 +31,21 @@ class ModuleProxy(ModuleType):
         ModuleType.__setattr__(self, "__spec__", spec)
 
     def __getattribute__(self, attribute: str) -> Any:
-        module = _meant(_name(self))
+        module = _target(_name(self))
         return super().__getattribute__(attribute) if module is None else getattr(module, attribute)
 
     def __setattr__(self, attribute: str, value: object) -> None:
-        setattr(_meant_surely(self, attribute), attribute, value)
+        setattr(_required_target(self, attribute), attribute, value)
 
     def __delattr__(self, attribute: str) -> None:
-        delattr(_meant_surely(self, attribute), attribute)
+        delattr(_required_target(self, attribute), attribute)
 
     def __dir__(self) -> list[str]:
-        module = _meant(_name(self))
+        module = _target(_name(self))
         return [] if module is None else dir(module)
 
     def __repr__(self) -> str:
-        module = _meant(_name(self))
+        module = _target(_name(self))
         return f"<module {_name(self)!r} of other archives>" if module is None else repr(module)
 
 
@@ -52,7 +53,7 @@ def register(name: str, user: str) -> None:
     """Put a stand-in under a plain name, over the process's own module if there is one, until `release`."""
     with _lock:
         _users.setdefault(name, set()).add(user)
-        _cover(name)
+        _install_proxy(name)
 
 
 def release(user: str) -> None:
@@ -62,16 +63,16 @@ def release(user: str) -> None:
             _users[name].discard(user)
             if not _users[name]:
                 del _users[name]
-                _restore(name)
+                _remove_proxy(name)
 
 
 def ready(name: str) -> None:
     """Import what the caller means by a name that has a stand-in; raises ModuleNotFoundError where it means nothing."""
-    modules = asking()
+    modules = calling_archive()
     if modules is not None and modules.owns(name):
         modules.load(name)
     elif name not in _outside:
-        _import_outside(name)
+        _import_process_module(name)
 
 
 def outside(name: str) -> ModuleType | None:
@@ -82,24 +83,16 @@ def outside(name: str) -> ModuleType | None:
 
 def installed(name: str) -> bool:
     """Tell whether the process has, or could import, a top-level module of its own by that name."""
-    return outside(name) is not None or find_outside(name) is not None
-
-
-def find_outside(name: str, path: Any = None) -> ModuleSpec | None:
-    """Ask all finders but those of this package."""
-    for finder in sys.meta_path:
-        if not type(finder).__module__.startswith("handler.") and (spec := finder.find_spec(name, path, None)):
-            return spec
-    return None
+    return outside(name) is not None or post_import.find_spec(name) is not None
 
 
 def _name(stand_in: ModuleProxy) -> str:
     return str(ModuleType.__getattribute__(stand_in, "__dict__")["__name__"])
 
 
-def _meant(name: str) -> ModuleType | None:
+def _target(name: str) -> ModuleType | None:
     """Never imports: code that merely looks through `sys.modules` must not start the modules of an archive."""
-    modules = asking()
+    modules = calling_archive()
     if modules is not None:
         if module := modules.loaded(name):
             return module
@@ -108,14 +101,14 @@ def _meant(name: str) -> ModuleType | None:
     return _outside.get(name)
 
 
-def _meant_surely(stand_in: ModuleProxy, attribute: str) -> ModuleType:
-    module = _meant(_name(stand_in))
+def _required_target(stand_in: ModuleProxy, attribute: str) -> ModuleType:
+    module = _target(_name(stand_in))
     if module is None:
         raise AttributeError(f"{stand_in!r} has no attribute {attribute!r} that could be changed")
     return module
 
 
-def _cover(name: str) -> None:
+def _install_proxy(name: str) -> None:
     module = sys.modules.get(name)
     if type(module) is not ModuleProxy:
         if module is not None:
@@ -123,21 +116,21 @@ def _cover(name: str) -> None:
         sys.modules[name] = ModuleProxy(name)
 
 
-def _restore(name: str) -> None:
+def _remove_proxy(name: str) -> None:
     if module := _outside.pop(name, None):
         sys.modules[name] = module
     elif type(sys.modules.get(name)) is ModuleProxy:
         del sys.modules[name]
 
 
-def _import_outside(name: str) -> None:
+def _import_process_module(name: str) -> None:
     """Import the process's own module beside its stand-in, under the lock that the import system has for the name."""
     parent = name.rpartition(".")[0]
     path = importlib.import_module(parent).__path__ if parent else None
     with _machinery._ModuleLockManager(name):  # noqa: SLF001
         if name in _outside:
             return
-        spec: Any = find_outside(name, path)
+        spec: Any = post_import.find_spec(name, path)
         if spec is None:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         spec._initializing = True  # noqa: SLF001 (makes others wait for the lock)
@@ -151,4 +144,4 @@ def _import_outside(name: str) -> None:
         finally:
             spec._initializing = False  # noqa: SLF001
         with _lock:
-            _cover(name)  # it may have replaced itself in `sys.modules`
+            _install_proxy(name)  # it may have replaced itself in `sys.modules`

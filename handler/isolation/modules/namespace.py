@@ -12,16 +12,16 @@ from types import CodeType, ModuleType
 
 from handler.isolation.calling_archive import MARK, PREFIX, SERVER, without_machinery
 from handler.isolation.modules import module_proxies
-from handler.isolation.modules.archive_sys import System
+from handler.isolation.modules.archive_sys import ArchiveSys
 from handler.isolation.modules.finder import (
     FINDER,
     find_in,
     forget_files,
-    has_dotted,
     has_module,
     has_part,
     has_portion,
-    is_spread,
+    has_submodule,
+    is_namespace_package,
 )
 from handler.isolation.modules.imports import import_for, import_module
 from handler.isolation.modules.modules_view import ModulesView
@@ -50,14 +50,14 @@ class Namespace:
         self.closed = False
         self._process_path = frozenset(sys.path)
         own = dict.fromkeys(map(str, filter(None, (folder, packages))))
-        self.system = System([*own, *sys.path], ModulesView(self))
+        self.system = ArchiveSys([*own, *sys.path], ModulesView(self))
         """What its code imports as `sys`."""
         sys.modules[f"{self.key}.sys"] = self.system
         self.builtins = self._add("builtins", {**vars(builtins), "__import__": partial(import_for, self), MARK: self})
         self._add("__main__", {})  # not the server's, also lest children of multiprocessing run the server's script
         sys.modules[self.key] = self._package()
         FINDER.add(self)
-        self._cover_loaded()
+        self._proxy_loaded_modules()
 
     def __repr__(self) -> str:
         return f"<Namespace {self.key} of {self.folder}{', closed' if self.closed else ''}>"
@@ -81,7 +81,7 @@ class Namespace:
         of a namespace package, such as `google`, each has the parts that its own folders hold.
         """
         top = name.partition(".")[0]
-        if top in _spread():
+        if top in _shared_namespace_packages():
             return not self.closed and has_part(self.roots, name)
         if self.loaded(top) is not None:
             return True
@@ -153,14 +153,14 @@ class Namespace:
         package.__spec__ = ModuleSpec(self.key, None, is_package=True)
         return package
 
-    def _cover_loaded(self) -> None:
+    def _proxy_loaded_modules(self) -> None:
         """Put stand-ins over what the process has already under names that are the archive's as well."""
         # Handlers write their classes into `__main__` to load pickles that were made in a notebook.
         module_proxies.register("__main__", self.key)
         tops = {name.partition(".")[0] for name in list(sys.modules)} - _shared()
         owned = {top for top in tops if not top.startswith(PREFIX) and self.owns(top)}
         for name in list(sys.modules):
-            if name.partition(".")[0] in owned and has_dotted(self.roots, name):
+            if name.partition(".")[0] in owned and has_submodule(self.roots, name):
                 module_proxies.register(name, self.key)
 
 
@@ -177,9 +177,9 @@ def is_shared(top: str) -> bool:
 
 
 @cache
-def _spread() -> frozenset[str]:
+def _shared_namespace_packages() -> frozenset[str]:
     """Those of them that are namespace packages: folders without `__init__.py`, which may lie in many places."""
-    return frozenset(name for name in _shared() if is_spread(sys.modules.get(name)))
+    return frozenset(name for name in _shared() if is_namespace_package(sys.modules.get(name)))
 
 
 @cache

@@ -1,44 +1,65 @@
-"""What is changed in libraries that all archives share, as soon as they have been imported."""
+"""Hooks that run once a module has been imported, whoever imports it."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
-from handler.isolation.process import event_loops, spawning
-from handler.isolation.torch import hub, patching, profiling, torch_changes, torchscript
+Hook = Callable[[ModuleType], None]
 
-CHANGES: Mapping[str, Callable[[ModuleType], None]] = {
-    "asyncio.events": event_loops.give_workers_a_loop,
-    "multiprocessing.spawn": spawning.tell_archives_path,
-    "torch": torch_changes.adapt,
-    "torch.autograd.profiler": profiling.one_at_a_time,
-    "torch._jit_internal": torchscript.keep_types_apart,
-    "torch.hub": hub.keep_repositories_apart,
-    "torch.fx._symbolic_trace": patching.keep_symbols_apart,
-    **dict.fromkeys(patching.TRACING, patching.keep_traces_apart),
-    **dict.fromkeys(patching.PATCHING, patching.keep_patches_apart),
-}
-"""What to do with a module, by its name."""
+_hooks: dict[str, list[Hook]] = {}
 
 
-def change_loaded() -> None:
-    """Change what the process has imported already; waits for what another thread is still importing."""
-    for name in CHANGES:
-        if sys.modules.get(name) is not None:  # None stands there for what must not be imported
-            CHANGES[name](import_module(name))
+def register(name: str, hook: Hook) -> None:
+    """Call the hook with the module of that name, now if it is loaded, else right after its code has run.
 
-
-def watch(name: str, spec: ModuleSpec) -> None:
-    """Change the module of that plain name when the loader of the spec has executed it."""
-    loader = spec.loader
-    if name not in CHANGES or loader is None:
+    Waits for a thread that is still importing it. A hook is called once, however often it is registered.
+    """
+    hooks = _hooks.setdefault(name, [])
+    if hook in hooks:
         return
-    execute = loader.exec_module
+    hooks.append(hook)
+    if sys.modules.get(name) is not None:  # None stands there for what must not be imported
+        hook(import_module(name))
+    if _FINDER not in sys.meta_path:
+        sys.meta_path.insert(0, _FINDER)
 
-    def execute_and_change(module: ModuleType) -> None:
-        execute(module)
-        CHANGES[name](module)
 
-    setattr(loader, "exec_module", execute_and_change)  # noqa: B010 (mypy forbids the plain assignment)
+def watch(name: str, spec: ModuleSpec | None) -> ModuleSpec | None:
+    """The same spec, whose loader calls the hooks of that plain name after it has executed the module."""
+    hooks = _hooks.get(name)
+    loader = spec.loader if spec is not None else None
+    if hooks and loader is not None:
+        execute = loader.exec_module
+
+        def execute_and_call(module: ModuleType) -> None:
+            execute(module)
+            for hook in list(hooks):
+                hook(module)
+
+        setattr(loader, "exec_module", execute_and_call)  # noqa: B010 (mypy forbids the plain assignment)
+    return spec
+
+
+def find_spec(name: str, path: Any = None) -> ModuleSpec | None:
+    """The spec of the process's own module, as all finders but the server's know it; its hooks will be called."""
+    for finder in sys.meta_path:
+        if not type(finder).__module__.startswith("handler.") and (spec := finder.find_spec(name, path, None)):
+            return watch(name, spec)
+    return None
+
+
+class PostImportFinder:
+    """Finds the modules that have hooks, as the other finders would."""
+
+    def __repr__(self) -> str:
+        return f"<PostImportFinder of {len(_hooks)} modules>"
+
+    def find_spec(self, name: str, path: Any = None, target: object = None) -> ModuleSpec | None:
+        """The spec of a module that has hooks; None for all others."""
+        return find_spec(name, path) if name in _hooks else None
+
+
+_FINDER = PostImportFinder()

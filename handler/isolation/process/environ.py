@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handler.isolation.once import once
-from handler.isolation.process.relative_paths import PLACE
-from handler.isolation.thread_inheritance import Inherited
+from handler.isolation.process.working_directory import CURRENT_DIRECTORY
+from handler.isolation.thread_inheritance import InheritedValue
 
 # They decide over devices and thread pools, which all models share.
 _FOR_ALL = re.compile(r"\w+_VISIBLE_DEVICES|CUDA_DEVICE_ORDER|ZE_AFFINITY_MASK|OMP_\w+|(MKL|OPENBLAS)_NUM_THREADS")
@@ -79,7 +79,7 @@ class Variables:
             yield f"changed {_list(others)} for itself; libraries written in C find what any model has set last"
 
 
-VARIABLES: Inherited[Variables] = Inherited()
+VARIABLES: InheritedValue[Variables] = InheritedValue()
 
 
 class EnvironByThread(os._Environ[str]):  # noqa: SLF001 (no other class will do)
@@ -126,9 +126,9 @@ def install() -> None:
     def start(process: Any, *arguments: Any, **options: Any) -> None:
         if VARIABLES.get() is not None and options.get("env") is None and len(arguments) <= _BEFORE_ENV:
             options["env"] = dict(os.environ)
-        place = PLACE.get()
-        if place is not None and len(arguments) <= _BEFORE_CWD:
-            options["cwd"] = place.resolve(options.get("cwd") or ".")
+        directory = CURRENT_DIRECTORY.get()
+        if directory is not None and len(arguments) <= _BEFORE_CWD:
+            options["cwd"] = directory.resolve(options.get("cwd") or ".")
         original(process, *arguments, **options)
 
     def run(command: Any) -> int:

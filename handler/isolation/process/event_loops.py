@@ -10,17 +10,17 @@ from threading import get_ident
 from types import ModuleType
 from typing import Any
 
-from handler.isolation.process.exit_trap import EXITS
+from handler.isolation.process.exit_trap import EXIT_TRAP
 
 
-class _Here(threading.local):
+class _Local(threading.local):
     loop: Any = None
 
 
-_here = _Here()
+_local = _Local()
 
 
-def give_workers_a_loop(events: ModuleType) -> None:
+def patch_policy(events: ModuleType) -> None:
     """Have the policy make a loop on a worker's own thread as on the main one."""
     policy: Any = vars(events).get("BaseDefaultEventLoopPolicy")
     if policy is None:
@@ -28,10 +28,10 @@ def give_workers_a_loop(events: ModuleType) -> None:
     original: Callable[[Any], Any] = policy.get_event_loop
 
     def get_event_loop(self: Any) -> Any:
-        exits = EXITS.get()
+        exits = EXIT_TRAP.get()
         if exits is not None and exits.thread == get_ident() and _has_none(self):
-            _here.loop = self.new_event_loop()
-            self.set_event_loop(_here.loop)
+            _local.loop = self.new_event_loop()
+            self.set_event_loop(_local.loop)
         return original(self)
 
     policy.get_event_loop = get_event_loop
@@ -39,7 +39,7 @@ def give_workers_a_loop(events: ModuleType) -> None:
 
 def close_loop() -> None:
     """Close the loop that was made for the calling thread, if any."""
-    loop, _here.loop = _here.loop, None
+    loop, _local.loop = _local.loop, None
     if loop is not None and not loop.is_running():
         loop.close()
 

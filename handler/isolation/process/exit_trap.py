@@ -6,7 +6,7 @@ from threading import get_ident
 from typing import NoReturn
 
 from handler.isolation.once import once
-from handler.isolation.thread_inheritance import Inherited, outside
+from handler.isolation.thread_inheritance import InheritedValue, outside
 
 
 class WorkerExit(SystemExit):
@@ -47,7 +47,7 @@ class ExitTrap:
         raise SystemExit(status)  # of this very class, which alone ends a thread without a traceback
 
 
-EXITS: Inherited[ExitTrap] = Inherited()
+EXIT_TRAP: InheritedValue[ExitTrap] = InheritedValue()
 
 
 @once
@@ -56,7 +56,7 @@ def install() -> None:
     original = os._exit
 
     def leave(status: int) -> NoReturn:
-        exits = EXITS.get()
+        exits = EXIT_TRAP.get()
         if exits is not None and exits.applies:
             exits.leave(status)
         original(status)

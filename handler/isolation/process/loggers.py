@@ -6,41 +6,41 @@ from collections.abc import Callable, Iterator
 from logging import Handler, Logger, LogRecord
 from typing import Any
 
-from handler.isolation.calling_archive import SERVER, directly_asking
+from handler.isolation.calling_archive import SERVER, directly_calling_archive
 from handler.isolation.once import once
 from handler.isolation.process.output_capture import LINE_END, OutputCapture
-from handler.isolation.thread_inheritance import Inherited
+from handler.isolation.thread_inheritance import InheritedValue
 
 
-class _Saying(Handler):
+class _WorkerOutputHandler(Handler):
     """The worker's root handler: "%(message)s" to its stdout, as TorchServe's worker is configured."""
 
-    def __init__(self, speech: OutputCapture) -> None:
+    def __init__(self, output: OutputCapture) -> None:
         super().__init__()
-        self._speech = speech
+        self._output = output
 
     def emit(self, record: LogRecord) -> None:
         try:
             for line in LINE_END.split(self.format(record)):
-                self._speech.say("stdout", line)
+                self._output.say("stdout", line)
         except Exception:
             self.handleError(record)
 
 
-class Logs:
+class LoggerTree:
     """One worker's tree of loggers.
 
     Archive code gets its loggers from here, so that levels, handlers and names are its own. Libraries' loggers are the
     process's; on the worker's threads their records go the way that the worker's tree prescribes for their names.
     """
 
-    def __init__(self, speech: OutputCapture) -> None:
+    def __init__(self, output: OutputCapture) -> None:
         self.root = logging.RootLogger(logging.INFO)
         self.manager = self.root.manager = logging.Manager(self.root)
-        self.root.addHandler(_Saying(speech))
+        self.root.addHandler(_WorkerOutputHandler(output))
 
     def __repr__(self) -> str:
-        return f"<Logs, {len(self.manager.loggerDict)} loggers>"
+        return f"<LoggerTree, {len(self.manager.loggerDict)} loggers>"
 
     def logger(self, name: str | None) -> Logger:
         """The worker's logger of that name."""
@@ -79,7 +79,7 @@ class Logs:
         yield [self.root]
 
 
-LOGS: Inherited[Logs] = Inherited()
+LOGGERS: InheritedValue[LoggerTree] = InheritedValue()
 
 _SERVER_LOGGERS = SERVER | {"marserve"}
 
@@ -97,16 +97,16 @@ def install() -> None:
         _replace_configuring(module, name)
 
 
-def _on_own(logs: Logs, original: Callable[..., Any], logger: Logger, *arguments: Any, **named: Any) -> Any:
+def _on_own(logs: LoggerTree, original: Callable[..., Any], logger: Logger, *arguments: Any, **named: Any) -> Any:
     """What an archive does to a library's logger it does for itself; what a library does to it, for everybody."""
-    return original(logs.logger(logger.name) if directly_asking() else logger, *arguments, **named)
+    return original(logs.logger(logger.name) if directly_calling_archive() else logger, *arguments, **named)
 
 
 def _replace_get_logger() -> None:
     original = logging.getLogger
 
     def get_logger(name: str | None = None) -> Logger:
-        logs = LOGS.get() if directly_asking() else None
+        logs = LOGGERS.get() if directly_calling_archive() else None
         return logs.logger(name) if logs else original(name)
 
     logging.getLogger = get_logger
@@ -116,7 +116,7 @@ def _replace_disable() -> None:
     original = logging.disable
 
     def disable(level: int = logging.CRITICAL) -> None:
-        logs = LOGS.get()
+        logs = LOGGERS.get()
         (logs.disable if logs else original)(level)
 
     logging.disable = disable
@@ -126,7 +126,7 @@ def _replace_method(name: str, routed: Callable[..., Any]) -> None:
     original = getattr(Logger, name)
 
     def method(logger: Logger, *arguments: Any, **named: Any) -> Any:
-        logs = LOGS.get()
+        logs = LOGGERS.get()
         if logs is not None and logs.takes(logger):
             return routed(logs, original, logger, *arguments, **named)
         return original(logger, *arguments, **named)
@@ -139,7 +139,7 @@ def _replace_configuring(module: Any, name: str) -> None:
     original = getattr(module, name)
 
     def configure(*arguments: Any, **named: Any) -> None:
-        if LOGS.get() is None:
+        if LOGGERS.get() is None:
             original(*arguments, **named)
 
     setattr(module, name, configure)

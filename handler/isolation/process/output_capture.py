@@ -8,31 +8,31 @@ from threading import get_ident
 from typing import Any
 
 from handler.isolation.once import once
-from handler.isolation.thread_inheritance import Inherited, outside
+from handler.isolation.thread_inheritance import InheritedValue, outside
 
-Say = Callable[[str, str], None]
+WriteLine = Callable[[str, str], None]
 """Takes the name of a stream, "stdout" or "stderr", and a line without its end."""
 
 LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 """Where TorchServe cuts what a worker writes, so that each step of a progress bar is a line."""
 
 
-LONGEST = 1 << 16
+MAX_LINE_CHARACTERS = 1 << 16
 """Characters of a line after which its end is awaited no more: what follows is the next line."""
 
 
 class OutputCapture:
     """One worker's two streams."""
 
-    def __init__(self, say: Say) -> None:
+    def __init__(self, say: WriteLine) -> None:
         self.redirected: dict[str, Any] = {}
         """What the archive's code put in place of a stream, by its name."""
         self._say = say
-        self._begun: dict[tuple[str, int], str] = {}  # lines without an end yet, for each stream and thread
+        self._partial_lines: dict[tuple[str, int], str] = {}  # lines without an end yet, for each stream and thread
         self._echoing: set[tuple[str, int]] = set()
 
     def __repr__(self) -> str:
-        return f"<OutputCapture, {len(self._begun)} lines begun>"
+        return f"<OutputCapture, {len(self._partial_lines)} lines begun>"
 
     def say(self, stream: str, line: str) -> None:
         """Hand a line to the worker, whose own printing and logging meanwhile is the server's."""
@@ -45,11 +45,11 @@ class OutputCapture:
         if stream in self.redirected and place not in self._echoing:
             self._echo(self.redirected[stream], place, text)
             return
-        *lines, rest = LINE_END.split(self._begun.pop(place, "") + text)
-        if len(rest) > LONGEST:
+        *lines, rest = LINE_END.split(self._partial_lines.pop(place, "") + text)
+        if len(rest) > MAX_LINE_CHARACTERS:
             lines.append(rest)
         elif rest:
-            self._begun[place] = rest
+            self._partial_lines[place] = rest
         for line in lines:
             self.say(stream, line)
 
@@ -61,9 +61,9 @@ class OutputCapture:
         return before
 
     def close(self) -> None:
-        """Say what was begun."""
-        while self._begun:
-            (stream, _), line = self._begun.popitem()
+        """Write the lines that have no end yet."""
+        while self._partial_lines:
+            (stream, _), line = self._partial_lines.popitem()
             self.say(stream, line)
 
     def _echo(self, redirected: Any, place: tuple[str, int], text: str) -> None:
@@ -76,7 +76,7 @@ class OutputCapture:
             self._echoing.discard(place)
 
 
-SPEECH: Inherited[OutputCapture] = Inherited()
+OUTPUT: InheritedValue[OutputCapture] = InheritedValue()
 
 
 class Stream:
@@ -94,10 +94,10 @@ class Stream:
 
     def write(self, text: str) -> int:
         """Write text; returns its length."""
-        speech = SPEECH.get()
-        if speech is None:
+        output = OUTPUT.get()
+        if output is None:
             return int(self._real.write(text))
-        speech.write(self._name, text)
+        output.write(self._name, text)
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -107,7 +107,7 @@ class Stream:
 
     def flush(self) -> None:
         """Flush the server's stream; a worker's lines wait for their end only."""
-        if SPEECH.get() is None:
+        if OUTPUT.get() is None:
             self._real.flush()
 
 
@@ -127,17 +127,17 @@ def _replace_redirection() -> None:
     enter, leave = redirection.__enter__, redirection.__exit__
 
     def enter_for_thread(self: Any) -> Any:
-        speech = SPEECH.get()
-        if speech is None:
+        output = OUTPUT.get()
+        if output is None:
             return enter(self)
-        self._old_targets.append(speech.redirect(self._stream, self._new_target))
+        self._old_targets.append(output.redirect(self._stream, self._new_target))
         return self._new_target
 
     def leave_for_thread(self: Any, *error: Any) -> None:
-        speech = SPEECH.get()
-        if speech is None:
+        output = OUTPUT.get()
+        if output is None:
             leave(self, *error)
         else:
-            speech.redirect(self._stream, self._old_targets.pop())
+            output.redirect(self._stream, self._old_targets.pop())
 
     redirection.__enter__, redirection.__exit__ = enter_for_thread, leave_for_thread

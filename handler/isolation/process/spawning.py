@@ -7,7 +7,7 @@ from typing import Any
 from handler.isolation.calling_archive import MODULES
 
 
-def tell_archives_path(spawn: ModuleType) -> None:
+def patch_preparation_data(spawn: ModuleType) -> None:
     """Start the processes of a worker with its path: the process's may lead to strangers of the same names."""
     original: Callable[[str], dict[str, Any]] = vars(spawn)["get_preparation_data"]
 

@@ -57,11 +57,11 @@ class OwnDtype(TorchFunctionMode):  # type: ignore[misc]
         return result
 
 
-class _Here(threading.local):
+class _Local(threading.local):
     mode: OwnDtype | None = None
 
 
-_here = _Here()
+_local = _Local()
 
 
 @once
@@ -83,16 +83,16 @@ def set_default_dtype(d: Any, /) -> None:
         return
     if d is get_default_dtype():
         return  # torch's compiler sets what it has read, and minds the modes
-    _take_away(_here.mode)
-    _here.mode = None
+    _take_away(_local.mode)
+    _local.mode = None
     if d is not _get():
-        _here.mode = OwnDtype(_checked(d))
-        _put_in_force(_here.mode)
+        _local.mode = OwnDtype(_checked(d))
+        _put_in_force(_local.mode)
 
 
 def get_default_dtype() -> Any:
     """Do what `torch.get_default_dtype` does."""
-    return _here.mode.dtype if _here.mode else _get()
+    return _local.mode.dtype if _local.mode else _get()
 
 
 get_default_dtype._dynamo_marked_constant = True  # type: ignore[attr-defined]  # noqa: SLF001

@@ -50,26 +50,26 @@ _REPLACED_IN = (
 
 Patching = Callable[..., AbstractContextManager[Any]]
 
-_turn = RLock()
+_lock = RLock()
 
 
-def keep_patches_apart(module: ModuleType) -> None:
+def patch_patchers(module: ModuleType) -> None:
     """Let what a library replaces hold for the thread that asked for it, and one thread after the other."""
     for name in PATCHING[module.__name__]:
         if hasattr(module, name):
-            setattr(module, name, for_one_thread(getattr(module, name)))
+            setattr(module, name, thread_private(getattr(module, name)))
 
 
-def keep_traces_apart(module: ModuleType) -> None:
+def patch_tracing(module: ModuleType) -> None:
     """Let one thread trace after the other, also where it has the function from another module of torch."""
     for name in TRACING[module.__name__]:
         original: Callable[..., Any] = vars(module)[name]
         for each in [each for key, each in list(sys.modules.items()) if f"{key}.".startswith("torch.")]:
             if vars(each).get(name) is original:
-                setattr(each, name, _alone(original))
+                setattr(each, name, _one_at_a_time(original))
 
 
-def keep_symbols_apart(symbolic_trace: ModuleType) -> None:
+def patch_symbolic_trace(symbolic_trace: ModuleType) -> None:
     """Let torch.fx see the modules that its own thread calls, and no others."""
     patcher = symbolic_trace._Patcher  # noqa: SLF001
     original: Callable[..., None] = patcher.patch_method
@@ -78,16 +78,16 @@ def keep_symbols_apart(symbolic_trace: ModuleType) -> None:
         original(self, cls, name, _by_thread(get_ident(), new_fn, getattr(cls, name)), **options)
 
     patcher.patch_method = patch_method
-    symbolic_trace.Tracer.trace = _alone(symbolic_trace.Tracer.trace)
+    symbolic_trace.Tracer.trace = _one_at_a_time(symbolic_trace.Tracer.trace)
 
 
-def for_one_thread(patching: Patching) -> Patching:
+def thread_private(patching: Patching) -> Patching:
     """The same context manager, of which other threads notice nothing."""
 
     @wraps(patching)
     @contextmanager
     def private(*arguments: Any, **named: Any) -> Iterator[Any]:
-        with _in_turn():
+        with _patching_lock():
             before = [(owner, dict(vars(owner))) for owner in _owners()]
             with patching(*arguments, **named) as value:
                 for owner, functions in before:
@@ -97,27 +97,27 @@ def for_one_thread(patching: Patching) -> Patching:
     return private
 
 
-def _alone(function: Callable[..., Any]) -> Callable[..., Any]:
+def _one_at_a_time(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def alone(*arguments: Any, **named: Any) -> Any:
         # torch's compiler traces under a lock of its own: whoever needs both takes that one first.
         compiler = getattr(sys.modules.get("torch._dynamo.convert_frame"), "compile_lock", nullcontext())
-        with compiler, _in_turn():
+        with compiler, _patching_lock():
             return function(*arguments, **named)
 
     return alone
 
 
 @contextmanager
-def _in_turn() -> Iterator[None]:
-    taken = _turn.acquire(timeout=PATIENCE)
+def _patching_lock() -> Iterator[None]:
+    taken = _lock.acquire(timeout=PATIENCE)
     if not taken:
         LOG.warning("A model has been built or traced for more than %g s; another one does not wait for it.", PATIENCE)
     try:
         yield
     finally:
         if taken:
-            _turn.release()
+            _lock.release()
 
 
 def _owners() -> Iterator[Any]:

@@ -8,11 +8,11 @@ from typing import Any
 PATIENCE = 60.0
 """Seconds to wait for a profiler to be stopped; one that never is must not make others hang."""
 
-_alone = Lock()
+_profiling = Lock()
 _owner: int | None = None
 
 
-def one_at_a_time(profiler: ModuleType) -> None:
+def patch_profiler(profiler: ModuleType) -> None:
     """Have `torch.autograd.profiler`, and what is made of it, wait until nobody else profiles."""
     profile = profiler.profile
     prepare: Callable[[Any], None] = profile._prepare_trace  # noqa: SLF001
@@ -39,16 +39,16 @@ def _take(profile: Any) -> None:
     global _owner
     if _owner == get_ident():
         return  # torch itself says what is wrong with that
-    if not _alone.acquire(timeout=PATIENCE):
+    if not _profiling.acquire(timeout=PATIENCE):
         raise RuntimeError(
             f"Another model's profiler has not been stopped for {PATIENCE:g} s, and two at once would end the server."
         )
     _owner = get_ident()
-    profile._alone = True  # noqa: SLF001 (whoever stops it, on whatever thread)
+    profile._holds_lock = True  # noqa: SLF001 (whoever stops it, on whatever thread)
 
 
 def _give(profile: Any) -> None:
     global _owner
-    if vars(profile).pop("_alone", False):
+    if vars(profile).pop("_holds_lock", False):
         _owner = None
-        _alone.release()
+        _profiling.release()

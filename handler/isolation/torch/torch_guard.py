@@ -14,7 +14,7 @@ _TORCH_AT_FIRST = {"default dtype": "float32", "cudnn.benchmark": False, "cudnn.
 Settings = dict[str, Any]
 
 
-class Watch:
+class TorchGuard:
     """Compares the process with what it was before the loads that are under way.
 
     Loads overlap, so that a change can be told of the wrong one of them; but what must be as before is so after each.
@@ -26,7 +26,7 @@ class Watch:
         self._before: Settings = {}
 
     def __repr__(self) -> str:
-        return f"<Watch over {self._loads} loads>"
+        return f"<TorchGuard over {self._loads} loads>"
 
     @contextmanager
     def loading(self, label: str) -> Iterator[None]:
@@ -53,7 +53,7 @@ class Watch:
         self._before = _settings()
 
 
-WATCH = Watch()
+TORCH_GUARD = TorchGuard()
 
 
 def _settings() -> Settings:

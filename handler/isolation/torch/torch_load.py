@@ -10,12 +10,12 @@ from functools import wraps
 from types import ModuleType
 from typing import Any
 
-from handler.isolation.thread_inheritance import Inherited
+from handler.isolation.thread_inheritance import InheritedValue
 
 LOG = logging.getLogger("marserve.pickles")
 
 
-class Trust:
+class PicklePolicy:
     """Whether one worker's code may load files whose objects are of any class, which is to run what they say.
 
     `allowed` is what the configuration says. Even so it holds only while the handler loads, when all files are the
@@ -27,7 +27,9 @@ class Trust:
         self.loading = False
 
     def __repr__(self) -> str:
-        return f"<Trust {'in' if self.allowed else 'not in'} pickles, {'now' if self.loading else 'while loading'}>"
+        return (
+            f"<PicklePolicy {'in' if self.allowed else 'not in'} pickles, {'now' if self.loading else 'while loading'}>"
+        )
 
     @contextmanager
     def while_loading(self) -> Iterator[None]:
@@ -46,23 +48,25 @@ class Trust:
         return "load it in initialize, or pass weights_only=False"
 
 
-TRUST: Inherited[Trust] = Inherited()
+PICKLE_POLICY: InheritedValue[PicklePolicy] = InheritedValue()
 
 
-def load_old_files(torch: ModuleType) -> None:
-    """Have `torch.load` look at the calling worker's trust."""
+def patch_load(torch: ModuleType) -> None:
+    """Have `torch.load` look at the calling worker's policy."""
     original: Callable[..., Any] = torch.load
 
     @wraps(original)
     def load(f: Any, *arguments: Any, **options: Any) -> Any:
-        trust = TRUST.get()
-        return original(f, *arguments, **options) if trust is None else _load(trust, original, f, *arguments, **options)
+        policy = PICKLE_POLICY.get()
+        return (
+            original(f, *arguments, **options) if policy is None else _load(policy, original, f, *arguments, **options)
+        )
 
     for module in (torch, torch.serialization):
         vars(module)["load"] = load
 
 
-def _load(trust: Trust, original: Callable[..., Any], file: Any, *arguments: Any, **options: Any) -> Any:
+def _load(policy: PicklePolicy, original: Callable[..., Any], file: Any, *arguments: Any, **options: Any) -> Any:
     """As torch's, which since 2.6 loads plain weights only unless it is told to; TorchServe's archives are older."""
     start = file.tell() if hasattr(file, "seek") else None
     try:
@@ -71,8 +75,8 @@ def _load(trust: Trust, original: Callable[..., Any], file: Any, *arguments: Any
     except (pickle.UnpicklingError, RuntimeError) as refusal:
         if not _is_refusal(refusal):
             raise
-        if not (trust.allowed and trust.loading and _undecided(options)):
-            refusal.add_note(_refused(file, refusal, trust))
+        if not (policy.allowed and policy.loading and _undecided(options)):
+            refusal.add_note(_refused(file, refusal, policy))
             raise
     if start is not None:
         file.seek(start)
@@ -105,12 +109,12 @@ def _undecided(options: Mapping[str, Any]) -> bool:
     return options.get("weights_only") is None and options.get("pickle_module") is None
 
 
-def _refused(file: Any, refusal: Exception, trust: Trust) -> str:
+def _refused(file: Any, refusal: Exception, policy: PicklePolicy) -> str:
     found = re.search(r"GLOBAL (\S+)", str(refusal))
     culprit = f"an object of class {found[1]}" if found else "more than plain weights"
     return (
         f"{_name(file)} holds {culprit}, which torch does not load unless it is told to. Save the model's "
-        f"state_dict() instead, or, where you trust the file, {trust.remedy}."
+        f"state_dict() instead, or, where you trust the file, {policy.remedy}."
     )
 
 

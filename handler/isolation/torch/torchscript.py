@@ -4,10 +4,10 @@ import sys
 from collections.abc import Callable
 from types import ModuleType
 
-from handler.isolation.calling_archive import asking
+from handler.isolation.calling_archive import calling_archive
 
 
-def keep_types_apart(jit_internal: ModuleType) -> None:
+def patch_qualified_names(jit_internal: ModuleType) -> None:
     """Give script classes, NamedTuples and enumerations of archives a name of their own.
 
     Functions and modules need none: TorchScript itself tells those of equal names apart, but takes the first class for
@@ -17,7 +17,7 @@ def keep_types_apart(jit_internal: ModuleType) -> None:
 
     def qualified_name(thing: object, mangle_name: bool = True) -> str:
         name = original(thing, mangle_name)
-        modules = asking() if isinstance(thing, type) else None
+        modules = calling_archive() if isinstance(thing, type) else None
         if modules is None or not modules.owns(thing.__module__):
             return name
         return name.replace("__torch__.", f"__torch__.{modules.key}.", 1)

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import Any, BinaryIO, cast
 
-from handler.isolation.process.output_capture import Say
+from handler.isolation.process.output_capture import WriteLine
 from handler.workers.process.channel import Channel
 from handler.workers.process.pipe import Pipe
 
@@ -44,7 +44,7 @@ class ChildProcess:
     # tracker is one process more, and whatever a handler forks keeps its sentinels open.
 
     def __init__(
-        self, folder: Path, environ: Mapping[str, str], say: Say, hear: Callable[[Any], None],
+        self, folder: Path, environ: Mapping[str, str], say: WriteLine, hear: Callable[[Any], None],
         ended: Callable[[int], None],
     ) -> None:  # fmt: skip
         with ExitStack() as theirs, ExitStack() as ours:

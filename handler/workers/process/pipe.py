@@ -4,13 +4,13 @@ import os
 from codecs import getincrementaldecoder
 from typing import BinaryIO
 
-from handler.isolation.process.output_capture import LINE_END, LONGEST, Say
+from handler.isolation.process.output_capture import LINE_END, MAX_LINE_CHARACTERS, WriteLine
 
 
 class Pipe:
     """The reading end of a process's "stdout" or "stderr"."""
 
-    def __init__(self, stream: str, file: BinaryIO, say: Say) -> None:
+    def __init__(self, stream: str, file: BinaryIO, say: WriteLine) -> None:
         self._stream = stream
         self._file = file
         self._say = say
@@ -49,7 +49,7 @@ class Pipe:
         whole = len(text) - text.endswith("\r")  # its line feed may follow
         *lines, rest = LINE_END.split(text[:whole])
         self._begun = rest + text[whole:]
-        if len(rest) > LONGEST:
+        if len(rest) > MAX_LINE_CHARACTERS:
             lines, self._begun = [*lines, rest], text[whole:]
         for line in lines:
             self._say(self._stream, line)

@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 
 from handler.isolation import thread_inheritance
-from handler.isolation.thread_inheritance import Inherited, outside, settle
+from handler.isolation.thread_inheritance import InheritedValue, outside, set_values
 
-NAME: Inherited[str] = Inherited()
+NAME: InheritedValue[str] = InheritedValue()
 thread_inheritance.install()
 
 
@@ -18,7 +18,7 @@ def started_by(name: str) -> list[str | None]:
         found.append(NAME.get())
 
     def child() -> None:
-        settle({NAME: name})
+        set_values({NAME: name})
         grandchild()
         inner = Thread(target=grandchild)
         inner.start()
@@ -49,7 +49,7 @@ def test_a_thread_that_overrides_run_inherits_too() -> None:
             found.append(NAME.get())
 
     def parent() -> None:
-        settle({NAME: "parent"})
+        set_values({NAME: "parent"})
         finder = Finder()
         finder.start()
         finder.join()

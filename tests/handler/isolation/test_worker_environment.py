@@ -135,4 +135,4 @@ def test_they_show_what_they_are(tmp_path: Path) -> None:
     surroundings = WorkerEnvironment(tmp_path, "W-9000-m_1.0", print)
     assert repr(surroundings).startswith("<WorkerEnvironment of W-9000-m_1.0: <Namespace _mar_")
     surroundings.close()
-    assert ", closed>, <WorkFolder" in repr(surroundings)
+    assert ", closed>, <WorkingDirectory" in repr(surroundings)

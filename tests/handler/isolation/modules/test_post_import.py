@@ -1,30 +1,49 @@
-"""Libraries that archives share are changed when they are first imported, whoever does that."""
+"""Hooks run once a module has been imported, whoever imports it."""
 
-import subprocess
+import importlib
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from tests.support.one_worker import write
+from handler.isolation.modules import post_import
+from tests.support.one_worker import OneWorker, write
 
 
-def test_an_archive_may_be_the_first_to_import_torch(tmp_path: Path) -> None:
-    """In a process of its own, since other tests have imported it. Its module `handler` is not the server's."""
-    pytest.importorskip("torch")
-    source = "import torch\ntorch.set_default_dtype(torch.float64)\nanswer = torch.ones(1).dtype, torch.load.__module__"
-    write(tmp_path, {"handler.py": source})
-    program = f"""
-import os, sys
-from pathlib import Path
-sys.path[:0] = {[str(Path(__file__).parents[4]), str(Path(__file__).parents[4] / "handler" / "shim")]!r}
-from tests.support.one_worker import OneWorker
-worker = OneWorker(Path({str(tmp_path)!r}))
-assert "torch" not in sys.modules
-print(worker.load().answer)
-import torch
-print(torch.ones(1).dtype, flush=True)
-os._exit(0)  # torch at times aborts at the end of an interpreter in which a thread has imported it
-"""
-    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=True)
-    assert done.stdout.splitlines() == ["(torch.float64, 'torch.serialization')", "torch.float32"]
+@pytest.fixture
+def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    name = f"library_of_{tmp_path.name}"
+    write(tmp_path, {f"{name}.py": "value = 1"})
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return name
+
+
+def test_a_hook_sees_the_module_after_its_code_has_run(library: str) -> None:
+    seen: list[int] = []
+    hook = seen.append
+
+    def read(module: ModuleType) -> None:
+        hook(module.value)
+
+    post_import.register(library, read)
+    post_import.register(library, read)
+    importlib.import_module(library)
+    assert seen == [1]
+
+
+def test_a_module_that_is_loaded_already_is_given_to_the_hook_at_once(library: str) -> None:
+    seen: list[ModuleType] = []
+    importlib.import_module(library)
+    post_import.register(library, seen.append)
+    assert seen == [sys.modules[library]]
+
+
+def test_archives_that_import_it_get_the_changed_module(library: str, tmp_path: Path) -> None:
+    post_import.register(library, lambda module: setattr(module, "value", 2))
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    write(archive, {"handler.py": f"import {library}\nanswer = {library}.value"})
+    worker = OneWorker(archive)
+    assert worker.load().answer == 2
+    worker.close()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from handler.isolation.torch import patching
-from handler.isolation.torch.patching import for_one_thread
+from handler.isolation.torch.patching import thread_private
 from tests.support.one_worker import OneWorker, write
 
 torch = pytest.importorskip("torch")
@@ -118,7 +118,7 @@ def replacing(entered: Callable[[], object]) -> Callable[[], object]:
         finally:
             torch.nn.init.ones_ = before
 
-    return for_one_thread(context)
+    return thread_private(context)
 
 
 def test_two_at_once_put_back_what_was_there() -> None:

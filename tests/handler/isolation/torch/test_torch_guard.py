@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from handler.isolation.torch.torch_guard import WATCH
+from handler.isolation.torch.torch_guard import TORCH_GUARD
 
 torch = pytest.importorskip("torch")
 
@@ -18,17 +18,17 @@ def settings() -> Iterator[None]:
 
 
 def test_overlapping_loads_restore_what_was_before_the_first(caplog: pytest.LogCaptureFixture) -> None:
-    with WATCH.loading("one"):
+    with TORCH_GUARD.loading("one"):
         torch.set_default_dtype(torch.float64)
-        with WATCH.loading("two"):
-            assert repr(WATCH) == "<Watch over 2 loads>"
+        with TORCH_GUARD.loading("two"):
+            assert repr(TORCH_GUARD) == "<TorchGuard over 2 loads>"
     assert torch.get_default_dtype() is torch.float32
     assert len(caplog.messages) == 1
 
 
 def test_the_load_that_fails_is_watched_too() -> None:
     def load() -> None:
-        with WATCH.loading("one"):
+        with TORCH_GUARD.loading("one"):
             torch.set_default_dtype(torch.float64)
             raise ValueError("broken")
 
@@ -38,7 +38,7 @@ def test_the_load_that_fails_is_watched_too() -> None:
 
 
 def test_the_default_dtype_is_restored_and_other_settings_of_torch_are_told(caplog: pytest.LogCaptureFixture) -> None:
-    with WATCH.loading("one"):
+    with TORCH_GUARD.loading("one"):
         torch.set_default_dtype(torch.float64)
         torch.backends.cudnn.benchmark = True
     assert torch.get_default_dtype() is torch.float32
