@@ -1,4 +1,4 @@
-"""The values that travel between the event loop and the workers: a request's input, its job, and what comes back."""
+"""The values that travel between the event loop and the workers: a request's input, its job, and its outcome."""
 
 from collections.abc import Iterable, Sequence
 from time import monotonic
@@ -19,16 +19,16 @@ class Part(NamedTuple):
 
 
 class Input(NamedTuple):
-    """A request as a handler will see it: its parts, and (name, value) of its headers as they came over the wire."""
+    """A request as a handler will see it: its parts, and (name, value) of its headers as they were received."""
 
     parts: tuple[Part, ...]
     headers: Iterable[tuple[str, str]] = ()
-    case_known: bool = True
-    """Whether header names still have the client's spelling; where a server folded it, look-ups fold too."""
+    case_preserved: bool = True
+    """Whether header names have the client's spelling; where a server folded it, look-ups ignore case."""
 
 
 class Output(NamedTuple):
-    """What a handler answered for one row: an encoded body, and the status and headers it set through its context."""
+    """The answer for one row: an encoded body, and the status and headers that the handler set through its context."""
 
     body: bytes
     status: int = 200
@@ -43,35 +43,37 @@ class StreamChunk(NamedTuple):
 
 
 Outcome = Output | StreamChunk | HandlerError
-"""What is delivered for a job: any number of pieces, then exactly one output or error."""
+"""A job ends with exactly one output or error; any number of chunks may come before."""
 
 
 class Job:
     """One request in flight, with its reply.
 
-    `reply` belongs to whoever submitted the job and is opaque here. `left` is set when the client has gone: a job
-    that nobody waits for is not served. A job that is `alone` shares its batch with no other. `sequence` names the
-    sequence that it belongs to, if any. `begun` is set when a handler that is called again for a job has seen it first.
+    `reply` belongs to the submitter and is opaque here. `cancelled` is set when the client has disconnected: such a job
+    is not served. An `exclusive` job shares its batch with no other. `sequence` is the id of the sequence that it
+    belongs to, if any. `continued` is set once a handler that is called again for the same job has seen it.
     Times are `time.monotonic()` seconds.
     """
 
-    __slots__ = ("alone", "arrived", "begun", "input", "left", "reply", "request_id", "sequence", "taken")
+    __slots__ = (
+        "arrived_at", "cancelled", "continued", "exclusive", "input", "reply", "request_id", "sequence", "taken_at",
+    )  # fmt: skip
 
     def __init__(
-        self, request: Input, request_id: str, reply: Any = None, *, alone: bool = False, sequence: str = ""
+        self, request: Input, request_id: str, reply: Any = None, *, exclusive: bool = False, sequence: str = ""
     ) -> None:
         self.input = request
         self.request_id = request_id
         self.reply = reply
-        self.arrived = monotonic()
-        self.taken = 0.0
-        self.alone = alone
+        self.arrived_at = monotonic()
+        self.taken_at = 0.0
+        self.exclusive = exclusive
         self.sequence = sequence
-        self.begun = False
-        self.left = False
+        self.continued = False
+        self.cancelled = False
 
     def __repr__(self) -> str:
-        return f"<Job {self.request_id}{', left' if self.left else ''}>"
+        return f"<Job {self.request_id}{', cancelled' if self.cancelled else ''}>"
 
 
-Answers = Sequence[tuple[Job, Outcome]]
+JobOutcomes = Sequence[tuple[Job, Outcome]]

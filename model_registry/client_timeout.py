@@ -4,7 +4,7 @@ from asyncio import AbstractEventLoop
 from typing import Any
 
 from model_registry.errors import ClientTimedOut
-from model_registry.reply import Reply
+from model_registry.reply import PendingReply
 
 SILENCE = 30.0
 """Seconds without a word that a client with a timeout of its own never waits for."""
@@ -15,7 +15,7 @@ TIMES = 10
 class ClientTimeout:
     """Watches over one reply: lets it expire, and much later refuses it, so that no connection stays open for ever."""
 
-    def __init__(self, loop: AbstractEventLoop, reply: Reply, seconds: float, silence: float = SILENCE) -> None:
+    def __init__(self, loop: AbstractEventLoop, reply: PendingReply, seconds: float, silence: float = SILENCE) -> None:
         self._loop = loop
         self._reply = reply
         self._seconds = seconds

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from handler.devices.cpu_budget import cores_of_worker, fixed_cores
-from handler.devices.device import Device, deal
+from handler.devices.device import Device, assign_device
 from handler.isolation.process.environ import Environment
 from handler.metrics.printed_metrics import divert_metrics
 from handler.metrics.server_metrics import Metrics
@@ -151,11 +151,11 @@ class ModelFactory:
                 service=partial(service, seat),
                 say=say,
                 deliver=version.receive,
-                ended=version.ended,
+                ended=version.on_worker_end,
             )
 
         return Placement(
-            deal=lambda index: deal(index, self._devices, config.device_ids, config.device_type),
+            assign_device=lambda index: assign_device(index, self._devices, config.device_ids, config.device_type),
             number=lambda: next(self._ids),
             post=post,
         )

@@ -56,7 +56,7 @@ class Registry:
     def is_healthy(self) -> bool:
         """Whether every default version has the workers it should have, and few enough threads hang."""
         defaults = (model.choose() for model in self._models.values())
-        return all(version.healthy for version in defaults) and self.is_within_hung_limit
+        return all(version.is_healthy for version in defaults) and self.is_within_hung_limit
 
     @property
     def is_within_hung_limit(self) -> bool:
@@ -67,13 +67,13 @@ class Registry:
     def is_ready(self) -> bool:
         """Whether all start-up models were registered, and have loaded the workers that they should have."""
         there = (self._models[name].choose() for name in self.startup_models | self._restored if name in self._models)
-        loaded = all(version.pool.ready >= version.config.min_workers for version in there)
+        loaded = all(version.pool.ready_count >= version.config.min_workers for version in there)
         return self.started.is_set() and loaded and not self.startup_failed
 
     @property
     def hung_count(self) -> int:
         """Workers abandoned since the start whose threads nobody can end."""
-        return sum(version.pool.abandoned for version in self.versions())
+        return sum(version.pool.abandoned_count for version in self.versions())
 
     @property
     def only_startup_model(self) -> str | None:
@@ -252,5 +252,5 @@ def _find_room_for_packages(version: ModelVersion, obstacles: list[str]) -> None
         told = "its workers are threads, as it says, and get the server's packages or fail"
     else:
         told = "its workers are processes of their own"
-        version.isolate()
+        version.use_processes()
     LOG.warning("Model %s: %s: %s.", version.name, told, "; ".join(obstacles))

@@ -13,7 +13,7 @@ from handler.job import Input, Part
 from model_registry.errors import VersionNotFound
 from model_registry.model import Model
 from model_registry.registry import Registry
-from model_registry.reply import Reply
+from model_registry.reply import PendingReply
 
 PREDICTION = (("explain", "False"), ("url_path", ""))
 """The headers that TorchServe adds to a plain prediction."""
@@ -40,7 +40,7 @@ class Inference:
             "models": self._invoke,
         }
 
-    def begin(self, call: Call) -> Reply | None:
+    def begin(self, call: Call) -> PendingReply | None:
         """Begin the everyday call, POST /predictions/{model}, at once; None: `answer` has to look at it.
 
         Raises what `answer` raises.
@@ -49,13 +49,13 @@ class Inference:
         if model is None:
             return None
         request = _input(call, (), PREDICTION)
-        return model.choose().begin(request, call.request_id)
+        return model.choose().submit(request, call.request_id)
 
     def foresee(self, call: Call) -> Exception | None:
         """That the model's queue is full."""
         model = self._asked(call)
         with suppress(VersionNotFound):
-            return model.choose().refusal() if model is not None else None
+            return model.choose().early_refusal() if model is not None else None
         return None
 
     async def answer(self, call: Call) -> Answer | None:

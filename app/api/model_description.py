@@ -52,7 +52,7 @@ async def customized_answer(version: ModelVersion, call: Call) -> Output:
     """What the handler itself answers when it is asked to describe the model. Raises NoWorkerToDescribe."""
     request = Input((), WireHeaders(call.headers, (("describe", "True"),)), call.case_known)
     try:
-        answer = await version.predict(request, call.request_id, alone=True)
+        answer = await version.predict(request, call.request_id, exclusive=True)
     except NoWorker as error:
         raise NoWorkerToDescribe(version.name) from error
     return answer if isinstance(answer, Output) else answer.first
@@ -75,7 +75,7 @@ def _kind(version: ModelVersion) -> str:
 
 def _describe_worker(worker: Worker) -> dict[str, Any]:
     gpu = worker.post.device.kind == "cuda"
-    started = datetime.fromtimestamp(worker.started, UTC)
+    started = datetime.fromtimestamp(worker.started_at, UTC)
     return {
         "id": str(worker.post.number),
         "startTime": started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),

@@ -14,14 +14,14 @@ from app.http.responses import json_text
 from handler.errors import PredictionRefused
 from handler.job import Input, Output, Part
 from model_registry.registry import Registry
-from model_registry.reply import Stream
+from model_registry.reply import ResponseStream
 from model_registry.sequence_routing import SequenceHeaders
 
 SERVICE = f"{INFERENCE}.InferenceAPIsService"
 Response = message(INFERENCE, "PredictionResponse")
 Health = message(INFERENCE, "TorchServeHealthResponse")
 ErrorInfo = message(RPC, "ErrorInfo")
-Answer = Output | Stream
+Answer = Output | ResponseStream
 Headers = tuple[tuple[str, str], ...]
 Begun = tuple[Any, "Task[Answer]"]
 """A request of a stream, and what will be its answer."""

@@ -37,7 +37,7 @@ class OpenInferenceApis:
         if not request.name:
             raise BadRequest("Parameter name is required.")
         version = await self._registry.find(request.name, request.version or None)
-        ready = version.pool.ready >= version.config.min_workers
+        ready = version.pool.ready_count >= version.config.min_workers
         return message(OPEN_INFERENCE, "ModelReadyResponse")(ready=ready)
 
     async def model_metadata(self, request: Any, call: Call) -> Any:

@@ -16,7 +16,7 @@ from app.http.responses import Answer, Headers, error_answer
 from app.logging.access_log import AccessLog
 from handler.errors import PredictionRefused
 from handler.metrics.server_metrics import Metrics
-from model_registry.reply import Reply
+from model_registry.reply import PendingReply
 
 LOG = logging.getLogger("marserve.http")
 LINGER = 64 << 20
@@ -36,7 +36,7 @@ Guard = Callable[[Call], None]
 class Quick(Protocol):
     """Knows the calls whose answers need no task of their own."""
 
-    def begin(self, call: Call) -> Reply | None:
+    def begin(self, call: Call) -> PendingReply | None:
         """Begin such a call; None for any other."""
 
     def foresee(self, call: Call) -> Exception | None:
@@ -60,7 +60,7 @@ class Address:
         self._log = log
         self._quick = quick
 
-    def begin(self, call: Call) -> Reply | None:
+    def begin(self, call: Call) -> PendingReply | None:
         """Begin a call that is answered without a task of its own; None: await `answer`. Raises as routers do."""
         self._guard(call)
         if call.refusal is not None:

@@ -16,7 +16,7 @@ from app.http.request_ids import new_request_id
 from app.http.response_head import CONTINUE, INVALID, LAST_CHUNK, chunk_of, head_of, refusal, sendable
 from app.http.responses import Answer, output_answer
 from handler.job import Output
-from model_registry.reply import Reply, Stream
+from model_registry.reply import PendingReply, ResponseStream
 
 PATIENCE = 60.0
 """Seconds that a client may take between two pieces of one request."""
@@ -39,7 +39,7 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport = None  # type: ignore[assignment] # until connection_made
         self._waiting: deque[tuple[Call, bool]] = deque()
         self._current: Call | None = None
-        self._reply: Reply | None = None
+        self._reply: PendingReply | None = None
         self._task: asyncio.Task[None] | None = None
         self._held_back: asyncio.Event | None = None
         self._closing = False
@@ -65,7 +65,7 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
             self._gone.set_result(None)
         self.resume_writing()
         if self._reply is not None:
-            self._reply.leave()
+            self._reply.detach()
         if self._task is not None:
             self._task.cancel()
         self._reader.close()
@@ -151,18 +151,20 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
             return
         if reply is not None:
             self._reply = reply
-            reply.then(self._replied)
+            reply.set_callback(self._replied)
             return
         self._task = self._loop.create_task(self._answer(call))
         self._tasks.add(self._task)
         self._task.add_done_callback(self._tasks.discard)
 
-    def _replied(self, outcome: Output | Stream | Exception) -> None:
+    def _replied(self, outcome: Output | ResponseStream | Exception) -> None:
         call, self._reply = self._current, None
         if call is None:
             return
         failed = outcome if isinstance(outcome, Exception) else None
-        answer = self._address.failure(call, failed) if failed else output_answer(cast("Output | Stream", outcome))
+        answer = (
+            self._address.failure(call, failed) if failed else output_answer(cast("Output | ResponseStream", outcome))
+        )
         if answer.stream is None:
             self._finish(answer)
             return

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from app.errors import Wire, reason
 from handler.job import Output
-from model_registry.reply import Stream
+from model_registry.reply import ResponseStream
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -25,7 +25,7 @@ class Answer(NamedTuple):
     body: bytes
     headers: Headers = ()
     reason: bytes = b""
-    stream: Stream | None = None
+    stream: ResponseStream | None = None
     bare: bool = False
     """Without the common headers, as TorchServe's 413 is."""
 
@@ -53,9 +53,9 @@ def error_answer(wire: Wire) -> Answer:
     return json_answer({"code": wire.status, "type": wire.type, "message": wire.message}, wire.status)
 
 
-def output_answer(given: Output | Stream) -> Answer:
+def output_answer(given: Output | ResponseStream) -> Answer:
     """What a handler answered: its bytes, status, phrase and headers, with no content type but its own."""
-    output, stream = (given.first, given) if isinstance(given, Stream) else (given, None)
+    output, stream = (given.first, given) if isinstance(given, ResponseStream) else (given, None)
     if not output.headers and not output.phrase:
         return Answer(output.status, output.body, stream=stream)
     return Answer(output.status, output.body, _sendable(output.headers), _clean(output.phrase), stream)

@@ -1,4 +1,4 @@
-"""Which of a few settings serves fastest: found by trying them, again and again, since models and neighbours differ."""
+"""Finds the fastest of a few settings by trying them, again and again: models and neighbours differ and change."""
 
 from collections import deque
 from collections.abc import Hashable, Sequence
@@ -7,100 +7,99 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T", bound=Hashable)
 
-TRIAL = 5
-"""Batches, at least, by which a setting is judged; an odd one among them decides nothing."""
-MOMENT = 0.02
-"""Seconds, at least, that they take together, unless told otherwise: short batches vary more."""
-SEASON = 200
-"""Batches after which the other settings get another trial, for what has changed meanwhile."""
-SPELL = 5.0
-"""Seconds of work after which they get it in any case: a few slow batches may have misled the last one."""
-LONGEST = 8 * SEASON
-"""Where trials change nothing, each season is twice as long as the one before, up to this: trials cost something."""
-LEAD = 0.85
-"""What part of the first one's time a setting must stay below, unless told otherwise: what it gains has to be worth
-what it takes from others."""
+TRIAL_BATCHES = 5  # by the median of so many, at least, a setting is judged: an odd one decides nothing
+TRIAL_SECONDS = 0.02  # that they take together, at least: short batches vary more
+RETRIAL_BATCHES = 200
+RETRIAL_SECONDS = 5.0  # of work, per RETRIAL_BATCHES: a few slow batches may have misled the last trials
+MAX_RETRIAL_BATCHES = 8 * RETRIAL_BATCHES  # where trials change nothing, the interval doubles up to this
+REQUIRED_RATIO = 0.85  # a gain has to be worth what it takes from others
 
 
 class Autotuner(Generic[T]):
-    """Picks one of the candidates for each batch; the first is in use unless another has shown to be clearly faster.
+    """Chooses one of the candidates for each batch: the first, unless another has shown to be clearly faster.
 
-    The one in use opens the trials, since the first batches of all may be slow for reasons of their own (TorchScript
-    compiles at the second), and ends them: its later times count. While batches take less than `worth` seconds with the
-    first, no other is tried. When a batch comes to take less than the part `leap` of what it took in the trials, it is
-    time for others.
+    A trial serves some batches with each candidate. It begins with the one in use, since the first batches of all may
+    be slow for reasons of their own (TorchScript compiles at the second), and ends with it: its later times count.
+    Trials are repeated after `RETRIAL_BATCHES`, and as soon as batches take less than `retrial_ratio` of the time that
+    they took in the last one. Another candidate wins below `required_ratio` of the first one's time. While batches take
+    less than `min_seconds` with the first, no other is tried. Each candidate is tried for `trial_seconds` at least.
     """
 
     def __init__(
         self,
         candidates: Sequence[T],
         *,
-        lead: float = LEAD,
-        moment: float = MOMENT,
-        worth: float = 0.0,
-        leap: float = 0.0,
+        required_ratio: float = REQUIRED_RATIO,
+        trial_seconds: float = TRIAL_SECONDS,
+        min_seconds: float = 0.0,
+        retrial_ratio: float = 0.0,
     ) -> None:
         self.best = candidates[0]
-        self._lead = lead
-        self._moment = moment
-        self._worth = worth
-        self._leap = leap
+        self._required_ratio = required_ratio
+        self._trial_seconds = trial_seconds
+        self._min_seconds = min_seconds
+        self._retrial_ratio = retrial_ratio
         self._candidates = tuple(dict.fromkeys(candidates))
-        self._typical: dict[T, float] = {}
-        self._season = SEASON
-        self._begin()
+        self._median_seconds: dict[T, float] = {}
+        self._retrial_batches = RETRIAL_BATCHES
+        self._start_trials()
 
     def __repr__(self) -> str:
         return f"<Autotuner, {self.best} of {', '.join(map(str, self._candidates))}>"
 
-    def pick(self) -> T:
+    def choose(self) -> T:
         """The setting for the next batch."""
         return self._trials[0] if self._trials else self.best
 
-    def note(self, rows: int, seconds: float) -> None:
-        """Take the time of the batch for which a setting was picked last."""
+    def record(self, rows: int, seconds: float) -> None:
+        """Add the time of the batch for which a setting was chosen last."""
         if len(self._candidates) == 1:
             return
-        self._served += 1
-        self._busy += seconds
+        self._batches += 1
+        self._busy_seconds += seconds
         if self._trials:
-            self._try(rows, seconds)
+            self._record_trial(rows, seconds)
             return
         self._recent.append(seconds / rows)
-        if self._is_over() or self._has_leapt():
-            self._begin()
+        if (
+            self._batches >= self._retrial_batches
+            or self._busy_seconds >= RETRIAL_SECONDS * self._retrial_batches / RETRIAL_BATCHES
+            or self._is_much_faster()
+        ):
+            self._start_trials()
 
-    def _begin(self) -> None:
+    def _start_trials(self) -> None:
         others = [candidate for candidate in self._candidates if candidate != self.best]
         self._trials = deque([self.best, *others, self.best])
-        self._served, self._spent, self._busy = 0, 0.0, 0.0
-        self._times: list[float] = []
-        self._recent = deque[float](maxlen=TRIAL)
+        self._batches, self._busy_seconds = 0, 0.0
+        self._row_times: list[float] = []
+        self._spent_seconds = 0.0
+        self._recent = deque[float](maxlen=TRIAL_BATCHES)
 
-    def _try(self, rows: int, seconds: float) -> None:
-        self._times.append(seconds / rows)
-        self._spent += seconds
-        if len(self._times) < TRIAL or self._spent < self._moment:
+    def _record_trial(self, rows: int, seconds: float) -> None:
+        self._row_times.append(seconds / rows)
+        self._spent_seconds += seconds
+        if len(self._row_times) < TRIAL_BATCHES or self._spent_seconds < self._trial_seconds:
             return
         tried = self._trials.popleft()
-        self._typical[tried] = median(self._times)
-        if tried == self._candidates[0] and self._spent / len(self._times) < self._worth:
-            self._typical = dict.fromkeys(self._candidates, self._typical[tried])
+        self._median_seconds[tried] = median(self._row_times)
+        if tried == self._candidates[0] and self._spent_seconds / len(self._row_times) < self._min_seconds:
+            self._median_seconds = dict.fromkeys(self._candidates, self._median_seconds[tried])
             self._trials.clear()
-        self._times, self._spent = [], 0.0
+        self._row_times, self._spent_seconds = [], 0.0
         if not self._trials:
-            self._judge()
+            self._select_best()
 
-    def _is_over(self) -> bool:
-        """Whether the season is, in batches or in time."""
-        return self._served >= self._season or self._busy >= SPELL * self._season / SEASON
-
-    def _has_leapt(self) -> bool:
+    def _is_much_faster(self) -> bool:
         recent = self._recent
-        return len(recent) == TRIAL and median(recent) < self._leap * self._typical[self.best]
+        threshold = self._retrial_ratio * self._median_seconds[self.best]
+        return len(recent) == TRIAL_BATCHES and median(recent) < threshold
 
-    def _judge(self) -> None:
-        first, fastest = self._candidates[0], min(self._candidates, key=self._typical.__getitem__)
-        best = fastest if self._typical[fastest] < self._lead * self._typical[first] else first
-        self._season = SEASON if best != self.best else min(2 * self._season, LONGEST)
+    def _select_best(self) -> None:
+        times, first = self._median_seconds, self._candidates[0]
+        fastest = min(self._candidates, key=times.__getitem__)
+        best = fastest if times[fastest] < self._required_ratio * times[first] else first
+        self._retrial_batches = (
+            RETRIAL_BATCHES if best != self.best else min(2 * self._retrial_batches, MAX_RETRIAL_BATCHES)
+        )
         self.best = best

@@ -9,19 +9,25 @@ from handler.batching.gather_policy import GatherPolicy
 from handler.errors import BatcherClosed, QueueFull
 from handler.job import Job
 
-PAUSE = 0.01
-"""Seconds between two looks for jobs in a full queue that nobody waits for any more."""
+CANCELLED_SCAN_SECONDS = 0.01  # between two searches of a full queue for cancelled jobs
+
+
+class Consumer:
+    """The batcher's view of a worker."""
+
+    stopping = False
+    """Set (before `Batcher.wake_workers`) to make the worker's next `take` return None."""
 
 
 class Batch:
     """The jobs that one worker took together; whoever finishes it first may answer them."""
 
-    __slots__ = ("jobs", "progress")
+    __slots__ = ("jobs", "progressed_at")
 
     def __init__(self, jobs: list[Job]) -> None:
         self.jobs = jobs
-        self.progress = jobs[0].taken
-        """When the batch was taken, or last sent a piece of a stream; monotonic seconds."""
+        self.progressed_at = jobs[0].taken_at
+        """When the batch was taken, or last sent a chunk of a stream; monotonic seconds."""
 
     def __repr__(self) -> str:
         return f"<Batch of {len(self.jobs)}>"
@@ -30,10 +36,10 @@ class Batch:
 class Batcher:
     """Jobs wait here until a worker takes them.
 
-    A free worker takes what is there, or its part of that where others are free too. While fewer than `batch_size` jobs
-    wait and more are usual, it gathers until `max_delay` seconds after the first arrival. A worker that was busy
-    meanwhile finds the time spent.
-    Queued jobs count against `capacity`; jobs being worked on do not. Several may share a `lock`.
+    An idle worker takes what is queued, or its share where others are idle too. While fewer than `batch_size` jobs are
+    queued and more are expected, it gathers until `max_delay` seconds after the first arrival. A worker that was busy
+    meanwhile finds that time spent.
+    Queued jobs count against `capacity`; running ones do not. Several batchers may share a `lock`.
     """
 
     def __init__(
@@ -41,19 +47,19 @@ class Batcher:
     ) -> None:
         self.batch_size = max(1, batch_size)
         self.capacity = capacity
-        self.held = False
-        """Whether jobs wait for `release`, and then for one worker, which gathers and shares nothing."""
-        self._delay = max(0.0, max_delay)
+        self.deferred = False
+        """Whether jobs wait for `release_deferred`, and then for one worker, which neither gathers nor shares."""
+        self._max_delay = max(0.0, max_delay)
         self._tickets = tickets
-        self._patience = GatherPolicy(self.batch_size)
+        self._policy = GatherPolicy(self.batch_size)
         self._jobs: deque[Job] = deque()
-        self._taken: set[Batch] = set()
-        self._working = 0
-        self._wanted = 0  # jobs that the gathering worker waits for; 0 while none gathers
-        self._resting: list[Lock] = []  # a bell for each worker that sleeps; the last one went to sleep last
-        self._called = 0  # how many have been woken and do not run yet
+        self._batches: set[Batch] = set()
+        self._running = 0  # jobs in batches
+        self._gather_target = 0  # queued jobs that the gathering worker waits for; 0 while none gathers
+        self._idle_workers: list[Lock] = []  # a wakeup for each worker that sleeps; the last one fell asleep last
+        self._woken = 0  # workers that were woken and do not run yet
         self._open = True
-        self._forgotten = -inf
+        self._cancelled_scan = -inf
         self._lock = lock = lock or RLock()
         self._gathered = Condition(lock)
 
@@ -61,221 +67,211 @@ class Batcher:
         return len(self._jobs)
 
     def __repr__(self) -> str:
-        return f"<Batcher {len(self._jobs)} waiting, {self._working} in work, {'open' if self._open else 'closed'}>"
+        return f"<Batcher {len(self._jobs)} queued, {self._running} running, {'open' if self._open else 'closed'}>"
 
     @property
-    def idle(self) -> bool:
-        """Whether no job that somebody waits for is queued or being worked on."""
+    def is_idle(self) -> bool:
+        """Whether no job that somebody waits for is queued or running."""
         with self._lock:
-            return not self._working and all(job.left for job in self._jobs)
+            return not self._running and all(job.cancelled for job in self._jobs)
 
     @property
-    def usual(self) -> int:
+    def is_empty(self) -> bool:
+        """Whether no job is queued or running."""
+        return not self._jobs and not self._running
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a job submitted now would be refused."""
+        with self._lock:
+            return not self._open or not self._has_capacity()
+
+    @property
+    def expected_in_flight(self) -> int:
         """How many jobs are in flight at once, as a rule."""
-        return self._patience.usual
+        return self._policy.expected_in_flight
 
     @property
-    def typical(self) -> float:
-        """Seconds that a batch is in work, as a rule."""
-        return self._patience.typical
+    def median_batch_seconds(self) -> float:
+        """The time that a batch is in work, as a rule."""
+        return self._policy.median_batch_seconds
 
     @property
-    def longest(self) -> float:
-        """Seconds for which the oldest batch in work has been in work; 0 if there is none."""
+    def oldest_batch_seconds(self) -> float:
+        """The time since the oldest running batch was taken; 0 if there is none."""
         with self._lock:
             now = monotonic()
-            return now - min((batch.progress for batch in self._taken), default=now)
-
-    @property
-    def calm(self) -> bool:
-        """Whether no job is queued or being worked on."""
-        return not self._jobs and not self._working
-
-    @property
-    def full(self) -> bool:
-        """Whether a job of this moment would not be accepted."""
-        with self._lock:
-            return not self._open or self._is_full()
+            return now - min((batch.progressed_at for batch in self._batches), default=now)
 
     def submit(self, job: Job) -> None:
         """Accept a job, to be answered exactly once; raises QueueFull or BatcherClosed and then owes nothing."""
         with self._lock:
             if not self._open:
                 raise BatcherClosed
-            if self._is_full():
+            if not self._has_capacity():
                 raise QueueFull
             self._jobs.append(job)
-            if self._holds:
+            if self._is_deferring:
                 return
-            if self._wanted:
-                if len(self._jobs) == self._wanted:
-                    self._gathered.notify()
-            else:
-                self._call_one()
+            if not self._gather_target:
+                self._wake_one()
+            elif len(self._jobs) == self._gather_target:
+                self._gathered.notify()
 
-    def release(self) -> int:
-        """Wake a worker for the jobs that were held back; how many batches are to be done, those in work included."""
+    def release_deferred(self) -> int:
+        """Wake a worker for the deferred jobs; returns how many batches are to be done, running ones included."""
         with self._lock:
             if self._jobs:
-                self._call_one()
-            return len(self._taken) + -(-len(self._jobs) // self.batch_size)
+                self._wake_one()
+            return len(self._batches) + -(-len(self._jobs) // self.batch_size)
 
-    def take(self, worker: "Taker") -> Batch | None:
-        """Wait for the next batch; None once the batcher is closed and empty, or the worker is to leave."""
+    def take(self, worker: Consumer) -> Batch | None:
+        """Wait for the next batch; None once the batcher is closed and empty, or the worker is stopping."""
         with self._lock:
-            while True:
-                if not self._wait_for_jobs(worker):
-                    return None
+            while self._wait_for_jobs(worker):
                 self._gather()
-                self._patience.note(self._working + len(self._jobs))
-                jobs = self._fill([], self._fair(len(self._jobs)))
+                self._policy.record_in_flight(self._running + len(self._jobs))
+                jobs = self._fill([], self._share(len(self._jobs)))
                 if jobs:
                     batch = Batch(jobs)
-                    self._taken.add(batch)
-                    self._working += len(jobs)
+                    self._batches.add(batch)
+                    self._running += len(jobs)
                     return batch
+            return None
 
     def finish(self, batch: Batch) -> bool:
         """Claim the right to answer a batch: true for the first claim, false for any later one."""
         with self._lock:
-            if batch not in self._taken:
+            if batch not in self._batches:
                 return False
-            self._taken.remove(batch)
-            self._working -= len(batch.jobs)
-            self._patience.served(monotonic() - batch.jobs[0].taken)
+            self._batches.remove(batch)
+            self._running -= len(batch.jobs)
+            self._policy.record_batch(monotonic() - batch.jobs[0].taken_at)
             return True
 
-    def renew(self, batch: Batch, going: list[Job], worker: "Taker") -> bool:
-        """Let a batch go on with these of its jobs, and with others that wait, in the places of those that are done.
+    def continue_batch(self, batch: Batch, unfinished: list[Job], worker: Consumer) -> bool:
+        """Keep a batch running with its unfinished jobs, and fill the places of the others with queued ones.
 
-        Claims the right to answer what its jobs have come to, as `finish` does for the last time; false if that was
-        claimed before. A batch with no job left is finished.
+        Claims the right to answer the outcomes so far, as `finish` does for the last time; false if that was claimed
+        before. A batch without jobs is finished.
         """
         with self._lock:
-            if batch not in self._taken:
+            if batch not in self._batches:
                 return False
-            self._working -= len(batch.jobs)
-            jobs = [job for job in going if not job.left]
-            batch.jobs = jobs if worker.leaving else self._fill(jobs, self.batch_size)
-            batch.progress = monotonic()
-            self._working += len(batch.jobs)
+            self._running -= len(batch.jobs)
+            jobs = [job for job in unfinished if not job.cancelled]
+            batch.jobs = jobs if worker.stopping else self._fill(jobs, self.batch_size)
+            batch.progressed_at = monotonic()
+            self._running += len(batch.jobs)
             if not batch.jobs:
-                self._taken.remove(batch)
+                self._batches.remove(batch)
             return True
 
-    def wake(self) -> None:
-        """Let idle workers look again whether they are to leave."""
+    def wake_workers(self) -> None:
+        """Let idle workers look again whether they are to stop."""
         with self._lock:
-            self._call_all()
+            self._wake_all()
 
     def close(self) -> None:
-        """Accept no more jobs; workers serve what waits, without gathering, and then leave."""
+        """Accept no more jobs; workers serve what is queued, without gathering, and then stop."""
         with self._lock:
             self._open = False
-            self._call_all()
+            self._wake_all()
             self._gathered.notify_all()
 
-    def clear(self) -> list[Job]:
-        """Hand back the jobs that still wait; whoever asked for them has to answer them."""
+    def pop_all(self) -> list[Job]:
+        """Remove and return the queued jobs; the caller has to answer them."""
         with self._lock:
             jobs, self._jobs = list(self._jobs), deque()
             return jobs
 
-    def _call_one(self) -> None:
-        """Wake an idle worker that nobody has woken, if there is one: the last that worked, whose caches are warm."""
-        if self._resting:
-            self._called += 1
-            self._resting.pop().release()
-
-    def _call_all(self) -> None:
-        while self._resting:
-            self._call_one()
-
-    def _rest(self) -> None:
-        bell = Lock()
-        bell.acquire()
-        self._resting.append(bell)
-        self._lock.release()
-        bell.acquire()
-        self._lock.acquire()
-        self._called -= 1
+    @property
+    def _is_deferring(self) -> bool:
+        """Jobs are not deferred once half the queue is full: it would refuse what there is time for."""
+        return self.deferred and 2 * len(self._jobs) <= self.capacity
 
     @property
-    def _sleeping(self) -> int:
-        """How many workers are idle, those included that have been woken."""
-        return len(self._resting) + self._called
+    def _idle_count(self) -> int:
+        """How many workers are idle, including those that were woken and do not run yet."""
+        return len(self._idle_workers) + self._woken
 
-    @property
-    def _holds(self) -> bool:
-        """Jobs are not held while the queue fills: it would refuse what there is time for."""
-        return self.held and 2 * len(self._jobs) <= self.capacity
-
-    def _is_full(self) -> bool:
+    def _has_capacity(self) -> bool:
         if len(self._jobs) < self.capacity and not self._tickets:
-            return False
-        self._forget_gone()
-        return len(self._jobs) >= (min(self.capacity, self._sleeping) if self._tickets else self.capacity)
+            return True
+        self._drop_cancelled()
+        return len(self._jobs) < (min(self.capacity, self._idle_count) if self._tickets else self.capacity)
 
-    def _forget_gone(self) -> None:
-        """Give the places of jobs that nobody waits for to others; in a rush it is enough to look now and then."""
+    def _drop_cancelled(self) -> None:
+        """Free the places of cancelled jobs; under overload it is enough to search now and then."""
         now = monotonic()
-        if now < self._forgotten + PAUSE:
-            return
-        self._forgotten = now
-        self._jobs = deque(job for job in self._jobs if not job.left)
+        if now >= self._cancelled_scan + CANCELLED_SCAN_SECONDS:
+            self._cancelled_scan = now
+            self._jobs = deque(job for job in self._jobs if not job.cancelled)
 
-    def _wait_for_jobs(self, worker: "Taker") -> bool:
-        while not worker.leaving:
-            if self._jobs and not self._wanted:
+    def _wake_one(self) -> None:
+        """Wake the idle worker that worked last, whose caches are warm; no-op if all are busy or woken already."""
+        if self._idle_workers:
+            self._woken += 1
+            self._idle_workers.pop().release()
+
+    def _wake_all(self) -> None:
+        while self._idle_workers:
+            self._wake_one()
+
+    def _sleep(self) -> None:
+        """Release the lock until the calling worker is woken."""
+        wakeup = Lock()
+        wakeup.acquire()
+        self._idle_workers.append(wakeup)
+        self._lock.release()
+        wakeup.acquire()
+        self._lock.acquire()
+        self._woken -= 1
+
+    def _wait_for_jobs(self, worker: Consumer) -> bool:
+        while not worker.stopping:
+            if self._jobs and not self._gather_target:
                 return True
             if not self._open and not self._jobs:
                 return False
-            self._rest()
+            self._sleep()
         if self._jobs:  # it may have been woken for a job that it will not take
-            self._call_one()
+            self._wake_one()
         return False
 
     def _gather(self) -> None:
-        began = monotonic()
-        most = self._jobs[0].arrived + self._delay - began
-        if self.held or len(self._jobs) >= self._missing() or most <= 0:
+        started_at = monotonic()
+        delay = self._jobs[0].arrived_at + self._max_delay - started_at
+        if self.deferred or len(self._jobs) >= self._missing_jobs() or delay <= 0:
             return
-        allowed = self._patience.allowance(most)
-        if not allowed:
+        max_wait = self._policy.max_wait(delay)
+        if not max_wait:
             return
-        deadline = began + allowed
         while self._open:
-            self._wanted = self._missing()
-            rest = deadline - monotonic()
-            if len(self._jobs) >= self._wanted or rest <= 0 or not self._gathered.wait(rest):
+            self._gather_target = self._missing_jobs()
+            remaining = started_at + max_wait - monotonic()
+            if len(self._jobs) >= self._gather_target or remaining <= 0 or not self._gathered.wait(remaining):
                 break
-        came = len(self._jobs) >= self._wanted
-        self._wanted = 0
-        self._patience.gathered(monotonic() - began if came else inf)
+        is_complete = len(self._jobs) >= self._gather_target
+        self._gather_target = 0
+        self._policy.record_gathering(monotonic() - started_at if is_complete else inf)
 
-    def _missing(self) -> int:
-        """How many jobs a batch waits for."""
-        return self._fair(self._patience.usual - self._working)
+    def _missing_jobs(self) -> int:
+        """How many jobs the next batch should have."""
+        return self._share(self._policy.expected_in_flight - self._running)
 
-    def _fair(self, jobs: int) -> int:
-        """How many of so many jobs one batch is to have: idle workers share them, as they compute at the same time."""
-        return min(self.batch_size, jobs if self.held else -(-jobs // (1 + self._sleeping)))
+    def _share(self, jobs: int) -> int:
+        """How many of so many jobs one batch gets: idle workers share them, as they compute at the same time."""
+        return min(self.batch_size, jobs if self.deferred else -(-jobs // (1 + self._idle_count)))
 
-    def _fill(self, jobs: list[Job], most: int) -> list[Job]:
-        """Add jobs that wait to those of a batch, up to `most`."""
+    def _fill(self, jobs: list[Job], size: int) -> list[Job]:
+        """Move queued jobs to those of a batch, up to `size`."""
         now = monotonic()
-        while self._jobs and len(jobs) < most and not (jobs and (self._jobs[0].alone or jobs[0].alone)):
+        while self._jobs and len(jobs) < size and not (jobs and (self._jobs[0].exclusive or jobs[0].exclusive)):
             job = self._jobs.popleft()
-            if not job.left:
-                job.taken = now
+            if not job.cancelled:
+                job.taken_at = now
                 jobs.append(job)
-        if self._jobs and not self._holds:
-            self._call_one()
+        if self._jobs and not self._is_deferring:
+            self._wake_one()
         return jobs
-
-
-class Taker:
-    """What the batcher needs to know of a worker."""
-
-    leaving = False
-    """Set (before `Batcher.wake`) to make the worker's next `take` return None."""

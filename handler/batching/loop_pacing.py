@@ -1,4 +1,4 @@
-"""The event loop and the workers of a quick model, in turns: both need the interpreter's lock, and one can have it."""
+"""Lets the event loop and the workers of a quick model run in turn: both need the interpreter's lock."""
 
 from collections import deque
 from collections.abc import Callable
@@ -8,27 +8,24 @@ from typing import Protocol
 
 from handler.batching.autotuner import Autotuner
 from handler.batching.batcher import Batcher
-from handler.job import Answers, Job
+from handler.job import Job, JobOutcomes
 
-QUICK = 0.002
-"""Seconds up to which a batch is quick: the event loop may wait so long for one."""
-MOST = 0.005
-"""Seconds that it waits in one turn, however many batches there are to be done."""
-LEAD = 0.9
-"""What part of its time a request must stay below in turns: where both get on at the same time, both shall."""
-MOMENT = 0.1
-"""Seconds that a trial takes: clients that ask again at once have found their rhythm then."""
-LEAP = 0.5
-"""What has been found at a trickle says nothing of a rush, in which a request takes less than this part of the time."""
+QUICK_BATCH_SECONDS = 0.002  # the event loop may wait for batches that take less
+MAX_WAIT_SECONDS = 0.005  # however many batches there are to be done
+REQUIRED_RATIO = 0.9  # of the time of a request, for the loop to wait: where both are equal, it should not
+TRIAL_SECONDS = 0.1  # clients that ask again at once have settled into a rhythm by then
+RETRIAL_RATIO = 0.5  # results at a low rate say nothing of a high one, at which a request takes less than this
 
 
-def trials() -> Autotuner[bool]:
-    """Whether turns are taken, where that may pay."""
-    return Autotuner((False, True), lead=LEAD, moment=MOMENT, leap=LEAP)
+def pacing_autotuner() -> Autotuner[bool]:
+    """Tries whether the loop should wait."""
+    return Autotuner(
+        (False, True), required_ratio=REQUIRED_RATIO, trial_seconds=TRIAL_SECONDS, retrial_ratio=RETRIAL_RATIO
+    )
 
 
-def never() -> Autotuner[bool]:
-    """The same where a batch is not over when its answers are there."""
+def no_pacing() -> Autotuner[bool]:
+    """The loop never waits: for models whose batch is not over when its outcomes are there."""
     return Autotuner((False,))
 
 
@@ -36,86 +33,87 @@ class EventLoop(Protocol):
     """The methods of the running event loop that pacing needs; an asyncio loop has them."""
 
     def call_soon(self, callback: Callable[[], object], /) -> object:
-        """Call the function at the loop's next turn."""
+        """Call the function in the loop's next iteration."""
 
     def call_soon_threadsafe(self, callback: Callable[[], object], /) -> object:
-        """Do the same from another thread."""
+        """The same, from another thread."""
 
 
 class LoopPacer:
-    """Hands the jobs of one model version to its workers, and what they have come to back to the event loop.
+    """Passes the jobs of one model version to its batcher, and their outcomes to `deliver` on the event loop.
 
-    As a rule a worker is woken by the first job, and works while the loop reads and writes. With a quick handler, which
-    mostly holds the interpreter's lock, the two then wait for each other at every step, and to hand the lock from core
-    to core takes longer than the steps themselves. So in company the loop reads all that has come, wakes a worker, and
-    sleeps until all is done, or for MOST seconds; then it answers. Whether that pays is found by trying.
+    As a rule the first job wakes a worker, which runs while the loop reads and writes. With a quick handler, which
+    mostly holds the interpreter's lock, the two then wait for each other at every step, and passing the lock from core
+    to core takes longer than the steps themselves. So while several requests are in flight the loop reads all that has
+    come, wakes a worker, and blocks until everything is done, or for MAX_WAIT_SECONDS; then it delivers. Whether that
+    pays is found by trying.
     """
 
     def __init__(
-        self, loop: EventLoop, batcher: Batcher, settle: Callable[[Answers], object], contest: Autotuner[bool]
+        self, loop: EventLoop, batcher: Batcher, deliver: Callable[[JobOutcomes], object], autotuner: Autotuner[bool]
     ) -> None:
         self._loop = loop
         self._batcher = batcher
-        self._settle = settle
-        self._come: deque[Answers] = deque()
-        self._calm: SimpleQueue[None] = SimpleQueue()
-        self._planned = False
-        self._waiting = False
-        self._contest = contest
-        self._settled = monotonic()
+        self._deliver = deliver
+        self._autotuner = autotuner
+        self._outcomes: deque[JobOutcomes] = deque()
+        self._emptied: SimpleQueue[None] = SimpleQueue()
+        self._scheduled = False
+        self._blocking = False
+        self._delivered_at = monotonic()
 
     def __repr__(self) -> str:
-        return f"<LoopPacer {'on' if self._contest.pick() else 'off'}>"
+        return f"<LoopPacer {'on' if self._autotuner.choose() else 'off'}>"
 
     def submit(self, job: Job) -> None:
-        """Give a job to the batcher; raises what that raises."""
+        """Submit a job to the batcher; raises what that raises."""
         self._batcher.submit(job)
-        if self._batcher.held and not self._planned:
-            self._planned = True
-            self._loop.call_soon(self._take_turn)  # after all that has come by now has been read
+        if self._batcher.deferred and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._run_deferred)  # after all that has come by now has been read
 
-    def receive(self, answers: Answers) -> None:
-        """Take outcomes from a worker's thread to the event loop: one wake-up for a batch, or for all of a turn."""
-        self._come.append(answers)
-        if not self._waiting:
-            self._loop.call_soon_threadsafe(self._settle_all)
-        elif self._batcher.calm:
-            self._calm.put(None)
+    def receive(self, outcomes: JobOutcomes) -> None:
+        """Thread-safe: hand outcomes to the event loop, with one wake-up for a batch, or for all it waits for."""
+        self._outcomes.append(outcomes)
+        if not self._blocking:
+            self._loop.call_soon_threadsafe(self._deliver_all)
+        elif self._batcher.is_empty:
+            self._emptied.put(None)
 
-    def _take_turn(self) -> None:
-        self._planned = False
-        batches = self._batcher.release()
-        if self._batcher.longest < QUICK:
-            self._waiting = True
-            self._wait(min(MOST, batches * QUICK))
-            self._waiting = False  # what comes from now on wakes the loop
-            self._settle_all()
+    def _run_deferred(self) -> None:
+        self._scheduled = False
+        batches = self._batcher.release_deferred()
+        if self._batcher.oldest_batch_seconds < QUICK_BATCH_SECONDS:
+            self._blocking = True
+            self._block(min(MAX_WAIT_SECONDS, batches * QUICK_BATCH_SECONDS))
+            self._blocking = False  # outcomes wake the loop from now on
+            self._deliver_all()
         else:
-            self._batcher.held = False  # whoever is idle may share
+            self._batcher.deferred = False  # idle workers may share
 
-    def _wait(self, seconds: float) -> None:
+    def _block(self, seconds: float) -> None:
         deadline = monotonic() + seconds
         try:
-            while not self._batcher.calm:
-                self._calm.get(timeout=max(0.0, deadline - monotonic()))
+            while not self._batcher.is_empty:
+                self._emptied.get(timeout=max(0.0, deadline - monotonic()))
         except Empty:
-            self._batcher.held = False
-            self._batcher.release()
+            self._batcher.deferred = False
+            self._batcher.release_deferred()
 
-    def _settle_all(self) -> None:
+    def _deliver_all(self) -> None:
         rows = 0
-        while self._come:
-            answers = self._come.popleft()
-            rows += len(answers)
-            self._settle(answers)
+        while self._outcomes:
+            outcomes = self._outcomes.popleft()
+            rows += len(outcomes)
+            self._deliver(outcomes)
         if rows:
-            self._note(rows)
+            self._record(rows)
 
-    def _note(self, rows: int) -> None:
+    def _record(self, rows: int) -> None:
         now = monotonic()
-        if self._batcher.usual > 1 and self._batcher.typical < QUICK:
-            self._contest.note(rows, now - self._settled)
-            self._batcher.held = self._contest.pick()
+        if self._batcher.expected_in_flight > 1 and self._batcher.median_batch_seconds < QUICK_BATCH_SECONDS:
+            self._autotuner.record(rows, now - self._delivered_at)
+            self._batcher.deferred = self._autotuner.choose()
         else:
-            self._batcher.held = False
-        self._settled = now
+            self._batcher.deferred = False
+        self._delivered_at = now

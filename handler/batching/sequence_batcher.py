@@ -1,46 +1,47 @@
-"""The batcher of a model that keeps state: a line for each worker, since a sequence stays with one of them."""
+"""The batcher of a stateful model: a queue for each worker, since a sequence stays with one of them."""
 
 from functools import partial
 from sys import maxsize
 
-from handler.batching.batcher import Batch, Batcher, Taker
+from handler.batching.batcher import Batch, Batcher, Consumer
 from handler.batching.sequences import Sequences
 from handler.errors import BatcherClosed
 from handler.job import Job
 
 
 class SequenceBatcher(Batcher):
-    """Puts the jobs that `sequences` hands out into the lines of their workers, all under one lock.
+    """Dispatches the jobs that `sequences` admits to the queues of their workers, all under one lock.
 
-    Each line is a batcher of its own: it gathers what comes to its worker, and knows nothing of sequences. Jobs without
-    a sequence go to a worker that is idle, else to the shortest line. What comes before the first worker waits here.
+    Each queue is a batcher of its own, which gathers what comes to its worker and knows nothing of sequences. Jobs
+    without a sequence go to an idle worker, else to the shortest queue. Jobs that arrive before the first worker wait
+    here.
     """
 
     def __init__(self, batch_size: int, max_delay: float, capacity: int, sequences: Sequences) -> None:
         super().__init__(batch_size, max_delay, capacity)
         self._sequences = sequences
-        self._lines: dict[Taker, Batcher] = {}
-        self._new_line = partial(Batcher, batch_size, max_delay, maxsize, lock=self._lock)
+        self._queues: dict[Consumer, Batcher] = {}
+        self._new_queue = partial(Batcher, batch_size, max_delay, maxsize, lock=self._lock)
 
     def __len__(self) -> int:
-        return super().__len__() + sum(map(len, self._lines.values())) + self._sequences.held
+        return super().__len__() + sum(map(len, self._queues.values())) + self._sequences.queued
 
     def __repr__(self) -> str:
-        return f"<SequenceBatcher {len(self)} waiting in {len(self._lines)} lines, {self._sequences}>"
+        return f"<SequenceBatcher {len(self)} queued for {len(self._queues)} workers, {self._sequences}>"
 
     @property
-    def idle(self) -> bool:
-        """Whether no job that somebody waits for is queued or being worked on."""
+    def is_idle(self) -> bool:
+        """Whether no job that somebody waits for is queued or running."""
         with self._lock:
-            return super().idle and not self._sequences.held and all(line.idle for line in self._lines.values())
+            return super().is_idle and not self._sequences.queued and all(q.is_idle for q in self._queues.values())
 
     @property
-    def usual(self) -> int:
+    def expected_in_flight(self) -> int:
         """How many jobs are in flight at once, as a rule."""
-        return sum(line.usual for line in [*self._lines.values()])
+        return sum(queue.expected_in_flight for queue in [*self._queues.values()])
 
     @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """False: whether there is room depends on the sequence of the job."""
         return False
 
@@ -50,96 +51,100 @@ class SequenceBatcher(Batcher):
             if not self._open:
                 raise BatcherClosed
             if not job.sequence or self._sequences.admit(job):
-                self._hand_out(job)
+                self._dispatch(job)
 
-    def take(self, worker: Taker) -> Batch | None:
-        """Wait for the next batch of a worker's line; None once nothing can come any more, or if it is to leave."""
+    def take(self, worker: Consumer) -> Batch | None:
+        """Wait for the next batch of a worker's queue; None once nothing can come any more, or if it is stopping."""
         with self._lock:
-            if worker.leaving:
-                self._leave_line(worker)
+            if worker.stopping:
+                self._remove_queue(worker)
                 return None
-            line = self._lines.get(worker)
-            if line is None:
-                line = self._open_line(worker)
-        return line.take(worker)
+            queue = self._queues.get(worker)
+            if queue is None:
+                queue = self._add_queue(worker)
+        return queue.take(worker)
 
     def finish(self, batch: Batch) -> bool:
         """Claim the right to answer a batch: true for the first claim, false for any later one."""
         with self._lock:
-            claimed = any(line.finish(batch) for line in self._lines.values())
+            claimed = any(queue.finish(batch) for queue in self._queues.values())
             if claimed:
-                self._settle(batch.jobs, batch.jobs)
+                self._complete(batch.jobs, batch.jobs)
             return claimed
 
-    def renew(self, batch: Batch, going: list[Job], worker: Taker) -> bool:
-        """Let a batch go on with these of its jobs; the next job of each of their sequences may join them."""
+    def continue_batch(self, batch: Batch, unfinished: list[Job], worker: Consumer) -> bool:
+        """Keep a batch running with its unfinished jobs; the next job of each of their sequences may join them."""
         with self._lock:
             before = batch.jobs
-            claimed = any(line.renew(batch, going, worker) for line in self._lines.values())
+            claimed = any(queue.continue_batch(batch, unfinished, worker) for queue in self._queues.values())
             if claimed:
-                self._settle(before, [job for job in before if job not in batch.jobs])
+                self._complete(before, [job for job in before if job not in batch.jobs])
             return claimed
 
     def end(self, name: str) -> None:
-        """A sequence has been declared to be at its end: it makes room for another one, if that is needed."""
+        """The end of a sequence was declared: it makes room for another one, if that is needed."""
         with self._lock:
             self._sequences.end(name)
 
-    def wake(self) -> None:
-        """Let idle workers look again whether they are to leave; the sequences of those that do go to others."""
+    def wake_workers(self) -> None:
+        """Let idle workers look again whether they are to stop; the sequences of those that do go to others."""
         with self._lock:
-            for worker, line in list(self._lines.items()):
-                line.wake()
-                if worker.leaving:
-                    self._leave_line(worker)
+            for worker, queue in list(self._queues.items()):
+                queue.wake_workers()
+                if worker.stopping:
+                    self._remove_queue(worker)
 
     def close(self) -> None:
-        """Accept no more jobs; workers serve what waits, without gathering, and then leave."""
+        """Accept no more jobs; workers serve what is queued, without gathering, and then stop."""
         with self._lock:
             self._open = False
-            self._close_lines()
+            self._close_queues()
 
-    def clear(self) -> list[Job]:
-        """Hand back the jobs that still wait; whoever asked for them has to answer them."""
+    def pop_all(self) -> list[Job]:
+        """Remove and return the queued jobs; the caller has to answer them."""
         with self._lock:
-            in_lines = [job for line in self._lines.values() for job in line.clear()]
-            return super().clear() + in_lines + self._sequences.clear()
+            in_queues = [job for queue in self._queues.values() for job in queue.pop_all()]
+            return super().pop_all() + in_queues + self._sequences.pop_all()
 
-    def _hand_out(self, job: Job) -> None:
-        workers = [worker for worker in self._lines if not worker.leaving]
+    def _dispatch(self, job: Job) -> None:
+        workers = [worker for worker in self._queues if not worker.stopping]
         if not workers:
             self._jobs.append(job)
         elif job.sequence:
-            self._lines[self._sequences.worker_of(job, workers)].submit(job)
+            self._queues[self._sequences.assign_worker(job, workers)].submit(job)
         else:
-            min((self._lines[worker] for worker in workers), key=lambda line: (not line.idle, len(line))).submit(job)
+            min((self._queues[worker] for worker in workers), key=lambda queue: (not queue.is_idle, len(queue))).submit(
+                job
+            )
 
-    def _settle(self, seen: list[Job], answered: list[Job]) -> None:
+    def _complete(self, seen: list[Job], answered: list[Job]) -> None:
         for job in answered:
-            self._sequences.answered(job)
-        for following in filter(None, map(self._sequences.seen, seen)):
-            self._hand_out(following)
-        self._close_lines()
+            self._sequences.complete(job)
+        for following in filter(None, map(self._sequences.advance, seen)):
+            self._dispatch(following)
+        self._close_queues()
 
-    def _open_line(self, worker: Taker) -> Batcher:
-        self._lines[worker] = line = self._new_line()
-        for job in super().clear():
-            self._hand_out(job)
-        self._close_lines()
-        return line
+    def _add_queue(self, worker: Consumer) -> Batcher:
+        self._queues[worker] = queue = self._new_queue()
+        for job in super().pop_all():
+            self._dispatch(job)
+        self._close_queues()
+        return queue
 
-    def _leave_line(self, worker: Taker) -> None:
-        """Give what waits to other workers; the line itself stays until the worker has finished what it took."""
-        line = self._lines.get(worker)
-        waiting = line.clear() if line is not None else []
-        if line is not None and line.idle:
-            del self._lines[worker]
-        for job in waiting:
-            self._hand_out(job)
+    def _remove_queue(self, worker: Consumer) -> None:
+        """Dispatch what is queued to other workers; the queue itself stays until the worker has finished its batch."""
+        queue = self._queues.get(worker)
+        if queue is None:
+            return
+        queued = queue.pop_all()
+        if queue.is_idle:
+            del self._queues[worker]
+        for job in queued:
+            self._dispatch(job)
 
-    def _close_lines(self) -> None:
-        """Once there are to be no more jobs, let the workers leave; not before the last one has been taken, as a line
-        that is closed takes nothing more."""
+    def _close_queues(self) -> None:
+        """Let the workers stop once no job can come any more; not before the last one has been taken, as a closed
+        queue takes nothing more."""
         if not self._open and not len(self):
-            for line in self._lines.values():
-                line.close()
+            for queue in self._queues.values():
+                queue.close()

@@ -5,141 +5,138 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from time import monotonic
 
-from handler.batching.batcher import Taker
+from handler.batching.batcher import Consumer
 from handler.errors import QueueFull
 from handler.job import Job
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How many sequences there may be, and for how long; 0 seconds of `lifetime` are no limit."""
+class SequenceLimits:
+    """How many sequences there may be, and for how long; `max_seconds` of 0 is no limit."""
 
-    sequences: int
-    held: int
-    """Requests of one sequence that may wait behind the one whose turn it is."""
-    idle: float
-    """Seconds without a request after which a sequence is over."""
-    lifetime: float = 0.0
+    max_sequences: int
+    max_queued: int
+    """Requests of one sequence that may wait behind the current one."""
+    max_idle_seconds: float
+    max_seconds: float = 0.0
 
 
 class Sequence:
-    """One sequence: whose it is, what waits, and since when nothing has happened."""
+    """The state of one sequence: its worker, its queued requests, and since when it has been idle."""
 
-    __slots__ = ("began", "ended", "held", "out", "rested", "turn", "worker")
+    __slots__ = ("current", "idle_since", "is_ended", "queue", "started_at", "unanswered", "worker")
 
     def __init__(self, now: float) -> None:
-        self.worker: Taker | None = None
-        """Who keeps its state."""
-        self.held: deque[Job] = deque()
-        self.turn: Job | None = None
-        """The request that was handed out last, until a handler has seen it."""
-        self.out = 0
-        """Requests that were handed out and are not answered."""
-        self.ended = False
-        self.began = self.rested = now
+        self.worker: Consumer | None = None
+        """The one that keeps its state."""
+        self.queue: deque[Job] = deque()
+        self.current: Job | None = None
+        """The request that was dispatched last, until a handler has seen it."""
+        self.unanswered = 0
+        """Requests that were dispatched and are not answered."""
+        self.is_ended = False
+        self.started_at = self.idle_since = now
 
     def __repr__(self) -> str:
-        return f"<Sequence {len(self.held)} held, {self.out} out{', ended' if self.ended else ''}>"
-
-    def is_over(self, limits: Limits, now: float) -> bool:
-        """Whether it has rested or lived too long; never while anything of it waits or is in work."""
-        too_old = limits.lifetime > 0 and now - self.began >= limits.lifetime
-        return self.is_quiet and (too_old or now - self.rested >= limits.idle)
+        return f"<Sequence {len(self.queue)} queued, {self.unanswered} running{', ended' if self.is_ended else ''}>"
 
     @property
-    def is_quiet(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether all its requests are answered."""
-        return not self.out and not self.held
+        return not self.unanswered and not self.queue
+
+    def is_expired(self, limits: SequenceLimits, now: float) -> bool:
+        """Whether it has been idle or open for too long; never while a request of it is queued or running."""
+        too_old = limits.max_seconds > 0 and now - self.started_at >= limits.max_seconds
+        return self.is_idle and (too_old or now - self.idle_since >= limits.max_idle_seconds)
 
 
 class Sequences:
-    """Decides, under the lock of the batcher that owns it, which jobs may be handed out and to whom.
+    """Decides, under the lock of the batcher that owns it, which jobs may be dispatched and to which worker.
 
-    A sequence begins with its first request, whether that says so or not, and is over when it has rested for too long;
-    one that has ended makes room for another before that. `clock` gives seconds.
+    A sequence begins with its first request, whether that says so or not, and expires when it has been idle for too
+    long; one that has ended makes room for another before that. `clock` returns seconds.
     """
 
-    def __init__(self, limits: Limits, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, limits: SequenceLimits, clock: Callable[[], float] = monotonic) -> None:
         self._limits = limits
         self._clock = clock
-        self._known: dict[str, Sequence] = {}
+        self._sequences: dict[str, Sequence] = {}
 
     def __repr__(self) -> str:
-        return f"<Sequences {len(self._known)} of {self._limits.sequences}, {self.held} jobs held>"
+        return f"<Sequences {len(self._sequences)} of {self._limits.max_sequences}, {self.queued} jobs queued>"
 
     @property
-    def held(self) -> int:
+    def queued(self) -> int:
         """How many jobs wait for the one before them."""
-        return sum(len(sequence.held) for sequence in self._known.values())
+        return sum(len(sequence.queue) for sequence in self._sequences.values())
 
     def admit(self, job: Job) -> bool:
-        """Take a job in; true if it may be handed out at once. Raises QueueFull."""
-        sequence = self._known.get(job.sequence)
-        if sequence is None or sequence.is_over(self._limits, self._clock()):
-            sequence = self._begin(job.sequence)
-        sequence.ended = False
-        if sequence.turn is None:
-            self._hand_out(sequence, job)
+        """Accept a job; true if it may be dispatched at once, false if it is queued. Raises QueueFull."""
+        sequence = self._sequences.get(job.sequence)
+        if sequence is None or sequence.is_expired(self._limits, self._clock()):
+            sequence = self._start(job.sequence)
+        sequence.is_ended = False
+        if sequence.current is None:
+            self._dispatch(sequence, job)
             return True
-        if len(sequence.held) >= self._limits.held:
+        if len(sequence.queue) >= self._limits.max_queued:
             raise QueueFull
-        sequence.held.append(job)
+        sequence.queue.append(job)
         return False
 
-    def seen(self, job: Job) -> Job | None:
-        """A handler has seen that job; returns the next one of its sequence, which may be handed out now."""
-        sequence = self._known.get(job.sequence)
-        if sequence is None or sequence.turn is not job:
+    def advance(self, job: Job) -> Job | None:
+        """A handler has seen that job; returns the next one of its sequence, which may be dispatched now."""
+        sequence = self._sequences.get(job.sequence)
+        if sequence is None or sequence.current is not job:
             return None
-        sequence.turn = None
-        if not sequence.held:
-            return None
-        return self._hand_out(sequence, sequence.held.popleft())
+        sequence.current = None
+        return self._dispatch(sequence, sequence.queue.popleft()) if sequence.queue else None
 
-    def answered(self, job: Job) -> None:
-        """That job needs no worker any more."""
-        if sequence := self._known.get(job.sequence):
-            sequence.out -= 1
-            sequence.rested = self._clock()
+    def complete(self, job: Job) -> None:
+        """That job is answered."""
+        if sequence := self._sequences.get(job.sequence):
+            sequence.unanswered -= 1
+            sequence.idle_since = self._clock()
 
     def end(self, name: str) -> None:
-        """The client or the handler has declared the sequence to be at its end."""
-        if sequence := self._known.get(name):
-            sequence.ended = True
+        """The client or the handler has declared the end of the sequence."""
+        if sequence := self._sequences.get(name):
+            sequence.is_ended = True
 
-    def worker_of(self, job: Job, workers: Collection[Taker]) -> Taker:
-        """Who serves a job: whoever serves its sequence, if still among these, else who has the fewest sequences."""
-        sequence = self._known[job.sequence]
+    def assign_worker(self, job: Job, workers: Collection[Consumer]) -> Consumer:
+        """The worker of its sequence, if that is still one of these, else the one with the fewest sequences."""
+        sequence = self._sequences[job.sequence]
         if sequence.worker is None or sequence.worker not in workers:
-            load = Counter(each.worker for each in self._known.values())
+            load = Counter(each.worker for each in self._sequences.values())
             sequence.worker = min(workers, key=load.__getitem__)
         return sequence.worker
 
-    def clear(self) -> list[Job]:
-        """Forget all sequences; returns the jobs that were held."""
-        jobs = [job for sequence in self._known.values() for job in sequence.held]
-        self._known.clear()
+    def pop_all(self) -> list[Job]:
+        """Forget all sequences; returns the jobs that were queued."""
+        jobs = [job for sequence in self._sequences.values() for job in sequence.queue]
+        self._sequences.clear()
         return jobs
 
-    def _begin(self, name: str) -> Sequence:
-        self._known.pop(name, None)
-        if len(self._known) >= self._limits.sequences:
-            self._make_room()
-        sequence = self._known[name] = Sequence(self._clock())
+    def _start(self, name: str) -> Sequence:
+        self._sequences.pop(name, None)
+        if len(self._sequences) >= self._limits.max_sequences:
+            self._evict()
+        sequence = self._sequences[name] = Sequence(self._clock())
         return sequence
 
-    def _make_room(self) -> None:
-        """Forget what is over, or else one sequence that has ended; raises QueueFull."""
+    def _evict(self) -> None:
+        """Forget the expired sequences, or else one that has ended; raises QueueFull."""
         now = self._clock()
-        quiet = [name for name, sequence in self._known.items() if sequence.is_quiet]
-        over = [name for name in quiet if self._known[name].is_over(self._limits, now)]
-        leaving = over or [name for name in quiet if self._known[name].ended][:1]
-        if not leaving:
+        idle = [name for name, sequence in self._sequences.items() if sequence.is_idle]
+        expired = [name for name in idle if self._sequences[name].is_expired(self._limits, now)]
+        evicted = expired or [name for name in idle if self._sequences[name].is_ended][:1]
+        if not evicted:
             raise QueueFull
-        for name in leaving:
-            del self._known[name]
+        for name in evicted:
+            del self._sequences[name]
 
-    def _hand_out(self, sequence: Sequence, job: Job) -> Job:
-        sequence.turn = job
-        sequence.out += 1
+    def _dispatch(self, sequence: Sequence, job: Job) -> Job:
+        sequence.current = job
+        sequence.unanswered += 1
         return job

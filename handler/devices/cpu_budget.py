@@ -8,14 +8,14 @@ from handler.devices.cgroup import cpu_quota
 
 
 class Cores(NamedTuple):
-    """The cores that one worker computes on: its `share` while others are at work, and `most` while it is alone.
+    """The cores that one worker computes on: its `share` while others are at work, and the `maximum` while it is alone.
 
-    From `least` on it may be fewer where that serves faster.
+    From the `minimum` on it may be fewer where that serves faster.
     """
 
     share: int
-    most: int
-    least: int
+    maximum: int
+    minimum: int
 
 
 def usable_cores() -> int:

@@ -97,7 +97,7 @@ def _listed(devices: Iterable[Device]) -> str:
     return ", ".join(f"{device.torch_name} ({device.name})" if device.name else device.torch_name for device in devices)
 
 
-def deal(
+def assign_device(
     worker_index: int, devices: Sequence[Device], device_ids: Sequence[int] = (), device_type: str | None = None
 ) -> Device:
     """The device of a version's n-th worker, from 0: in turn over the devices of the best kind, or over `device_ids`.

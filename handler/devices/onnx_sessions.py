@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import wraps
-from types import ModuleType
 from typing import Any
 
 from handler.devices.cpu_budget import Cores
@@ -41,21 +40,17 @@ class _Here(threading.local):
 _here = _Here()
 
 
-def allot(cores: Cores | None, picked: int) -> None:
+def set_thread_budget(cores: Cores | None, picked: int) -> None:
     """Tell sessions on the calling thread the cores of their worker, and how many of them to use now."""
     _here.cores, _here.picked = cores, picked
 
 
 def install() -> None:
     """Govern sessions from now on, whenever onnxruntime is imported; nothing is imported for that."""
-    post_import.register(HOME, _govern_module)
+    post_import.register(HOME, lambda module: patch_inference_session(module.InferenceSession))
 
 
-def _govern_module(module: ModuleType) -> None:
-    govern(module.InferenceSession)
-
-
-def govern(kind: Any) -> None:
+def patch_inference_session(kind: Any) -> None:
     """Change the class InferenceSession; once."""
     if hasattr(kind, NARROW):
         return
@@ -74,11 +69,11 @@ def govern(kind: Any) -> None:
         large = _size(model) > LARGE
 
         def start(session: Any, threads: int) -> None:
-            with _Threads(sess_options, threads, spinning=threads == cores.most) as chosen:
+            with _Threads(sess_options, threads, spinning=threads == cores.maximum) as chosen:
                 init(session, model, chosen, providers, *args, **options)
 
-        start(session, cores.share if large else cores.most)
-        if cores.share < cores.most and not large:
+        start(session, cores.share if large else cores.maximum)
+        if cores.share < cores.maximum and not large:
             setattr(session, NARROW, _Narrow(kind, start, cores.share))
 
     @wraps(run)

@@ -90,7 +90,7 @@ def _between_texts(value: bytes | bytearray) -> bytes | None:
 
 def make_headers(request: Input, parts: bool = True) -> dict[str, Any]:
     """What `context.get_all_request_header` shows: an entry for each part, then the headers by name; the last wins."""
-    headers: dict[str, Any] = {} if request.case_known else FoldedHeaders()
+    headers: dict[str, Any] = {} if request.case_preserved else FoldedHeaders()
     if parts:
         headers.update((part.name, {"content-type": part.content_type}) for part in request.parts)
     headers.update(request.headers)

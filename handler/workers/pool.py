@@ -15,9 +15,9 @@ from handler.workers.worker import Post, Worker
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where the workers of a pool go: `deal(index)` names the device of the index-th worker."""
+    """Where the workers of a pool go: `assign_device(index)` names the device of the index-th worker."""
 
-    deal: Callable[[int], Device]
+    assign_device: Callable[[int], Device]
     number: Callable[[], int]
     """The next worker id; counts up over the life of the server."""
     post: Callable[[int, Device], Post]
@@ -55,41 +55,41 @@ class WorkerPool:
         self.workers: list[Worker] = []
         self._left: list[Worker] = []
         self._told = ""
-        self.abandoned = 0
+        self.abandoned_count = 0
 
     def __repr__(self) -> str:
-        return f"<WorkerPool {self.ready} of {len(self.workers)} ready, {self.abandoned} abandoned>"
+        return f"<WorkerPool {self.ready_count} of {len(self.workers)} ready, {self.abandoned_count} abandoned>"
 
     @property
-    def ready(self) -> int:
+    def ready_count(self) -> int:
         """How many workers serve now."""
         return sum(worker.state == "ready" for worker in self.workers)
 
     @property
-    def viable(self) -> int:
+    def alive_count(self) -> int:
         """How many workers serve or may still come to serve."""
         return sum(worker.state in ("ready", "loading") for worker in self.workers)
 
     def scale(self, size: int) -> list[Worker]:
         """Add or dismiss workers until there are `size`; returns those that now have to load."""
         for worker in self.workers[size:]:
-            self._dismiss(worker)
-        return [self._hire(self._placement.deal(index)) for index in range(len(self.workers), size)]
+            self._stop(worker)
+        return [self._start(self._placement.assign_device(index)) for index in range(len(self.workers), size)]
 
-    def ended(self, worker: Worker) -> None:
+    def replace_worker(self, worker: Worker) -> None:
         """Replace a worker that ended unasked, unless its loads have failed for too long."""
         failure = worker.loaded.exception()
         if failure is not None:
             self._tell(worker, failure)
         if worker not in self.workers:
             return
-        self._dismiss(worker)
+        self._stop(worker)
         if failure is None:
             self._failing_since, self._delays, self._told = None, restart_delays(), ""
         elif self._failing_since is None:
             self._failing_since = time.monotonic()
         if self._failing_since is None or time.monotonic() - self._failing_since < self._retry_for:
-            self._hire(worker.post.device, next(self._delays))
+            self._start(worker.post.device, next(self._delays))
         else:
             worker.post.say("stderr", f"No worker is started any more: loading has failed for {self._retry_for:g} s.")
 
@@ -103,28 +103,28 @@ class WorkerPool:
             rest = _rest(worker, now, response_timeout, startup_timeout)
             if rest is not None and rest <= 0:
                 worker.abandon(_reason(worker, response_timeout, startup_timeout))
-                self.abandoned += worker.abandoned
-                self.ended(worker)
+                self.abandoned_count += worker.abandoned
+                self.replace_worker(worker)
             elif rest is not None:
                 rests.append(rest)
         return min(rests, default=None)
 
-    def close(self) -> list[Worker]:
+    def stop(self) -> list[Worker]:
         """Dismiss all workers; returns those that are still to end. For hanging threads nobody can wait."""
         self.scale(0)
         return [worker for worker in self._left if not worker.abandoned]
 
-    def _hire(self, device: Device, delay: float = 0.0) -> Worker:
+    def _start(self, device: Device, delay: float = 0.0) -> Worker:
         post = self._placement.post(self._placement.number(), device)
         worker = Worker(self._blueprint, self._batcher, post, self._metrics, self._host)
         self.workers.append(worker)
         worker.start(delay)
         return worker
 
-    def _dismiss(self, worker: Worker) -> None:
+    def _stop(self, worker: Worker) -> None:
         self.workers.remove(worker)
         self._left = [other for other in self._left if not other.join(0)] + [worker]
-        worker.leave()
+        worker.stop()
 
     def _tell(self, worker: Worker, failure: BaseException) -> None:
         """Show the handler's own traceback once; when the next attempt fails alike, a line is enough."""
@@ -149,7 +149,7 @@ def _rest(worker: Worker, now: float, response_timeout: float, startup_timeout: 
     if not worker.loaded.done():
         return worker.loading_since + startup_timeout - now
     batch = worker.batch
-    return None if batch is None else batch.progress + response_timeout - now
+    return None if batch is None else batch.progressed_at + response_timeout - now
 
 
 def _reason(worker: Worker, response_timeout: float, startup_timeout: float) -> str:

@@ -144,7 +144,7 @@ class BatchContext(Context):
         if index not in self._headers:
             assert self.jobs is not None
             job = self.jobs[index]
-            self._headers[index] = make_headers(job.input, not job.begun)
+            self._headers[index] = make_headers(job.input, not job.continued)
         return self._headers[index]
 
 
@@ -203,7 +203,7 @@ class Service:
 
     def _run(self, jobs: Sequence[Job], deliver: Deliver) -> list[Outcome]:
         context = self._context
-        rows = [{} if job.begun else make_row(job.input, self._blueprint.decode) for job in jobs]
+        rows = [{} if job.continued else make_row(job.input, self._blueprint.decode) for job in jobs]
         context.begin(jobs)
         context.metrics.set_request_ids(context.request_ids)
         context.send_piece = lambda index, value: deliver([(jobs[index], StreamChunk(self._output(index, value)))])

@@ -48,18 +48,18 @@ class ThreadService:
         keep_freed_memory()
         self._settle_in()
         self._service = self._call(self._load)
-        self._governor.settle()
+        self._governor.apply_share()
 
-    def predict(self, jobs: Sequence[Job], deliver: Deliver, *, company: bool) -> list[Outcome]:
+    def predict(self, jobs: Sequence[Job], deliver: Deliver, *, concurrent: bool) -> list[Outcome]:
         """What each job has come to, while other requests are usually in flight or not.
 
         What is no `Exception` passes through.
         """
         assert self._service is not None
-        self._governor.adapt(company=company)
+        self._governor.choose(concurrent=concurrent)
         began = perf_counter()
         outcomes = self._call(self._service.predict, jobs, deliver)
-        self._governor.note(len(jobs), perf_counter() - began)
+        self._governor.record(len(jobs), perf_counter() - began)
         return outcomes
 
     def kill(self) -> bool:
@@ -77,11 +77,11 @@ class ThreadService:
         self._surroundings.close()
 
     def _load(self) -> Service:
-        return load_service(self._blueprint, self._surroundings, self._seat.device, self._governor.settle)
+        return load_service(self._blueprint, self._surroundings, self._seat.device, self._governor.apply_share)
 
     def _settle_in(self) -> None:
         self._surroundings.enter()
-        self._governor.settle()
+        self._governor.apply_share()
 
     def _call(self, function: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
         if self._elsewhere is None:

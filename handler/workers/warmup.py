@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from handler.errors import HandlerError
-from handler.job import Answers, Input, Job, Outcome, Part, StreamChunk
+from handler.job import Input, Job, JobOutcomes, Outcome, Part, StreamChunk
 
-Predict = Callable[[Sequence[Job], Callable[[Answers], None]], list[Outcome]]
+Predict = Callable[[Sequence[Job], Callable[[JobOutcomes], None]], list[Outcome]]
 KINDS = {"json": "application/json", "text": "text/plain", "file": ""}
 """What a request may be made of, with the content type of each; that of a file follows from its ending."""
 
@@ -46,7 +46,7 @@ def _answered(predict: Predict, job: Job) -> Outcome:
         (outcome,) = predict([job], _drop)
         if not isinstance(outcome, StreamChunk):
             return outcome
-        job.begun = True
+        job.continued = True
 
 
 def _request(told: object, folder: Path) -> Input:
@@ -71,5 +71,5 @@ def _body(kind: str, value: Any, folder: Path) -> bytes:
         raise WarmUpFailed(f"the file of a warm-up request cannot be read: {error}") from error
 
 
-def _drop(answers: Answers) -> None:
+def _drop(answers: JobOutcomes) -> None:
     """Nobody waits for a piece."""

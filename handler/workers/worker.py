@@ -9,11 +9,11 @@ from signal import Signals
 from threading import Event, Thread
 from typing import Protocol
 
-from handler.batching.batcher import Batch, Batcher, Taker
+from handler.batching.batcher import Batch, Batcher, Consumer
 from handler.devices.device import Device
 from handler.errors import LoadFailed, WorkerDied
 from handler.isolation.process.exit_trap import WorkerExit
-from handler.job import Answers, Job, Outcome, StreamChunk
+from handler.job import Job, JobOutcomes, Outcome, StreamChunk
 from handler.metrics.server_metrics import Metrics, ModelMetrics
 from handler.workers.service import Deliver, ServiceSpec
 
@@ -31,7 +31,7 @@ class WorkerService(Protocol):
     def load(self) -> None:
         """Import and initialize the handler; raises whatever it raises."""
 
-    def predict(self, jobs: Sequence[Job], deliver: Deliver, *, company: bool) -> list[Outcome]:
+    def predict(self, jobs: Sequence[Job], deliver: Deliver, *, concurrent: bool) -> list[Outcome]:
         """What each job has come to, while other requests are usually in flight or not; raises what ends the worker."""
 
     def kill(self) -> bool:
@@ -54,16 +54,16 @@ class Post:
     """Makes its service, which tells the function the status with which the handler ended it, outside of a call."""
     say: Callable[[str, str], None]
     """Takes each line ("stdout" or "stderr", text) that the handler writes."""
-    deliver: Callable[[Answers], None]
+    deliver: Callable[[JobOutcomes], None]
     """Takes outcomes, from any thread."""
     ended: Callable[["Worker"], None]
     """Told once, on some thread, when the worker ended unasked: its load failed, or its handler took it down."""
 
 
-class Worker(Taker):
+class Worker(Consumer):
     """Owns one service for the life of one thread.
 
-    It ends when told to `leave` (the batch in hand is finished first), when its handler raises what is no `Exception`
+    It ends when told to `stop` (the batch in hand is finished first), when its handler raises what is no `Exception`
     or exits, or when it hangs: its jobs are answered for it, and its service is killed. Where nobody can do that, since
     it is a thread, the worker is abandoned: whatever it still returns is dropped.
     """
@@ -72,7 +72,7 @@ class Worker(Taker):
         self, blueprint: ServiceSpec, batcher: Batcher, post: Post, metrics: ModelMetrics, host: Metrics
     ) -> None:
         self.post = post
-        self.started = time.time()
+        self.started_at = time.time()
         self.loading_since = time.monotonic()
         self.loaded: Future[None] = Future()
         """Resolves when the service is loaded; fails with LoadFailed."""
@@ -92,11 +92,11 @@ class Worker(Taker):
 
     @property
     def state(self) -> str:
-        """One of "loading", "ready", "leaving" and "ended"."""
+        """One of "loading", "ready", "stopping" and "ended"."""
         if self._over:
             return "ended"
-        if self.leaving:
-            return "leaving"
+        if self.stopping:
+            return "stopping"
         return "ready" if self.loaded.done() else "loading"
 
     @property
@@ -110,11 +110,11 @@ class Worker(Taker):
         self._delay = delay
         self._thread.start()
 
-    def leave(self) -> None:
+    def stop(self) -> None:
         """End after the batch in hand, if any."""
-        self.leaving = True
+        self.stopping = True
         self._told.set()
-        self._batcher.wake()
+        self._batcher.wake_workers()
 
     def abandon(self, reason: str) -> None:
         """Give up a worker that hangs: its jobs are answered with WorkerDied, its service is killed if that can be."""
@@ -175,27 +175,29 @@ class Worker(Taker):
             outcomes = self._predict(batch)
             going = [job for job, outcome in zip(jobs, outcomes, strict=True) if isinstance(outcome, StreamChunk)]
             for job in going:
-                job.begun = True
-            if not self._batcher.renew(batch, going, self):
+                job.continued = True
+            if not self._batcher.continue_batch(batch, going, self):
                 return
             self.post.deliver(list(zip(jobs, outcomes, strict=True)))
 
     def _predict(self, batch: Batch) -> list[Outcome]:
         began = time.monotonic()
-        outcomes = self._service.predict(batch.jobs, self._deliver_piece, company=self._batcher.usual > 1)
+        outcomes = self._service.predict(
+            batch.jobs, self._deliver_piece, concurrent=self._batcher.expected_in_flight > 1
+        )
         self._host.worker_turn((time.monotonic() - began) * 1000)
         self._metrics.batch(len(batch.jobs))
         return outcomes
 
-    def _deliver_piece(self, answers: Answers) -> None:
+    def _deliver_piece(self, answers: JobOutcomes) -> None:
         if self.batch is not None:
-            self.batch.progress = time.monotonic()  # response_timeout applies to each piece
+            self.batch.progressed_at = time.monotonic()  # response_timeout applies to each piece
         self.post.deliver(answers)
 
     def _die(self, error: BaseException) -> None:
         """Answer the batch in hand, then tell the pool; harmless when it comes again from another thread."""
-        unasked = not self._over and not self.leaving
-        self.leaving = True
+        unasked = not self._over and not self.stopping
+        self.stopping = True
         self._over = True
         batch = self.batch
         if batch is not None and self._batcher.finish(batch):
@@ -204,7 +206,7 @@ class Worker(Taker):
         if unasked and self.loaded.done() and not isinstance(error, TimeoutError):
             self.post.say("stderr", f"The worker has ended: {_in_words(error)}.")
         self._fail_load(error)
-        self._batcher.wake()
+        self._batcher.wake_workers()
         if unasked:
             self.post.ended(self)
 

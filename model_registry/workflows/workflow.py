@@ -10,7 +10,7 @@ from handler.job import Input, Part
 from model_registry.archive.archive import Archive
 from model_registry.errors import NodeFailed, RegistryError
 from model_registry.registry import Registry
-from model_registry.reply import Stream
+from model_registry.reply import ResponseStream
 from model_registry.version import ModelVersion
 from model_registry.workflows.spec import Node, WorkflowSpec
 
@@ -65,7 +65,7 @@ class Workflow:
 
     async def _ask_once(self, node: Node, row: Input) -> bytes:
         answer = await self._registry.resolve(self.model_name(node)).predict(row, str(uuid4()))
-        if isinstance(answer, Stream):
+        if isinstance(answer, ResponseStream):
             return b"".join([piece async for piece in answer])
         return answer.body
 

@@ -69,14 +69,14 @@ async def measure(version: ModelVersion, rate: float, seconds: float) -> dict[st
     async def ask(due: float) -> None:
         nonlocal refused
         try:
-            reply = version.begin(request, "id")
+            reply = version.submit(request, "id")
             await reply.future
         except (HandlerError, RegistryError):
             refused += 1
         else:
             latencies.append(1000 * (time.perf_counter() - due))
             assert reply.job is not None
-            batches.add(reply.job.taken)
+            batches.add(reply.job.taken_at)
 
     tasks = []
     for at in arrivals(rate, seconds):
@@ -101,7 +101,7 @@ async def sweep(folder: Path, wanted: Sequence[Policy], rates: Sequence[float], 
             for policy in wanted:
                 config = RequestConfig(BATCH, policy.delay, 1)
                 version = await registry.register(Registration("slow.mar", config=config))
-                version.batcher._patience = policy.patience(BATCH)
+                version.batcher._policy = policy.patience(BATCH)
                 await measure(version, rate, min(1.0, seconds))
                 rows.append({"policy": policy.name, **await measure(version, rate, seconds)})
                 await registry.unregister("slow")

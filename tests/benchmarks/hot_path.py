@@ -111,7 +111,7 @@ def wrap(marks: Marks) -> None:
         (Batcher, "take"): lambda function: marks.after("taken", function),
         (Metrics, "emit"): lambda function: marks.before("encoded", marks.after("timed", function)),
         (ModelVersion, "receive"): lambda function: marks.before("delivered", function),
-        (ModelVersion, "_settle"): lambda function: marks.before("settled", function),
+        (ModelVersion, "_deliver"): lambda function: marks.before("settled", function),
         (Address, "note"): lambda function: marks.before("written", marks.after("noted", function, last=True)),
     }
     for (owner, name), wrapped in places.items():

@@ -10,7 +10,7 @@ from app.errors import wire
 from handler.job import Input, Job, Output, StreamChunk
 from model_registry.client_timeout import ClientTimeout
 from model_registry.errors import ClientTimedOut
-from model_registry.reply import Reply, Stream
+from model_registry.reply import PendingReply, ResponseStream
 from tests.conftest import MakeArchive
 from tests.support.serving import serving
 
@@ -29,32 +29,32 @@ WAITS = """
 """
 
 
-def new_reply(sequence: str = "") -> Reply:
-    reply = Reply(asyncio.get_running_loop(), "default", lambda: None)
+def new_reply(sequence: str = "") -> PendingReply:
+    reply = PendingReply(asyncio.get_running_loop(), "default", lambda: None)
     reply.job = Job(Input(()), "id", reply, sequence=sequence)
     return reply
 
 
-def watched(reply: Reply, seconds: float, silence: float = 0.0) -> ClientTimeout:
+def watched(reply: PendingReply, seconds: float, silence: float = 0.0) -> ClientTimeout:
     return ClientTimeout(asyncio.get_running_loop(), reply, seconds, silence)
 
 
 async def test_an_answer_in_time_is_given() -> None:
     reply = new_reply()
     watched(reply, 20)
-    reply.put(Output(b"in time"))
+    reply.deliver(Output(b"in time"))
     assert await reply.future == Output(b"in time")
-    assert not reply.expired
+    assert not reply.is_expired
 
 
 async def test_a_late_answer_is_dropped_and_the_client_told_at_last() -> None:
     reply = new_reply()
     watched(reply, 0.005)
-    while not reply.expired:
+    while not reply.is_expired:
         await asyncio.sleep(0.001)
     assert reply.job
-    assert reply.job.left
-    reply.put(Output(b"late"))
+    assert reply.job.cancelled
+    reply.deliver(Output(b"late"))
     assert not reply.future.done()
     with pytest.raises(ClientTimedOut, match="clientTimeoutInMills=5"):
         await reply.future
@@ -63,22 +63,22 @@ async def test_a_late_answer_is_dropped_and_the_client_told_at_last() -> None:
 async def test_a_stream_that_began_in_time_goes_on() -> None:
     reply = new_reply()
     watched(reply, 0.005)
-    reply.put(StreamChunk(Output(b"first")))
+    reply.deliver(StreamChunk(Output(b"first")))
     stream = await reply.future
-    assert isinstance(stream, Stream)
+    assert isinstance(stream, ResponseStream)
     await asyncio.sleep(0.02)
-    reply.put(Output(b"last"))
+    reply.deliver(Output(b"last"))
     assert [piece async for piece in stream] == [b"first", b"last"]
     assert reply.job
-    assert reply.job.left
+    assert reply.job.cancelled
 
 
 async def test_what_belongs_to_a_sequence_is_served_all_the_same() -> None:
     reply = new_reply(sequence="a")
     reply.expire()
-    reply.leave()
+    reply.detach()
     assert reply.job
-    assert not reply.job.left
+    assert not reply.job.cancelled
 
 
 def test_the_client_is_told_as_of_a_timeout() -> None:
@@ -98,10 +98,10 @@ async def test_a_request_that_expires_in_the_queue_never_reaches_the_handler(
         while version.pool.workers[0].batch is None:
             await asyncio.sleep(0.001)
         expired = asyncio.create_task(client.predict("waits", {"name": "expired"}))
-        while not version.batcher.idle and not any(job.left for job in version.batcher._jobs):
+        while not version.batcher.is_idle and not any(job.cancelled for job in version.batcher._jobs):
             await asyncio.sleep(0.001)
         served = asyncio.create_task(client.predict("waits", {"name": "served"}))  # the queue of one has room for it
-        while len(version.batcher) != 1 or version.batcher._jobs[0].left:
+        while len(version.batcher) != 1 or version.batcher._jobs[0].cancelled:
             await asyncio.sleep(0.001)
         await asyncio.to_thread(gate.write_text, "go")
         assert (await served).json() == ["first", "served"]

@@ -57,12 +57,12 @@ def sequencing(headers: SequenceHeaders | None = None) -> SequenceRouter:
 
 def test_a_request_says_which_sequence_it_belongs_to() -> None:
     request = Input((), [("ts_request_sequence_id", "old"), ("ts_request_sequence_id", "a")])
-    assert sequencing().name(request) == (request, "a")
+    assert sequencing().assign_sequence(request) == (request, "a")
 
 
 @pytest.mark.parametrize("headers", [[], [("ts_request_sequence_id", "")], [("TS_Request_Sequence_Id", "a")]])
 def test_a_request_that_names_none_begins_one(headers: list[tuple[str, str]]) -> None:
-    named, sequence = sequencing().name(Input((), headers))
+    named, sequence = sequencing().assign_sequence(Input((), headers))
     assert MADE.fullmatch(sequence)
     seen = dict(named.headers)
     assert (seen["ts_request_sequence_id"], seen["ts_request_sequence_start"]) == (sequence, "true")
@@ -70,9 +70,9 @@ def test_a_request_that_names_none_begins_one(headers: list[tuple[str, str]]) ->
 
 def test_headers_can_be_called_otherwise_and_are_found_where_their_case_was_lost() -> None:
     own = sequencing(SequenceHeaders("X-Session", "X-Begin", "X-End"))
-    assert own.name(Input((), [("X-Session", "a")]))[1] == "a"
-    assert own.name(Input((), [("x-session", "a")], case_known=False))[1] == "a"
-    assert own.name(Input((), [("x-session", "a")]))[1] != "a"
+    assert own.assign_sequence(Input((), [("X-Session", "a")]))[1] == "a"
+    assert own.assign_sequence(Input((), [("x-session", "a")], case_preserved=False))[1] == "a"
+    assert own.assign_sequence(Input((), [("x-session", "a")]))[1] != "a"
 
 
 @pytest.mark.parametrize("by", ["the request", "the answer"])
@@ -81,10 +81,10 @@ def test_a_sequence_is_ended_by_a_request_or_by_an_answer(by: str) -> None:
     ended = Job(Input((), [("ts_request_sequence_end", "true")]), "id", sequence="a")
     one.batcher.submit(ended)
     if by == "the request":
-        one.note_request(ended)
+        one.record_request(ended)
     else:
-        one.note_answer([("ts_request_sequence_end", "b; a")])
-    one.batcher._sequences.answered(ended)
+        one.record_answer([("ts_request_sequence_end", "b; a")])
+    one.batcher._sequences.complete(ended)
     one.batcher.submit(Job(Input(()), "id", sequence="c"))  # for which there was no room before
 
 
@@ -130,4 +130,4 @@ async def test_with_continuous_batching_a_request_can_end_the_stream_of_its_own_
             await asyncio.sleep(0.001)
         assert (await client.predict("talks", "stop", headers=headers)).text == "stop"
         assert (await talking).text.startswith("go")
-        assert client.application.registry.resolve("talks").batcher.idle
+        assert client.application.registry.resolve("talks").batcher.is_idle

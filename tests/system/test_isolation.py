@@ -238,7 +238,7 @@ async def test_a_worker_that_hangs_after_scaling_down_is_given_up_too(
         await client.manage("PUT", "/models/works", min_worker=0)
         answer = await hanging
         assert (answer.status_code, answer.json()["message"]) == (500, "Worker died.")
-        assert version.pool.abandoned == (kind == "thread")
+        assert version.pool.abandoned_count == (kind == "thread")
 
 
 async def test_a_registration_may_ask_for_it_and_wins(store: Path, archive: MakeArchive) -> None:

@@ -109,7 +109,7 @@ async def test_law_2_every_accepted_job_is_answered_exactly_once(store: Path, ar
         assert set(statuses) <= {200, 500, 503}
         alone = [await client.predict("misbehaves", ask) for ask in ("fine", "raise", "exit", "os_exit", "fine")]
         assert [answer.status_code for answer in alone] == [200, 503, 500, 500, 200]
-        assert version.batcher.idle
+        assert version.batcher.is_idle
 
 
 async def test_law_2_jobs_whose_clients_leave_are_not_served_and_harm_nobody(store: Path, archive: MakeArchive) -> None:
@@ -188,7 +188,7 @@ async def test_law_8_a_lone_client_waits_for_nobody(store: Path, archive: MakeAr
         for _ in range(5):
             await client.predict("counts")
         version = client.application.registry.resolve("counts")
-        assert version.batcher._patience.usual == 1
+        assert version.batcher._policy.expected_in_flight == 1
 
 
 def test_law_9_a_model_without_torch_is_served_without_torch(store: Path, archive: MakeArchive) -> None:
@@ -235,5 +235,5 @@ async def test_law_10_an_archive_may_ask_for_a_number_of_threads(
 async def test_law_10_each_worker_is_given_its_share_in_its_own_thread(store: Path, archive: MakeArchive) -> None:
     archive("threads", "import torch\ndef handle(data, context):\n    return data and [torch.get_num_threads()]\n")
     async with serving(store, "threads.mar") as client:
-        assert (await client.predict("threads")).json() == cores_of_worker(1).most
+        assert (await client.predict("threads")).json() == cores_of_worker(1).maximum
         await client.manage("PUT", "/models/threads", min_worker=4, synchronous="true")

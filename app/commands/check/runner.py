@@ -16,7 +16,7 @@ from app.commands.smoke_test import SmokeTest, try_out
 from app.logging.files import OURS, Logs
 from app.settings.loading import marserve_settings
 from app.settings.model import Settings
-from handler.devices.device import deal
+from handler.devices.device import assign_device
 from handler.isolation.thread_inheritance import outside
 from model_registry.archive.naming import default_name
 from model_registry.archive.packages import install
@@ -137,7 +137,7 @@ async def _try_out(
 
 def _examine(application: Application, version: ModelVersion) -> Findings:
     config, archive = version.config, version.archive
-    device = deal(0, application.devices, config.device_ids, config.device_type or None)
+    device = assign_device(0, application.devices, config.device_ids, config.device_type or None)
     handler = archive.manifest.handler or application.settings.default_service_handler or ""
     findings = examine(archive, config, handler, device.torch_name)
     missing = any(not requirement.installed for requirement in findings.requirements)

@@ -84,20 +84,20 @@ class LoadGenerator:
 
     async def _ask(self) -> None:
         began = time.perf_counter()
-        reply = self._version.begin(next(self._inputs), new_request_id())
+        reply = self._version.submit(next(self._inputs), new_request_id())
         try:
             answer = output_answer(await reply.future)
             if answer.stream is not None:
                 async for _ in answer.stream:
                     pass
         finally:
-            reply.leave()
+            reply.detach()
         if answer.status >= 400:
             self._note_error(f"status {answer.status}: {answer.body[:200].decode(errors='replace')}")
         else:
             self._latencies.append(time.perf_counter() - began)
             assert reply.job is not None
-            self._batches.add(reply.job.taken)  # one batch is taken at one time
+            self._batches.add(reply.job.taken_at)  # one batch is taken at one time
 
     def _note_error(self, text: str) -> None:
         self._errors += 1

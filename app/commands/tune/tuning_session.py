@@ -13,7 +13,7 @@ from app.commands.sample_requests import Sample
 from app.commands.smoke_test import SmokeTest, input_of, try_out
 from app.commands.tune.load_generator import Hopeless, LoadGenerator
 from app.commands.tune.search_space import Measured, Setting
-from handler.devices.device import Device, deal
+from handler.devices.device import Device, assign_device
 from handler.errors import LoadFailed
 from handler.job import Input
 from handler.workers.warmup import listed_requests
@@ -48,7 +48,7 @@ class TuningSession:
     @property
     def device(self) -> Device:
         """Where the first worker runs."""
-        return deal(0, self._application.devices, self.config.device_ids, self.config.device_type or None)
+        return assign_device(0, self._application.devices, self.config.device_ids, self.config.device_type or None)
 
     @property
     def threads_matter(self) -> bool:

@@ -22,7 +22,7 @@ from handler.batching.thread_governor import ThreadGovernor
 from handler.devices import onnx_sessions
 from handler.devices.device import Device
 from handler.errors import wants_memory
-from handler.job import Answers, Job, Outcome
+from handler.job import Job, JobOutcomes, Outcome
 from handler.workers.continuous import load_service
 from handler.workers.process.channel import Channel
 from handler.workers.process.child_reports import Reports, flush
@@ -132,7 +132,7 @@ class OwnPython:
 
 
 class _Child:
-    """Answers one batch after the other, on the main thread."""
+    """JobOutcomes one batch after the other, on the main thread."""
 
     def __init__(self, blueprint: ServiceSpec, reports: Reports, governor: ThreadGovernor) -> None:
         self._blueprint = blueprint
@@ -141,26 +141,26 @@ class _Child:
 
     def load(self, device: Device) -> None:
         """Tell whether it has loaded; exits where it has not."""
-        self._governor.settle()
+        self._governor.apply_share()
         try:
             around = _WorkerEnvironment(self._blueprint.folder, self._blueprint.allow_pickles)
-            self._service = load_service(self._blueprint, around, device, self._governor.settle)
+            self._service = load_service(self._blueprint, around, device, self._governor.apply_share)
         except BaseException as error:
             lines = own_traceback(error)
             self._reports.answer("failed", (wants_memory(error), f"{type(error).__name__}: {error}", lines))
             raise SystemExit(1) from None
-        self._governor.settle()
+        self._governor.apply_share()
         self._reports.answer("loaded")
 
     def serve(self, channel: Channel) -> None:
         """Serve until the server finishes. What is no `Exception` ends the process."""
-        for turn, company, packed in channel:
+        for turn, concurrent, packed in channel:
             jobs = [unpack_job(job, (turn, index)) for index, job in enumerate(packed)]
-            self._governor.adapt(company=company)
+            self._governor.choose(concurrent=concurrent)
             with self._reports.batch():
                 began = perf_counter()
                 outcomes = self._predict(jobs)
-                self._governor.note(len(jobs), perf_counter() - began)
+                self._governor.record(len(jobs), perf_counter() - began)
                 self._reports.answer("done", [pack_outcome(outcome) for outcome in outcomes])
         self._service.close()
 
@@ -170,6 +170,6 @@ class _Child:
         except ResponseTooLarge:
             raise SystemExit(1) from None  # it has been told, and is nobody's bug
 
-    def _deliver(self, answers: Answers) -> None:
+    def _deliver(self, answers: JobOutcomes) -> None:
         for job, outcome in answers:
             self._reports.answer("piece", (*job.reply, pack_outcome(outcome)))

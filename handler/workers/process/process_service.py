@@ -53,7 +53,7 @@ class ProcessService:
             out_of_memory, text, lines = content
             raise (ChildOutOfMemory if out_of_memory else ChildFailed)(text, lines)
 
-    def predict(self, jobs: Sequence[Job], deliver: Deliver, *, company: bool) -> list[Outcome]:
+    def predict(self, jobs: Sequence[Job], deliver: Deliver, *, concurrent: bool) -> list[Outcome]:
         """What each job has come to; raises WorkerExit if the process ends instead."""
         assert self._child is not None
         self._turn += 1
@@ -62,11 +62,11 @@ class ProcessService:
             if turn == self._turn:  # threads of a handler may go on with a batch that is answered
                 deliver([(jobs[index], unpack_outcome(packed))])
 
-        question = self._turn, company, [pack_job(job) for job in jobs]
+        question = self._turn, concurrent, [pack_job(job) for job in jobs]
         _, answers = self._ask(self._child, question, pass_on)
         outcomes = [unpack_outcome(packed) for packed in answers]
         for job, outcome in zip(jobs, outcomes, strict=True):
-            job.begun = isinstance(outcome, StreamChunk)
+            job.continued = isinstance(outcome, StreamChunk)
         return outcomes
 
     def kill(self) -> bool:

@@ -22,15 +22,15 @@ def plain(value: Any) -> Any:
 def pack_job(job: Job) -> tuple[Any, ...]:
     """A job without its reply; one that its handler has seen needs no body any more."""
     request = job.input
-    parts = () if job.begun else [(part.name, part.content_type, spare(part.value)) for part in request.parts]
-    return job.request_id, job.begun, parts, [*map(tuple, request.headers)], request.case_known
+    parts = () if job.continued else [(part.name, part.content_type, spare(part.value)) for part in request.parts]
+    return job.request_id, job.continued, parts, [*map(tuple, request.headers)], request.case_preserved
 
 
 def unpack_job(packed: Sequence[Any], reply: object) -> Job:
     """The job, whose answer is for that `reply`."""
     request_id, begun, parts, headers, case_known = packed
     job = Job(Input(tuple(Part(*part) for part in parts), headers, case_known), request_id, reply)
-    job.begun = begun
+    job.continued = begun
     return job
 
 

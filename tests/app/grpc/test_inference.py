@@ -131,7 +131,7 @@ async def test_a_stream_whose_client_leaves_is_not_wanted_any_more(client: GrpcC
     assert worker.batch is not None
     (job,) = worker.batch.jobs
     call.cancel()
-    while not job.left:
+    while not job.cancelled:
         await asyncio.sleep(0.005)
     gate.set()
 
@@ -165,7 +165,7 @@ async def test_a_job_whose_client_gave_up_is_not_served(client: GrpcClient, gate
         call.cancel()
     with pytest.raises((asyncio.CancelledError, grpc.aio.AioRpcError)):
         await call
-    while not version.batcher._jobs[0].left:
+    while not version.batcher._jobs[0].cancelled:
         await asyncio.sleep(0.005)
     gate.set()
     assert await busy == b"done"
@@ -215,7 +215,7 @@ async def test_a_client_that_leaves_a_sequence_leaves_no_work_behind(client: Grp
     while len(version.batcher) == 0:
         await asyncio.sleep(0.005)
     call.cancel()
-    while not version.batcher._jobs[0].left:
+    while not version.batcher._jobs[0].cancelled:
         await asyncio.sleep(0.005)
     gate.set()
     assert await client.predict({"name": "next"}) == b"done"

@@ -274,7 +274,7 @@ async def test_half_a_request_holds_no_worker(store: Path) -> None:
         await slow.writer.drain()
         quick.send(post("hello"))
         assert (await quick.answer())[0] == "HTTP/1.1 200 "
-        assert client.application.registry.resolve("echo").batcher.idle
+        assert client.application.registry.resolve("echo").batcher.is_idle
 
 
 async def test_a_client_that_leaves_is_not_served(store: Path) -> None:
@@ -287,7 +287,7 @@ async def test_a_client_that_leaves_is_not_served(store: Path) -> None:
             await asyncio.sleep(0)
         (job,) = version.batcher._jobs
         leaver.writer.transport.abort()
-        while not job.left:
+        while not job.cancelled:
             await asyncio.sleep(0)
         version.pool.abandon_overdue(0, 60)
         last.send(post("hello"))

@@ -200,17 +200,17 @@ def test_a_batcher_is_full_when_it_would_accept_no_job() -> None:
     batcher = Batcher(1, 0, 2)
     jobs = [job(), job()]
     for each in jobs:
-        assert not batcher.full
+        assert not batcher.is_full
         batcher.submit(each)
-    jobs[0].left = True  # nobody waits for it any more
-    assert not batcher.full
+    jobs[0].cancelled = True  # nobody waits for it any more
+    assert not batcher.is_full
     batcher.submit(job())
-    assert batcher.full
-    batcher.clear()
-    assert not batcher.full
+    assert batcher.is_full
+    batcher.pop_all()
+    assert not batcher.is_full
     batcher.close()
-    assert batcher.full
+    assert batcher.is_full
 
 
 def test_with_tickets_a_batcher_is_full_while_nobody_is_free() -> None:
-    assert Batcher(1, 0, 100, tickets=True).full
+    assert Batcher(1, 0, 100, tickets=True).is_full

@@ -7,8 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from handler.batching.batcher import Batch, Batcher, Taker
-from handler.batching.gather_policy import MEMORY
+from handler.batching.batcher import Batch, Batcher, Consumer
+from handler.batching.gather_policy import HISTORY_BATCHES
 from handler.errors import BatcherClosed, QueueFull
 from handler.job import Input, Job
 
@@ -16,8 +16,8 @@ LONG = 30.0
 """Seconds that a test would wait only if something were wrong."""
 
 
-def job(name: str = "job", *, alone: bool = False) -> Job:
-    return Job(Input(()), name, alone=alone)
+def job(name: str = "job", *, exclusive: bool = False) -> Job:
+    return Job(Input(()), name, exclusive=exclusive)
 
 
 def names(batch: Batch | None) -> list[str]:
@@ -39,24 +39,24 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def sleeping(batcher: Batcher, count: int) -> Callable[[], bool]:
-    return lambda: batcher._sleeping == count
+    return lambda: batcher._idle_count == count
 
 
 def gathering(batcher: Batcher) -> Callable[[], bool]:
-    return lambda: batcher._wanted > 0
+    return lambda: batcher._gather_target > 0
 
 
 def test_what_waits_is_taken_together_up_to_the_batch_size() -> None:
     batcher = Batcher(3, 0, 100)
     for number in range(5):
         batcher.submit(job(str(number)))
-    assert names(batcher.take(Taker())) == ["0", "1", "2"]
-    assert names(batcher.take(Taker())) == ["3", "4"]
+    assert names(batcher.take(Consumer())) == ["0", "1", "2"]
+    assert names(batcher.take(Consumer())) == ["3", "4"]
 
 
 def test_idle_workers_share_what_waits(threads: ThreadPoolExecutor) -> None:
     batcher = Batcher(16, 0, 100)
-    taken = threads.submit(batcher.take, Taker()), threads.submit(batcher.take, Taker())
+    taken = threads.submit(batcher.take, Consumer()), threads.submit(batcher.take, Consumer())
     until(sleeping(batcher, 2))
     with batcher._lock:  # they all come at once
         for number in range(5):
@@ -67,7 +67,7 @@ def test_idle_workers_share_what_waits(threads: ThreadPoolExecutor) -> None:
 
 def test_a_full_batch_leaves_before_the_delay_is_over(threads: ThreadPoolExecutor) -> None:
     batcher = Batcher(2, LONG, 100)
-    taken = threads.submit(batcher.take, Taker())
+    taken = threads.submit(batcher.take, Consumer())
     batcher.submit(job("a"))
     until(gathering(batcher))
     batcher.submit(job("b"))
@@ -77,23 +77,23 @@ def test_a_full_batch_leaves_before_the_delay_is_over(threads: ThreadPoolExecuto
 def test_the_delay_counts_from_the_first_arrival() -> None:
     batcher = Batcher(2, 0.05, 100)
     late = job()
-    late.arrived -= 1
+    late.arrived_at -= 1
     batcher.submit(late)
     began = time.monotonic()
-    batcher.take(Taker())
+    batcher.take(Consumer())
     assert time.monotonic() - began < 0.05
 
 
 def test_a_lone_client_is_not_kept_waiting_for_company() -> None:
     batcher = Batcher(16, 0.001, 100)
-    for _ in range(MEMORY):  # it learns that nobody else comes
+    for _ in range(HISTORY_BATCHES):  # it learns that nobody else comes
         batcher.submit(job())
-        lone = batcher.take(Taker())
+        lone = batcher.take(Consumer())
         assert lone is not None
         batcher.finish(lone)
-    batcher._delay = LONG
-    batcher.submit(job("alone"))
-    assert names(batcher.take(Taker())) == ["alone"]
+    batcher._max_delay = LONG
+    batcher.submit(job("single"))
+    assert names(batcher.take(Consumer())) == ["single"]
 
 
 def test_clients_that_come_together_are_gathered_again_after_a_lone_one(threads: ThreadPoolExecutor) -> None:
@@ -101,11 +101,11 @@ def test_clients_that_come_together_are_gathered_again_after_a_lone_one(threads:
     for count in (4, 4, 4, 4, 4, 1, 1):
         for _ in range(count):
             batcher.submit(job())
-        batch = batcher.take(Taker())
+        batch = batcher.take(Consumer())
         assert batch is not None
         batcher.finish(batch)
-    batcher._delay = LONG
-    taken = threads.submit(batcher.take, Taker())
+    batcher._max_delay = LONG
+    taken = threads.submit(batcher.take, Consumer())
     for name in "abcd":
         batcher.submit(job(name))
     assert names(taken.result(LONG)) == ["a", "b", "c", "d"]
@@ -113,17 +113,17 @@ def test_clients_that_come_together_are_gathered_again_after_a_lone_one(threads:
 
 def test_a_gathering_worker_expects_no_more_company_than_is_not_in_work_already() -> None:
     batcher = Batcher(4, 0, 100)
-    for _ in range(MEMORY):
+    for _ in range(HISTORY_BATCHES):
         for _ in range(2):
             batcher.submit(job())
-        batch = batcher.take(Taker())
+        batch = batcher.take(Consumer())
         assert batch is not None
         batcher.finish(batch)
     batcher.submit(job("first"))
-    assert names(batcher.take(Taker())) == ["first"]  # two are usual: one is in work now
-    batcher._delay = LONG
+    assert names(batcher.take(Consumer())) == ["first"]  # two are usual: one is in work now
+    batcher._max_delay = LONG
     batcher.submit(job("second"))
-    assert names(batcher.take(Taker())) == ["second"]
+    assert names(batcher.take(Consumer())) == ["second"]
 
 
 def test_a_job_beyond_the_capacity_is_refused_and_taken_jobs_do_not_count() -> None:
@@ -131,7 +131,7 @@ def test_a_job_beyond_the_capacity_is_refused_and_taken_jobs_do_not_count() -> N
     batcher.submit(job())
     with pytest.raises(QueueFull):
         batcher.submit(job())
-    batcher.take(Taker())
+    batcher.take(Consumer())
     batcher.submit(job())
 
 
@@ -140,32 +140,32 @@ def test_jobs_whose_clients_left_neither_reach_a_worker_nor_fill_the_queue() -> 
     gone = job("gone")
     batcher.submit(gone)
     batcher.submit(job("stays"))
-    gone.left = True
+    gone.cancelled = True
     batcher.submit(job("new"))
-    assert names(batcher.take(Taker())) == ["stays", "new"]
+    assert names(batcher.take(Consumer())) == ["stays", "new"]
 
 
 def test_with_job_tickets_only_an_idle_worker_gets_a_job_accepted(threads: ThreadPoolExecutor) -> None:
     batcher = Batcher(1, 0, 10, tickets=True)
     with pytest.raises(QueueFull):
         batcher.submit(job())
-    taken = threads.submit(batcher.take, Taker())
+    taken = threads.submit(batcher.take, Consumer())
     until(sleeping(batcher, 1))
     batcher.submit(job("lucky"))
     assert names(taken.result(LONG)) == ["lucky"]
 
 
-def test_a_job_that_is_alone_shares_its_batch_with_nobody() -> None:
+def test_a_job_that_is_exclusive_shares_its_batch_with_nobody() -> None:
     batcher = Batcher(4, 0, 10)
-    for each in (job("a"), job("describe", alone=True), job("b"), job("c")):
+    for each in (job("a"), job("describe", exclusive=True), job("b"), job("c")):
         batcher.submit(each)
-    assert [names(batcher.take(Taker())) for _ in range(3)] == [["a"], ["describe"], ["b", "c"]]
+    assert [names(batcher.take(Consumer())) for _ in range(3)] == [["a"], ["describe"], ["b", "c"]]
 
 
 def test_a_batch_is_finished_once_whoever_tries() -> None:
     batcher = Batcher(1, 0, 10)
     batcher.submit(job())
-    batch = batcher.take(Taker())
+    batch = batcher.take(Consumer())
     assert batch is not None
     assert (batcher.finish(batch), batcher.finish(batch)) == (True, False)
 
@@ -175,7 +175,7 @@ def test_of_many_threads_that_claim_a_batch_one_wins(threads: ThreadPoolExecutor
     start = threading.Barrier(4)
     for _ in range(50):
         batcher.submit(job())
-        batch = batcher.take(Taker())
+        batch = batcher.take(Consumer())
         assert batch is not None
 
         def claim(batch: Batch = batch) -> bool:
@@ -192,14 +192,14 @@ def test_a_closed_batcher_refuses_jobs_and_serves_what_it_has_without_gathering(
     batcher.close()
     with pytest.raises(BatcherClosed):
         batcher.submit(job())
-    assert names(batcher.take(Taker())) == ["last"]
-    assert batcher.take(Taker()) is None
+    assert names(batcher.take(Consumer())) == ["last"]
+    assert batcher.take(Consumer()) is None
 
 
 def test_closing_ends_a_gathering_at_once(threads: ThreadPoolExecutor) -> None:
     batcher = Batcher(4, LONG, 10)
     batcher.submit(job("only"))
-    taken = threads.submit(batcher.take, Taker())
+    taken = threads.submit(batcher.take, Consumer())
     until(gathering(batcher))
     batcher.close()
     assert names(taken.result(LONG)) == ["only"]
@@ -209,26 +209,26 @@ def test_a_worker_told_to_leave_leaves_and_the_job_it_was_woken_for_goes_to_anot
     threads: ThreadPoolExecutor,
 ) -> None:
     batcher = Batcher(1, 0, 10)
-    leaver, stayer = Taker(), Taker()
+    leaver, stayer = Consumer(), Consumer()
     left = threads.submit(batcher.take, leaver)
     until(sleeping(batcher, 1))
     stayed = threads.submit(batcher.take, stayer)
     until(sleeping(batcher, 2))
-    leaver.leaving = True
+    leaver.stopping = True
     batcher.submit(job("kept"))  # wakes the leaver, which slept first
     assert names(stayed.result(LONG)) == ["kept"]
-    batcher.wake()
+    batcher.wake_workers()
     assert left.result(LONG) is None
 
 
 def test_several_workers_share_a_burst(threads: ThreadPoolExecutor) -> None:
     batcher = Batcher(2, 0, 100)
-    takes: list[Future[Batch | None]] = [threads.submit(batcher.take, Taker()) for _ in range(3)]
+    takes: list[Future[Batch | None]] = [threads.submit(batcher.take, Consumer()) for _ in range(3)]
     until(sleeping(batcher, 3))
     for number in range(6):
         batcher.submit(job(str(number)))
     taken = [name for take in takes for name in names(take.result(LONG))]
-    rest = [name for _ in range(len(batcher)) for name in names(batcher.take(Taker()))]
+    rest = [name for _ in range(len(batcher)) for name in names(batcher.take(Consumer()))]
     assert sorted(taken + rest) == list("012345")
 
 
@@ -236,71 +236,71 @@ def test_it_is_idle_when_nobody_waits_for_anything() -> None:
     batcher = Batcher(1, 0, 10)
     only = job()
     batcher.submit(only)
-    assert not batcher.idle
-    only.left = True
-    assert batcher.idle
+    assert not batcher.is_idle
+    only.cancelled = True
+    assert batcher.is_idle
 
 
 def test_its_state_prints_itself() -> None:
     batcher = Batcher(1, 0, 10)
     for _ in range(3):
         batcher.submit(job())
-    batcher.take(Taker())
-    assert repr(batcher) == "<Batcher 2 waiting, 1 in work, open>"
+    batcher.take(Consumer())
+    assert repr(batcher) == "<Batcher 2 queued, 1 running, open>"
     batcher.close()
-    assert repr(batcher) == "<Batcher 2 waiting, 1 in work, closed>"
-    assert [waiting.request_id for waiting in batcher.clear()] == ["job", "job"]
+    assert repr(batcher) == "<Batcher 2 queued, 1 running, closed>"
+    assert [waiting.request_id for waiting in batcher.pop_all()] == ["job", "job"]
 
 
 def test_a_batch_that_goes_on_takes_others_in_the_places_of_those_that_are_done() -> None:
-    batcher, worker = Batcher(2, 0, 100), Taker()
+    batcher, worker = Batcher(2, 0, 100), Consumer()
     stays, ends = job("stays"), job("ends")
     for each in (stays, ends, job("third"), job("fourth")):
         batcher.submit(each)
     batch = batcher.take(worker)
     assert batch
-    assert batcher.renew(batch, [stays], worker)
+    assert batcher.continue_batch(batch, [stays], worker)
     assert names(batch) == ["stays", "third"]
-    assert batcher.renew(batch, [], worker)
+    assert batcher.continue_batch(batch, [], worker)
     assert names(batch) == ["fourth"]
-    assert batcher.renew(batch, [], worker)
+    assert batcher.continue_batch(batch, [], worker)
     assert not batch.jobs
-    assert batcher.idle
-    assert not batcher.renew(batch, [], worker)
+    assert batcher.is_idle
+    assert not batcher.continue_batch(batch, [], worker)
 
 
-def test_a_batch_that_goes_on_loses_those_whose_clients_left_and_takes_none_that_is_alone() -> None:
-    batcher, worker = Batcher(4, 0, 100), Taker()
+def test_a_batch_that_goes_on_loses_those_whose_clients_left_and_takes_none_that_is_exclusive() -> None:
+    batcher, worker = Batcher(4, 0, 100), Consumer()
     stays, leaves = job("stays"), job("leaves")
     batcher.submit(stays)
     batcher.submit(leaves)
     batch = batcher.take(worker)
     assert batch
-    batcher.submit(job("describe", alone=True))
-    leaves.left = True
-    assert batcher.renew(batch, [stays, leaves], worker)
+    batcher.submit(job("describe", exclusive=True))
+    leaves.cancelled = True
+    assert batcher.continue_batch(batch, [stays, leaves], worker)
     assert names(batch) == ["stays"]
-    assert batcher.renew(batch, [], worker)
+    assert batcher.continue_batch(batch, [], worker)
     assert names(batch) == ["describe"]
 
 
 def test_a_batch_takes_nobody_more_when_its_worker_is_to_leave_or_was_given_up() -> None:
-    batcher, worker = Batcher(2, 0, 100), Taker()
+    batcher, worker = Batcher(2, 0, 100), Consumer()
     stays = job("stays")
     batcher.submit(stays)
     batch = batcher.take(worker)
     assert batch
     batcher.submit(job("waits"))
-    worker.leaving = True
-    assert batcher.renew(batch, [stays], worker)
+    worker.stopping = True
+    assert batcher.continue_batch(batch, [stays], worker)
     assert names(batch) == ["stays"]
     assert batcher.finish(batch)
-    assert not batcher.renew(batch, [stays], worker)
-    assert names(batcher.take(Taker())) == ["waits"]
+    assert not batcher.continue_batch(batch, [stays], worker)
+    assert names(batcher.take(Consumer())) == ["waits"]
 
 
 def test_who_worked_last_works_next(threads: ThreadPoolExecutor) -> None:
-    batcher, first, last = Batcher(1, 0, 10), Taker(), Taker()
+    batcher, first, last = Batcher(1, 0, 10), Consumer(), Consumer()
     resting = threads.submit(batcher.take, first)
     until(sleeping(batcher, 1))
     working = threads.submit(batcher.take, last)

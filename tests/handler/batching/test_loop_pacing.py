@@ -1,4 +1,4 @@
-"""Event loop and workers in turns: what the loop waits for, and what it never waits for."""
+"""Event loop and workers in turns: what the loop waits for, and what it no_pacing waits for."""
 
 import asyncio
 import threading
@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from handler.batching.autotuner import SEASON, Autotuner
-from handler.batching.batcher import Batch, Batcher, Taker
-from handler.batching.gather_policy import MEMORY
-from handler.batching.loop_pacing import QUICK, LoopPacer, never, trials
-from handler.job import Answers, Input, Job, Output
+from handler.batching.autotuner import RETRIAL_BATCHES, Autotuner
+from handler.batching.batcher import Batch, Batcher, Consumer
+from handler.batching.gather_policy import HISTORY_BATCHES
+from handler.batching.loop_pacing import QUICK_BATCH_SECONDS, LoopPacer, no_pacing, pacing_autotuner
+from handler.job import Input, Job, JobOutcomes, Output
 
 pytestmark = pytest.mark.anyio
 LONG = 30.0
@@ -40,24 +40,24 @@ class Bench:
         self.settled: list[list[str]] = []
         self.changed = asyncio.Event()
 
-    def _settle(self, answers: Answers) -> None:
+    def _settle(self, answers: JobOutcomes) -> None:
         self.settled.append([job.request_id for job, _ in answers])
         self.changed.set()
 
     @contextmanager
     def worker(self, work: Work = instantly) -> Iterator[None]:
         """A worker's thread, until it is told to leave."""
-        taker = Taker()
+        taker = Consumer()
         thread = threading.Thread(target=self._serve, args=(taker, work))
         thread.start()
         try:
             yield
         finally:
-            taker.leaving = True
-            self.batcher.wake()
+            taker.stopping = True
+            self.batcher.wake_workers()
             thread.join()
 
-    def _serve(self, taker: Taker, work: Work) -> None:
+    def _serve(self, taker: Consumer, work: Work) -> None:
         while batch := self.batcher.take(taker):
             work(batch)
             if self.batcher.finish(batch):
@@ -77,7 +77,7 @@ class Bench:
 
     async def accustom(self) -> None:
         """Serve so many batches of company that turns are taken if the contest wants it."""
-        for number in range(MEMORY):
+        for number in range(HISTORY_BATCHES):
             self.submit("a", "b")
             await self.answered(2 * (number + 1))
         self.settled.clear()
@@ -159,7 +159,7 @@ async def test_a_queue_that_fills_is_worked_off_before_the_turn() -> None:
     bench = Bench(Autotuner((True,)), capacity=4)
     with bench.worker():
         await bench.accustom()
-        assert bench.batcher.held
+        assert bench.batcher.deferred
         bench.submit(*"abc")  # more than half of what it holds
         block_until(lambda: not len(bench.batcher))
         bench.submit(*"def")
@@ -169,7 +169,7 @@ async def test_a_queue_that_fills_is_worked_off_before_the_turn() -> None:
 async def test_jobs_without_a_worker_hold_nobody_up(bench: Bench) -> None:
     bench.submit("a")
     await asyncio.sleep(0)
-    assert not bench.batcher.held  # from now on the loop waits for nobody
+    assert not bench.batcher.deferred  # from now on the loop waits for nobody
     bench.submit(*"bcdefghij")
     with bench.worker():
         await bench.answered(10)
@@ -178,32 +178,32 @@ async def test_jobs_without_a_worker_hold_nobody_up(bench: Bench) -> None:
 async def test_who_is_alone_is_served_without_turns() -> None:
     bench = Bench(Autotuner((True,)))
     with bench.worker():
-        for number in range(MEMORY):
+        for number in range(HISTORY_BATCHES):
             bench.submit("lone")
             await bench.answered(number + 1)
-        assert not bench.batcher.held
+        assert not bench.batcher.deferred
 
 
 async def test_slow_batches_take_no_turns() -> None:
     bench = Bench(Autotuner((True,)))
-    with bench.worker(lambda batch: time.sleep(2 * QUICK)):
+    with bench.worker(lambda batch: time.sleep(2 * QUICK_BATCH_SECONDS)):
         await bench.accustom()
-        assert not bench.batcher.held
+        assert not bench.batcher.deferred
 
 
-@pytest.mark.parametrize("made", [trials, never])
+@pytest.mark.parametrize("made", [pacing_autotuner, no_pacing])
 async def test_nobody_takes_turns_before_they_were_tried(made: Callable[[], Autotuner[bool]]) -> None:
     bench = Bench(made())
     with bench.worker():
         await bench.accustom()
-        assert not bench.batcher.held
+        assert not bench.batcher.deferred
 
 
 async def test_turns_are_tried_in_company() -> None:
-    bench, held = Bench(Autotuner((False, True), moment=0)), set[bool]()
+    bench, held = Bench(Autotuner((False, True), trial_seconds=0)), set[bool]()
     with bench.worker():
-        for number in range(SEASON):
+        for number in range(RETRIAL_BATCHES):
             bench.submit("a", "b")
             await bench.answered(2 * (number + 1))
-            held.add(bench.batcher.held)
+            held.add(bench.batcher.deferred)
     assert held == {False, True}

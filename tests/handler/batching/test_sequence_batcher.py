@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from handler.batching.batcher import Batch, Taker
+from handler.batching.batcher import Batch, Consumer
 from handler.batching.sequence_batcher import SequenceBatcher
-from handler.batching.sequences import Limits, Sequences
+from handler.batching.sequences import SequenceLimits, Sequences
 from handler.errors import BatcherClosed, QueueFull
 from handler.job import Input, Job
 
@@ -34,7 +34,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def batcher() -> SequenceBatcher:
-    return SequenceBatcher(4, 0, 100, Sequences(Limits(sequences=8, held=4, idle=60)))
+    return SequenceBatcher(4, 0, 100, Sequences(SequenceLimits(max_sequences=8, max_queued=4, max_idle_seconds=60)))
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 
 def test_never_two_of_a_sequence_in_one_batch(batcher: SequenceBatcher) -> None:
-    worker = Taker()
+    worker = Consumer()
     for name in ("a1", "a2", "b1", "a3", "b2"):
         batcher.submit(job(name[0], name))
     assert len(batcher) == 5
@@ -54,23 +54,23 @@ def test_never_two_of_a_sequence_in_one_batch(batcher: SequenceBatcher) -> None:
         assert batch
         assert batcher.finish(batch)
         assert not batcher.finish(batch)
-    assert batcher.idle
+    assert batcher.is_idle
 
 
 def test_it_is_not_full_before_there_are_workers() -> None:
-    batcher = SequenceBatcher(1, 0, 1, Sequences(Limits(sequences=8, held=4, idle=60)))
+    batcher = SequenceBatcher(1, 0, 1, Sequences(SequenceLimits(max_sequences=8, max_queued=4, max_idle_seconds=60)))
     batcher.submit(job("a"))
-    assert not batcher.full
+    assert not batcher.is_full
     batcher.submit(job("b"))
 
 
 def test_a_held_request_goes_to_the_worker_that_waits(batcher: SequenceBatcher, threads: ThreadPoolExecutor) -> None:
-    worker = Taker()
+    worker = Consumer()
     batcher.submit(job("a", "a1"))
     batcher.submit(job("a", "a2"))
     first = batcher.take(worker)
     assert first
-    other = threads.submit(batcher.take, Taker())
+    other = threads.submit(batcher.take, Consumer())
     batcher.finish(first)
     assert names(batcher.take(worker)) == ["a2"]
     batcher.submit(job("b"))
@@ -78,9 +78,9 @@ def test_a_held_request_goes_to_the_worker_that_waits(batcher: SequenceBatcher, 
 
 
 def test_each_worker_has_sequences_of_its_own(batcher: SequenceBatcher, threads: ThreadPoolExecutor) -> None:
-    one, two = Taker(), Taker()
+    one, two = Consumer(), Consumer()
     first, second = threads.submit(batcher.take, one), threads.submit(batcher.take, two)
-    until(lambda: len(batcher._lines) == 2)
+    until(lambda: len(batcher._queues) == 2)
     batcher.submit(job("a"))
     batcher.submit(job("b"))
     taken = {one: first.result(LONG), two: second.result(LONG)}
@@ -97,46 +97,46 @@ def test_what_comes_before_the_first_worker_waits_for_it(batcher: SequenceBatche
     batcher.submit(job("a"))
     batcher.submit(job("", "describe"))
     assert len(batcher) == 2
-    assert names(batcher.take(Taker())) == ["a", "describe"]
+    assert names(batcher.take(Consumer())) == ["a", "describe"]
 
 
 def test_a_request_without_a_sequence_goes_to_an_idle_worker(
     batcher: SequenceBatcher, threads: ThreadPoolExecutor
 ) -> None:
     batcher.submit(job("a", "a1"))
-    busy = batcher.take(Taker())
+    busy = batcher.take(Consumer())
     assert busy
-    free = threads.submit(batcher.take, Taker())
-    until(lambda: len(batcher._lines) == 2)
+    free = threads.submit(batcher.take, Consumer())
+    until(lambda: len(batcher._queues) == 2)
     batcher.submit(job("", "describe"))
     assert names(free.result(LONG)) == ["describe"]
 
 
 def test_the_sequences_of_a_worker_that_dies_go_to_others(batcher: SequenceBatcher) -> None:
-    dying, other = Taker(), Taker()
+    dying, other = Consumer(), Consumer()
     for name in ("a1", "a2", "b1"):
         batcher.submit(job(name[0], name))
     batch = batcher.take(dying)
     assert batch
     batcher.submit(job("c"))
-    dying.leaving = True
+    dying.stopping = True
     batcher.finish(batch)
-    batcher.wake()
+    batcher.wake_workers()
     assert batcher.take(dying) is None
     assert names(batcher.take(other)) == ["a2", "c"]
-    assert len(batcher._lines) == 1
+    assert len(batcher._queues) == 1
 
 
 def test_a_worker_that_is_to_leave_finishes_what_it_took(batcher: SequenceBatcher, threads: ThreadPoolExecutor) -> None:
-    leaving, other = Taker(), Taker()
+    leaving, other = Consumer(), Consumer()
     batcher.submit(job("a", "a1"))
     batcher.submit(job("a", "a2"))
     batch = batcher.take(leaving)
     assert batch
-    leaving.leaving = True
-    batcher.wake()
+    leaving.stopping = True
+    batcher.wake_workers()
     following = threads.submit(batcher.take, other)
-    until(lambda: len(batcher._lines) == 2)
+    until(lambda: len(batcher._queues) == 2)
     assert not following.done()  # a2 waits for a1
     batcher.finish(batch)
     assert names(following.result(LONG)) == ["a2"]
@@ -146,9 +146,9 @@ def test_a_worker_that_is_to_leave_finishes_what_it_took(batcher: SequenceBatche
 def test_after_the_close_what_was_accepted_is_served_before_workers_leave(
     batcher: SequenceBatcher, threads: ThreadPoolExecutor
 ) -> None:
-    worker, idle = Taker(), Taker()
+    worker, idle = Consumer(), Consumer()
     resting = threads.submit(batcher.take, idle)
-    until(lambda: len(batcher._lines) == 1)
+    until(lambda: len(batcher._queues) == 1)
     for name in ("a1", "b1", "a2"):
         batcher.submit(job(name[0], name))
     taken = resting.result(LONG)
@@ -173,9 +173,9 @@ def test_after_the_close_what_was_accepted_is_served_before_workers_leave(
 def test_what_waits_can_be_had_back(batcher: SequenceBatcher) -> None:
     for name in ("a1", "a2", "b1"):
         batcher.submit(job(name[0], name))
-    batch = batcher.take(Taker())
+    batch = batcher.take(Consumer())
     batcher.submit(job("c"))
-    assert sorted(each.request_id for each in batcher.clear()) == ["a2", "c"]
+    assert sorted(each.request_id for each in batcher.pop_all()) == ["a2", "c"]
     assert len(batcher) == 0
     assert batch
     assert batcher.finish(batch)
@@ -189,7 +189,7 @@ def test_too_many_requests_are_refused(batcher: SequenceBatcher) -> None:
 
 
 def test_an_ended_sequence_makes_room(batcher: SequenceBatcher) -> None:
-    worker = Taker()
+    worker = Consumer()
     for name in "abcdefgh":
         batcher.submit(job(name))
     for _ in range(2):
@@ -203,17 +203,17 @@ def test_an_ended_sequence_makes_room(batcher: SequenceBatcher) -> None:
 
 
 def test_a_batch_that_goes_on_lets_the_next_of_a_sequence_in(batcher: SequenceBatcher) -> None:
-    worker = Taker()
+    worker = Consumer()
     stream, cancel = job("a", "stream"), job("a", "cancel")
     batcher.submit(stream)
     batcher.submit(cancel)
     batch = batcher.take(worker)
     assert batch
-    assert batcher.renew(batch, [stream], worker)
+    assert batcher.continue_batch(batch, [stream], worker)
     assert names(batch) == ["stream"]
-    assert batcher.renew(batch, [stream], worker)
+    assert batcher.continue_batch(batch, [stream], worker)
     assert names(batch) == ["stream", "cancel"]
-    assert batcher.renew(batch, [], worker)
+    assert batcher.continue_batch(batch, [], worker)
     assert not batch.jobs
-    assert batcher.idle
-    assert not batcher.renew(batch, [], worker)
+    assert batcher.is_idle
+    assert not batcher.continue_batch(batch, [], worker)

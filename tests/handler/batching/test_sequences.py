@@ -2,8 +2,8 @@
 
 import pytest
 
-from handler.batching.batcher import Taker
-from handler.batching.sequences import Limits, Sequences
+from handler.batching.batcher import Consumer
+from handler.batching.sequences import SequenceLimits, Sequences
 from handler.errors import QueueFull
 from handler.job import Input, Job
 
@@ -26,7 +26,7 @@ def clock() -> Clock:
 @pytest.fixture
 def sequences(clock: Clock) -> Sequences:
     """MemoryGuard for two sequences with two held requests each, which may rest for 5 seconds and live for 60."""
-    return Sequences(Limits(sequences=2, held=2, idle=5, lifetime=60), clock)
+    return Sequences(SequenceLimits(max_sequences=2, max_queued=2, max_idle_seconds=5, max_seconds=60), clock)
 
 
 def job(sequence: str, name: str = "job") -> Job:
@@ -35,14 +35,14 @@ def job(sequence: str, name: str = "job") -> Job:
 
 def serve(sequences: Sequences, served: Job) -> Job | None:
     """A worker has seen and answered the job."""
-    sequences.answered(served)
-    return sequences.seen(served)
+    sequences.complete(served)
+    return sequences.advance(served)
 
 
 def test_requests_of_one_sequence_are_handed_out_one_by_one_in_their_order(sequences: Sequences) -> None:
     first, second, third = (job("a") for _ in range(3))
     assert [sequences.admit(each) for each in (first, second, third)] == [True, False, False]
-    assert sequences.held == 2
+    assert sequences.queued == 2
     assert serve(sequences, first) is second
     assert serve(sequences, second) is third
     assert serve(sequences, third) is None
@@ -90,16 +90,16 @@ def test_a_sequence_with_open_requests_does_not_rest(sequences: Sequences, clock
 
 
 def test_a_sequence_lives_no_longer_than_it_may(sequences: Sequences, clock: Clock) -> None:
-    worker, other = Taker(), Taker()
+    worker, other = Consumer(), Consumer()
     begun = job("a")
     sequences.admit(begun)
-    assert sequences.worker_of(begun, [worker]) is worker
+    assert sequences.assign_worker(begun, [worker]) is worker
     for _ in range(20):
         serve(sequences, begun)
         clock.now += 3
         begun = job("a")
         sequences.admit(begun)
-    assert sequences.worker_of(begun, [other, worker]) is other  # after 60 seconds it began anew
+    assert sequences.assign_worker(begun, [other, worker]) is other  # after 60 seconds it began anew
 
 
 def test_an_ended_sequence_makes_room_only_when_that_is_needed(sequences: Sequences) -> None:
@@ -129,21 +129,21 @@ def test_a_request_after_the_end_goes_on_with_the_sequence(sequences: Sequences)
 
 
 def test_a_sequence_stays_with_its_worker_and_new_ones_go_to_who_has_fewest(sequences: Sequences) -> None:
-    workers = [Taker(), Taker()]
+    workers = [Consumer(), Consumer()]
     first, second = job("a"), job("b")
     sequences.admit(first)
     sequences.admit(second)
-    own = sequences.worker_of(first, workers)
-    assert sequences.worker_of(second, workers) is not own
-    assert sequences.worker_of(first, workers) is own
+    own = sequences.assign_worker(first, workers)
+    assert sequences.assign_worker(second, workers) is not own
+    assert sequences.assign_worker(first, workers) is own
 
 
 def test_a_sequence_whose_worker_is_gone_goes_to_another(sequences: Sequences) -> None:
-    gone, there = Taker(), Taker()
+    gone, there = Consumer(), Consumer()
     begun = job("a")
     sequences.admit(begun)
-    assert sequences.worker_of(begun, [gone]) is gone
-    assert sequences.worker_of(begun, [there]) is there
+    assert sequences.assign_worker(begun, [gone]) is gone
+    assert sequences.assign_worker(begun, [there]) is there
 
 
 def test_the_next_request_may_come_before_the_last_one_is_answered(sequences: Sequences) -> None:
@@ -151,14 +151,14 @@ def test_the_next_request_may_come_before_the_last_one_is_answered(sequences: Se
     streaming, following = job("a"), job("a")
     sequences.admit(streaming)
     sequences.admit(following)
-    assert sequences.seen(streaming) is following
-    assert sequences.seen(streaming) is None
-    assert sequences.seen(following) is None
+    assert sequences.advance(streaming) is following
+    assert sequences.advance(streaming) is None
+    assert sequences.advance(following) is None
 
 
 def test_what_is_held_can_be_had_back(sequences: Sequences) -> None:
     first, second = job("a"), job("a")
     sequences.admit(first)
     sequences.admit(second)
-    assert sequences.clear() == [second]
+    assert sequences.pop_all() == [second]
     assert serve(sequences, first) is None

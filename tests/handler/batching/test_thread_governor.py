@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from handler.batching.autotuner import TRIAL
+from handler.batching.autotuner import TRIAL_BATCHES
 from handler.batching.thread_governor import ThreadGovernor
 from handler.devices.cpu_budget import Cores, fixed_cores
 
@@ -27,34 +27,34 @@ class FakeTorch(ModuleType):
 def test_torch_is_governed_at_once_where_it_is_there() -> None:
     """Asked first: a thread's first question makes it take over what another thread set."""
     torch = FakeTorch()
-    ThreadGovernor(Cores(3, 3, 2), {"torch": torch}).settle()
+    ThreadGovernor(Cores(3, 3, 2), {"torch": torch}).apply_share()
     assert torch.calls == ["get", "set 3"]
 
 
 def test_torch_that_comes_later_is_governed_then_and_once() -> None:
     modules: dict[str, ModuleType] = {}
     governor = ThreadGovernor(Cores(3, 3, 2), modules)
-    governor.settle()
+    governor.apply_share()
     torch = modules["torch"] = FakeTorch()
-    governor.settle()
+    governor.apply_share()
     torch.set_num_threads(8)
-    governor.settle()
+    governor.apply_share()
     assert torch.calls == ["get", "set 3", "set 8"]
 
 
 def test_a_module_that_is_still_being_imported_is_left_alone() -> None:
     governor = ThreadGovernor(Cores(3, 3, 2), {"torch": ModuleType("torch")})
-    governor.settle()
-    governor.adapt(company=True)
+    governor.apply_share()
+    governor.choose(concurrent=True)
 
 
 def test_a_lone_client_has_all_cores_and_company_the_share_or_one_less() -> None:
     torch = FakeTorch()
     governor = ThreadGovernor(Cores(4, 8, 3), {"torch": torch})
-    governor.settle()
+    governor.apply_share()
     seen = [torch.threads]
     for company in (False, True, True, False):
-        governor.adapt(company=company)
+        governor.choose(concurrent=company)
         seen.append(torch.threads)
     assert seen == [4, 8, 3, 3, 8]
 
@@ -62,35 +62,35 @@ def test_a_lone_client_has_all_cores_and_company_the_share_or_one_less() -> None
 def test_in_company_the_number_that_serves_faster_stays() -> None:
     torch = FakeTorch()
     governor = ThreadGovernor(Cores(4, 4, 3), {"torch": torch})
-    governor.settle()
-    for _ in range(3 * TRIAL):
-        governor.adapt(company=True)
-        governor.note(2, 1.0 if torch.threads == 4 else 2.0)
-    governor.adapt(company=True)
+    governor.apply_share()
+    for _ in range(3 * TRIAL_BATCHES):
+        governor.choose(concurrent=True)
+        governor.record(2, 1.0 if torch.threads == 4 else 2.0)
+    governor.choose(concurrent=True)
     assert torch.threads == 4
 
 
 def test_a_number_that_the_archive_asks_for_stays_in_company() -> None:
     torch = FakeTorch()
     governor = ThreadGovernor(fixed_cores(4), {"torch": torch})
-    governor.settle()
-    governor.adapt(company=True)
+    governor.apply_share()
+    governor.choose(concurrent=True)
     assert torch.threads == 4
 
 
 def test_a_single_core_stays_one_thread() -> None:
     torch = FakeTorch()
     governor = ThreadGovernor(Cores(1, 1, 1), {"torch": torch})
-    governor.settle()
-    governor.adapt(company=True)
+    governor.apply_share()
+    governor.choose(concurrent=True)
     assert torch.threads == 1
 
 
 def test_a_handler_that_sets_its_own_number_keeps_it() -> None:
     torch = FakeTorch()
     governor = ThreadGovernor(Cores(4, 4, 3), {"torch": torch})
-    governor.settle()
+    governor.apply_share()
     torch.set_num_threads(2)
     for company in (True, False, True):
-        governor.adapt(company=company)
+        governor.choose(concurrent=company)
     assert torch.threads == 2

@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 
 from handler.devices.cuda_driver import CudaError, Gpu, cuda_gpus
-from handler.devices.device import CPU, Device, Finding, deal, find_cuda, find_devices, find_mps, installed_providers
+from handler.devices.device import (
+    CPU,
+    Device,
+    Finding,
+    assign_device,
+    find_cuda,
+    find_devices,
+    find_mps,
+    installed_providers,
+)
 from handler.devices.torch_build import TorchBuild, torch_build
 
 GPUS = tuple(Device("cuda", index, "NVIDIA H200", 139 << 30) for index in range(3))
@@ -77,18 +86,18 @@ def test_number_of_gpu_bounds_the_gpus_and_zero_takes_them_all_away() -> None:
 
 def test_workers_are_dealt_over_the_gpus_in_turn() -> None:
     devices = [*GPUS, CPU]
-    assert [deal(worker, devices).gpu_id for worker in range(5)] == [0, 1, 2, 0, 1]
-    assert [deal(worker, devices, [2, 1]).gpu_id for worker in range(3)] == [2, 1, 2]
+    assert [assign_device(worker, devices).gpu_id for worker in range(5)] == [0, 1, 2, 0, 1]
+    assert [assign_device(worker, devices, [2, 1]).gpu_id for worker in range(3)] == [2, 1, 2]
 
 
 def test_a_model_may_ask_for_the_cpu() -> None:
-    assert deal(0, [*GPUS, CPU], device_type="cpu") is CPU
-    assert deal(0, [*GPUS, CPU], device_type="gpu") is GPUS[0]
-    assert deal(3, [CPU], device_type="gpu") is CPU
+    assert assign_device(0, [*GPUS, CPU], device_type="cpu") is CPU
+    assert assign_device(0, [*GPUS, CPU], device_type="gpu") is GPUS[0]
+    assert assign_device(3, [CPU], device_type="gpu") is CPU
 
 
 def test_device_ids_that_no_gpu_has_do_not_count_and_are_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
-    assert [deal(worker, [*GPUS[:2], CPU], [0, 5]).gpu_id for worker in range(3)] == [0, 1, 0]
+    assert [assign_device(worker, [*GPUS[:2], CPU], [0, 5]).gpu_id for worker in range(3)] == [0, 1, 0]
     assert caplog.messages == ["deviceIds [0, 5] do not count: there is cuda:0 (NVIDIA H200), cuda:1 (NVIDIA H200)"]
 
 

@@ -18,7 +18,7 @@ from tests.conftest import MakeArchive
 from tests.support.serving import serving
 
 PATIENCE = 30
-CORES = Cores(share=2, most=4, least=1)
+CORES = Cores(share=2, maximum=4, minimum=1)
 
 
 @pytest.fixture
@@ -35,9 +35,9 @@ def model(tmp_path: Path) -> str:
 def governed() -> Iterator[None]:
     """The calling thread is a worker's, with four cores to itself and two in company."""
     onnx_sessions.install()
-    onnx_sessions.allot(CORES, 4)
+    onnx_sessions.set_thread_budget(CORES, 4)
     yield
-    onnx_sessions.allot(None, 0)
+    onnx_sessions.set_thread_budget(None, 0)
 
 
 def threads_of(session: Any) -> int:
@@ -82,7 +82,7 @@ def test_a_session_without_options_has_all_cores_for_a_lone_client(model: str) -
 
 def test_in_company_a_second_session_with_fewer_threads_serves_once_it_is_there(model: str) -> None:
     session = onnxruntime.InferenceSession(model)
-    onnx_sessions.allot(CORES, 2)
+    onnx_sessions.set_thread_budget(CORES, 2)
     assert double(session) == 6.0
     narrow = vars(session)[onnx_sessions.NARROW]
     until(lambda: narrow.session)
@@ -113,7 +113,7 @@ def test_what_a_handler_says_of_threads_and_what_else_it_says_is_kept(model: str
 
 
 def test_a_session_that_serves_lone_clients_and_crowds_spins_for_a_moment_too(model: str) -> None:
-    onnx_sessions.allot(Cores(share=4, most=4, least=1), 4)
+    onnx_sessions.set_thread_budget(Cores(share=4, maximum=4, minimum=1), 4)
     session = onnxruntime.InferenceSession(model)
     assert (threads_of(session), spin_of(session)) == (4, onnx_sessions.MOMENT)
     assert onnx_sessions.NARROW not in vars(session)
@@ -138,10 +138,10 @@ def test_what_a_handler_says_of_spinning_is_kept(model: str, key: str, value: st
 def test_a_session_in_company_leaves_those_alone_that_are_made_with_its_options_later(model: str) -> None:
     options = onnxruntime.SessionOptions()
     session = onnxruntime.InferenceSession(model, options)
-    onnx_sessions.allot(CORES, 2)
+    onnx_sessions.set_thread_budget(CORES, 2)
     double(session)
     until(lambda: vars(session)[onnx_sessions.NARROW].session)
-    onnx_sessions.allot(CORES, 4)
+    onnx_sessions.set_thread_budget(CORES, 4)
     assert spin_of(onnxruntime.InferenceSession(model, options)) == onnx_sessions.MOMENT
 
 

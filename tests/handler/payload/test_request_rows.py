@@ -157,7 +157,7 @@ def test_headers_begin_with_the_types_of_the_parts_and_keep_the_clients_spelling
 
 
 def test_where_a_server_folded_the_names_any_spelling_finds_them() -> None:
-    headers = make_headers(Input((), (("x-api-key", "k"),), case_known=False))
+    headers = make_headers(Input((), (("x-api-key", "k"),), case_preserved=False))
     assert headers["X-API-Key"] == headers.get("x-api-KEY") == "k"
     assert "X-Api-Key" in headers
     assert list(headers) == ["x-api-key"]

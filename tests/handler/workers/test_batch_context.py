@@ -93,7 +93,7 @@ def test_the_next_batch_has_headers_of_its_own(busy: BatchContext) -> None:
 
 def test_a_job_that_was_seen_before_has_no_parts_among_its_headers(context: BatchContext) -> None:
     seen = job("first", X="1")
-    seen.begun = True
+    seen.continued = True
     context.begin([seen])
     assert [context.get_request_header(0, name) for name in ("X", "body")] == ["1", None]
     assert context.get_all_request_header(0) == {"X": "1"}

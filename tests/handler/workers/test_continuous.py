@@ -94,7 +94,7 @@ async def test_others_join_in_the_places_of_those_that_are_done(client: Client, 
     together = [names for _, _, names, _ in pieces((await first).text)]
     assert together == [["a"], ["a", "b"], ["a", "c"], ["a"]]
     assert [(await other).json()[:2] for other in others] == [["b", 0], ["c", 0]]
-    assert version.batcher.idle
+    assert version.batcher.is_idle
 
 
 async def test_an_error_cuts_the_streams_of_all_that_take_part_and_the_worker_lives_on(client: Client) -> None:

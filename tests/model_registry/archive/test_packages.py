@@ -118,7 +118,7 @@ async def test_a_caller_that_leaves_does_not_keep_a_model_from_its_packages(stor
         while (await client.http.get("/models/m")).status_code != 200:
             await asyncio.sleep(0.001)
         registering.cancel()
-        while not client.application.registry.resolve("m").pool.ready:
+        while not client.application.registry.resolve("m").pool.ready_count:
             await asyncio.sleep(0.01)
         assert (await client.predict("m")).json() == ["version 1.0", "late 1.0"]
 

@@ -65,7 +65,7 @@ def services(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[st
 def ask(services: dict[str, Any], name: str) -> Any:
     """What one of them answers."""
     thread, service = services[name]
-    (outcome,) = thread.submit(lambda: service.predict([Job(Input(()), "id")], print, company=False)).result()
+    (outcome,) = thread.submit(lambda: service.predict([Job(Input(()), "id")], print, concurrent=False)).result()
     assert isinstance(outcome, Output)
     return json.loads(outcome.body)
 

@@ -44,7 +44,7 @@ class Remote:
     def ask(self, *values: Any, deliver: Callable[[Any], None] = lambda answers: None) -> list[Any]:
         """The outcomes of one batch of texts: the bodies of outputs, errors as they are."""
         jobs = [Job(Input((Part("body", "text/plain", str(value).encode()),)), str(value)) for value in values]
-        outcomes = self.service.predict(jobs, deliver, company=False)
+        outcomes = self.service.predict(jobs, deliver, concurrent=False)
         return [outcome.body.decode() if isinstance(outcome, Output) else outcome for outcome in outcomes]
 
     def _note(self, status: int) -> None:
@@ -248,13 +248,13 @@ def test_a_job_goes_on_until_its_criterion_ends_it(make: Make) -> None:
     """
     remote = make(source, continuous=True)
     job = Job(Input((Part("body", "text/plain", b"x"),), [("a", "1")]), "id")
-    (piece,) = remote.service.predict([job], lambda answers: None, company=True)
+    (piece,) = remote.service.predict([job], lambda answers: None, concurrent=True)
     assert isinstance(piece, StreamChunk)
-    assert job.begun
-    (last,) = remote.service.predict([job], lambda answers: None, company=True)
+    assert job.continued
+    (last,) = remote.service.predict([job], lambda answers: None, concurrent=True)
     assert isinstance(last, Output)
     assert last.body == b"['x', '1', None, '1']"  # the body is not sent again
-    assert not job.begun
+    assert not job.continued
 
 
 @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ def test_large_bodies_and_answers_arrive_whole(make: Make, size: int) -> None:
     remote = make("def handle(data, context):\n    return data and [bytes(row['body'][::-1]) for row in data]")
     bodies = [os.urandom(size) for _ in range(3)]
     jobs = [Job(Input((Part("body", "", body),)), "id") for body in bodies]
-    outcomes = remote.service.predict(jobs, lambda answers: None, company=False)
+    outcomes = remote.service.predict(jobs, lambda answers: None, concurrent=False)
     assert [outcome.body[::-1] for outcome in outcomes if isinstance(outcome, Output)] == bodies
 
 
@@ -437,7 +437,7 @@ def test_statuses_that_are_no_plain_numbers_arrive_as_numbers(make: Make) -> Non
     """
     remote = make(source)
     job = Job(Input((Part("body", "text/plain", b"x"),)), "id")
-    assert remote.service.predict([job], lambda answers: None, company=False) == [
+    assert remote.service.predict([job], lambda answers: None, concurrent=False) == [
         Output(b"x", 201, "made", (("x-one", "1"),))
     ]
     (error,) = remote.ask("raise")
