@@ -196,7 +196,7 @@ class Registry:
             self._save("snapshot")
 
     def _save(self, occasion: Occasion) -> None:
-        """Write a snapshot, unless none are registration or the server is still starting: what comes then is one change."""
+        """Write a snapshot, unless they are off or the server is still starting: what comes then is one change."""
         if self._snapshots is not None and self._recording and self.started.is_set():
             # A few kilobytes after a rare call: a thread would only let two snapshots overtake each other.
             self._snapshots.save(occasion, [model for model in self._models.values() if model.role == "model"])

@@ -20,7 +20,7 @@ class Consumer:
 
 
 class Batch:
-    """The jobs that one worker took together; whoever finishes it first may answer them."""
+    """The jobs that one worker took together; the first to finish it may answer them."""
 
     __slots__ = ("jobs", "progressed_at")
 
@@ -71,7 +71,7 @@ class Batcher:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no job that somebody waits for is queued or running."""
+        """Whether no job of a connected client is queued or running."""
         with self._lock:
             return not self._running and all(job.cancelled for job in self._jobs)
 

@@ -31,7 +31,7 @@ class SequenceBatcher(Batcher):
 
     @property
     def is_idle(self) -> bool:
-        """Whether no job that somebody waits for is queued or running."""
+        """Whether no job of a connected client is queued or running."""
         with self._lock:
             return super().is_idle and not self._sequences.queued and all(q.is_idle for q in self._queues.values())
 

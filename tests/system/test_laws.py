@@ -21,7 +21,8 @@ from tests.support.serving import serving
 pytestmark = pytest.mark.anyio
 HANDLER = Path(__file__).parents[2] / "handler"
 PATH_OF_A_JOB = (
-    "batcher", "continuous", "job", "patience", "pool", "sequence_batcher", "sequences", "service", "worker",
+    "job", "batching/batcher", "batching/gather_policy", "batching/sequence_batcher", "batching/sequences",
+    "workers/continuous", "workers/pool", "workers/service", "workers/worker",
 )  # fmt: skip
 
 WHO = """
@@ -87,15 +88,18 @@ def imported_names(module: str) -> set[str]:
 
 def test_law_1_the_batcher_holds_the_only_lock_on_the_path_of_a_job() -> None:
     locks = {"Lock", "RLock", "Condition", "Semaphore"}
-    assert {module for module in PATH_OF_A_JOB if locks & imported_names(module)} == {"batcher"}
+    assert {module for module in PATH_OF_A_JOB if locks & imported_names(module)} == {"batching/batcher"}
 
 
 def test_law_1_under_that_lock_nothing_logs_calls_back_or_waits_for_the_outside() -> None:
     allowed = {"collections", "collections.abc", "dataclasses", "functools", "math", "sys", "threading", "time"}
-    ours = {f"handler.{module}" for module in ("batcher", "errors", "job", "patience", "sequences")}
-    for module in ("batcher", "sequences", "sequence_batcher"):
+    batching = {f"handler.batching.{module}" for module in ("batcher", "gather_policy", "sequences")}
+    for module in ("batching/batcher", "batching/sequences", "batching/sequence_batcher"):
         imported = {name for name in imported_names(module) if name.islower()}
-        assert imported - {"dataclass", "deque", "inf", "maxsize", "monotonic", "partial"} <= allowed | ours
+        assert imported - {"dataclass", "deque", "inf", "maxsize", "monotonic", "partial"} <= allowed | batching | {
+            "handler.errors",
+            "handler.job",
+        }
 
 
 async def test_law_2_every_accepted_job_is_answered_exactly_once(store: Path, archive: MakeArchive) -> None:
