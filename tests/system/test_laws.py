@@ -179,7 +179,7 @@ async def test_law_6_an_unknown_error_tells_the_client_nothing(
     async with serving(store, "counts.mar") as client:
         version = client.application.registry.resolve("counts")
         monkeypatch.setattr(version.pool, "workers", "no list")  # a defect of ours
-        monkeypatch.setattr(version, "_submit", None)
+        monkeypatch.setattr(version, "_enqueue", None)
         answer = await client.predict("counts")
         monkeypatch.undo()
     assert answer.status_code == 500
