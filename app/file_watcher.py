@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from model_registry.archive.manifest import MANIFEST_FILE
-from model_registry.archive.store import ENDINGS, ModelStore
+from model_registry.archive.store import ARCHIVE_SUFFIXES, ModelStore
 
 Stamp = Mapping[str, tuple[int, int]]
 """What tells one state of an archive from another: time of change and size of its files."""
@@ -18,8 +18,9 @@ def archives_in(folder: Path) -> list[Path]:
     """The folder itself if it is an unpacked archive, else the archives in it, sorted."""
     if _is_unpacked(folder):
         return [folder]
-    entries = (entry for entry in sorted(folder.iterdir()) if not entry.name.startswith("."))
-    return [entry for entry in entries if _is_unpacked(entry) or (entry.is_file() and entry.name.endswith(ENDINGS))]
+    entries = [entry for entry in sorted(folder.iterdir()) if not entry.name.startswith(".")]
+    is_file = {entry: entry.is_file() and entry.name.endswith(ARCHIVE_SUFFIXES) for entry in entries}
+    return [entry for entry in entries if is_file[entry] or _is_unpacked(entry)]
 
 
 def stamps(folder: Path) -> dict[Path, Stamp]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from model_registry.archive.model_yaml import load_model_config, obeyed, readable_model_config
+from model_registry.archive.model_yaml import load_model_config, readable_model_config, server_settings
 from model_registry.values import parse_int
 
 __all__ = ["Defaults", "ModelConfig", "RequestConfig", "load_model_config", "readable_model_config"]
@@ -104,7 +104,7 @@ class ModelConfig:
         Batch size and delay: request, yaml, setting, default. Timeouts: any yaml (120 where it says nothing), setting,
         request, default. Workers: yaml if it names a sound pair, then the request, or at start the setting; default.
         """
-        said = obeyed(yaml)
+        said = server_settings(yaml)
         sources = _Sources(request, said if isinstance(yaml, dict) and yaml else None, setting, defaults)
         fields = {name: said[name] for name in AS_SAID if name in said}
         fields |= _workers(sources) | _batches(sources) | _timeouts(sources)

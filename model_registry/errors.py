@@ -1,10 +1,10 @@
-"""What can go wrong with models and archives, in domain words; the messages are those that TorchServe sends."""
+"""Errors of models and archives; the messages are TorchServe's."""
 
 from collections.abc import Sequence
 
 
 class RegistryError(Exception):
-    """The root of what this floor raises."""
+    """Base class of the errors of this package."""
 
 
 class ModelNotFound(RegistryError):
@@ -22,7 +22,7 @@ class VersionNotFound(RegistryError):
 
 
 class UnknownDefault(RegistryError):
-    """A version that does not exist was to become the default; worded unlike VersionNotFound, as TorchServe does."""
+    """The version to become the default does not exist; worded unlike VersionNotFound, as in TorchServe."""
 
     def __init__(self, name: str, version: str) -> None:
         super().__init__(f"Model version {version} does not exist for model {name}")
@@ -36,7 +36,7 @@ class WorkflowNotFound(RegistryError):
 
 
 class WorkflowArchiveNotFound(RegistryError):
-    """The url of a workflow leads to no archive, or must not be followed."""
+    """The url of a workflow leads to no archive, or is refused."""
 
 
 class WorkflowExists(RegistryError):
@@ -47,11 +47,11 @@ class WorkflowExists(RegistryError):
 
 
 class InvalidWorkflow(RegistryError):
-    """The archive was unpacked, but is no workflow."""
+    """The unpacked archive is no workflow."""
 
 
 class InvalidDag(RegistryError):
-    """The nodes of a workflow do not lead from one first node onwards."""
+    """The nodes of a workflow do not form a graph without circles from one start node."""
 
 
 class WorkflowFailed(RegistryError):
@@ -62,7 +62,7 @@ class WorkflowFailed(RegistryError):
 
 
 class NodeFailed(RegistryError):
-    """A node of a workflow gave no answer, however often it was asked; the cause is that of the last time."""
+    """A node of a workflow failed at every attempt."""
 
     def __init__(self, node: str) -> None:
         super().__init__(f"Error executing {node}")
@@ -76,34 +76,34 @@ class Conflict(RegistryError):
 
 
 class InvalidVersionRemoval(RegistryError):
-    """The default version cannot go while the model has others."""
+    """The default version cannot be unregistered while the model has others."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Cannot remove default version for model {name}")
 
 
 class NoWorker(RegistryError):
-    """The model version has no worker, or its queue takes no more; `label` is the version as the client named it."""
+    """The model version has no worker, or its queue is full; `label` is the version as the client named it."""
 
     def __init__(self, name: str, label: str = "default") -> None:
-        # the quotation mark that nobody opened is TorchServe's
-        who = f'Model "{name}"' if label == "default" else f'Model "{name}" Version {label}"'
+        # the quotation mark that is never opened is TorchServe's
+        subject = f'Model "{name}"' if label == "default" else f'Model "{name}" Version {label}"'
         super().__init__(
-            f"{who} has no worker to serve inference request. Please use scale workers API to add workers. "
+            f"{subject} has no worker to serve inference request. Please use scale workers API to add workers. "
             "If this is a sequence inference, please check if it is closed, or expired; "
             "or exceeds maxSequenceJobQueueSize"
         )
 
 
 class ClientTimedOut(RegistryError):
-    """The client's own timeout has passed long ago."""
+    """The client's own timeout has passed."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"No answer within clientTimeoutInMills={seconds * 1000:.0f}")
 
 
 class NoWorkerToDescribe(NoWorker):
-    """A customized description was asked of a model with no worker."""
+    """A model without workers cannot give its customized description."""
 
     def __init__(self, name: str) -> None:
         Exception.__init__(
@@ -113,18 +113,18 @@ class NoWorkerToDescribe(NoWorker):
 
 
 class WorkersFailed(RegistryError):
-    """A worker of a newly registered version could not load; the cause says why."""
+    """A worker of a newly registered version could not load; the cause has the reason."""
 
     def __init__(self, name: str, version: str) -> None:
         super().__init__(f"Failed to start workers for model {name} version: {version}")
 
 
 class WorkersOutOfMemory(WorkersFailed):
-    """The same, for lack of memory."""
+    """A worker could not load for lack of memory."""
 
 
 class InsufficientMemory(RegistryError):
-    """The model is larger than the memory that is left to it."""
+    """The model is larger than the remaining memory."""
 
 
 class PackagesFailed(RegistryError):
@@ -135,7 +135,7 @@ class PackagesFailed(RegistryError):
 
 
 class InvalidRuntime(RegistryError):
-    """A registration names a runtime that there is not."""
+    """The runtime of a registration is unknown."""
 
     def __init__(self, runtime: str) -> None:
         super().__init__(f"Invalid RuntimeType value: {runtime}")
@@ -149,14 +149,14 @@ class ArchiveNotFound(RegistryError):
 
 
 class EmptyUrl(RegistryError):
-    """An archive was asked for by an empty url."""
+    """The url of a registration is empty."""
 
     def __init__(self) -> None:
         super().__init__("empty url")
 
 
 class NoStore(ArchiveNotFound):
-    """An archive was asked for, but the server has no model store."""
+    """The server has no model store."""
 
     def __init__(self) -> None:
         RegistryError.__init__(self, "Model store has not been configured.")
@@ -170,7 +170,7 @@ class UrlRefused(RegistryError):
 
 
 class RelativeUrl(UrlRefused):
-    """The url climbs with ".."."""
+    """The url contains ".."."""
 
     def __init__(self, url: str) -> None:
         RegistryError.__init__(self, f"Relative path is not allowed in url: {url}")
@@ -184,21 +184,21 @@ class DownloadFailed(RegistryError):
 
 
 class ArchiveExists(RegistryError):
-    """The store has a file of the name that a download would get."""
+    """The store already has a file of the download's name."""
 
     def __init__(self, file_name: str) -> None:
         super().__init__(f"Model file already exists {file_name}")
 
 
 class SaveFailed(RegistryError):
-    """The archive could not be unpacked, or must not be; the cause says why."""
+    """The archive could not be unpacked, or is unsafe; the cause has the reason."""
 
     def __init__(self, url: str) -> None:
         super().__init__(f"Failed to save model: {url}")
 
 
 class InvalidModel(RegistryError):
-    """The archive was unpacked, but is no model."""
+    """The unpacked archive is no model."""
 
     @classmethod
     def no_name(cls) -> "InvalidModel":
@@ -212,12 +212,12 @@ class InvalidModel(RegistryError):
 
     @classmethod
     def no_runtime(cls) -> "InvalidModel":
-        """The manifest's `runtime` is none that there is."""
+        """The manifest's `runtime` is unknown."""
         return cls("Runtime is not defined or invalid.")
 
     @classmethod
     def bad_manifest(cls) -> "InvalidModel":
-        """The manifest is no JSON object of the known shape (the file name is TorchServe's slip)."""
+        """The manifest cannot be read (the file name is TorchServe's slip)."""
         return cls("Failed to parse signature.json.")
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Whether a model has room in the container's memory: one that certainly has none is not loaded at all."""
+"""Refuses models that certainly do not fit into the container's memory."""
 
 import os
 from collections.abc import Callable
@@ -8,50 +8,47 @@ from handler.devices.cgroup import memory_limit
 from model_registry.archive.archive import Archive
 from model_registry.errors import InsufficientMemory
 
-_MIB = 1 << 20
 
-
-def resident() -> int:
-    """Bytes of memory that this process occupies now; 0 where the system does not tell."""
+def resident_bytes(*pids: str) -> int | None:
+    """Resident memory of this process and the named ones; None where the system does not tell."""
     try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        return 0
+        pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in ("self", *pids))
+    except (OSError, IndexError):  # a process that has just ended has no pages left
+        return None
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 class MemoryGuard:
-    """The memory of the container, as far as it is limited.
+    """The memory limit of the container; None if there is none.
 
-    A loaded model is taken to need its serialized file's size once, which is less than it does: whoever kills a process
-    for its memory gives no reason, so a refusal has to be right.
+    A loaded model is taken to need its serialized file's size once, which is less than it does: a refusal is certain.
     """
 
-    def __init__(self, limit: int | None, occupied: Callable[[], int] = resident) -> None:
+    def __init__(self, limit: int | None, resident: Callable[[], int | None] = resident_bytes) -> None:
         self._limit = limit
-        self._occupied = occupied
+        self._resident = resident
 
     def __repr__(self) -> str:
         return f"<MemoryGuard {'unlimited' if self._limit is None else _mib(self._limit)}>"
 
     @classmethod
     def of_container(cls) -> "MemoryGuard":
-        """What the control group of this process allows."""
+        """The limit of this process's control group."""
         return cls(memory_limit())
 
     def check(self, archive: Archive) -> None:
-        """Raise InsufficientMemory for an archive whose model cannot fit beside what is there."""
+        """Raise InsufficientMemory if the archive's model cannot fit beside what is resident."""
         file = archive.folder / (archive.manifest.serialized_file or "")
         if self._limit is None or not file.is_file():
             return
-        need, occupied = file.stat().st_size, self._occupied()
-        if need > self._limit - occupied:
+        size, resident = file.stat().st_size, self._resident() or 0
+        if size > self._limit - resident:
             raise InsufficientMemory(
-                f"Model {archive.manifest.model_name} cannot fit into memory: {file.name} has {_mib(need)}, and of the "
-                f"{_mib(self._limit)} that the container may use {_mib(occupied)} are taken. "
+                f"Model {archive.manifest.model_name} cannot fit into memory: {file.name} has {_mib(size)}, and of the "
+                f"{_mib(self._limit)} that the container may use {_mib(resident)} are taken. "
                 "Give it more memory, or set check_memory=false to load the model all the same."
             )
 
 
 def _mib(size: int) -> str:
-    return f"{size / _MIB:,.0f} MiB"
+    return f"{size / (1 << 20):,.0f} MiB"

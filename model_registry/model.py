@@ -1,4 +1,4 @@
-"""A model: a name, its versions, and the one that requests get which name none."""
+"""A model: a name, its versions, and their default."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ Role = Literal["model", "node", "function"]
 
 
 class Model:
-    """The versions registered under one name; the first becomes the default and stays it until another is chosen."""
+    """The versions registered under one name; the first is the default until another is set."""
 
     def __init__(self, name: str, role: Role = "model") -> None:
         self.name = name
@@ -22,7 +22,7 @@ class Model:
         return f"<Model {self.name}: {', '.join(self.versions)}; default {self.default}>"
 
     def add(self, version: ModelVersion) -> None:
-        """Take a version in."""
+        """Add a version."""
         self.versions[version.version] = version
         self.default = self.default or version.version
 
@@ -35,13 +35,13 @@ class Model:
             raise VersionNotFound(self.name, number) from None
 
     def set_default(self, version: str) -> None:
-        """Give requests without a version to `version`; raises UnknownDefault."""
+        """Make a version the default; raises UnknownDefault."""
         if version not in self.versions:
             raise UnknownDefault(self.name, version)
         self.default = version
 
-    def take_out(self, version: ModelVersion) -> None:
-        """Forget a version."""
+    def remove(self, version: ModelVersion) -> None:
+        """Remove a version; the oldest left becomes the default if it was that."""
         del self.versions[version.version]
         if version.version == self.default:
             self.default = next(iter(self.versions), "")

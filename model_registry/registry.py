@@ -1,10 +1,9 @@
-"""All models of the server: register, resolve, scale, choose defaults, unregister, list."""
+"""All models of the server: register, resolve, scale, set defaults, unregister, list."""
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from handler.devices.allocator import give_back_memory
 from handler.errors import LoadFailed
@@ -19,6 +18,7 @@ from model_registry.errors import (
 from model_registry.factory import ModelFactory, Registration
 from model_registry.model import Model, Role
 from model_registry.pagination import page_of
+from model_registry.shielded_tasks import ShieldedTasks
 from model_registry.snapshot import Occasion, SnapshotWriter
 from model_registry.version import ModelVersion
 
@@ -27,57 +27,57 @@ MANAGER = {"ts_logger": "org.pytorch.serve.wlm.ModelManager"}
 
 
 class Registry:
-    """The models by name. It lives on the event loop; files and workers are waited for without blocking it."""
+    """The models by name, on one event loop that neither files nor workers block."""
 
     def __init__(
-        self, workshop: ModelFactory, *, drain_seconds: float = 8.0, hung_limit: int = 4,
+        self, factory: ModelFactory, *, drain_seconds: float = 8.0, hung_limit: int = 4,
         snapshots: SnapshotWriter | None = None,
     ) -> None:  # fmt: skip
-        self._workshop = workshop
+        self._factory = factory
         self._snapshots = snapshots
         self._recording = False
         self._drain_seconds = drain_seconds
         self._hung_limit = hung_limit
         self._models: dict[str, Model] = {}
+        self._restored: set[str] = set()
+        self._installing, self._closing = ShieldedTasks(), ShieldedTasks()
         self.startup_models: set[str] = set()
         """Names of the models that were loaded at start."""
-        self._restored: set[str] = set()
         self.startup_failed = False
-        """Whether a model that was to be loaded at start could not be registered."""
-        self._equipping: set[asyncio.Task[None]] = set()
-        self._closing: set[asyncio.Task[None]] = set()
+        """Set when a start-up model cannot be registered."""
         self.started = asyncio.Event()
-        """Set when the start-up models are registered (their workers may still be loading)."""
+        """Set when the start-up models are registered; their workers may still be loading."""
 
     def __repr__(self) -> str:
         return f"<Registry {', '.join(self._models) or 'empty'}>"
 
     @property
     def is_healthy(self) -> bool:
-        """Whether every default version has the workers it should have, and few enough threads hang."""
+        """True if every default version has its workers and few enough threads hang."""
         defaults = (model.choose() for model in self._models.values())
         return all(version.is_healthy for version in defaults) and self.is_within_hung_limit
 
     @property
     def is_within_hung_limit(self) -> bool:
-        """Whether few enough threads hang; of too many only a restart can rid the process."""
+        """True if few enough threads hang; only a restart ends them."""
         return self.hung_count < self._hung_limit
 
     @property
     def is_ready(self) -> bool:
-        """Whether all start-up models were registered, and have loaded the workers that they should have."""
-        there = (self._models[name].choose() for name in self.startup_models | self._restored if name in self._models)
-        loaded = all(version.pool.ready_count >= version.config.min_workers for version in there)
+        """True if all start-up models were registered and have loaded their workers."""
+        names = (self.startup_models | self._restored) & self._models.keys()
+        versions = (self._models[name].choose() for name in names)
+        loaded = all(version.pool.ready_count >= version.config.min_workers for version in versions)
         return self.started.is_set() and loaded and not self.startup_failed
 
     @property
     def hung_count(self) -> int:
-        """Workers abandoned since the start whose threads nobody can end."""
+        """The number of abandoned workers: threads that nothing can end."""
         return sum(version.pool.abandoned_count for version in self.versions())
 
     @property
     def only_startup_model(self) -> str | None:
-        """The model that /invocations means without naming one: the only one loaded at start."""
+        """The model that /invocations means without naming one."""
         return next(iter(self.startup_models)) if len(self.startup_models) == 1 else None
 
     def versions(self) -> Iterator[ModelVersion]:
@@ -85,7 +85,7 @@ class Registry:
         return (version for model in self._models.values() for version in model.versions.values())
 
     def get(self, name: str) -> Model | None:
-        """The model of that name, if it is there."""
+        """The model of that name, if there is one."""
         return self._models.get(name)
 
     def model(self, name: str) -> Model:
@@ -96,28 +96,28 @@ class Registry:
             raise ModelNotFound(name) from None
 
     def resolve(self, name: str, version: str | None = None) -> ModelVersion:
-        """Who serves a request: the named version, else the default. Raises ModelNotFound or VersionNotFound."""
+        """The named version, else the default; raises ModelNotFound or VersionNotFound."""
         return self.model(name).choose(version)
 
     async def find(self, name: str, version: str | None = None) -> ModelVersion:
-        """The same as `resolve`, but a model that is not there yet is waited for while the server starts."""
+        """Resolve, and wait for a model that is not there yet while the server starts."""
         if name not in self._models and not self.started.is_set():
             await self.started.wait()
         return self.resolve(name, version)
 
     def page(self, start: int, limit: int) -> tuple[Sequence[Model], int | None]:
-        """Models by name, `limit` from `start` on, and where the next page starts; functions of workflows left out."""
+        """At max_workers `limit` models by name and the start of the next page; without the functions of workflows."""
         listed = sorted(name for name, model in self._models.items() if model.role != "function")
         names, following = page_of(listed, start, limit)
         return [self._models[name] for name in names], following
 
     def mark_started(self) -> None:
-        """The start-up models are registered, though their workers may still be loading."""
+        """Declare the start-up models registered."""
         self.started.set()
         self._save("startup")
 
     def start_recording(self) -> None:
-        """Write snapshots from now on; the first when the start-up models are registered."""
+        """Write snapshots from now on, the first when the start-up models are registered."""
         self._recording = True
         self._save("startup")
 
@@ -127,26 +127,26 @@ class Registry:
         A version that cannot load its workers while the caller waits is unregistered again. Raises the errors of
         ModelStore.open, Conflict, and WorkersFailed or WorkersOutOfMemory.
         """
-        archive = await asyncio.to_thread(self._workshop.open, registration)
+        archive = await asyncio.to_thread(self._factory.open, registration)
         try:
-            version = self._workshop.make(archive, registration)
+            version = self._factory.make(archive, registration)
             self._add(version, registration)
         except Exception:
-            # What was downloaded for it stays in the store, as TorchServe leaves it.
+            # a download stays in the store, as in TorchServe
             await asyncio.to_thread(replace(archive, downloaded=None).remove)
             raise
-        if not registration.wait and not self._workshop.installs(version.archive):
-            # Before anybody else's turn: requests that wait for a start-up model must find its workers.
+        if not registration.wait and not self._factory.installs(version.archive):
+            # at once: requests that wait for a start-up model must find its workers
             version.start_scaling(version.config.min_workers, version.config.max_workers)
-        await _in_any_case(self._equip(version, registration), self._equipping)
+        await self._installing.run(self._install_and_start(version, registration))
         LOG.info("Model %s loaded.", version.name, extra=MANAGER)
         return version
 
-    async def scale(self, version: ModelVersion, least: int, most: int, *, wait: bool) -> None:
-        """Set the number of workers; raises WorkersFailed or WorkersOutOfMemory when waiting for ones that fail."""
-        LOG.info("Scaling %s %s to %d workers.", version.name, version.version, least)
+    async def scale(self, version: ModelVersion, min_workers: int, max_workers: int, *, wait: bool) -> None:
+        """Set the number of workers; with `wait` raises WorkersFailed or WorkersOutOfMemory."""
+        LOG.info("Scaling %s %s to %d workers.", version.name, version.version, min_workers)
         try:
-            await self._staff(version, least, most, wait, keep=True)
+            await self._start_workers(version, min_workers, max_workers, wait, keep=True)
         finally:
             self._changed()
 
@@ -156,7 +156,7 @@ class Registry:
         self._changed()
 
     async def unregister(self, name: str, version: str | None = None) -> None:
-        """Take a version out, answer what it has accepted, and end it.
+        """Remove a version, answer what it has accepted, and end it.
 
         Raises ModelNotFound, VersionNotFound, and InvalidVersionRemoval for a default that is not the last.
         """
@@ -164,19 +164,18 @@ class Registry:
         chosen = model.choose(version)
         if chosen.version == model.default and len(model.versions) > 1:
             raise InvalidVersionRemoval(name)
-        await self._take_out(chosen)
+        await self._remove(chosen)
         await asyncio.to_thread(give_back_memory)
         LOG.info("Model %s %s unregistered.", name, chosen.version)
 
     async def close(self, seconds: float | None = None) -> None:
-        """Answer what was accepted, within `seconds` or else the usual time, and end every version."""
+        """Answer what was accepted, within `seconds` or the configured time, and end every version."""
         seconds = self._drain_seconds if seconds is None else seconds
         self._save("shutdown")
-        for task in self._equipping:
-            task.cancel()
+        self._installing.cancel()
         versions = list(self.versions())
         self._models.clear()
-        await asyncio.gather(*(version.close(seconds) for version in versions), *self._closing)
+        await asyncio.gather(*(version.close(seconds) for version in versions), self._closing.wait())
 
     def _add(self, version: ModelVersion, registration: Registration) -> None:
         model = self._models.get(version.name) or Model(version.name, registration.role)
@@ -196,61 +195,55 @@ class Registry:
             self._save("snapshot")
 
     def _save(self, occasion: Occasion) -> None:
-        """Write a snapshot, unless they are off or the server is still starting: what comes then is one change."""
+        """Write a snapshot if that is configured; all that the start registers is one change."""
         if self._snapshots is not None and self._recording and self.started.is_set():
-            # A few kilobytes after a rare call: a thread would only let two snapshots overtake each other.
+            # a few kilobytes after a rare call: in threads two snapshots could overtake each other
             self._snapshots.save(occasion, [model for model in self._models.values() if model.role == "model"])
 
-    async def _equip(self, version: ModelVersion, registration: Registration) -> None:
+    async def _install_and_start(self, version: ModelVersion, registration: Registration) -> None:
         """Install the packages that the version requires, then start its workers."""
-        least, most = version.config.min_workers, version.config.max_workers
-        if self._workshop.installs(version.archive):
-            version.start_scaling(0, 0)  # should that fail the version stays without workers, as in TorchServe
+        config = version.config
+        if self._factory.installs(version.archive):
+            version.start_scaling(0, 0)  # if pip fails, the version stays without workers, as in TorchServe
             obstacles = await install(version.archive, version.name)
             if version not in self.versions():
                 raise ModelNotFound(version.name)
-            _find_room_for_packages(version, obstacles)
-        await self._staff(version, least, most, registration.wait)
+            _isolate_packages(version, obstacles)
+        await self._start_workers(version, config.min_workers, config.max_workers, registration.wait)
         self._changed(registration.role)
 
-    async def _staff(self, version: ModelVersion, least: int, most: int, wait: bool, *, keep: bool = False) -> None:
+    async def _start_workers(
+        self, version: ModelVersion, min_workers: int, max_workers: int, wait: bool, *, keep: bool = False
+    ) -> None:
         if not wait:
-            version.start_scaling(least, most)
+            version.start_scaling(min_workers, max_workers)
             return
         try:
-            await version.scale(least, most)
+            await version.scale(min_workers, max_workers)
         except LoadFailed as error:
             LOG.error("%s", error, extra=MANAGER)
             if not keep:
-                await self._take_out(version)
+                await self._remove(version)
             failure = WorkersOutOfMemory if error.out_of_memory else WorkersFailed
             raise failure(version.name, version.version) from error
 
-    async def _take_out(self, version: ModelVersion) -> None:
+    async def _remove(self, version: ModelVersion) -> None:
         model = self.model(version.name)
-        model.take_out(version)
+        model.remove(version)
         if not model.versions:
             del self._models[version.name]
             self.startup_models.discard(version.name)
         self._changed(model.role)
-        await _in_any_case(version.close(self._drain_seconds), self._closing)
+        await self._closing.run(version.close(self._drain_seconds))
 
 
-async def _in_any_case(work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
-    """Wait for work that goes on, as one of these tasks, when the caller does not want to wait any longer."""
-    task = asyncio.ensure_future(work)
-    tasks.add(task)
-    task.add_done_callback(tasks.discard)
-    await asyncio.shield(task)
-
-
-def _find_room_for_packages(version: ModelVersion, obstacles: list[str]) -> None:
-    """Let the workers be processes where the server's cannot hold their packages, unless they were to be threads."""
+def _isolate_packages(version: ModelVersion, obstacles: list[str]) -> None:
+    """Make the workers processes if the server's cannot hold their packages, unless threads were asked for."""
     if not obstacles or version.config.isolation == "process":
         return
     if version.config.isolation == "thread":
-        told = "its workers are threads, as it says, and get the server's packages or fail"
+        consequence = "its workers are threads, as it says, and get the server's packages or fail"
     else:
-        told = "its workers are processes of their own"
+        consequence = "its workers are processes of their own"
         version.use_processes()
-    LOG.warning("Model %s: %s: %s.", version.name, told, "; ".join(obstacles))
+    LOG.warning("Model %s: %s: %s.", version.name, consequence, "; ".join(obstacles))

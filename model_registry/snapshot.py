@@ -1,8 +1,7 @@
-"""The registry's state as TorchServe's snapshots tell it: written to a file after each change, and read back."""
+"""The registry's state in the format of TorchServe's snapshots: written after each change, and read back."""
 
 import json
 import logging
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from model_registry.archive.naming import file_name
+from model_registry.atomic_file import atomic_file
 from model_registry.config import STATE
 from model_registry.factory import Registration
 from model_registry.model import Model
@@ -21,43 +21,38 @@ Occasion = Literal["startup", "snapshot", "shutdown"]
 
 
 class SnapshotWriter:
-    """Writes snapshots to a folder. `text` makes the whole of a file from the value of its key `model_snapshot`."""
+    """Writes snapshots to a folder; `render` turns the value of the key `model_snapshot` into a whole file."""
 
-    def __init__(self, folder: Path, text: Callable[[str], str]) -> None:
+    def __init__(self, folder: Path, render: Callable[[str], str]) -> None:
         self._folder = folder
-        self._text = text
+        self._render = render
         self._last = 0
 
     def __repr__(self) -> str:
-        return f"<SnapshotWriter in {self._folder}>"
+        return f"<SnapshotWriter {self._folder}>"
 
     def save(self, occasion: Occasion, models: Iterable[Model]) -> None:
-        """Write the state of the models. A folder that cannot be written must not keep a server from serving."""
+        """Write the state of the models; a folder that cannot be written costs a warning only."""
         created = self._last = max(self._last + 1, time.time_ns() // 1_000_000)
-        name = f"{stamp(created)}-{occasion}.cfg"
+        name = f"{timestamp(created)}-{occasion}.cfg"
+        content = self._render(describe(name, created, models)).encode("ascii")
         try:
-            self._write(name, self._text(describe(name, created, models)))
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with atomic_file(self._folder / name, 0o600) as file:  # it may hold the password of a keystore
+                file.write(content)
         except OSError as error:
             LOG.warning("The snapshot %s is not written: %s", name, error)
-
-    def _write(self, name: str, text: str) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        beside = self._folder / f".{name}"
-        # The configuration may hold the password of a keystore.
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
-            file.write(text)
-        beside.replace(self._folder / name)
 
 
 def describe(name: str, created: int, models: Iterable[Model]) -> str:
     """The JSON of the snapshot `name`, made at `created` (milliseconds since 1970)."""
-    state = {model.name: {number: _entry(model, one) for number, one in model.versions.items()} for model in models}
+    state = {model.name: {key: _entry(model, version) for key, version in model.versions.items()} for model in models}
     count = sum(map(len, state.values()))
     return json.dumps({"name": name, "modelCount": count, "created": created, "models": state}, indent=2)
 
 
 def registrations(snapshot: Mapping[str, Any]) -> Iterator[Registration]:
-    """What to register so that the state of a snapshot is back; workers load in the background."""
+    """The registrations that restore a snapshot; workers load in the background."""
     for name, versions in snapshot["models"].items():
         for entry in versions.values():
             yield Registration(
@@ -66,8 +61,8 @@ def registrations(snapshot: Mapping[str, Any]) -> Iterator[Registration]:
             )  # fmt: skip
 
 
-def stamp(milliseconds: int) -> str:
-    """A moment as the names of snapshots begin with it, in local time, as TorchServe does: newer ones sort later."""
+def timestamp(milliseconds: int) -> str:
+    """The first part of a snapshot's name, in local time as TorchServe has it; later ones sort later."""
     moment = datetime.fromtimestamp(milliseconds / 1000).astimezone()
     return f"{moment:%Y%m%d%H%M%S}{milliseconds % 1000:03d}"
 
@@ -82,12 +77,12 @@ def _entry(model: Model, version: ModelVersion) -> dict[str, Any]:
     if config.isolation:
         entry["isolation"] = config.isolation
     if manifest.handler != manifest.raw.get("model", {}).get("handler"):
-        # The registration named it. TorchServe does not keep that, and passes over what it does not know.
+        # the registration named it: TorchServe does not keep that, and ignores keys it does not know
         entry["handler"] = manifest.handler
     return entry
 
 
 def _mar_name(version: ModelVersion) -> str:
-    """How the store finds the archive again: by its file's name, or by the absolute path of a folder."""
+    """The url that finds the archive again: its file's name, or the absolute path of a folder."""
     url = version.archive.url
     return url if version.archive.folder.is_symlink() and Path(url).is_absolute() else file_name(url)

@@ -94,9 +94,9 @@ def _description(workflow: Workflow) -> Mapping[str, Any]:
     return {
         "workflowName": spec.name,
         "workflowUrl": workflow.archive.url,
-        "minWorkers": spec.numbers.min_workers,
-        "maxWorkers": spec.numbers.max_workers,
-        "batchSize": spec.numbers.batch_size,
-        "maxBatchDelay": spec.numbers.max_batch_delay,
+        "minWorkers": spec.config.min_workers,
+        "maxWorkers": spec.config.max_workers,
+        "batchSize": spec.config.batch_size,
+        "maxBatchDelay": spec.config.max_batch_delay,
         "workflowDag": str(spec.dag),
     }

@@ -1,7 +1,6 @@
 """Loads a model version without a server and asks it: how long that takes, what it answers, how memory grows."""
 
 import asyncio
-import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from handler.errors import HandlerError, LoadFailed
 from handler.job import Input
 from handler.workers.traces import own_traceback
 from model_registry.errors import RegistryError
+from model_registry.memory_guard import resident_bytes
 from model_registry.version import ModelVersion
 
 SHOWN = 200
@@ -69,10 +69,9 @@ def resident() -> int | None:
     try:
         tasks = Path("/proc/self/task").iterdir()
         children = [child for task in tasks for child in (task / "children").read_text().split()]
-        pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in ("self", *children))
-    except (OSError, IndexError):  # a child that has just ended has no pages left
+    except OSError:
         return None
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    return resident_bytes(*children)
 
 
 async def try_out(

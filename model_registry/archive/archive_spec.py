@@ -1,4 +1,4 @@
-"""What a model archive is to be made of, and which file gets which name in it."""
+"""The specification of a model archive: its parts, and their names in it."""
 
 import glob
 import logging
@@ -23,7 +23,7 @@ BUILT_IN_LSP = {"BaseHandler", "TorchScriptHandler"}
 
 
 class PackingError(Exception):
-    """The archive cannot be made of this."""
+    """The archive cannot be made of these parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class ArchiveSpec:
     model_name: str
     version: str
     handler: str
-    """A file, with or without its ending and ":function", or the name of a built-in handler."""
+    """A file, with or without its suffix and ":function", or the name of a built-in handler."""
     model_file: str | None = None
     serialized_file: str | None = None
     extra_files: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ class ArchiveSpec:
             )
 
     def manifest(self, created: datetime) -> dict[str, Any]:
-        """What MANIFEST.json will hold."""
+        """The content of MANIFEST.json."""
         model = {
             "modelName": self.model_name,
             "serializedFile": _name(self.serialized_file),
@@ -67,7 +67,7 @@ class ArchiveSpec:
         }
 
     def files(self) -> dict[str, Path]:
-        """The files by their names in the archive; of several with one name the last counts. Raises PackingError."""
+        """The files by their names in the archive, of equal names the last. Raises PackingError."""
         files = _named(self.model_file, self.serialized_file, self.handler_file)
         for pattern in filter(None, self.extra_files):
             files |= _extra(pattern)
@@ -77,11 +77,11 @@ class ArchiveSpec:
     def handler_file(self) -> str | None:
         """The file of the handler; None if it is built in."""
         library = ".dylib" if sys.platform == "darwin" else ".so"
-        built_in, ending = (BUILT_IN_LSP, library) if self.runtime == "LSP" else (BUILT_IN, ".py")
+        built_in, suffix = (BUILT_IN_LSP, library) if self.runtime == "LSP" else (BUILT_IN, ".py")
         if self.handler in built_in:
             return None
         name = self.handler.partition(":")[0]
-        return name if name.endswith(ending) else name + ending
+        return name if name.endswith(suffix) else name + suffix
 
 
 def _name(path: str | None) -> str | None:
@@ -97,7 +97,7 @@ def _named(*paths: str | None) -> dict[str, Path]:
 
 
 def _extra(pattern: str) -> dict[str, Path]:
-    """The files that one entry of --extra-files stands for: a file, what a folder holds, or what a wildcard matches."""
+    """The files of one entry of --extra-files: a file, the content of a folder, or the matches of a wildcard."""
     pattern = pattern.strip()
     found = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern))  # noqa: PTH207  # it may be absolute
     if not found and not glob.has_magic(pattern):
@@ -113,12 +113,12 @@ def _extra(pattern: str) -> dict[str, Path]:
 def _tree(folder: Path) -> Iterator[tuple[str, Path]]:
     """The files below a folder by their relative names, without hidden folders and Python's caches."""
     for place, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if _belongs(Path(place, name))]
+        folders[:] = [name for name in folders if _is_packed(Path(place, name))]
         files = (Path(place, name) for name in names)
         yield from ((file.relative_to(folder).as_posix(), file) for file in files if file.is_file())
 
 
-def _belongs(folder: Path) -> bool:
+def _is_packed(folder: Path) -> bool:
     if folder.name.startswith(".") or folder.name in ("__pycache__", "__MACOSX"):
         return False
     return not folder.parent.resolve().is_relative_to(folder.resolve())  # a link to a folder that it is in

@@ -1,9 +1,8 @@
-"""Copies a stream into a file, but no more bytes than allowed."""
+"""Copies a stream into a file, up to a limit."""
 
 from typing import Protocol
 
-CHUNK = 1 << 20
-"""Bytes moved at once."""
+CHUNK_BYTES = 1 << 20
 
 
 class Source(Protocol):
@@ -19,13 +18,13 @@ class Sink(Protocol):
 
 
 class TooLarge(Exception):
-    """There is more to copy than allowed."""
+    """The stream is longer than the limit."""
 
 
 def copy(source: Source, sink: Sink, limit: int) -> int:
     """Copy everything and return the number of bytes; raises TooLarge before more than `limit` are written."""
     copied = 0
-    while chunk := source.read(CHUNK):
+    while chunk := source.read(CHUNK_BYTES):
         copied += len(chunk)
         if copied > limit:
             raise TooLarge(f"more than {limit} bytes")

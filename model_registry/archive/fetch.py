@@ -1,4 +1,4 @@
-"""Copies archives from web and file addresses, whole or not at all."""
+"""Downloads archives from web and file addresses, whole or not at all."""
 
 import http.client
 import logging
@@ -10,29 +10,28 @@ from typing import IO, Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
-from uuid import uuid4
 
 from model_registry.archive.copying import TooLarge, copy
+from model_registry.atomic_file import atomic_file
 from model_registry.errors import DownloadFailed, UrlRefused
 
 LOG = logging.getLogger("marserve.store")
 REMOTE = re.compile(r"file?://.*|https?://.*", re.IGNORECASE)
-"""What counts as an address and not as a name in the store; "fil:" is TorchServe's slip."""
+"""Addresses, as opposed to names in the store; "fil:" is TorchServe's slip."""
 ALLOWED = re.compile(r"file://.*|https?://.*", re.IGNORECASE)
-"""What is allowed unless the configuration says otherwise."""
-IDLE = 60.0
-"""Seconds without a byte after which a download is given up."""
+"""The addresses that are allowed by default."""
+IDLE_SECONDS = 60.0
 
 Patterns = Sequence[re.Pattern[str]]
 
 
 def is_remote(url: str) -> bool:
-    """Whether the archive has to be fetched from outside the store."""
+    """True if the archive is not in the store yet."""
     return REMOTE.fullmatch(url) is not None
 
 
 def is_allowed(url: str, allowed: Patterns) -> bool:
-    """Whether one of the patterns matches the whole url."""
+    """True if one of the patterns matches the whole url."""
     return any(pattern.fullmatch(url) for pattern in allowed)
 
 
@@ -53,42 +52,38 @@ class Redirects(HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def download(url: str, target: Path, allowed: Patterns, limit: int, idle: float = IDLE) -> None:
-    """Copy what is at `url` to the file `target`.
+def download(url: str, target: Path, allowed: Patterns, limit: int, idle: float = IDLE_SECONDS) -> None:
+    """Download `url` to the file `target`; blocks, at most `idle` seconds without a byte.
 
-    Blocks; gives up after `idle` seconds without a byte. Raises DownloadFailed, and leaves nothing then, if the
-    address answers with an error, with less than announced, or with more than `limit` bytes.
+    Raises DownloadFailed, and leaves nothing then, if the address answers with an error, with less than announced, or
+    with more than `limit` bytes.
     """
-    part = target.with_name(f".{uuid4().hex}.part")
     try:
-        _copy(url, part, allowed, limit, idle)
-        part.replace(target)
+        with atomic_file(target) as file, _open(url, allowed, idle) as response:
+            _copy(response, file, limit)
     except (OSError, http.client.HTTPException, ValueError, TooLarge, UrlRefused) as reason:
         LOG.warning("The download of %s failed: %s", target.name, reason)
         raise DownloadFailed(url) from reason
-    finally:
-        part.unlink(missing_ok=True)
 
 
-def _copy(url: str, part: Path, allowed: Patterns, limit: int, idle: float) -> None:
-    with _open(url, allowed, idle) as response, part.open("xb") as file:
-        announced = response.headers["Content-Length"]
-        size = copy(response, file, limit if announced is None else min(limit, int(announced)))
+def _copy(response: Any, file: IO[bytes], limit: int) -> None:
+    announced = response.headers["Content-Length"]
+    size = copy(response, file, limit if announced is None else min(limit, int(announced)))
     if announced is not None and size < int(announced):
-        raise ConnectionError(f"{size} of {announced} bytes came")
+        raise ConnectionError(f"{size} of {announced} bytes were received")
 
 
 def _open(url: str, allowed: Patterns, idle: float) -> Any:
     opener = build_opener(Redirects(allowed))
     opener.addheaders = [("User-Agent", "marserve")]
     try:
-        return opener.open(_without_query(url), timeout=idle)
+        return opener.open(_request_url(url), timeout=idle)
     except HTTPError as error:
         error.close()
         raise
 
 
-def _without_query(url: str) -> str:
-    """The url, or of a file's address the part that names the file."""
+def _request_url(url: str) -> str:
+    """The url, of a file's address without query and fragment."""
     parts = urlsplit(url)
     return parts._replace(query="", fragment="").geturl() if parts.scheme == "file" else url

@@ -1,4 +1,4 @@
-"""The manifest of an archive: what MAR-INF/MANIFEST.json says of the model."""
+"""The manifest of an archive: MAR-INF/MANIFEST.json."""
 
 import json
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ FIRST_VERSION = "1.0"
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What the manifest says; None is what it does not say.
+    """The keys of the manifest; None for one that is missing.
 
-    `raw` is the whole file as handlers see it: copy it for each of them, handlers change what they get.
+    `raw` is the whole file for handlers: each needs a copy of its own, because handlers change it.
     """
 
     raw: dict[str, Any] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
-        """The manifest of an unpacked archive, an empty one where there is none; raises InvalidModel, OSError."""
+        """The manifest of an unpacked archive, an empty one if there is none; raises InvalidModel or OSError."""
         try:
             # TorchServe forgives a byte order mark
             text = (folder / MANIFEST_FILE).read_text("utf-8-sig")
@@ -45,32 +45,32 @@ class Manifest:
 
     @classmethod
     def parse(cls, text: str) -> "Manifest":
-        """The manifest written in `text`; raises ValueError, TypeError or InvalidModel."""
+        """The manifest of a JSON string; raises ValueError, TypeError or InvalidModel."""
         raw = json.loads(text)
-        # numbers count as the text they are written in, so that a version 1.10 is not 1.1
-        said = _mapping(json.loads(text, parse_int=str, parse_float=str))
-        if said.get("model", {}) is None:
+        # numbers as they are written, so that a version 1.10 is not 1.1
+        manifest = _mapping(json.loads(text, parse_int=str, parse_float=str))
+        if manifest.get("model", {}) is None:
             raise InvalidModel.no_entry()
-        model = _mapping(said.get("model", {}))
-        version = _text(model, "modelVersion")
+        model = _mapping(manifest.get("model", {}))
+        version = _string(model, "modelVersion")
         return cls(
             raw=raw,
-            model_name=_text(model, "modelName"),
+            model_name=_string(model, "modelName"),
             version=FIRST_VERSION if version is None else version,
-            handler=_text(model, "handler"),
-            serialized_file=_text(model, "serializedFile"),
-            model_file=_text(model, "modelFile"),
-            config_file=_text(model, "configFile"),
-            requirements_file=_text(model, "requirementsFile"),
-            runtime=_runtime(said),
+            handler=_string(model, "handler"),
+            serialized_file=_string(model, "serializedFile"),
+            model_file=_string(model, "modelFile"),
+            config_file=_string(model, "configFile"),
+            requirements_file=_string(model, "requirementsFile"),
+            runtime=_runtime(manifest),
         )
 
     def registered(
         self, model_name: str | None = None, handler: str | None = None, runtime: str | None = None, default: str = ""
     ) -> "Manifest":
-        """The manifest with what a registration says instead; `default` names the model if nothing else does.
+        """The manifest with a registration's values; `default` names the model if nothing else does.
 
-        Raises InvalidRuntime for a `runtime` that there is not, and InvalidModel if there is no name or no runtime.
+        Raises InvalidRuntime for an unknown `runtime`, and InvalidModel if there is no name or no runtime.
         """
         if runtime is not None and runtime not in RUNTIMES:
             raise InvalidRuntime(runtime)
@@ -88,16 +88,16 @@ def _mapping(value: object) -> Mapping[str, object]:
     return value
 
 
-def _text(said: Mapping[str, object], key: str) -> str | None:
-    value = said.get(key)
+def _string(manifest: Mapping[str, object], key: str) -> str | None:
+    value = manifest.get(key)
     if isinstance(value, bool):
         return str(value).lower()
     if value is None or isinstance(value, str):
         return value
-    raise TypeError(f"{key} is no text")
+    raise TypeError(f"{key} is no string")
 
 
-def _runtime(said: Mapping[str, object]) -> str | None:
-    """A runtime may be in capitals in a manifest, though not in a registration."""
-    runtime = said.get("runtime", "python")
+def _runtime(manifest: Mapping[str, object]) -> str | None:
+    """The runtime, which may be in capitals in a manifest, though not in a registration."""
+    runtime = manifest.get("runtime", "python")
     return next((one for one in RUNTIMES if runtime in (one, one.upper())), None)

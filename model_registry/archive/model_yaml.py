@@ -1,8 +1,7 @@
-"""model-config.yaml: the file in the archive, and those of its settings that the server itself obeys."""
+"""model-config.yaml: the file in the archive, and the settings in it that the server obeys."""
 
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -19,24 +18,21 @@ Rule = Callable[[Any], Any]
 
 
 def load_model_config(archive: Archive) -> Any:
-    """What the YAML file that the manifest names holds, made anew at each call; {} if the manifest names none.
+    """The content of the YAML file that the manifest names, read at each call; {} if it names none.
 
     Usually a dict, None if the file is empty. Raises InvalidModel if there is no such file or it is no YAML.
     """
     if archive.manifest.config_file is None:
         return {}
     try:
-        file = archive.folder / safe_path(archive.manifest.config_file)
-        return _parse(file)
+        with (archive.folder / safe_path(archive.manifest.config_file)).open("rb") as stream:
+            return yaml.load(stream, LOADER)  # noqa: S506  # it is one of the two safe loaders
     except (OSError, ValueError, RecursionError, yaml.YAMLError, UnsafeArchive) as reason:
         raise InvalidModel.bad_config() from reason
 
 
 def readable_model_config(archive: Archive) -> Any:
-    """The same, but {} for a file that cannot be read: the model is registered all the same, as TorchServe does.
-
-    Its workers will not load.
-    """
+    """The same, but {} for a file that cannot be read: as in TorchServe the model is registered without workers."""
     try:
         return load_model_config(archive)
     except InvalidModel as error:
@@ -44,22 +40,17 @@ def readable_model_config(archive: Archive) -> Any:
         return {}
 
 
-def obeyed(config: object) -> dict[str, Any]:
-    """The settings that the server knows, by their names in ModelConfig; what has a wrong type is logged and left."""
-    said: dict[str, Any] = {}
+def server_settings(config: object) -> dict[str, Any]:
+    """The settings that the server knows, by their names in ModelConfig; invalid ones are logged and ignored."""
+    settings: dict[str, Any] = {}
     for key, value in config.items() if isinstance(config, dict) else ():
         if key in SETTINGS:
             name, rule = SETTINGS[key]
             try:
-                said[name] = rule(value)
+                settings[name] = rule(value)
             except ValueError as reason:
                 LOG.warning("Invalid %s in a model's configuration: expected %s, not %r", key, reason, value)
-    return said
-
-
-def _parse(file: Path) -> Any:
-    with file.open("rb") as stream:
-        return yaml.load(stream, LOADER)  # noqa: S506  # it is one of the two safe loaders
+    return settings
 
 
 def _raised_to(minimum: int) -> Rule:

@@ -1,4 +1,4 @@
-"""What archives and models are called when nobody says: pure functions of urls, as TorchServe reads them."""
+"""Default names of archives and models: pure functions of urls, as TorchServe reads them."""
 
 import re
 from urllib.parse import urlsplit
@@ -9,7 +9,7 @@ SCHEMES = ("http", "https", "file", "ftp")
 def file_name(url: str) -> str:
     """The last segment of a url or path: the name of the archive's file in the store.
 
-    Of a web address only the path counts, and it is not percent-decoded; of anything else all of the text.
+    Of a web address only the path counts, not percent-decoded; of anything else the whole string.
     """
     try:
         parts = urlsplit(url)
@@ -19,18 +19,10 @@ def file_name(url: str) -> str:
     return re.split(r"[/\\]", path)[-1]
 
 
-def startup_name(spec: str) -> tuple[str | None, str]:
-    """What `--models` means: "name=url" is split, a bare url has no name."""
-    name, equals, url = spec.partition("=")
-    if not equals:
-        return None, spec.strip()
-    return name.strip() or None, url.strip()
-
-
 def default_name(url: str) -> str:
-    """The name of a model at start-up that neither `--models` nor the manifest names.
+    """The name of a start-up model that neither `--models` nor the manifest names.
 
-    The file name, without its last ending if the url mentions ".mar" or ".model", and "_" for odd characters.
+    The file name, without its last suffix if the url mentions ".mar" or ".model", and "_" for special characters.
     """
     name = url.rpartition("/")[2]
     if ".mar" in url or ".model" in url:

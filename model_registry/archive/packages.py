@@ -1,4 +1,4 @@
-"""The packages that an archive requires: installed into a folder of its own, where no other archive sees them."""
+"""The packages that an archive requires: installed into a folder of its own, which no other archive sees."""
 
 import asyncio
 import logging
@@ -16,22 +16,21 @@ from model_registry.archive.unpack import UnsafeArchive, safe_path
 from model_registry.errors import PackagesFailed
 
 LOG = logging.getLogger("marserve.packages")
-PATIENCE = 1800.0
-"""Seconds that pip may take."""
+INSTALL_TIMEOUT_SECONDS = 1800.0
 
 
-async def install(archive: Archive, model: str, patience: float = PATIENCE) -> list[str]:
-    """Install what the archive's requirements file lists, with pip's own words in the log; raises PackagesFailed.
+async def install(archive: Archive, model: str, seconds: float = INSTALL_TIMEOUT_SECONDS) -> list[str]:
+    """Install the archive's requirements file with pip, whose output is logged; raises PackagesFailed.
 
-    Returns what keeps the server's process from holding the packages, in words. Relative paths in the file are relative
-    to the archive. When the caller is cancelled, pip is killed.
+    Returns the reasons why the server's process cannot hold the packages. Relative paths in the file are relative to
+    the archive. When the caller is cancelled, pip is killed.
     """
     process = await _start_pip(archive, model)
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(seconds):
             status = await _follow(process, model)
     except TimeoutError:
-        LOG.error("Model %s: pip was stopped after %g s.", model, patience)
+        LOG.error("Model %s: pip was stopped after %g s.", model, seconds)
         status = None
     finally:
         if process.returncode is None:
@@ -45,19 +44,19 @@ async def install(archive: Archive, model: str, patience: float = PATIENCE) -> l
 
 
 def obstacles(folder: Path) -> Iterator[str]:
-    """Why the server's process cannot hold the packages in a folder: it uses another version of one, or one is native.
+    """The reasons why the server's process cannot hold the packages in a folder: native ones, and other versions.
 
-    Python code it holds as often as there are workers, but a native module often once only, and never in two versions.
+    A process holds Python code once for each worker, but many native modules once only, and never in two versions.
     """
     for found in distributions(path=[str(folder)]):
         if not any(map(is_shared, _modules(found))):
             if _is_native(found):
                 yield f"{found.name} {found.version} has native modules"
-        elif (present := _present(found.name)) not in (None, found.version):
+        elif (present := _installed_version(found.name)) not in (None, found.version):
             yield f"{found.name} {found.version} is not the {present} that the server uses"
 
 
-def _present(name: str) -> str | None:
+def _installed_version(name: str) -> str | None:
     try:
         return version(name)
     except PackageNotFoundError:
@@ -91,6 +90,6 @@ async def _follow(process: Process, model: str) -> int:
 
 
 def _modules(found: Distribution) -> set[str]:
-    """The top-level names of what a package consists of."""
+    """The top-level names of a package."""
     tops = {file.parts[0] for file in found.files or ()}
     return {top.partition(".")[0] for top in tops if not top.endswith((".dist-info", ".."))}

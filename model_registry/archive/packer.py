@@ -12,25 +12,25 @@ from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import IO
-from uuid import uuid4
 
 from model_registry.archive.archive_spec import ArchiveSpec, PackingError
 from model_registry.archive.manifest import MANIFEST_FILE
+from model_registry.atomic_file import atomic_file
 
 LOG = logging.getLogger("marserve.packer")
 FORMATS = {"tgz": ".tar.gz", "no-archive": "", "zip-store": ".mar", "default": ".mar"}
-"""The endings that the archives get."""
-EARLIEST = (1980, 1, 1, 0, 0, 0)
-"""The time of every file: the first that a zip file can tell."""
+"""The suffixes of the archives."""
+FILE_TIME = (1980, 1, 1, 0, 0, 0)
+"""The time of every file: the earliest in zip files."""
 
 Entry = tuple[str, Path | bytes]
-"""A name in the archive, and the file or the bytes that it stands for."""
+"""A name in the archive, and its file or bytes."""
 
 
 def pack(
     spec: ArchiveSpec, folder: Path, form: str = "default", *, force: bool = False, created: datetime | None = None
 ) -> Path:
-    """Make an archive in `folder`, which exists; returns its path.
+    """Make an archive in the existing `folder` and return its path.
 
     The form is a key of FORMATS. With `force` an older archive of that name is replaced, and is never packed itself.
     Raises PackingError or OSError.
@@ -38,7 +38,7 @@ def pack(
     if not folder.is_dir():
         raise PackingError(f"Given export-path {folder} is not a directory. Point to a valid export-path directory.")
     target = folder / (spec.model_name + FORMATS[form])
-    _make_way(target, force)
+    _check_target(target, force)
     manifest = json.dumps(spec.manifest(created or datetime.now(UTC).astimezone()), indent=2)
     files = {name: file for name, file in spec.files().items() if not _same(file, target)}
     parts: dict[str, Path | bytes] = {**files, MANIFEST_FILE.as_posix(): manifest.encode()}
@@ -46,11 +46,12 @@ def pack(
     if form == "no-archive":
         _write_folder(target, entries)
     else:
-        _replace(target, lambda file: _WRITERS[form](file, entries, spec.model_name))
+        with atomic_file(target) as file:
+            _WRITERS[form](file, entries, spec.model_name)
     return target
 
 
-def _make_way(target: Path, force: bool) -> None:
+def _check_target(target: Path, force: bool) -> None:
     if target.exists() and not force:
         raise PackingError(
             f"{target} already exists.\n"
@@ -61,24 +62,13 @@ def _make_way(target: Path, force: bool) -> None:
         LOG.warning("Overwriting %s ...", target)
 
 
-def _replace(target: Path, write: Callable[[IO[bytes]], None]) -> None:
-    """Put a file in place that `write` writes, whole or not at all."""
-    part = target.with_name(f".{uuid4().hex}.part")
-    try:
-        with part.open("xb") as file:
-            write(file)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def _write_zip(file: IO[bytes], entries: Sequence[Entry], compression: int) -> None:
     with zipfile.ZipFile(file, "w") as archive:
         for name, content in entries:
-            info = zipfile.ZipInfo(name, EARLIEST)
+            info = zipfile.ZipInfo(name, FILE_TIME)
             info.compress_type = compression
             info.external_attr = (stat.S_IFREG | 0o644) << 16
-            info.file_size = _size(content)  # so that large files are written as zip64
+            info.file_size = _size(content)  # large files are written as zip64
             with _open(content) as source, archive.open(info, "w") as sink:
                 shutil.copyfileobj(source, sink)
 
@@ -96,7 +86,7 @@ def _write_tar(file: IO[bytes], entries: Sequence[Entry], model_name: str) -> No
 
 
 def _write_folder(target: Path, entries: Sequence[Entry]) -> None:
-    """As torch-model-archiver does, files of an older archive that have no successor stay."""
+    """Write the files; as with torch-model-archiver the other files of an older archive stay."""
     for name, content in entries:
         place = target / name
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -26,14 +26,14 @@ from model_registry.errors import (
 )
 
 LOG = logging.getLogger("marserve.store")
-ENDINGS = (".mar", ".model", ".tar.gz", ".tgz")
+ARCHIVE_SUFFIXES = (".mar", ".model", ".tar.gz", ".tgz")
 
 
 class ModelStore:
-    """Opens archives: from its folder, from absolute paths of folders, and from the addresses that are allowed.
+    """Opens archives from its folder, from absolute paths of folders, and from allowed addresses.
 
-    `limit` bounds the bytes of a download and of an unpacked archive. Unpacked archives go to `models/<32 hex digits>`
-    under the folder `temporary`, the system's own by default.
+    `limit` bounds the bytes of a download and of an unpacked archive. Archives are unpacked to `models/<32 hex digits>`
+    in the folder `temporary`, the system's by default.
     """
 
     def __init__(
@@ -45,31 +45,31 @@ class ModelStore:
     ) -> None:
         self.folder = folder
         self._allowed = (ALLOWED,) if allowed_urls is None else tuple(allowed_urls)
-        self._unpacked = (temporary or Path(tempfile.gettempdir())).absolute() / "models"
+        self._unpack_root = (temporary or Path(tempfile.gettempdir())).absolute() / "models"
         self._limits = Limits(size=limit)
-        self._made: set[Path] = set()
+        self._unpacked_folders: set[Path] = set()
 
     def __repr__(self) -> str:
         return f"<ModelStore {self.folder}>"
 
     def names(self) -> list[str]:
-        """The archives of the store, sorted: visible folders, and files with an archive's ending."""
+        """The archives of the store, sorted: visible folders, and files with an archive's suffix."""
         if self.folder is None or not self.folder.is_dir():
             return []
         visible = (path for path in self.folder.iterdir() if not path.name.startswith("."))
-        return sorted(path.name for path in visible if path.name.endswith(ENDINGS) or path.is_dir())
+        return sorted(path.name for path in visible if path.name.endswith(ARCHIVE_SUFFIXES) or path.is_dir())
 
     def close(self) -> None:
-        """Remove what is still unpacked, of registrations that were cut short too."""
-        for folder in self._made:
+        """Remove all unpacked archives, those of cancelled registrations included."""
+        for folder in self._unpacked_folders:
             shutil.rmtree(folder, ignore_errors=True)
 
     def open(self, url: str) -> Archive:
         """Fetch, unpack and read the archive at `url`; blocks.
 
         Raises NoStore, EmptyUrl, RelativeUrl or UrlRefused before anything happens, then ArchiveExists, DownloadFailed,
-        ArchiveNotFound, SaveFailed or InvalidModel. An archive that was downloaded but is no good stays in the store,
-        as in TorchServe; nothing else stays.
+        ArchiveNotFound, SaveFailed or InvalidModel. As in TorchServe an invalid archive that was downloaded stays in
+        the store; nothing else stays.
         """
         store = self._store_for(url)
         downloaded = self._fetch(url, store) if is_remote(url) else None
@@ -79,7 +79,7 @@ class ModelStore:
             return Archive(url, Manifest.read(folder), folder, downloaded, source if source.is_file() else None)
 
     def _store_for(self, url: str) -> Path:
-        """The folder of the store, if the url is one to look for at all."""
+        """The folder of the store; raises if the url is refused."""
         if self.folder is None:
             raise NoStore
         if not url:
@@ -93,21 +93,21 @@ class ModelStore:
     def _fetch(self, url: str, store: Path) -> Path:
         name = file_name(url)
         target = store / name
-        if target.exists():  # also if there is no name: then it is the store itself
+        if target.exists():  # without a name it is the store itself
             raise ArchiveExists(name)
         download(url, target, self._allowed, self._limits.size)
         return target
 
     @contextmanager
     def _fresh_folder(self, url: str) -> Iterator[Path]:
-        """A new folder that does not outlive a failure; whatever happens to the files becomes SaveFailed."""
-        fresh = self._unpacked / uuid4().hex
+        """A new folder, deleted if the block raises; other errors than InvalidModel become SaveFailed."""
+        fresh = self._unpack_root / uuid4().hex
         try:
-            self._unpacked.mkdir(parents=True, exist_ok=True)
+            self._unpack_root.mkdir(parents=True, exist_ok=True)
             fresh.mkdir(mode=0o700)
-            self._made.add(fresh)
+            self._unpacked_folders.add(fresh)
             yield fresh
-        except Exception as reason:  # nobody can list what parsers make of broken bytes
+        except Exception as reason:  # parsers raise anything for broken bytes
             shutil.rmtree(fresh, ignore_errors=True)
             if isinstance(reason, InvalidModel):
                 raise
@@ -116,9 +116,9 @@ class ModelStore:
 
 
 def _find(url: str, store: Path) -> Path:
-    """The file or folder that a local url means; raises ArchiveNotFound.
+    """The file or folder of a local url: its last segment in the store, or the absolute path of a folder.
 
-    Only its last segment counts, looked up in the store, or else the absolute path of a folder.
+    Raises ArchiveNotFound.
     """
     name = file_name(url)
     if name in ("", "."):
@@ -129,18 +129,18 @@ def _find(url: str, store: Path) -> Path:
             return path
         if local.exists():
             return local
-    except OSError as reason:  # a name longer than names can be
+    except OSError as reason:  # the name is too long
         raise ArchiveNotFound(url) from reason
     raise ArchiveNotFound(url)
 
 
 def _place(source: Path, fresh: Path, limits: Limits) -> Path:
-    """Unpack a file into the fresh folder, or put a link to a folder into it; returns the archive's own folder."""
+    """Unpack a file into the fresh folder, or link a folder in it; returns the archive's folder."""
     if source.is_file():
         unpack(source, fresh, limits)
         return fresh
     content = list(source.iterdir())
-    if len(content) == 1 and content[0].is_dir():  # as TorchServe does: a folder around the folder
+    if len(content) == 1 and content[0].is_dir():  # as in TorchServe
         source = content[0]
     link = fresh / source.name
     link.symlink_to(source.absolute(), target_is_directory=True)

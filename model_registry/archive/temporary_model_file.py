@@ -1,6 +1,6 @@
-"""The serialized file of an unpacked archive, there only while workers load it.
+"""The serialized file of an unpacked archive, deleted while no worker loads it.
 
-Where the disk is memory, a file that stays takes as much as the model itself.
+Where the disk is memory, such a file takes as much as the model itself.
 """
 
 import tempfile
@@ -13,24 +13,24 @@ from model_registry.archive.unpack import Limits, unpack
 
 
 class ArchiveChanged(Exception):
-    """What was unpacked cannot be unpacked again: the archive is another one by now."""
+    """The archive cannot be unpacked again: its file is another one by now."""
 
 
 class TemporaryModelFile(AbstractContextManager["TemporaryModelFile"]):
-    """Whoever enters finds the file there; when the last one leaves, it is deleted. Threads may enter at once."""
+    """Restores the file on the first entry and deletes it on the last exit. Thread-safe."""
 
     def __init__(self, file: Path, source: Path, folder: Path) -> None:
         self._file, self._source, self._folder = file, source, folder
         self._unpacked_from = _identity(source)
-        self._inside = 0
+        self._users = 0
         self._lock = Lock()
 
     def __repr__(self) -> str:
-        return f"<TemporaryModelFile {self._file.name}, {self._inside} inside>"
+        return f"<TemporaryModelFile {self._file.name}, {self._users} users>"
 
     @classmethod
     def of(cls, archive: Archive) -> AbstractContextManager[object]:
-        """The archive's, if it has such a file and was unpacked at all: what a folder holds is not ours to delete."""
+        """The archive's serialized file; a null context without one, and for the files of a folder, which stay."""
         folder, source = archive.folder.resolve(), archive.source
         file = (folder / (archive.manifest.serialized_file or "")).resolve()
         if source is None or not file.is_file() or not file.is_relative_to(folder):
@@ -38,17 +38,17 @@ class TemporaryModelFile(AbstractContextManager["TemporaryModelFile"]):
         return cls(file, source, folder)
 
     def __enter__(self) -> "TemporaryModelFile":
-        """Unpack the file again if it has been deleted. Raises ArchiveChanged, and what `unpack` raises."""
+        """Unpack the file again if it has been deleted. Raises ArchiveChanged and the errors of `unpack`."""
         with self._lock:
             if not self._file.exists():
                 self._restore()
-            self._inside += 1
+            self._users += 1
         return self
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
+            self._users -= 1
+            if self._users == 0:
                 self._file.unlink(missing_ok=True)
 
     def _restore(self) -> None:

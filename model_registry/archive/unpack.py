@@ -1,4 +1,4 @@
-"""Unpacks archives that may be hostile: nothing is written outside the folder, nothing beyond the limits."""
+"""Unpacks archives that may be hostile: writes nothing outside the folder and nothing beyond the limits."""
 
 import gzip
 import re
@@ -10,11 +10,10 @@ from pathlib import Path, PurePosixPath
 from tarfile import TarInfo
 from zipfile import ZipInfo
 
-from model_registry.archive.copying import CHUNK, Source, copy
+from model_registry.archive.copying import CHUNK_BYTES, Source, copy
 from model_registry.archive.manifest import MANIFEST_FILE
 
-ENCRYPTED = 1
-"""The bit of a zip entry's flags."""
+ENCRYPTED_FLAG = 1
 ZIP_MAGIC = b"PK\x03\x04"
 
 
@@ -24,7 +23,7 @@ class UnsafeArchive(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much an archive may unpack to: bytes at all, bytes per packed byte, and names with all folders in them.
+    """Limits of an unpacked archive: bytes, bytes per packed byte, and names with all folders in them.
 
     `free` bytes are allowed whatever the ratio: a small checkpoint of zeros packs very well.
     """
@@ -49,12 +48,12 @@ def unpack(file: Path, folder: Path, limits: Limits) -> None:
     target = Target(folder, limits.budget(file.stat().st_size), limits.names)
     if not file.name.endswith((".mar", ".war")):
         unpack_tar(file, target)
-    elif _begins_with(file, ZIP_MAGIC):
+    elif _has_zip_magic(file):
         unpack_zip(file, target)
 
 
 def safe_path(name: str) -> PurePosixPath:
-    """The relative path that an entry's name means; raises UnsafeArchive unless it stays inside, on any system."""
+    """The relative path that a name means; raises UnsafeArchive unless it stays inside on any system."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", name):
         raise UnsafeArchive(f"the name {name!r} leads out of the folder")
@@ -75,7 +74,7 @@ class Target:
         return f"<Target {self._folder} {self._size} bytes, {self._names} names left>"
 
     def admit(self, name: str) -> PurePosixPath:
-        """Where an entry may go; raises UnsafeArchive."""
+        """The path of an entry, counted; raises UnsafeArchive."""
         path = safe_path(name)
         self._names -= max(1, len(path.parts))
         if self._names < 0:
@@ -83,11 +82,11 @@ class Target:
         return path
 
     def make_folder(self, path: PurePosixPath) -> None:
-        """Make an admitted folder."""
+        """Make a folder at an admitted path."""
         (self._folder / path).mkdir(parents=True, exist_ok=True)
 
     def write(self, path: PurePosixPath, source: Source) -> None:
-        """Write an admitted file; raises TooLarge, or UnsafeArchive for a name that came before."""
+        """Write a file at an admitted path; raises TooLarge, or UnsafeArchive for a repeated name."""
         place = self._folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
         # torch-model-archiver writes a second manifest after one among the extra files, and the second counts
@@ -100,7 +99,7 @@ class Target:
 
 
 def unpack_zip(file: Path, target: Target) -> None:
-    """Unpack a zip file; every name is checked before the first is written."""
+    """Unpack a zip file, after every name has been checked."""
     with zipfile.ZipFile(file) as archive:
         admitted = [(entry, _admit_zip(entry, target)) for entry in archive.infolist()]
         for entry, path in admitted:
@@ -115,25 +114,25 @@ def _admit_zip(entry: ZipInfo, target: Target) -> PurePosixPath:
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise UnsafeArchive(f"{entry.filename!r} is a link or a device")
-    if entry.flag_bits & ENCRYPTED:
+    if entry.flag_bits & ENCRYPTED_FLAG:
         raise UnsafeArchive(f"{entry.filename!r} is encrypted")
     return target.admit(entry.orig_filename)  # `filename` hides what follows a null character
 
 
-class _Sips(gzip.GzipFile):
-    """Reads no more at once than asked for in sips: a tar header may claim to be as large as memory."""
+class _BoundedReads(gzip.GzipFile):
+    """Refuses large reads: a tar header may claim to be as large as memory."""
 
     def read(self, size: int | None = -1) -> bytes:
-        if size is None or not 0 <= size <= CHUNK:
+        if size is None or not 0 <= size <= CHUNK_BYTES:
             raise UnsafeArchive("it has an oversized header")
         return super().read(size)
 
 
 def unpack_tar(file: Path, target: Target) -> None:
-    """Unpack a gzipped tar file, names checked one by one."""
-    with _Sips(file) as plain, tarfile.open(fileobj=plain, mode="r:") as archive:
+    """Unpack a gzipped tar file."""
+    with _BoundedReads(file) as plain, tarfile.open(fileobj=plain, mode="r:") as archive:
         while (member := archive.next()) is not None:
-            archive.members = []  # type: ignore[attr-defined]  # or it keeps every header in memory
+            archive.members = []  # type: ignore[attr-defined]  # else it keeps every header in memory
             _unpack_member(archive, member, target)
 
 
@@ -152,6 +151,6 @@ def _unpack_member(archive: tarfile.TarFile, member: TarInfo, target: Target) ->
         target.write(path, source)
 
 
-def _begins_with(file: Path, magic: bytes) -> bool:
+def _has_zip_magic(file: Path) -> bool:
     with file.open("rb") as stream:
-        return stream.read(len(magic)) == magic
+        return stream.read(len(ZIP_MAGIC)) == ZIP_MAGIC

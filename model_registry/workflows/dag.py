@@ -1,6 +1,5 @@
-"""A directed graph without circles, from one first node to any number of ends."""
+"""A directed acyclic graph from one start node to any number of ends."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -11,36 +10,36 @@ from model_registry.errors import InvalidDag
 
 @dataclass(frozen=True, slots=True)
 class Dag:
-    """`edges` are as they were written: for a node, those that follow on it."""
+    """A valid graph; `edges` lead from each node to its followers, in the order of the specification."""
 
     edges: Mapping[str, tuple[str, ...]]
     order: tuple[str, ...]
-    """All nodes, each after those that it follows on."""
+    """All nodes, each after its parents."""
 
     @classmethod
-    def of(cls, written: Mapping[str, Any]) -> "Dag":
-        """The graph of a YAML map `{node: [nodes that follow]}`; raises InvalidDag."""
-        edges = {node: _followers(node, after) for node, after in written.items()}
-        parents = _parents(edges)
+    def of(cls, edges: Mapping[str, Any]) -> "Dag":
+        """The graph of a YAML map `{node: [followers]}`; raises InvalidDag."""
+        checked = {node: _followers(node, followers) for node, followers in edges.items()}
+        parents = _parents(checked)
         if sum(not before for before in parents.values()) != 1:
             raise InvalidDag("DAG should have only one start node")
         try:
-            return cls(edges, tuple(TopologicalSorter(parents).static_order()))
-        except CycleError as circle:
-            raise InvalidDag("Not a valid DAG") from circle
+            return cls(checked, tuple(TopologicalSorter(parents).static_order()))
+        except CycleError as cycle:
+            raise InvalidDag("Not a valid DAG") from cycle
 
     @property
     def parents(self) -> dict[str, list[str]]:
-        """For each node those that it follows on, as they were written."""
+        """The parents of each node, in the order of the specification."""
         return _parents(self.edges)
 
     @property
     def ends(self) -> list[str]:
-        """The nodes that nothing follows on."""
+        """The nodes without followers."""
         return [node for node in self.order if not self.edges.get(node)]
 
     def __str__(self) -> str:
-        return "{" + ", ".join(f"{node}=[{', '.join(after)}]" for node, after in self.edges.items()) + "}"
+        return "{" + ", ".join(f"{node}=[{', '.join(followers)}]" for node, followers in self.edges.items()) + "}"
 
 
 def _parents(edges: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
@@ -51,12 +50,12 @@ def _parents(edges: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
     return parents
 
 
-def _followers(node: str, written: object) -> tuple[str, ...]:
-    if not isinstance(written, list | None):
+def _followers(node: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | None):
         raise InvalidDag(f"{node} needs a list of the nodes that follow on it")
-    followers = tuple(map(str, written or ()))
+    followers = tuple(map(str, value or ()))
     if node in followers:
         raise InvalidDag("Self loop exception")
-    if any(times > 1 for times in Counter(followers).values()):
+    if len(set(followers)) < len(followers):
         raise InvalidDag("loop exception")
     return followers

@@ -1,4 +1,4 @@
-"""What a workflow archive (.war) says: its nodes, how often and how long each is asked, and which follows on which."""
+"""The specification in a workflow archive (.war): its nodes, their configuration, and their graph."""
 
 import json
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
-    """What can be said for all nodes, and again for one of them. `attempts` follow the first; timeouts are ms."""
+class NodeConfig:
+    """The configuration of all nodes, or of one of them. `retries` follow the first attempt; times are milliseconds."""
 
     min_workers: int = 1
     max_workers: int = 1
     batch_size: int = 1
     max_batch_delay: int = 50
-    attempts: int = 1
+    retries: int = 1
     timeout: int = 10000
 
 
@@ -33,7 +33,7 @@ KEYS = {
     "max_workers": "max-workers",
     "batch_size": "batch-size",
     "max_batch_delay": "max-batch-delay",
-    "attempts": "retry-attempts",
+    "retries": "retry-attempts",
     "timeout": "timeout-ms",
 }
 
@@ -44,7 +44,7 @@ class Node:
 
     name: str
     url: str | None
-    numbers: Numbers
+    config: NodeConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,10 @@ class WorkflowSpec:
 
     name: str
     handler: str | None
-    numbers: Numbers
+    config: NodeConfig
     dag: Dag
     nodes: Mapping[str, Node]
-    """Those of the DAG, by name."""
+    """The nodes of the graph, by name."""
 
 
 def read_spec(folder: Path, name: str | None = None) -> WorkflowSpec:
@@ -65,16 +65,16 @@ def read_spec(folder: Path, name: str | None = None) -> WorkflowSpec:
     name = name or manifest.get("workflowName")
     if not name:
         raise InvalidWorkflow("Workflow name is not defined.")
-    said = _mapping(_yaml(folder, str(manifest.get("specFile", ""))), "the specification")
-    models = _mapping(said.get("models") or {}, "models")
-    dag = Dag.of(_mapping(said.get("dag"), "dag"))
-    numbers = _numbers(models, Numbers())
-    nodes = {node: _node(node, models, numbers) for node in dag.order}
+    content = _mapping(_yaml(folder, str(manifest.get("specFile", ""))), "the specification")
+    models = _mapping(content.get("models") or {}, "models")
+    dag = Dag.of(_mapping(content.get("dag"), "dag"))
+    config = _config(models, NodeConfig())
+    nodes = {node: _node(node, models, config) for node in dag.order}
     handler = manifest.get("handler")
     functions = [node for node in nodes if nodes[node].url is None]
     if functions and not handler:
         raise InvalidWorkflow(f"The workflow has no handler for its functions {', '.join(functions)}.")
-    return WorkflowSpec(str(name), handler, numbers, dag, nodes)
+    return WorkflowSpec(str(name), handler, config, dag, nodes)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -95,25 +95,25 @@ def _yaml(folder: Path, file: str) -> object:
         raise InvalidWorkflow("Failed to parse yaml.") from reason
 
 
-def _mapping(value: object, what: str) -> Mapping[str, Any]:
+def _mapping(value: object, subject: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise InvalidWorkflow(f"{what} is no map of names.")
+        raise InvalidWorkflow(f"{subject} is no map of names.")
     return {str(key): item for key, item in value.items()}
 
 
-def _node(name: str, models: Mapping[str, Any], general: Numbers) -> Node:
+def _node(name: str, models: Mapping[str, Any], default: NodeConfig) -> Node:
     if name not in models:
-        return Node(name, None, general)
+        return Node(name, None, default)
     model = _mapping(models[name], name)
-    return Node(name, str(model.get("url") or ""), _numbers(model, general))
+    return Node(name, str(model.get("url") or ""), _config(model, default))
 
 
-def _numbers(said: Mapping[str, Any], general: Numbers) -> Numbers:
-    return Numbers(**{field: _number(said, key, getattr(general, field)) for field, key in KEYS.items()})
+def _config(content: Mapping[str, Any], default: NodeConfig) -> NodeConfig:
+    return NodeConfig(**{field: _number(content, key, getattr(default, field)) for field, key in KEYS.items()})
 
 
-def _number(said: Mapping[str, Any], key: str, default: int) -> int:
-    value = said.get(key, default)
+def _number(content: Mapping[str, Any], key: str, default: int) -> int:
+    value = content.get(key, default)
     if type(value) is not int or value < 0:
         raise InvalidWorkflow(f"{key} is {value!r}, which is no number of at least 0.")
     return value

@@ -1,4 +1,4 @@
-"""A registered workflow: one request goes from node to node, each of them a model of its own."""
+"""A registered workflow: requests pass through its nodes, each of them a model of its own."""
 
 import asyncio
 import logging
@@ -18,13 +18,13 @@ LOG = logging.getLogger("marserve.workflows")
 
 
 class Workflow:
-    """Answers requests by asking the nodes, each as soon as those before it have answered."""
+    """Answers requests by its nodes, each called as soon as its parents have answered."""
 
     def __init__(self, spec: WorkflowSpec, archive: Archive, registry: Registry) -> None:
         self.spec = spec
         self.archive = archive
         self.versions: list[ModelVersion] = []
-        """What serves the nodes."""
+        """The model versions of the nodes."""
         self._registry = registry
 
     def __repr__(self) -> str:
@@ -35,42 +35,42 @@ class Workflow:
         return f"{self.spec.name}__{node.name}"
 
     async def predict(self, request: Input) -> dict[str, bytes]:
-        """The bodies that the last nodes answer, by their names; statuses and headers of nodes do not count.
+        """The bodies of the last nodes, by their names; statuses and headers of nodes do not count.
 
-        The first node gets the request, any other the bodies of those before it: "body" if it is one, else each under
+        The first node gets the request, any other the bodies of its parents: as "body" if there is one, else each under
         its node's name. Raises NodeFailed.
         """
         dag, answers = self.spec.dag, dict[str, asyncio.Task[bytes]]()
         try:
             async with asyncio.TaskGroup() as group:
-                for node, before in ((node, dag.parents[node]) for node in dag.order):
-                    waited = {parent: answers[parent] for parent in before}
-                    answers[node] = group.create_task(self._follow(node, request, waited))
+                for node in dag.order:
+                    parents = {parent: answers[parent] for parent in dag.parents[node]}
+                    answers[node] = group.create_task(self._call_after(parents, node, request))
         except BaseExceptionGroup as failed:
             raise failed.exceptions[0] from None
         return {node: answers[node].result() for node in dag.ends}
 
-    async def _follow(self, name: str, request: Input, waited: Mapping[str, asyncio.Task[bytes]]) -> bytes:
-        before = {parent: await answer for parent, answer in waited.items()}
-        return await self._ask(self.spec.nodes[name], _row(request, before) if before else request)
+    async def _call_after(self, parents: Mapping[str, asyncio.Task[bytes]], name: str, request: Input) -> bytes:
+        bodies = {parent: await answer for parent, answer in parents.items()}
+        return await self._call(self.spec.nodes[name], _row(request, bodies) if bodies else request)
 
-    async def _ask(self, node: Node, row: Input) -> bytes:
-        for _ in range(1 + node.numbers.attempts):
+    async def _call(self, node: Node, row: Input) -> bytes:
+        for _ in range(1 + node.config.retries):
             try:
-                async with asyncio.timeout(node.numbers.timeout / 1000):
-                    return await self._ask_once(node, row)
+                async with asyncio.timeout(node.config.timeout / 1000):
+                    return await self._call_once(node, row)
             except (HandlerError, RegistryError, TimeoutError) as error:
                 LOG.warning("Workflow %s: node %s failed: %r", self.spec.name, node.name, error)
         raise NodeFailed(node.name)
 
-    async def _ask_once(self, node: Node, row: Input) -> bytes:
+    async def _call_once(self, node: Node, row: Input) -> bytes:
         answer = await self._registry.resolve(self.model_name(node)).predict(row, str(uuid4()))
         if isinstance(answer, ResponseStream):
             return b"".join([piece async for piece in answer])
         return answer.body
 
 
-def _row(request: Input, before: Mapping[str, bytes]) -> Input:
-    names = before if len(before) > 1 else ("body",)
-    parts = (Part(name, "", body) for name, body in zip(names, before.values(), strict=True))
+def _row(request: Input, bodies: Mapping[str, bytes]) -> Input:
+    names = bodies if len(bodies) > 1 else ("body",)
+    parts = (Part(name, "", body) for name, body in zip(names, bodies.values(), strict=True))
     return request._replace(parts=tuple(parts))

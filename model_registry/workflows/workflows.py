@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
 
 from model_registry.archive.archive import Archive
 from model_registry.archive.store import ModelStore
@@ -24,17 +23,17 @@ from model_registry.errors import (
 from model_registry.factory import Registration
 from model_registry.pagination import page_of
 from model_registry.registry import Registry
+from model_registry.shielded_tasks import ShieldedTasks
 from model_registry.version import ModelVersion
 from model_registry.workflows.spec import Node, read_spec
 from model_registry.workflows.workflow import Workflow
 
 LOG = logging.getLogger("marserve.workflows")
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class WorkflowRegistration:
-    """A request to serve a workflow archive; the timeouts, in seconds, are those of every node."""
+    """A request to serve a workflow archive; the timeouts, in seconds, count for every node."""
 
     url: str
     name: str | None = None
@@ -49,8 +48,8 @@ class Workflows:
         self._registry = registry
         self._store = store
         self._workflows: dict[str, Workflow] = {}
-        self._coming: dict[str, Workflow] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._reserved_names: set[str] = set()
+        self._tasks = ShieldedTasks()
 
     def __repr__(self) -> str:
         return f"<Workflows {', '.join(self._workflows) or 'none'}>"
@@ -63,29 +62,28 @@ class Workflows:
             raise WorkflowNotFound(name) from None
 
     def page(self, start: int, limit: int) -> tuple[Sequence[Workflow], int | None]:
-        """Workflows by name, `limit` from `start` on, and where the next page starts."""
+        """At most `limit` workflows by name, and the start of the next page."""
         names, following = page_of(sorted(self._workflows), start, limit)
         return [self._workflows[name] for name in names], following
 
-    async def register(self, wanted: WorkflowRegistration) -> Workflow:
+    async def register(self, registration: WorkflowRegistration) -> Workflow:
         """Open the archive, register all nodes, and wait until their workers have loaded; all or nothing.
 
         Raises WorkflowArchiveNotFound and the other errors of ModelStore.open, InvalidWorkflow, InvalidDag,
         WorkflowExists or WorkflowFailed.
         """
-        return await self._go_on(self._register(wanted))
+        return await self._tasks.run(self._register(registration))
 
     async def unregister(self, name: str) -> None:
         """End a workflow and its nodes; raises WorkflowNotFound."""
         workflow = self.find(name)
         del self._workflows[name]
-        await self._go_on(self._end(workflow))
+        await self._tasks.run(self._end(workflow))
         LOG.info("Workflow %s unregistered.", name)
 
     def close(self) -> None:
-        """Cut registrations short. The registry ends the nodes, and the store removes what is unpacked."""
-        for task in self._tasks:
-            task.cancel()
+        """Cancel registrations. The registry ends the nodes, and the store removes the unpacked archives."""
+        self._tasks.cancel()
 
     def _open(self, url: str) -> Archive:
         try:
@@ -97,30 +95,29 @@ class Workflows:
         except UrlRefused as error:
             raise WorkflowArchiveNotFound(str(error)) from None
 
-    async def _register(self, wanted: WorkflowRegistration) -> Workflow:
-        archive = await asyncio.to_thread(self._open, wanted.url)
+    async def _register(self, registration: WorkflowRegistration) -> Workflow:
+        archive = await asyncio.to_thread(self._open, registration.url)
         try:
-            workflow = Workflow(read_spec(archive.folder, wanted.name), archive, self._registry)
-            self._reserve(workflow)
+            workflow = Workflow(read_spec(archive.folder, registration.name), archive, self._registry)
+            self._reserve_name(workflow.spec.name)
         except Exception:
             await asyncio.to_thread(archive.remove)
             raise
         try:
-            await self._start(workflow, wanted)
+            await self._start(workflow, registration)
         finally:
-            del self._coming[workflow.spec.name]
+            self._reserved_names.discard(workflow.spec.name)
         LOG.info("Workflow %s registered.", workflow.spec.name)
         return workflow
 
-    def _reserve(self, workflow: Workflow) -> None:
-        name = workflow.spec.name
-        if name in self._workflows or name in self._coming:
+    def _reserve_name(self, name: str) -> None:
+        if name in self._workflows or name in self._reserved_names:
             raise WorkflowExists(name)
-        self._coming[name] = workflow
+        self._reserved_names.add(name)
 
-    async def _start(self, workflow: Workflow, wanted: WorkflowRegistration) -> None:
+    async def _start(self, workflow: Workflow, registration: WorkflowRegistration) -> None:
         name, nodes = workflow.spec.name, workflow.spec.nodes.values()
-        registering = (self._registry.register(_registration(workflow, node, wanted)) for node in nodes)
+        registering = (self._registry.register(_node_registration(workflow, node, registration)) for node in nodes)
         results = await asyncio.gather(*registering, return_exceptions=True)
         workflow.versions = [result for result in results if isinstance(result, ModelVersion)]
         if len(workflow.versions) < len(nodes):
@@ -130,29 +127,22 @@ class Workflows:
 
     async def _end(self, workflow: Workflow) -> None:
         async def end(version: ModelVersion) -> None:
-            with suppress(RegistryError):  # somebody may have unregistered it already
+            with suppress(RegistryError):  # it may have been unregistered already
                 await self._registry.unregister(version.name, version.version)
 
         await asyncio.gather(*map(end, workflow.versions))
         await asyncio.to_thread(workflow.archive.remove)
 
-    async def _go_on(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await `work`, which goes on when the caller leaves."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return await asyncio.shield(task)
 
-
-def _registration(workflow: Workflow, node: Node, wanted: WorkflowRegistration) -> Registration:
-    numbers, name = node.numbers, workflow.model_name(node)
+def _node_registration(workflow: Workflow, node: Node, registration: WorkflowRegistration) -> Registration:
+    name = workflow.model_name(node)
     config = RequestConfig(
-        numbers.batch_size, numbers.max_batch_delay, numbers.max_workers,
-        wanted.response_timeout, wanted.startup_timeout,
+        node.config.batch_size, node.config.max_batch_delay, node.config.max_workers,
+        registration.response_timeout, registration.startup_timeout,
     )  # fmt: skip
     if node.url is not None:
         return Registration(node.url, name, config=config, role="node")
-    # As TorchServe does: the numbers are not for functions.
+    # as in TorchServe the configuration is not for functions
     config = replace(config, batch_size=1, max_batch_delay=0, initial_workers=1)
     handler = f"{workflow.spec.handler}:{node.name}"
     return Registration(str(workflow.archive.folder), name, handler, config=config, role="function")

@@ -1,14 +1,10 @@
 """What is in force when the archive's YAML, the configuration and the registration say different things."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from model_registry.archive.archive import Archive
-from model_registry.archive.manifest import Manifest
-from model_registry.config import Defaults, ModelConfig, RequestConfig, load_model_config, readable_model_config
-from model_registry.errors import InvalidModel
+from model_registry.config import Defaults, ModelConfig, RequestConfig
 
 NOTHING = RequestConfig()
 
@@ -16,13 +12,6 @@ NOTHING = RequestConfig()
 def merged(yaml: object = None, request: RequestConfig = NOTHING, setting: Any = None, **defaults: int) -> ModelConfig:
     """The configuration in force; what is left out says nothing."""
     return ModelConfig.merge(request, yaml, setting or {}, Defaults(**defaults))
-
-
-def archive(folder: Path, text: str | bytes | None, name: str = "c.yaml") -> Archive:
-    """An unpacked archive whose manifest names a YAML file; None: there is no such file."""
-    if text is not None:
-        (folder / "c.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
-    return Archive("m.mar", Manifest({}, "m", config_file=name), folder)
 
 
 def test_with_nothing_said_the_defaults_are_in_force() -> None:
@@ -200,42 +189,3 @@ def test_a_snapshot_wins_over_the_yaml() -> None:
 def test_a_snapshot_without_timeouts_means_120() -> None:
     config = ModelConfig.restore({"minWorkers": 1, "responseTimeout": None}, {"responseTimeout": 9}, Defaults())
     assert (config.response_timeout, config.startup_timeout) == (120, 120)
-
-
-def test_the_yaml_file_is_read_anew_each_time(tmp_path: Path) -> None:
-    """Handlers change what they get."""
-    one = archive(tmp_path, "batchSize: 010\nhandler:\n  on: yes\n  note:\n")
-    config = load_model_config(one)
-    assert config == {"batchSize": 8, "handler": {True: True, "note": None}}
-    config["handler"].clear()
-    assert load_model_config(one)["handler"] == {True: True, "note": None}
-
-
-def test_without_a_yaml_file_there_is_an_empty_map(tmp_path: Path) -> None:
-    assert load_model_config(Archive("m.mar", Manifest(), tmp_path)) == {}
-
-
-def test_an_empty_yaml_file_is_none(tmp_path: Path) -> None:
-    assert load_model_config(archive(tmp_path, "")) is None
-
-
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        (None, "c.yaml"),
-        ("a: [1\n", "c.yaml"),
-        (b"\xff\xfe\xff", "c.yaml"),
-        ("a: !!python/object/apply:os.getcwd []\n", "c.yaml"),
-        ("a: 1\n", "../{folder}/c.yaml"),
-        ("a: 1\n", "/etc/hostname"),
-        ("[" * 5000, "c.yaml"),
-    ],
-)
-def test_a_yaml_file_that_cannot_be_read_is_an_error_for_workers_only(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str | bytes | None, name: str
-) -> None:
-    broken = archive(tmp_path, text, name.format(folder=tmp_path.name))
-    with pytest.raises(InvalidModel, match=r"^Failed to parse model config yaml file\.$"):
-        load_model_config(broken)
-    assert readable_model_config(broken) == {}
-    assert "m.mar" in caplog.text

@@ -13,7 +13,7 @@ from app.settings.last_snapshot import newest_snapshot
 from app.settings.sources import from_file
 from app.settings.types import model_snapshot
 from model_registry.factory import Registration
-from model_registry.snapshot import SnapshotWriter, stamp
+from model_registry.snapshot import SnapshotWriter, timestamp
 from tests.conftest import MakeArchive
 from tests.support.serving import Client, serving
 
@@ -65,7 +65,7 @@ async def test_every_change_is_written(store: Path, archive: MakeArchive) -> Non
     assert (registered["modelCount"], unregistered["modelCount"]) == (2, 1)
     (last,) = snapshots(store, "shutdown")
     assert last["models"] == unregistered["models"]
-    assert last["name"] == f"{stamp(last['created'])}-shutdown.cfg"
+    assert last["name"] == f"{timestamp(last['created'])}-shutdown.cfg"
 
 
 async def test_what_changes_nothing_is_not_written(store: Path, archive: MakeArchive) -> None:

@@ -17,7 +17,7 @@ from handler.devices.device import Device, assign_device
 from handler.errors import LoadFailed
 from handler.job import Input
 from handler.workers.warmup import listed_requests
-from model_registry.archive.model_yaml import obeyed
+from model_registry.archive.model_yaml import server_settings
 from model_registry.archive.packages import install
 from model_registry.config import ModelConfig, RequestConfig, load_model_config
 from model_registry.errors import RegistryError
@@ -66,7 +66,7 @@ class TuningSession:
         # Served from its folder from now on, so that it is unpacked only once.
         self._wanted = replace(self._wanted, url=str(archive.folder), model_name=version.name)
         said = load_model_config(archive)
-        self._says_delay = "max_batch_delay" in obeyed(said)
+        self._says_delay = "max_batch_delay" in server_settings(said)
         self._inputs = [input_of(sample) for sample in samples] or listed_requests(said, archive.folder)
         if not self._inputs:
             raise Unusable("there is no request to ask; name one with --request, or list some under warmup in its YAML")

@@ -1,8 +1,8 @@
-"""What archives and models are called when nobody says."""
+"""Default names of archives and models."""
 
 import pytest
 
-from model_registry.archive.naming import default_name, file_name, startup_name
+from model_registry.archive.naming import default_name, file_name
 
 
 @pytest.mark.parametrize(
@@ -28,21 +28,6 @@ from model_registry.archive.naming import default_name, file_name, startup_name
 )
 def test_a_file_in_the_store_is_named_by_the_last_segment(url: str, name: str) -> None:
     assert file_name(url) == name
-
-
-@pytest.mark.parametrize(
-    ("spec", "name", "url"),
-    [
-        ("m.mar", None, "m.mar"),
-        ("a=m.mar", "a", "m.mar"),
-        (" a = m.mar ", "a", "m.mar"),
-        ("=m.mar", None, "m.mar"),
-        ("a=http://h/m.mar?x=1", "a", "http://h/m.mar?x=1"),
-        ("a=", "a", ""),
-    ],
-)
-def test_a_startup_name_is_split_at_the_first_equals_sign(spec: str, name: str | None, url: str) -> None:
-    assert startup_name(spec) == (name, url)
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ async def test_what_pip_says_is_in_the_log(tmp_path: Path, caplog: pytest.LogCap
 async def test_pip_gets_only_so_much_time(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     archive = unpacked(tmp_path / "m", REQUIREMENTS, wheel("1.0"))
     with caplog.at_level(logging.ERROR, "marserve.packages"), pytest.raises(PackagesFailed):
-        await install(archive, "m", patience=0.01)
+        await install(archive, "m", seconds=0.01)
     assert caplog.messages[0] == "Model m: pip was stopped after 0.01 s."
 
 

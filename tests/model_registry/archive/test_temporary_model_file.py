@@ -89,14 +89,14 @@ def test_an_archive_that_has_changed_meanwhile_is_not_mixed_with_the_old_one(sto
     models = ModelStore(store)
     with TemporaryModelFile.of(models.open("m.mar")) as file:
         pass
-    assert repr(file) == "<TemporaryModelFile model.bin, 0 inside>"
+    assert repr(file) == "<TemporaryModelFile model.bin, 0 users>"
     path.unlink()
     with pytest.raises(ArchiveChanged, match="has changed or gone since it was registered; register it again"):
         file.__enter__()
     models.close()
 
 
-def test_whoever_leaves_first_takes_nothing_from_the_others(store: Path, archive: MakeArchive) -> None:
+def test_the_first_user_to_exit_takes_nothing_from_the_others(store: Path, archive: MakeArchive) -> None:
     make(archive)
     models = ModelStore(store)
     opened = models.open("m.mar")

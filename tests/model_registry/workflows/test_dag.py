@@ -26,7 +26,7 @@ def test_one_node_may_be_all() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "found"),
     [
         ({}, "DAG should have only one start node"),
         ({"a": ["join"], "b": ["join"]}, "DAG should have only one start node"),
@@ -37,7 +37,7 @@ def test_one_node_may_be_all() -> None:
         ({"a": "b"}, "a needs a list of the nodes that follow on it"),
     ],
 )
-def test_what_is_no_such_graph_is_refused_in_torchserves_words(written: dict[str, object], told: str) -> None:
+def test_what_is_no_such_graph_is_refused_in_torchserves_words(written: dict[str, object], found: str) -> None:
     with pytest.raises(InvalidDag) as refused:
         Dag.of(written)
-    assert str(refused.value) == told
+    assert str(refused.value) == found

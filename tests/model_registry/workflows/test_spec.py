@@ -1,4 +1,4 @@
-"""What a workflow archive says."""
+"""Specifications in workflow archives."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from model_registry.errors import InvalidWorkflow
-from model_registry.workflows.spec import Node, Numbers, WorkflowSpec, read_spec
+from model_registry.workflows.spec import Node, NodeConfig, WorkflowSpec, read_spec
 
 SPEC = """
 models:
@@ -49,18 +49,18 @@ def refusal(folder: Path) -> str:
 
 def test_a_node_has_the_numbers_of_all_and_its_own(tmp_path: Path) -> None:
     spec = read_spec(war(tmp_path))
-    general = Numbers(1, 4, 3, 5000, attempts=3, timeout=5000)
-    assert (spec.name, spec.handler, spec.numbers) == ("flow", "flow.py", general)
+    general = NodeConfig(1, 4, 3, 5000, retries=3, timeout=5000)
+    assert (spec.name, spec.handler, spec.config) == ("flow", "flow.py", general)
     assert spec.nodes == {
         "before": Node("before", None, general),
-        "m1": Node("m1", "model1.mar", Numbers(1, 2, 3, 5000, attempts=3, timeout=100)),
+        "m1": Node("m1", "model1.mar", NodeConfig(1, 2, 3, 5000, retries=3, timeout=100)),
         "m2": Node("m2", "https://example.com/model2.mar", general),
     }
 
 
 def test_what_is_not_said_is_torchserves_default(tmp_path: Path) -> None:
     spec = read_spec(war(tmp_path, "models:\n  a:\n    url: a.mar\ndag:\n  a: [b]\n"))
-    assert spec.numbers == Numbers(1, 1, 1, 50, attempts=1, timeout=10000)
+    assert spec.config == NodeConfig(1, 1, 1, 50, retries=1, timeout=10000)
 
 
 def test_a_given_name_wins(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_specification_outside_of_the_archive_is_not_read(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("spec", "told"),
+    ("spec", "found"),
     [
         ("just text", "the specification is no map of names."),
         ("models:\n  a:\n    url: a.mar\n", "dag is no map of names."),
@@ -105,8 +105,8 @@ def test_a_specification_outside_of_the_archive_is_not_read(tmp_path: Path) -> N
         ("models:\n  batch-size: true\ndag:\n  a: [b]\n", "batch-size is True, which is no number of at least 0."),
     ],
 )
-def test_what_is_wrong_in_it_is_named(tmp_path: Path, spec: str, told: str) -> None:
-    assert refusal(war(tmp_path, spec)) == told
+def test_what_is_wrong_in_it_is_named(tmp_path: Path, spec: str, found: str) -> None:
+    assert refusal(war(tmp_path, spec)) == found
 
 
 def test_functions_need_a_handler(tmp_path: Path) -> None:

@@ -1,0 +1,100 @@
+"""The registry: models come, are found, change, and go."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from model_registry.config import RequestConfig
+from model_registry.errors import Conflict, InvalidVersionRemoval, ModelNotFound, WorkersFailed
+from model_registry.factory import Registration
+from tests.conftest import MakeArchive
+from tests.support.serving import serving
+
+pytestmark = pytest.mark.anyio
+
+ECHO = "def handle(data, context):\n    return data\n"
+FAILS = "raise RuntimeError('at import')\n"
+ONE_WORKER = RequestConfig(initial_workers=1)
+
+
+@pytest.fixture(autouse=True)
+def own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+
+
+def unpacked(store: Path) -> int:
+    """The number of unpacked archives."""
+    return len(list((store.parent / "tmp" / "models").iterdir()))
+
+
+async def test_a_version_is_found_by_name_and_number(store: Path, archive: MakeArchive) -> None:
+    archive("m", ECHO)
+    async with serving(store) as client:
+        registry = client.application.registry
+        version = await registry.register(Registration("m.mar", config=ONE_WORKER))
+        assert registry.resolve("m") is registry.resolve("m", "1.0") is await registry.find("m") is version
+        assert list(registry.versions()) == [version]
+        assert registry.get("n") is None
+        with pytest.raises(ModelNotFound):
+            registry.model("n")
+        assert registry.is_healthy
+        assert registry.is_ready
+        assert repr(registry) == "<Registry m>"
+
+
+async def test_a_name_and_version_are_registered_once(store: Path, archive: MakeArchive) -> None:
+    archive("m", ECHO)
+    async with serving(store, "m.mar") as client:
+        with pytest.raises(Conflict):
+            await client.application.registry.register(Registration("m.mar"))
+        assert unpacked(store) == 1
+
+
+async def test_what_cannot_load_is_unregistered_only_if_the_caller_waits(store: Path, archive: MakeArchive) -> None:
+    archive("fails", FAILS)
+    async with serving(store) as client:
+        registry = client.application.registry
+        with pytest.raises(WorkersFailed):
+            await registry.register(Registration("fails.mar", config=ONE_WORKER))
+        assert registry.get("fails") is None
+        assert unpacked(store) == 0
+        await registry.register(Registration("fails.mar", config=ONE_WORKER, wait=False))
+        assert registry.get("fails") is not None
+
+
+async def test_the_default_goes_last(store: Path, archive: MakeArchive) -> None:
+    for number in ("1.0", "2.0"):
+        archive("m", ECHO, version=number, file=f"m_{number}.mar")
+    async with serving(store, "m_1.0.mar", "m_2.0.mar") as client:
+        registry = client.application.registry
+        with pytest.raises(InvalidVersionRemoval):
+            await registry.unregister("m")
+        await registry.unregister("m", "2.0")
+        await registry.unregister("m")
+        assert registry.get("m") is None
+        assert unpacked(store) == 0
+
+
+async def test_a_registration_goes_on_without_its_caller(store: Path, archive: MakeArchive) -> None:
+    archive("slow", f"import threading\nthreading.Event().wait(0.2)\n{ECHO}")
+    async with serving(store) as client:
+        registry = client.application.registry
+        caller = asyncio.create_task(registry.register(Registration("slow.mar", config=ONE_WORKER)))
+        while registry.get("slow") is None:
+            await asyncio.sleep(0.001)
+        caller.cancel()
+        assert (await client.predict("slow", {"a": 1})).status_code == 200
+
+
+async def test_a_model_of_the_start_is_waited_for(store: Path, archive: MakeArchive) -> None:
+    archive("m", ECHO)
+    async with serving(store) as client:
+        registry = client.application.registry
+        registry.started.clear()
+        finding = asyncio.create_task(registry.find("m"))
+        version = await registry.register(Registration("m.mar", config=ONE_WORKER))
+        registry.mark_started()
+        assert await finding is version
