@@ -11,7 +11,7 @@ import yaml
 from app.commands.tune.command import SearchSpace, main, make_axes
 from app.commands.tune.report import Progress
 from app.commands.tune.search_space import Measured, Setting
-from model_registry.archive.model_yaml import obeyed
+from model_registry.archive.model_yaml import server_settings
 from tests.conftest import MakeArchive
 
 WAITS = """
@@ -54,7 +54,7 @@ def test_batches_win_where_a_call_costs_the_same_however_many_rows_it_has(
     assert alone["batch"] == 1
     assert together["batch"] > 4
     assert 2 < alone["p50"] <= alone["p95"] <= alone["p99"]
-    asked = obeyed(yaml.safe_load(found["config"]))
+    asked = server_settings(yaml.safe_load(found["config"]))
     assert asked == {"min_workers": 1, "max_workers": 1, "batch_size": 8, "max_batch_delay": 10, "threads": 1}
 
 
