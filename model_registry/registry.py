@@ -18,8 +18,8 @@ from model_registry.errors import (
 from model_registry.factory import ModelFactory, Registration
 from model_registry.model import Model, Role
 from model_registry.pagination import page_of
-from model_registry.shielded_tasks import ShieldedTasks
 from model_registry.snapshot import Occasion, SnapshotWriter
+from model_registry.tasks.shielded_tasks import ShieldedTasks
 from model_registry.version import ModelVersion
 
 LOG = logging.getLogger("marserve.registry")

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from model_registry.archive.naming import file_name
-from model_registry.atomic_file import atomic_file
 from model_registry.config import STATE
 from model_registry.factory import Registration
+from model_registry.files.atomic_file import atomic_file
 from model_registry.model import Model
 from model_registry.version import ModelVersion
 

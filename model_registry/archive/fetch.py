@@ -11,9 +11,9 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from model_registry.archive.copying import TooLarge, copy
-from model_registry.atomic_file import atomic_file
 from model_registry.errors import DownloadFailed, UrlRefused
+from model_registry.files.atomic_file import atomic_file
+from model_registry.files.copying import TooLarge, copy
 
 LOG = logging.getLogger("marserve.store")
 REMOTE = re.compile(r"file?://.*|https?://.*", re.IGNORECASE)

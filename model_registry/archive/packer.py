@@ -15,7 +15,7 @@ from typing import IO
 
 from model_registry.archive.archive_spec import ArchiveSpec, PackingError
 from model_registry.archive.manifest import MANIFEST_FILE
-from model_registry.atomic_file import atomic_file
+from model_registry.files.atomic_file import atomic_file
 
 LOG = logging.getLogger("marserve.packer")
 FORMATS = {"tgz": ".tar.gz", "no-archive": "", "zip-store": ".mar", "default": ".mar"}

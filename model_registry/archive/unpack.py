@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from tarfile import TarInfo
 from zipfile import ZipInfo
 
-from model_registry.archive.copying import CHUNK_BYTES, Source, copy
 from model_registry.archive.manifest import MANIFEST_FILE
+from model_registry.files.copying import CHUNK_BYTES, Source, copy
 
 ENCRYPTED_FLAG = 1
 ZIP_MAGIC = b"PK\x03\x04"

@@ -23,7 +23,7 @@ from model_registry.errors import (
 from model_registry.factory import Registration
 from model_registry.pagination import page_of
 from model_registry.registry import Registry
-from model_registry.shielded_tasks import ShieldedTasks
+from model_registry.tasks.shielded_tasks import ShieldedTasks
 from model_registry.version import ModelVersion
 from model_registry.workflows.spec import Node, read_spec
 from model_registry.workflows.workflow import Workflow

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_registry.archive.copying import TooLarge
 from model_registry.archive.unpack import Limits, UnsafeArchive, safe_path, unpack
+from model_registry.files.copying import TooLarge
 
 MANIFEST = "MAR-INF/MANIFEST.json"
 LIMITS = Limits()

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from model_registry.shielded_tasks import ShieldedTasks
+from model_registry.tasks.shielded_tasks import ShieldedTasks
 
 pytestmark = pytest.mark.anyio
 

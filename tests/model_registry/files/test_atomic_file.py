@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from model_registry.atomic_file import atomic_file
+from model_registry.files.atomic_file import atomic_file
 
 
 def test_the_file_is_there_when_the_block_has_ended(tmp_path: Path) -> None:

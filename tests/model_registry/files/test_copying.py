@@ -4,7 +4,7 @@ from io import BytesIO
 
 import pytest
 
-from model_registry.archive.copying import CHUNK_BYTES, TooLarge, copy
+from model_registry.files.copying import CHUNK_BYTES, TooLarge, copy
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES])

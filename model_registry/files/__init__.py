@@ -1,0 +1,1 @@
+"""Files that are written whole, within bounds, and cleared after a crash."""
