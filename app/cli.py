@@ -14,7 +14,7 @@ from app.commands import torchserve_process
 from app.commands.options import marserve_parser, torchserve_parser
 from app.commands.pid_file import AlreadyRunning
 from app.release import version
-from app.settings.sources import ConfigurationError
+from app.settings.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from app.settings.model import Settings

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from app.settings.model import Settings
-from app.settings.types import initial_models
+from app.settings.types import parse_initial_models
 
 NOTE = """no model is configured, so the samples in {folder} are served (see --model-store and --models). Try:
   curl {address}/predictions/everyday -H 'Content-Type: application/json' -d '{{"features": [5.1, 3.5, 1.4, 0.2]}}'"""
@@ -26,8 +26,8 @@ def with_samples(settings: Settings, environ: Mapping[str, str]) -> Settings:
             LOG.debug("No sample archives in %s: %s", folder, error)
             continue
         note = NOTE.format(folder=folder, address=settings.inference_address)
-        chosen = {"model_store": folder, "load_models": initial_models(",".join(models))}
-        return settings.but(**chosen, warnings=(*settings.warnings, note))
+        chosen = {"model_store": folder, "load_models": parse_initial_models(",".join(models))}
+        return settings.replace(**chosen, warnings=(*settings.warnings, note))
     return settings
 
 

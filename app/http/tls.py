@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from app.settings.errors import ConfigurationError
 from app.settings.model import Settings
-from app.settings.sources import ConfigurationError
 
 LOG = logging.getLogger("marserve.security")
 JKS = b"\xfe\xed\xfe\xed"

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from app.settings.errors import ConfigurationError
 from app.settings.model import Settings
-from app.settings.sources import ConfigurationError
 
 _NAME = re.compile(r"\d{17}-(startup|snapshot|shutdown)\.cfg")
 

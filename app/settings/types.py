@@ -1,14 +1,18 @@
-"""The kinds of values that a configuration holds, each read from its text; a ValueError says what was expected."""
+"""The types of settings: values, and pydantic's annotations that read them from text through model_registry.values."""
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Annotated, Any, Literal
 
-_BINDING = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[^:/\s]+)(:(?P<port>\d+))?", re.IGNORECASE)
+from pydantic import PlainValidator
+
+from model_registry.values import parse_bool, parse_choice, parse_float, parse_int
+
+_ADDRESS = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[^:/\s]+)(:(?P<port>\d+))?", re.IGNORECASE)
 _LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1", re.IGNORECASE)
-_WHOLE_NUMBERS = {
+_INTEGER_KEYS = {
     "minWorkers",
     "maxWorkers",
     "batchSize",
@@ -19,7 +23,7 @@ _WHOLE_NUMBERS = {
 }
 
 ModelSettings = dict[str, dict[str, dict[str, Any]]]
-"""By model name and version, what TorchServe's `models` key says about it: `{"minWorkers": 1, ...}`."""
+"""The value of TorchServe's `models` key by model name and version: `{"m": {"1.0": {"minWorkers": 1, ...}}}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,34 +37,31 @@ class ListenAddress:
 
     @classmethod
     def parse(cls, text: str, http_port: int = 80, https_port: int = 443) -> "ListenAddress":
-        """Read `http://host[:port]`, `https://host[:port]` or `unix:/path`; the ports stand for one left out."""
+        """Read `http://host[:port]`, `https://host[:port]` or `unix:/path`; the ports are those of an omitted one."""
         if text.lower().startswith("unix:/"):
             return cls("unix", path=re.sub("^/+", "/", text[len("unix:") :]))
-        match = _BINDING.fullmatch(text)
+        match = _ADDRESS.fullmatch(text)
         if match is None:
             raise ValueError("an address such as http://127.0.0.1:8080, https://host:8443 or unix:/path/of.sock")
         scheme: Literal["http", "https"] = "https" if match["scheme"].lower() == "https" else "http"
         default = https_port if scheme == "https" else http_port
-        return cls(scheme, match["host"].strip("[]"), port_number(match["port"] or default))
+        return cls(scheme, match["host"].strip("[]"), parse_port(match["port"] or default))
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine can reach it."""
+        """Only this machine can reach the address."""
         return self.scheme == "unix" or _LOOPBACK.fullmatch(self.host) is not None
 
     def __str__(self) -> str:
         if self.scheme == "unix":
             return f"unix:{self.path}"
-        return (
-            f"{self.scheme}://[{self.host}]:{self.port}"
-            if ":" in self.host
-            else f"{self.scheme}://{self.host}:{self.port}"
-        )
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
 class InitialModel:
-    """A model to be loaded at start: a file of the store, a folder of it, or a URL; its name, if one was given."""
+    """A model to load at start: a file of the store, a folder of it, or a URL; its name, if one was given."""
 
     name: str | None
     url: str
@@ -69,83 +70,25 @@ class InitialModel:
         return f"{self.name}={self.url}" if self.name else self.url
 
 
-Read = Callable[[object], Any]
-"""Makes a value of its text; takes the value itself as well. Raises ValueError that says what was expected."""
-
-
-def binding(http_port: int, https_port: int) -> Read:
-    """An address whose port may be left out."""
-    return lambda value: (
-        value if isinstance(value, ListenAddress) else ListenAddress.parse(str(value), http_port, https_port)
-    )
-
-
-def whole(least: int) -> Read:
-    """A whole number from `least` on."""
-
-    def read(value: object) -> int:
-        text = str(value).strip()
-        if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
-            raise ValueError("a whole number")
-        if int(text) < least:
-            raise ValueError(f"a number not below {least}")
-        return int(text)
-
-    return read
-
-
-def number(*, least: float | None = None, above: float | None = None) -> Read:
-    """A number from `least` on, or beyond `above`."""
-
-    def read(value: object) -> float:
-        try:
-            found = float(str(value))
-        except ValueError:
-            raise ValueError("a number") from None
-        if least is not None and not found >= least:
-            raise ValueError(f"a number not below {least}")
-        if above is not None and not found > above:
-            raise ValueError(f"a number above {above}")
-        return found
-
-    return read
-
-
-def word(*words: str) -> Read:
-    """One of these words, in any case."""
-
-    def read(value: object) -> str:
-        found = str(value).lower()
-        if found not in words:
-            *most, last = map(repr, words)
-            raise ValueError(f"{', '.join(most)} or {last}")
-        return found
-
-    return read
-
-
-def port_number(value: object) -> int:
+def parse_port(value: object) -> int:
     """A TCP port; 0 lets the system choose one."""
-    text = str(value)
-    if not text.isdecimal() or int(text) > 65535:
-        raise ValueError("a port number from 0 to 65535")
-    return int(text)
+    try:
+        return parse_int(value, 0, 65535)
+    except ValueError:
+        raise ValueError("a port number from 0 to 65535") from None
 
 
-def truth(value: object) -> bool:
-    """`true` or `false` in any case. Java takes every other word as false, which is never what was meant."""
-    text = str(value).strip().lower()
-    if text not in ("true", "false"):
-        raise ValueError("true or false")
-    return text == "true"
+def parse_address(value: object, http_port: int, https_port: int) -> ListenAddress:
+    """An address whose port may be omitted."""
+    return value if isinstance(value, ListenAddress) else ListenAddress.parse(str(value), http_port, https_port)
 
 
-def protocol(value: object) -> bool:
-    """Whether the Open Inference Protocol is spoken: `oip`, which is how the variable says it, or a truth."""
-    return value == "oip" or truth(value)
+def parse_protocol_switch(value: object) -> bool:
+    """The Open Inference Protocol is served: `oip`, the variable's value for it, or a boolean."""
+    return value == "oip" or parse_bool(value)
 
 
-def pattern(text: str) -> str:
+def parse_pattern(text: str) -> str:
     """A regular expression that compiles."""
     try:
         re.compile(text)
@@ -154,13 +97,13 @@ def pattern(text: str) -> str:
     return text
 
 
-def patterns(value: object) -> tuple[str, ...]:
-    """Regular expressions separated by commas, as TorchServe cuts them."""
+def parse_patterns(value: object) -> tuple[str, ...]:
+    """Regular expressions separated by commas, as TorchServe splits them."""
     parts = value.split(",") if isinstance(value, str) else list(value)  # type: ignore[call-overload]
-    return tuple(pattern(part.strip()) for part in parts if part.strip())
+    return tuple(parse_pattern(part.strip()) for part in parts if part.strip())
 
 
-def initial_models(value: object) -> tuple[InitialModel, ...]:
+def parse_initial_models(value: object) -> tuple[InitialModel, ...]:
     """`name=url` or `url`, separated by commas."""
     if not isinstance(value, str):
         return tuple(value)  # type: ignore[arg-type]
@@ -168,20 +111,20 @@ def initial_models(value: object) -> tuple[InitialModel, ...]:
 
 
 def _initial_model(text: str) -> InitialModel:
-    name, sign, url = text.partition("=")
+    name, separator, url = text.partition("=")
     # A URL may have a "=" of its own, in its query.
-    return InitialModel(name.strip(), url.strip()) if sign and "/" not in name else InitialModel(None, text)
+    return InitialModel(name.strip(), url.strip()) if separator and "/" not in name else InitialModel(None, text)
 
 
-def model_settings(value: object) -> ModelSettings:
-    """The JSON of TorchServe's `models` key: models, in each its versions, in each its settings."""
+def parse_model_settings(value: object) -> ModelSettings:
+    """The JSON of TorchServe's `models` key: models, their versions, and the settings of each."""
     return {name: _versions(name, versions) for name, versions in _json_object(value).items()}
 
 
-def model_snapshot(value: object) -> dict[str, Any]:
-    """The JSON of TorchServe's `model_snapshot` key; its `models` are as those of the `models` key."""
+def parse_model_snapshot(value: object) -> dict[str, Any]:
+    """The JSON of TorchServe's `model_snapshot` key; its `models` have the form of the `models` key."""
     snapshot = _json_object(value)
-    return {**snapshot, "models": model_settings(snapshot.get("models", {}))}
+    return {**snapshot, "models": parse_model_settings(snapshot.get("models", {}))}
 
 
 def _versions(name: str, versions: object) -> dict[str, dict[str, Any]]:
@@ -199,18 +142,40 @@ def _json_object(value: object) -> dict[str, Any]:
     return _members(found, "the whole")
 
 
-def _members(value: object, what: str) -> dict[str, Any]:
+def _members(value: object, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError(f'JSON like {{"model": {{"1.0": {{"minWorkers": 1}}}}}}, and {what} is no object')
+        raise ValueError(f'JSON like {{"model": {{"1.0": {{"minWorkers": 1}}}}}}, and {name} is no object')
     return value
 
 
-def _setting(key: str, value: object, place: str) -> object:
+def _setting(key: str, value: object, version: str) -> object:
     if key == "defaultVersion":
-        return truth(value)
-    if key not in _WHOLE_NUMBERS:
+        return parse_bool(value)
+    if key not in _INTEGER_KEYS:
         return value
     try:
-        return int(str(value))
-    except ValueError:
-        raise ValueError(f"a whole number as {key} of {place}") from None
+        return parse_int(value)
+    except ValueError as error:
+        raise ValueError(f"{error} as {key} of {version}") from None
+
+
+Boolean = Annotated[bool, PlainValidator(parse_bool)]
+NonNegativeInteger = Annotated[int, PlainValidator(partial(parse_int, minimum=0))]
+PositiveInteger = Annotated[int, PlainValidator(partial(parse_int, minimum=1))]
+NonNegativeFloat = Annotated[float, PlainValidator(partial(parse_float, minimum=0))]
+PositiveFloat = Annotated[float, PlainValidator(partial(parse_float, above=0))]
+Port = Annotated[int, PlainValidator(parse_port)]
+Pattern = Annotated[str, PlainValidator(parse_pattern)]
+Patterns = Annotated[tuple[str, ...], PlainValidator(parse_patterns)]
+InferenceAddress = Annotated[ListenAddress, PlainValidator(partial(parse_address, http_port=80, https_port=443))]
+ManagementAddress = Annotated[ListenAddress, PlainValidator(partial(parse_address, http_port=8081, https_port=8444))]
+MetricsAddress = Annotated[ListenAddress, PlainValidator(partial(parse_address, http_port=8082, https_port=8445))]
+ProtocolSwitch = Annotated[bool, PlainValidator(parse_protocol_switch)]
+InitialModels = Annotated[tuple[InitialModel, ...], PlainValidator(parse_initial_models)]
+Models = Annotated[ModelSettings, PlainValidator(parse_model_settings)]
+ModelSnapshot = Annotated[dict[str, Any], PlainValidator(parse_model_snapshot)]
+MetricsMode = Annotated[
+    Literal["log", "prometheus", "legacy"],
+    PlainValidator(lambda text: parse_choice(text, "log", "prometheus", "legacy")),
+]
+LogFormat = Annotated[Literal["text", "json"], PlainValidator(lambda text: parse_choice(text, "text", "json"))]

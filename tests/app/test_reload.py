@@ -12,8 +12,8 @@ import pytest
 
 from app import reload as module
 from app.reload import Reload
+from app.settings.errors import ConfigurationError
 from app.settings.loading import marserve_settings
-from app.settings.sources import ConfigurationError
 from tests.conftest import MakeArchive
 from tests.support.one_worker import write
 from tests.support.serving import Client, serving

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from app.commands.options import torchserve_parser
-from app.settings.loading import OUR_VARIABLES, TS_VARIABLES, marserve_settings, torchserve_settings
+from app.settings.loading import marserve_settings, torchserve_settings
+from app.settings.variables import OUR_VARIABLES, TS_VARIABLES
 from handler.metrics.server_metrics import Metrics
 from tests.support.dockerfile import ROOT, chain, stages
 from tests.support.shapes import Shape, at_most, faults, quantity

@@ -10,8 +10,8 @@ import pytest
 
 from app.settings import properties
 from app.settings.last_snapshot import newest_snapshot
-from app.settings.sources import from_file
-from app.settings.types import model_snapshot
+from app.settings.sources import PropertiesFile
+from app.settings.types import parse_model_snapshot
 from model_registry.factory import Registration
 from model_registry.snapshot import SnapshotWriter, timestamp
 from tests.conftest import MakeArchive
@@ -35,14 +35,14 @@ def recording(store: Path, *models: str, **settings: Any) -> AbstractAsyncContex
 def snapshots(store: Path, occasion: str = "snapshot") -> list[dict[str, Any]]:
     """The states of all snapshots of a kind, oldest first."""
     files = sorted((store.parent / "logs/config").glob(f"*-{occasion}.cfg"))
-    return [json.loads(from_file(file, file.name, {})["model_snapshot"].text) for file in files]
+    return [json.loads(PropertiesFile(file.name, file.parent, {}).entries["model_snapshot"].text) for file in files]
 
 
 def newest(store: Path) -> str:
     """What the newest snapshot says of the models."""
     name = newest_snapshot({}, store.parent)
     assert name is not None
-    return from_file(store.parent / name, name, {})["model_snapshot"].text
+    return PropertiesFile(name, store.parent, {}).entries["model_snapshot"].text
 
 
 async def test_every_change_is_written(store: Path, archive: MakeArchive) -> None:
@@ -216,6 +216,6 @@ def test_a_snapshot_of_torchserve_is_read() -> None:
         '        "marName"\\: "ver_1.mar",\\n        "minWorkers"\\: 2\\n      }\\n    }\\n  }\\n}\n'
     )
     (entry,) = properties.parse(text)
-    assert model_snapshot(entry.value)["models"] == {
+    assert parse_model_snapshot(entry.value)["models"] == {
         "ver": {"1.0": {"defaultVersion": False, "marName": "ver_1.mar", "minWorkers": 2}}
     }

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from app.settings.loading import OUR_VARIABLES, TS_VARIABLES, marserve_settings
+from app.settings.loading import marserve_settings
+from app.settings.variables import OUR_VARIABLES, TS_VARIABLES
 from signflow.client.settings import Settings
 from tests.support.dockerfile import ROOT, stages
 from tests.support.shapes import faults

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from app.commands.check.report import after_loading, before_loading
 from app.commands.sample_requests import BadSample, Sample, file_sample
-from app.settings.sources import ConfigurationError
+from app.settings.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from app.commands.check.archive_inspection import Findings

@@ -57,7 +57,7 @@ class Transcript(Logs):
     """Logs that hand the handler's lines on, as they are, and keep nothing else."""
 
     def __init__(self, settings: Settings, say: Say) -> None:
-        quiet = settings.but(log_location=None, metrics_location=None)
+        quiet = settings.replace(log_location=None, metrics_location=None)
         super().__init__(quiet, io.StringIO())
         self._say = say
         self.hushed = False

@@ -16,7 +16,7 @@ import uvloop
 from app.commands.sample_requests import BadSample, Sample, file_sample
 from app.commands.tune.report import Progress, Report
 from app.commands.tune.search_space import Axis, Measured, Objective, Search, Setting
-from app.settings.sources import ConfigurationError
+from app.settings.errors import ConfigurationError
 from handler.devices.cpu_budget import cpu_budget
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import pytest
 
 from app.http import tls
 from app.http.tls import Identity, NoCertificate, self_signed, server_context, server_identity
+from app.settings.errors import ConfigurationError
 from app.settings.model import Settings
-from app.settings.sources import ConfigurationError
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the openssl command")
 

@@ -6,10 +6,10 @@ import pytest
 
 from app.commands.options import torchserve_parser
 from app.settings import properties
+from app.settings.errors import ConfigurationError
 from app.settings.last_snapshot import newest_snapshot
 from app.settings.loading import marserve_settings, torchserve_settings
 from app.settings.model import Settings
-from app.settings.sources import ConfigurationError
 
 MODELS = '{"models": {"m": {"1.0": {"defaultVersion": true, "marName": "m.mar"}}}}'
 

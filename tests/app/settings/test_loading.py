@@ -1,14 +1,13 @@
 """Which configuration wins, and what is said about a wrong one."""
 
-from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
 
 from app.commands.options import torchserve_parser
-from app.settings.loading import KEYS, OUR_VARIABLES, TS_VARIABLES, marserve_settings, torchserve_settings
+from app.settings.errors import ConfigurationError
+from app.settings.loading import marserve_settings, torchserve_settings
 from app.settings.model import Settings
-from app.settings.sources import ConfigurationError
 from app.settings.types import InitialModel, ListenAddress
 
 LOCAL = ListenAddress("http", "127.0.0.1", 8080)
@@ -110,14 +109,6 @@ def test_allowed_urls_come_from_the_environment_only_when_the_file_says_so(folde
     assert torchserve(folder, TS_ALLOWED_URLS="c").allowed_urls == ("a", "b")
     write(folder, "enable_envvars_config=true", "use_env_allowed_urls=true", "allowed_urls=a,b")
     assert torchserve(folder, TS_ALLOWED_URLS="c").allowed_urls == ("c",)
-
-
-def test_every_key_has_its_variable() -> None:
-    assert set(TS_VARIABLES.values()) | set(OUR_VARIABLES.values()) == set(KEYS)
-    assert TS_VARIABLES["TS_MODEL_STORE"] == "model_store"
-    assert TS_VARIABLES["TS_OPEN_INFERENCE_PROTOCOL"] == "ts_open_inference_protocol"
-    assert TS_VARIABLES["TS_HEADER_KEY_SEQUENCE_ID"] == "ts_header_key_sequence_id"
-    assert TS_VARIABLES["TS_TOKEN_EXPIRATION_TIME_MIN"] == "token_expiration_min"
 
 
 def test_a_model_store_is_needed_and_may_be_configured(folder: Path) -> None:
@@ -290,45 +281,11 @@ def test_a_long_value_is_shortened_and_kept_on_one_line(folder: Path) -> None:
     assert len(text) < 300
 
 
-@pytest.mark.parametrize("content", [b"a=\\u12", b"a=\xff"])
-def test_a_file_that_cannot_be_read_is_named(folder: Path, content: bytes) -> None:
-    (folder / "config.properties").write_bytes(content)
-    assert refusal(folder).startswith("Invalid configuration: cannot read config.properties: ")
-
-
-def test_an_unknown_key_is_named_with_its_place_and_the_key_that_was_meant(folder: Path) -> None:
-    write(folder, "job_queue_size=3", "job_que_size=3", "zzz=1", "vmargs=-Xmx1g", "python=/usr/bin/python")
-    assert marserve_settings({}, folder).warnings == (
-        "config.properties, line 2: the unknown key job_que_size is ignored; is job_queue_size meant?",
-        "config.properties, line 3: the unknown key zzz is ignored.",
-    )
-
-
 def test_what_only_the_start_decides_cannot_be_configured(folder: Path) -> None:
     write(folder, "authorization=off", "snapshots=true")
     settings = marserve_settings({"K_SERVICE": "a"}, folder)
     assert (settings.authorization, settings.snapshots) == ("management", False)
     assert len(settings.warnings) == 2
-
-
-# --- files ---
-
-
-def test_values_take_in_environment_variables(folder: Path) -> None:
-    write(folder, "cors_allowed_origin=https://$$NAME$$.$$ZONE$$", "cors_allowed_headers=$$")
-    settings = marserve_settings({"NAME": "a", "ZONE": "example"}, folder)
-    assert (settings.cors_allowed_origin, settings.cors_allowed_headers) == ("https://a.example", "$$")
-
-
-def test_variables_do_not_take_in_others(folder: Path) -> None:
-    assert marserve_settings({"TS_CORS_ALLOWED_ORIGIN": "$$A$$"}, folder).cors_allowed_origin == "$$A$$"
-
-
-def test_an_empty_value_counts_as_not_set(folder: Path) -> None:
-    write(folder, "default_service_handler=", "job_queue_size= ", "cors_allowed_origin=a")
-    settings = marserve_settings({"TS_CORS_ALLOWED_ORIGIN": ""}, folder)
-    assert settings.default_service_handler is None
-    assert (settings.job_queue_size, settings.cors_allowed_origin) == (100, "a")
 
 
 def test_files_are_looked_for_from_the_working_folder(folder: Path) -> None:
@@ -338,9 +295,3 @@ def test_files_are_looked_for_from_the_working_folder(folder: Path) -> None:
     assert settings.metrics_config == folder / "metrics.yaml"
     assert settings.certificate_file == Path("/etc/a.pem")
     assert (settings.log_location, settings.metrics_location) == (folder / "logs", None)
-
-
-def test_settings_do_not_change() -> None:
-    settings = Settings(job_queue_size=3)
-    with pytest.raises(FrozenInstanceError):
-        settings.job_queue_size = 4  # type: ignore[misc]

@@ -5,16 +5,13 @@ import pytest
 from app.settings.types import (
     InitialModel,
     ListenAddress,
-    initial_models,
-    model_settings,
-    model_snapshot,
-    number,
-    pattern,
-    patterns,
-    port_number,
-    truth,
-    whole,
-    word,
+    parse_initial_models,
+    parse_model_settings,
+    parse_model_snapshot,
+    parse_pattern,
+    parse_patterns,
+    parse_port,
+    parse_protocol_switch,
 )
 
 
@@ -72,32 +69,21 @@ def test_loopback_is_what_only_this_machine_reaches(text: str, expected: bool) -
 @pytest.mark.parametrize("value", [-1, 65536, "x", "", "8080.0", None])
 def test_a_port_is_a_number_of_16_bits(value: object) -> None:
     with pytest.raises(ValueError, match=r"^a port number"):
-        port_number(value)
-
-
-@pytest.mark.parametrize(("value", "expected"), [("true", True), (" TRUE ", True), ("False", False), (True, True)])
-def test_truth_is_true_or_false_in_any_case(value: object, expected: bool) -> None:
-    assert truth(value) is expected
-
-
-@pytest.mark.parametrize("value", ["yes", "1", "", "on", None])
-def test_no_other_word_is_a_truth(value: object) -> None:
-    with pytest.raises(ValueError, match=r"^true or false$"):
-        truth(value)
+        parse_port(value)
 
 
 def test_patterns_are_cut_at_commas_and_compiled() -> None:
-    assert patterns("file://.* , http://[a-z]+") == ("file://.*", "http://[a-z]+")
+    assert parse_patterns("file://.* , http://[a-z]+") == ("file://.*", "http://[a-z]+")
     with pytest.raises(ValueError, match=r"^a regular expression \(unterminated character set"):
-        patterns("file://.*,[")
+        parse_patterns("file://.*,[")
 
 
 def test_a_pattern_may_hold_commas() -> None:
-    assert pattern("A{1,2}") == "A{1,2}"
+    assert parse_pattern("A{1,2}") == "A{1,2}"
 
 
 def test_initial_models_have_a_name_only_if_one_is_given() -> None:
-    assert initial_models("a=a.mar, b.mar,http://host/c.mar?key=1 ,d=http://host/d.mar?key=1") == (
+    assert parse_initial_models("a=a.mar, b.mar,http://host/c.mar?key=1 ,d=http://host/d.mar?key=1") == (
         InitialModel("a", "a.mar"),
         InitialModel(None, "b.mar"),
         InitialModel(None, "http://host/c.mar?key=1"),
@@ -106,13 +92,13 @@ def test_initial_models_have_a_name_only_if_one_is_given() -> None:
 
 
 def test_an_initial_model_prints_as_it_is_written() -> None:
-    assert [str(model) for model in initial_models("a=a.mar,b.mar")] == ["a=a.mar", "b.mar"]
+    assert [str(model) for model in parse_initial_models("a=a.mar,b.mar")] == ["a=a.mar", "b.mar"]
 
 
 def test_model_settings_come_with_numbers_and_truths() -> None:
     text = '{"m": {"1.0": {"minWorkers": 1, "batchSize": "4", "defaultVersion": true, "marName": "m.mar"}}}'
     expected = {"m": {"1.0": {"minWorkers": 1, "batchSize": 4, "defaultVersion": True, "marName": "m.mar"}}}
-    assert model_settings(text) == expected
+    assert parse_model_settings(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -129,45 +115,14 @@ def test_model_settings_come_with_numbers_and_truths() -> None:
 )
 def test_model_settings_of_another_shape_are_refused(text: str, expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
-        model_settings(text)
+        parse_model_settings(text)
 
 
 def test_a_snapshot_keeps_what_it_says_besides_its_models() -> None:
-    snapshot = model_snapshot('{"name": "a.cfg", "modelCount": 1, "models": {"m": {"1.0": {"minWorkers": "2"}}}}')
+    snapshot = parse_model_snapshot('{"name": "a.cfg", "modelCount": 1, "models": {"m": {"1.0": {"minWorkers": "2"}}}}')
     assert snapshot == {"name": "a.cfg", "modelCount": 1, "models": {"m": {"1.0": {"minWorkers": 2}}}}
 
 
-@pytest.mark.parametrize(("value", "read"), [("7", 7), (" 7 ", 7), (7, 7), ("+7", 7), ("1", 1)])
-def test_a_whole_number_is_read(value: object, read: int) -> None:
-    assert whole(1)(value) == read
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("0", "a number not below 1"),
-        ("-7", "a number not below 1"),
-        *((text, "a whole number") for text in ("", "7.5", "1_000", "a", "9" * 5000)),
-    ],
-)
-def test_what_is_no_whole_number_says_so(value: str, expected: str) -> None:
-    with pytest.raises(ValueError, match=f"^{expected}$"):
-        whole(1)(value)
-
-
-def test_a_number_has_to_lie_within_its_bounds() -> None:
-    assert (number(least=0)("0"), number(above=0)("0.5"), number(least=0)(8)) == (0.0, 0.5, 8.0)
-    for read, text, expected in (
-        (number(least=0), "-1", "a number not below 0"),
-        (number(least=0), "nan", "a number not below 0"),
-        (number(above=0), "0", "a number above 0"),
-        (number(above=0), "soon", "a number"),
-    ):
-        with pytest.raises(ValueError, match=f"^{expected}$"):
-            read(text)
-
-
-def test_a_word_is_one_of_those_there_are() -> None:
-    assert word("text", "json")("JSON") == "json"
-    with pytest.raises(ValueError, match=r"^'log', 'prometheus' or 'legacy'$"):
-        word("log", "prometheus", "legacy")("loud")
+@pytest.mark.parametrize(("value", "expected"), [("oip", True), ("true", True), ("false", False), (True, True)])
+def test_the_open_inference_protocol_is_on_by_its_name_or_a_boolean(value: object, expected: bool) -> None:
+    assert parse_protocol_switch(value) is expected
