@@ -1,4 +1,4 @@
-"""Trials: each inference engine computes something tiny on each device, once cold and then warm."""
+"""Probes of the inference engines: each computes something tiny on each device, once cold and then warm."""
 
 import base64
 import importlib
@@ -28,8 +28,8 @@ Infer = Callable[[], float]
 
 
 @dataclass(frozen=True)
-class Trial:
-    """How an engine fared on a device: milliseconds of the first and of later inferences, or why there are none."""
+class ProbeResult:
+    """Milliseconds of the first and of later inferences of an engine on a device, or the reason that it has none."""
 
     device: str
     cold_ms: float | None = None
@@ -44,55 +44,57 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Engine:
-    """One engine: version and build, seconds that its import took (None: it is not there), and its trials."""
+class EngineReport:
+    """Version and build of an engine, the seconds of its import (None: it is not installed), a result per device."""
 
     name: str
     build: str
     import_s: float | None = None
-    trials: tuple[Trial, ...] = ()
+    probes: tuple[ProbeResult, ...] = ()
 
 
-def try_torch(devices: Sequence[Device]) -> Engine:
-    """torch on each of these devices; that it is not installed is no failure."""
+def probe_torch(devices: Sequence[Device]) -> EngineReport:
+    """Probe torch on each of these devices; that it is not installed is no failure."""
     if importlib.util.find_spec("torch") is None:
-        return Engine("torch", "not installed; PyTorch handlers need it: pip install 'marserve[torch]'")
-    return _examine("torch", devices, _torch_build, _torch_inference, "install the torch that is built for this device")
+        return EngineReport("torch", "not installed; PyTorch handlers need it: pip install 'marserve[torch]'")
+    return _probe_engine(
+        "torch", devices, _torch_build, _torch_inference, "install the torch that is built for this device"
+    )
 
 
-def try_onnxruntime(devices: Sequence[Device]) -> Engine:
-    """ONNX Runtime on each of these devices."""
+def probe_onnxruntime(devices: Sequence[Device]) -> EngineReport:
+    """Probe ONNX Runtime on each of these devices."""
     remedy = "install onnxruntime-gpu, and the CUDA and cuDNN that it asks for"
-    return _examine("onnxruntime", devices, _onnx_build, _onnx_inference, remedy)
+    return _probe_engine("onnxruntime", devices, _onnx_build, _onnx_inference, remedy)
 
 
-def _examine(
+def _probe_engine(
     name: str,
     devices: Sequence[Device],
     build: Callable[[Any], str],
     prepare: Callable[[Any, Device], Infer],
     remedy: str,
-) -> Engine:
+) -> EngineReport:
     began = time.perf_counter()
     try:
         module = importlib.import_module(name)
     except Exception as error:
-        return Engine(
-            name, "does not import", trials=(Trial("any device", reason=_words(error), remedy="reinstall it"),)
-        )
+        result = ProbeResult("any device", reason=_message(error), remedy="reinstall it")
+        return EngineReport(name, "does not import", probes=(result,))
     seconds = time.perf_counter() - began
-    return Engine(name, build(module), seconds, tuple(_try(module, device, prepare, remedy) for device in devices))
+    probes = tuple(_probe(module, device, prepare, remedy) for device in devices)
+    return EngineReport(name, build(module), seconds, probes)
 
 
-def _try(module: Any, device: Device, prepare: Callable[[Any, Device], Infer], remedy: str) -> Trial:
+def _probe(module: Any, device: Device, prepare: Callable[[Any, Device], Infer], remedy: str) -> ProbeResult:
     try:
         began = time.perf_counter()
         infer = prepare(module, device)
         _time(infer)
         cold = (time.perf_counter() - began) * 1e3
-        return Trial(device.torch_name, cold, statistics.median(_time(infer) for _ in range(_REPETITIONS)))
+        return ProbeResult(device.torch_name, cold, statistics.median(_time(infer) for _ in range(_REPETITIONS)))
     except Exception as error:
-        return Trial(device.torch_name, reason=_words(error), remedy=remedy)
+        return ProbeResult(device.torch_name, reason=_message(error), remedy=remedy)
 
 
 def _time(infer: Infer) -> float:
@@ -136,5 +138,5 @@ def _onnx_inference(onnxruntime: Any, device: Device) -> Infer:
     return lambda: float(session.run(None, {"x": batch})[0].sum())
 
 
-def _words(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -16,7 +16,7 @@ KEYS = {"method", "path", "headers", "json", "text", "base64", "file", "form"}
 _PLAIN = re.compile(r"([A-Z]+)\s+(/\S*)(?:\s+(.+))?")
 
 
-class BadSample(Exception):
+class InvalidSample(Exception):
     """A file of requests cannot be read; the text names the place."""
 
 
@@ -30,13 +30,13 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One request; `place` tells where it was written: "requests.jsonl:3", "samples/mlp/a.json"."""
+    """One request; `place` is where it was written: "requests.jsonl:3", "samples/mlp/a.json"."""
 
     place: str
     method: str
     path: str
     headers: Mapping[str, str]
-    """All of them, the content type included; content-length and host are left to whoever sends it."""
+    """With the content type, but without content-length and host, which the client adds."""
     body: bytes | None = None
 
     def __str__(self) -> str:
@@ -44,7 +44,7 @@ class Sample:
 
 
 def read_samples(path: Path) -> list[Sample]:
-    """The requests of a file or a folder; raises BadSample.
+    """The requests of a file or a folder; raises InvalidSample.
 
     In a folder, MODEL/FILE becomes POST /predictions/MODEL with the file as body, and MODEL/VERSION/FILE names the
     version as well; files right in the folder are for the model that is called like it.
@@ -52,25 +52,27 @@ def read_samples(path: Path) -> list[Sample]:
     try:
         samples = list(_folder(path) if path.is_dir() else _lines(path))
     except OSError as error:
-        raise BadSample(f"{path}: {error.strerror}") from None
+        raise InvalidSample(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise BadSample(f"{path}: a file of requests is text; put a body into a folder named like its model") from None
+        raise InvalidSample(
+            f"{path}: a file of requests is UTF-8; put a body into a folder named like its model"
+        ) from None
     if not samples:
-        raise BadSample(f"{path}: there are no requests")
+        raise InvalidSample(f"{path}: there are no requests")
     return samples
 
 
 def file_content(path: Path) -> Content:
-    """A file as a body, its content type told by its ending; raises OSError."""
+    """A file as a body, with the content type of its suffix; raises OSError."""
     return Content(path.read_bytes(), mimetypes.guess_type(path.name)[0] or "application/octet-stream")
 
 
 def file_sample(file: Path) -> Sample:
-    """A request with a file as its body, for a model that is asked without a server; raises BadSample."""
+    """A request with a file as its body, for a model that is asked without a server; raises InvalidSample."""
     try:
         content = file_content(file)
     except OSError as error:
-        raise BadSample(f"{file}: {error.strerror}") from None
+        raise InvalidSample(f"{file}: {error.strerror}") from None
     return Sample(str(file), "POST", "/", {"Content-Type": content.type}, content.value)
 
 
@@ -89,19 +91,19 @@ def _lines(file: Path) -> Iterator[Sample]:
             try:
                 yield (_object if text.startswith("{") else _plain)(text, place, file.parent)
             except (ValueError, OSError, binascii.Error) as error:
-                raise BadSample(f"{place}: {error}") from None
+                raise InvalidSample(f"{place}: {error}") from None
 
 
 def _object(text: str, place: str, folder: Path) -> Sample:
     """{"method": "POST", "path": "/predictions/mlp", "headers": {...}, "json": ...}"""
-    said: dict[str, Any] = json.loads(text)
-    if unknown := said.keys() - KEYS:
+    fields: dict[str, Any] = json.loads(text)
+    if unknown := fields.keys() - KEYS:
         raise ValueError(f"unknown: {', '.join(sorted(unknown))}; known are {', '.join(sorted(KEYS))}")
-    if not str(said.get("path", "")).startswith("/"):
+    if not str(fields.get("path", "")).startswith("/"):
         raise ValueError('"path" has to begin with a slash')
-    content = _content(said, folder)
-    method = said.get("method", "GET" if content is None else "POST")
-    return _sample(place, method, said["path"], said.get("headers", {}), content)
+    content = _content(fields, folder)
+    method = fields.get("method", "GET" if content is None else "POST")
+    return _sample(place, method, fields["path"], fields.get("headers", {}), content)
 
 
 def _plain(text: str, place: str, folder: Path) -> Sample:
@@ -129,16 +131,16 @@ def _sample(place: str, method: str, path: str, headers: Mapping[str, str], cont
     return Sample(place, method, path, headers, None if content is None else content.value)
 
 
-def _content(said: Mapping[str, Any], folder: Path) -> Content | None:
-    """What the one key that tells a body says; None where there is none."""
-    kinds = [kind for kind in BODIES if kind in said]
+def _content(fields: Mapping[str, Any], folder: Path) -> Content | None:
+    """The body, by the one of the keys BODIES that is there; None where there is none."""
+    kinds = [kind for kind in BODIES if kind in fields]
     if len(kinds) > 1:
         raise ValueError(f"only one body is possible, not {' and '.join(kinds)}")
-    return BODIES[kinds[0]](said[kinds[0]], folder) if kinds else None
+    return BODIES[kinds[0]](fields[kinds[0]], folder) if kinds else None
 
 
 def _form(fields: Mapping[str, Any], folder: Path) -> Content:
-    """A multipart form: each field is a text, or an object that tells a file or another body."""
+    """A multipart form: each field is a string, or an object with a file or another body."""
     parts = b"".join(_part(name, field, folder) for name, field in fields.items())
     return Content(parts + f"--{BOUNDARY}--\r\n".encode(), f"multipart/form-data; boundary={BOUNDARY}")
 
@@ -149,7 +151,7 @@ def _part(name: str, field: Any, folder: Path) -> bytes:
         return f"{head}\r\n\r\n{field}\r\n".encode()
     content = _content(field, folder)
     if content is None:
-        raise ValueError(f"the field {name} has to be a text or one of {', '.join(BODIES)}")
+        raise ValueError(f"the field {name} has to be a string or one of {', '.join(BODIES)}")
     file_name = Path(field.get("file", name)).name
     lines = f'{head}; filename="{file_name}"\r\nContent-Type: {content.type or "application/octet-stream"}\r\n\r\n'
     return lines.encode() + content.value + b"\r\n"
@@ -162,4 +164,4 @@ BODIES: Mapping[str, Callable[[Any, Path], Content]] = {
     "file": lambda value, folder: file_content(folder / value),
     "form": _form,
 }
-"""The kinds of bodies that a request can tell, and how each becomes bytes; files are found beside the requests."""
+"""Each kind of body, and the function that makes its bytes; files are found beside the requests."""

@@ -1,4 +1,4 @@
-"""What can be told of an archive before anything of it runs: its parts, its configuration in force, doubtful habits."""
+"""The inspection of an archive before any of its code runs: parts, configuration in force, problems, lint findings."""
 
 import ast
 import difflib
@@ -22,7 +22,7 @@ ALWAYS_SHOWN = (
     "min_workers", "max_workers", "batch_size", "max_batch_delay", "response_timeout", "startup_timeout",
     "job_queue_size",
 )  # fmt: skip
-"""What of a configuration is worth telling even where it is the default."""
+"""Fields of the configuration that are shown even where they have the default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,14 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
-    """All of it; sizes are in bytes."""
+class ArchiveInspection:
+    """The findings; sizes are in bytes."""
 
     model: str
     version: str
     manifest: dict[str, Any]
     handler: str
-    entry: str
+    entry_point: str
     files: dict[str, int]
     config: dict[str, Any]
     """The configuration in force, by the keys of model-config.yaml."""
@@ -50,67 +50,62 @@ class Findings:
     requirements: tuple[Requirement, ...]
     device: str
     problems: tuple[str, ...]
-    sightings: tuple[LintFinding, ...]
+    lint_findings: tuple[LintFinding, ...]
 
 
-def examine(archive: Archive, config: ModelConfig, handler: str, device: str) -> Findings:
-    """Look at an opened archive, with the configuration, handler and device that the server would take for it."""
+def inspect_archive(archive: Archive, config: ModelConfig, handler: str, device: str) -> ArchiveInspection:
+    """Inspect an opened archive, with the configuration, handler and device that the server would take for it."""
     yaml = readable_model_config(archive)
-    said = yaml if isinstance(yaml, dict) else {}
-    other = tuple(str(key) for key in said if key not in SETTINGS and key not in LIBRARY_KEYS)
-    return Findings(
+    other = tuple(
+        str(key) for key in (yaml if isinstance(yaml, dict) else ()) if key not in SETTINGS and key not in LIBRARY_KEYS
+    )
+    return ArchiveInspection(
         model=str(archive.manifest.model_name),
         version=archive.manifest.version,
         manifest=archive.manifest.raw,
         handler=handler,
-        entry=entry_of(archive.folder, handler),
+        entry_point=describe_entry_point(archive.folder, handler),
         files=dict(_files(archive.folder)),
         config=_in_force(config),
         other_keys=other,
         requirements=tuple(_requirements(archive)),
         device=device,
         problems=tuple(_problems(archive, other)),
-        sightings=tuple(_sightings(archive.folder, config)),
+        lint_findings=tuple(_lint(archive.folder, config)),
     )
 
 
-def _sightings(folder: Path, config: ModelConfig) -> Iterator[LintFinding]:
-    """Those that matter where the archive's code will run."""
-    seen = look_through(folder)
-    return (each for each in seen if config.isolation != "process" or each.practice.everywhere)
+def _lint(folder: Path, config: ModelConfig) -> Iterator[LintFinding]:
+    """The findings that matter where the archive's code will run."""
+    is_thread = config.isolation != "process"
+    return (finding for finding in look_through(folder) if is_thread or finding.practice.everywhere)
 
 
-def entry_of(folder: Path, handler: str) -> str:
-    """What the server will call, in words: "class Sign(BaseHandler)", "function handle", "built-in handler ..."."""
+def describe_entry_point(folder: Path, handler: str) -> str:
+    """The entry point that the server calls: "class Sign(BaseHandler)", "function handle", "built-in handler ..."."""
     if not handler:
         return "none is named"
-    name, _, function = handler.partition(":")
-    module = name.removesuffix(".py").rpartition("/")[2]
+    file, _, function = handler.partition(":")
+    module = file.removesuffix(".py").rpartition("/")[2]
     try:
         tree = ast.parse((folder / f"{module}.py").read_bytes())
     except OSError:
-        return _built_in(module)
+        is_built_in = module.isidentifier() and find_spec(f"ts.torch_handler.{module}")
+        return f"built-in handler {module}" if is_built_in else f"none: there is no {module}.py"
     except (SyntaxError, ValueError):
         return "none: the file is no Python"
-    wanted = function or "handle"
-    if wanted in _names(tree.body):
-        return f"function {wanted}"
+    name = function or "handle"
+    if name in _names(tree.body):
+        return f"function {name}"
     classes = [node for node in _statements(tree.body) if isinstance(node, ast.ClassDef)]
-    return _class_in_words(classes[0]) if len(classes) == 1 else f"none: it defines {len(classes)} classes"
-
-
-def _built_in(module: str) -> str:
-    known = module.isidentifier() and find_spec(f"ts.torch_handler.{module}")
-    return f"built-in handler {module}" if known else f"none: there is no {module}.py"
-
-
-def _class_in_words(node: ast.ClassDef) -> str:
-    bases = ", ".join(ast.unparse(base) for base in node.bases)
-    return f"class {node.name}({bases})" if bases else f"class {node.name}"
+    if len(classes) != 1:
+        return f"none: it defines {len(classes)} classes"
+    bases = ", ".join(ast.unparse(base) for base in classes[0].bases)
+    return f"class {classes[0].name}({bases})" if bases else f"class {classes[0].name}"
 
 
 def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """A module's own statements, also those under an `if` or a `try`."""
+    """The top-level statements of a module, those under an `if` or a `try` included."""
     for node in body:
         yield node
         if isinstance(node, ast.If | ast.Try):
@@ -137,10 +132,11 @@ def _files(folder: Path) -> Iterator[tuple[str, int]]:
 
 def _in_force(config: ModelConfig) -> dict[str, Any]:
     keys = {field: key for key, (field, _) in SETTINGS.items() if key != "torchrun"}
-    usual = asdict(ModelConfig())
-    told = asdict(config)
+    defaults = asdict(ModelConfig())
     return {
-        keys.get(field, field): value for field, value in told.items() if field in ALWAYS_SHOWN or value != usual[field]
+        keys.get(field, field): value
+        for field, value in asdict(config).items()
+        if field in ALWAYS_SHOWN or value != defaults[field]
     }
 
 
@@ -149,21 +145,17 @@ def _requirements(archive: Archive) -> Iterator[Requirement]:
     if file is None or not (archive.folder / file).is_file():
         return
     for line in (archive.folder / file).read_text(errors="replace").splitlines():
-        wanted = line.partition("#")[0].strip()
-        name = re.match(r"[A-Za-z0-9][\w.-]*", wanted)
-        if name:
-            yield Requirement(wanted, _installed(name[0]))
-
-
-def _installed(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return ""
+        requirement = line.partition("#")[0].strip()
+        if name := re.match(r"[A-Za-z0-9][\w.-]*", requirement):
+            try:
+                installed = metadata.version(name[0])
+            except metadata.PackageNotFoundError:
+                installed = ""
+            yield Requirement(requirement, installed)
 
 
 def _problems(archive: Archive, other_keys: Sequence[str]) -> Iterator[str]:
-    """What is wrong or looks so, one sentence each."""
+    """Mistakes, certain and likely, one sentence each."""
     folder, manifest = archive.folder, archive.manifest
     if not (folder / MANIFEST_FILE).is_file():
         yield f"there is no {MANIFEST_FILE}"

@@ -1,19 +1,19 @@
-"""`marserve check`: loads an archive without a server, tells what is in it, and whether and how fast it answers."""
+"""`marserve check`: loads an archive without a server: contents, problems, and the seconds of its answers."""
 
 import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.commands.check.report import after_loading, before_loading
-from app.commands.sample_requests import BadSample, Sample, file_sample
+from app.commands.check.report import format_inspection, format_result
+from app.commands.sample_requests import InvalidSample, Sample, file_sample
 from app.settings.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from app.commands.check.archive_inspection import Findings
+    from app.commands.check.archive_inspection import ArchiveInspection
 
 _EPILOG = """\
 examples:
@@ -21,7 +21,7 @@ examples:
   marserve check mlp.mar --request input.json cat.jpg       each file is a request's body; its ending tells the type
   marserve check model_store/mlp --handler handler.py       a folder, also one without MAR-INF/MANIFEST.json
 
-It looks at the sources for what threads of one process change, and tells the remedy. The server's configuration counts
+It searches the sources for what threads of one process change, and shows the remedy. The server's configuration counts
 as for marserve serve. Exit status: 0, 1 if the model does not load or a request fails, 2 if there is no such file.
 """
 
@@ -32,13 +32,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         samples = [file_sample(file) for file in arguments.request]
         if not arguments.archive.exists():
-            raise BadSample(f"{arguments.archive}: No such file or directory")
+            raise InvalidSample(f"{arguments.archive}: No such file or directory")
         if arguments.archive.suffix == ".py":
             folder, name = arguments.archive.parent, arguments.archive.name
-            raise BadSample(
+            raise InvalidSample(
                 f"{name} is no archive; to try it as it lies there: marserve check {folder} --handler {name}"
             )
-    except BadSample as error:
+    except InvalidSample as error:
         print(f"marserve check: {error}", file=sys.stderr)
         return 2
     try:
@@ -59,7 +59,7 @@ def make_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("archive", metavar="ARCHIVE", type=Path, help="a .mar, a .tar.gz, or a folder with what they hold")
     add("--request", metavar="FILE", nargs="+", type=Path, default=[], help="bodies of requests to try")
-    add("--repeat", metavar="N", type=int, default=10, help="ask so often after the first time (default: 10)")
+    add("--repeat", metavar="N", type=int, default=10, help="repeat each request N times (default: 10)")
     add("--handler", metavar="NAME", help="handler, if not the manifest's")
     add("--ts-config", metavar="FILE", help="the server's configuration; config.properties here by default")
     add("--json", action="store_true", help="for machines: the report as one JSON object")
@@ -67,25 +67,26 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 async def _check(arguments: argparse.Namespace, samples: Sequence[Sample]) -> int:
-    from app.commands.check.runner import check_up  # costs more than showing the help may
+    from app.commands.check.runner import check_archive  # costs more than showing the help may
 
-    said: list[str] = []
-    say: Callable[[str], None] = said.append if arguments.json else lambda line: print(f"  | {line}", flush=True)
-    checkup = await check_up(
-        arguments.archive, samples, say, _silent if arguments.json else _show,
+    lines: list[str] = []
+
+    def show(inspection: "ArchiveInspection") -> None:
+        """Show the inspection before the load, which may take long or end the process."""
+        if not arguments.json:
+            print("\n".join(format_inspection(inspection)), flush=True)
+
+    def write_line(line: str) -> None:
+        lines.append(line)
+        if not arguments.json:
+            print(f"  | {line}", flush=True)
+
+    result = await check_archive(
+        arguments.archive, samples, write_line, show,
         repeat=arguments.repeat, handler=arguments.handler, ts_config=arguments.ts_config,
     )  # fmt: skip
     if arguments.json:
-        print(json.dumps({**checkup.as_json(), "said": said}, indent=2))
+        print(json.dumps({**result.as_json(), "output": lines}, indent=2))
     else:
-        print("\n".join(after_loading(checkup)))
-    return 0 if checkup.ok else 1
-
-
-def _silent(findings: "Findings") -> None:
-    """Show nothing: the report at the end has it."""
-
-
-def _show(findings: "Findings") -> None:
-    """Before the load, which may take long or take all down."""
-    print("\n".join(before_loading(findings)), flush=True)
+        print("\n".join(format_result(result)))
+    return 0 if result.ok else 1

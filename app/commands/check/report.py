@@ -1,4 +1,4 @@
-"""What `marserve check` found, as a person reads it."""
+"""The report of `marserve check` for people."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -7,87 +7,89 @@ from typing import TYPE_CHECKING, Any
 from handler.linting.handler_linter import LintFinding
 
 if TYPE_CHECKING:
-    from app.commands.check.archive_inspection import Findings
-    from app.commands.check.runner import Checkup
-    from app.commands.smoke_test import Reply, SmokeTest
+    from app.commands.check.archive_inspection import ArchiveInspection
+    from app.commands.check.runner import CheckResult
+    from app.commands.smoke_test import RequestResult, SmokeTestResult
 
-FILES = 6
-"""How many files are named."""
-PLACES = 5
-"""How many places of one practice are named."""
+MAX_FILES = 6
+MAX_PLACES = 5
 ISOLATION = "In a process of its own (isolation: process in model-config.yaml) an archive may do all of this."
-MISSING = (
+MISSING_MODULE = (
     "Archive it with --extra-files, if it is yours. Otherwise install it where the server runs, or name it in a",
     "requirements.txt (--requirements-file), which install_py_dep_per_model=true has installed for this archive.",
 )
-"""What to do about a module that is not there."""
 _SIZES = ("B", "KiB", "MiB", "GiB")
-_TOLD = {"modelName", "modelVersion", "handler"}
+_SHOWN_ELSEWHERE = {"modelName", "modelVersion", "handler"}
 _UNITS = {
     "maxBatchDelay": " ms", "responseTimeout": " s", "startupTimeout": " s", "maxRetryTimeoutInSec": " s",
     "clientTimeoutInMills": " ms", "sequenceMaxIdleMSec": " ms", "sequenceTimeoutMSec": " ms",
 }  # fmt: skip
 
 
-def before_loading(findings: "Findings") -> Iterator[str]:
-    """What is known before the archive's code runs."""
-    yield _line("model", f"{findings.model} {findings.version}")
-    yield _line("handler", f"{findings.handler}: {findings.entry}" if findings.handler else findings.entry)
-    yield _line("manifest", _manifest(findings.manifest))
-    yield _line("files", _files(findings.files))
-    yield _line("config", ", ".join(f"{key} {value}{_UNITS.get(key, '')}" for key, value in findings.config.items()))
-    if findings.other_keys:
-        yield _line("other keys", f"{', '.join(findings.other_keys)} (left to the handler)")
-    for each in findings.requirements:
+def format_inspection(inspection: "ArchiveInspection") -> Iterator[str]:
+    """The lines that are shown before the archive's code runs."""
+    yield _line("model", f"{inspection.model} {inspection.version}")
+    yield _line(
+        "handler", f"{inspection.handler}: {inspection.entry_point}" if inspection.handler else inspection.entry_point
+    )
+    yield _line("manifest", _manifest(inspection.manifest))
+    yield _line("files", _files(inspection.files))
+    yield _line("config", ", ".join(f"{key} {value}{_UNITS.get(key, '')}" for key, value in inspection.config.items()))
+    if inspection.other_keys:
+        yield _line("other keys", f"{', '.join(inspection.other_keys)} (left to the handler)")
+    for each in inspection.requirements:
         yield _line(
             "requires", f"{each.line} ({f'installed: {each.installed}' if each.installed else 'not installed'})"
         )
-    yield _line("device", findings.device)
-    yield from (_line("problem", problem) for problem in findings.problems)
-    yield from _warnings(findings.sightings)
+    yield _line("device", inspection.device)
+    yield from (_line("problem", problem) for problem in inspection.problems)
+    yield from _warnings(inspection.lint_findings)
 
 
-def after_loading(checkup: "Checkup") -> Iterator[str]:
-    """What came of running it."""
-    yield from (_line("note", note) for note in checkup.notes)
-    if checkup.error:
-        yield _line("FAILED", checkup.error)
-    if checkup.tryout is not None:
-        yield from _tryout(checkup.tryout)
+def format_result(result: "CheckResult") -> Iterator[str]:
+    """The lines that follow once the archive has been loaded and has answered."""
+    yield from (_line("note", note) for note in result.notes)
+    if result.error:
+        yield _line("FAILED", result.error)
+    if result.smoke_test is not None:
+        yield from _smoke_test(result.smoke_test)
 
 
-def _tryout(tryout: "SmokeTest") -> Iterator[str]:
-    if tryout.error:
-        yield from tryout.traceback
-        yield _line("FAILED", f"it does not load: {tryout.error}")
-        if tryout.error.startswith("ModuleNotFoundError: No module named"):
-            yield from (_line("", line) for line in MISSING)
+def _smoke_test(result: "SmokeTestResult") -> Iterator[str]:
+    if result.error:
+        yield from result.traceback
+        yield _line("FAILED", f"it does not load: {result.error}")
+        if result.error.startswith("ModuleNotFoundError: No module named"):
+            yield from (_line("", line) for line in MISSING_MODULE)
         return
-    yield _line("loaded", f"in {_time(tryout.load_seconds)}{_grown(tryout.load_memory, ', and takes ', ' of memory')}")
-    yield from (_reply(reply) for reply in tryout.replies)
-    if tryout.replies:
-        yield _line("memory", _grown(tryout.warm_memory, "grew by ", " with the later requests") or "is not told here")
+    yield _line("loaded", f"in {_time(result.load_seconds)}{_grown(result.load_memory, ', and takes ', ' of memory')}")
+    yield from (_request(request) for request in result.requests)
+    if result.requests:
+        yield _line("memory", _grown(result.warm_memory, "grew by ", " with the later requests") or "is not known here")
 
 
-def _reply(reply: "Reply") -> str:
-    warm = f", then {_time(reply.warm)}" if reply.warm is not None else ""
-    if not reply.ok:
-        return _line("FAILED", f"{reply.place}: {reply.status} {reply.error or reply.start}, in {_time(reply.first)}")
-    start = " ".join(reply.start.split())[:60]
+def _request(request: "RequestResult") -> str:
+    warm = f", then {_time(request.warm)}" if request.warm is not None else ""
+    if not request.ok:
+        return _line(
+            "FAILED", f"{request.place}: {request.status} {request.error or request.start}, in {_time(request.first)}"
+        )
+    start = " ".join(request.start.split())[:60]
     return _line(
-        "OK", f"{reply.place}: {reply.status}, {_size(reply.size)}, at first {_time(reply.first)}{warm}: {start}"
+        "OK",
+        f"{request.place}: {request.status}, {_size(request.size)}, at first {_time(request.first)}{warm}: {start}",
     )
 
 
-def _warnings(sightings: Sequence[LintFinding]) -> Iterator[str]:
-    by_title = sorted(sightings, key=lambda sighting: sighting.practice.title)
-    for title, group in groupby(by_title, key=lambda sighting: sighting.practice.title):
-        seen = list(group)
-        more = f" and {len(seen) - PLACES} more" if len(seen) > PLACES else ""
-        yield _line("warning", f"{', '.join(each.place for each in seen[:PLACES])}{more} {title}:")
-        yield _line("", f"{seen[0].practice.changes}.")
-        yield _line("", f"Remedy: {seen[0].practice.remedy}.")
-    if not all(sighting.practice.everywhere for sighting in sightings):
+def _warnings(findings: Sequence[LintFinding]) -> Iterator[str]:
+    by_title = sorted(findings, key=lambda finding: finding.practice.title)
+    for title, group in groupby(by_title, key=lambda finding: finding.practice.title):
+        same = list(group)
+        more = f" and {len(same) - MAX_PLACES} more" if len(same) > MAX_PLACES else ""
+        yield _line("warning", f"{', '.join(each.place for each in same[:MAX_PLACES])}{more} {title}:")
+        yield _line("", f"{same[0].practice.changes}.")
+        yield _line("", f"Remedy: {same[0].practice.remedy}.")
+    if not all(finding.practice.everywhere for finding in findings):
         yield _line("", ISOLATION)
 
 
@@ -96,15 +98,16 @@ def _line(label: str, text: str) -> str:
 
 
 def _manifest(manifest: dict[str, Any]) -> str:
-    told = {"runtime": manifest.get("runtime"), **(manifest.get("model") or {})}
+    fields = {"runtime": manifest.get("runtime"), **(manifest.get("model") or {})}
     return (
-        ", ".join(f"{key} {value}" for key, value in told.items() if value and key not in _TOLD) or "says nothing more"
+        ", ".join(f"{key} {value}" for key, value in fields.items() if value and key not in _SHOWN_ELSEWHERE)
+        or "no more"
     )
 
 
 def _files(files: dict[str, int]) -> str:
-    named = ", ".join(f"{name} {_size(size)}" for name, size in list(files.items())[:FILES])
-    more = f", and {len(files) - FILES} more" if len(files) > FILES else ""
+    named = ", ".join(f"{name} {_size(size)}" for name, size in list(files.items())[:MAX_FILES])
+    more = f", and {len(files) - MAX_FILES} more" if len(files) > MAX_FILES else ""
     return f"{_size(sum(files.values()))} in all: {named}{more}"
 
 

@@ -1,4 +1,4 @@
-"""`marserve compare`: the same requests to an old server and a new one, and what their answers differ in."""
+"""`marserve compare`: the same requests to an old server and a new one, and the differences of their answers."""
 
 import argparse
 import json
@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from app.commands.compare.comparison import Comparison, as_lines, compare, report, summary
+from app.commands.compare.comparison import Comparison, compare
 from app.commands.compare.differences import ALWAYS_DIFFERENT, Rule
-from app.commands.http_client import Peer
-from app.commands.sample_requests import BadSample, Sample, read_samples
+from app.commands.compare.report import as_json, as_lines, summary
+from app.commands.http_client import HttpClient, NoResponse
+from app.commands.progress import show_progress
+from app.commands.sample_requests import InvalidSample, Sample, read_samples
 
-EQUAL, DIFFERENT, IMPOSSIBLE, INTERRUPTED = 0, 1, 2, 130
+EXIT_EQUAL, EXIT_DIFFERENT, EXIT_IMPOSSIBLE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 _EPILOG = """\
 requests:
@@ -41,27 +43,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser()
     arguments = parser.parse_args(argv)
     try:
-        peers = _peers(arguments)
+        options = {"timeout": arguments.timeout, "verify": not arguments.insecure}
+        baseline = HttpClient(arguments.baseline, arguments.token_baseline, **options)
+        candidate = HttpClient(arguments.candidate, arguments.token_candidate, **options)
         samples = [sample for path in arguments.requests for sample in read_samples(path)]
-    except (ValueError, BadSample) as error:
+    except (ValueError, InvalidSample) as error:
         print(f"marserve compare: {error}", file=sys.stderr)
-        return IMPOSSIBLE
-    if not _reachable(peers):
-        return IMPOSSIBLE
+        return EXIT_IMPOSSIBLE
+    if not _are_reachable(baseline, candidate):
+        return EXIT_IMPOSSIBLE
     comparisons: list[Comparison] = []
-    interrupted = _fill(comparisons, _compare_all(samples, *peers, arguments))
+    try:
+        comparisons.extend(_compare_all(samples, baseline, candidate, arguments))
+        status = _exit_status(comparisons)
+    except KeyboardInterrupt:  # show the comparisons so far
+        status = EXIT_INTERRUPTED
     if arguments.json:
-        print(json.dumps(report(comparisons, *peers), indent=2))
+        print(json.dumps(as_json(comparisons, baseline, candidate), indent=2))
     else:
         print("\n".join(summary(comparisons)))
-    return INTERRUPTED if interrupted else _status(comparisons)
+    return status
 
 
 def make_parser() -> argparse.ArgumentParser:
     """The options of `marserve compare`."""
     parser = argparse.ArgumentParser(
         prog="marserve compare",
-        description="Sends the same requests to two servers and shows what their answers differ in.",
+        description="Sends the same requests to two servers and shows the differences of their answers.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -87,53 +95,35 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _peers(arguments: argparse.Namespace) -> tuple[Peer, Peer]:
-    how = {"timeout": arguments.timeout, "verify": not arguments.insecure}
-    baseline = Peer(arguments.baseline, arguments.token_baseline, **how)
-    return baseline, Peer(arguments.candidate, arguments.token_candidate, **how)
-
-
-def _reachable(peers: Sequence[Peer]) -> bool:
-    """Whether both are; told at once, before a thousand requests fail alike."""
-    reasons = {peer.url: peer.unreachable() for peer in peers}
-    for url, reason in reasons.items():
-        if reason:
-            print(f"marserve compare: {url} cannot be reached: {reason}", file=sys.stderr)
-    return not any(reasons.values())
+def _are_reachable(*servers: HttpClient) -> bool:
+    """Whether both servers accept connections; else it is said at once, before a thousand requests fail alike."""
+    are_reachable = True
+    for server in servers:
+        try:
+            server.check_connection()
+        except NoResponse as error:
+            print(f"marserve compare: {server.url} cannot be reached: {error}", file=sys.stderr)
+            are_reachable = False
+    return are_reachable
 
 
 def _compare_all(
-    samples: Sequence[Sample], baseline: Peer, candidate: Peer, arguments: argparse.Namespace
+    samples: Sequence[Sample], baseline: HttpClient, candidate: HttpClient, arguments: argparse.Namespace
 ) -> Iterator[Comparison]:
-    """Compare, and print what differs as soon as it is known."""
+    """Compare, and print differences as soon as they are known."""
     rule = Rule(arguments.tolerance, ALWAYS_DIFFERENT | {name.lower() for name in arguments.ignore_header})
     with ThreadPoolExecutor(arguments.concurrency) as threads:
         found = threads.map(lambda sample: compare(sample, baseline, candidate, rule, arguments.repeat), samples)
         for number, comparison in enumerate(found, 1):
-            _say("")
+            show_progress("")
             if not arguments.json:
                 print("".join(f"{line}\n" for line in as_lines(comparison)), end="", flush=True)
-            _say(f"{number} of {len(samples)} requests")
+            show_progress(f"{number} of {len(samples)} requests")
             yield comparison
-    _say("")
+    show_progress("")
 
 
-def _fill(comparisons: list[Comparison], found: Iterator[Comparison]) -> bool:
-    """Take what comes; true if the user lost patience, who is shown then what there is."""
-    try:
-        comparisons.extend(found)
-    except KeyboardInterrupt:
-        return True
-    return False
-
-
-def _say(progress: str) -> None:
-    """Replace the last line of a terminal."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{progress}", end="", file=sys.stderr, flush=True)
-
-
-def _status(comparisons: Sequence[Comparison]) -> int:
-    if any(comparison.unreachable for comparison in comparisons):
-        return IMPOSSIBLE
-    return EQUAL if all(comparison.verdict == "equal" for comparison in comparisons) else DIFFERENT
+def _exit_status(comparisons: Sequence[Comparison]) -> int:
+    if any(comparison.is_unreachable for comparison in comparisons):
+        return EXIT_IMPOSSIBLE
+    return EXIT_EQUAL if all(comparison.verdict == "equal" for comparison in comparisons) else EXIT_DIFFERENT

@@ -1,4 +1,4 @@
-"""How two servers' answers to one request differ: in status, headers and body, with a path into the JSON."""
+"""Differences of two servers' responses to one request: in status, headers and body, with a path into the JSON."""
 
 import json
 import math
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from app.commands.http_client import Answer
+from app.commands.http_client import Response
 
 ALWAYS_DIFFERENT = frozenset(
     {"x-request-id", "date", "server", "connection", "keep-alive", "content-length", "x-marserve-reason"}
 )
-"""Headers that say nothing about whether clients get the same: new in every answer, or about the connection."""
+"""Headers that are new in every response, or about the connection, and so say nothing about what clients get."""
 MISSING = "(none)"
-_SHOWN = 100
+_MAX_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,12 @@ class Difference:
     baseline: str
     candidate: str
     gap: float | None = None
-    """How far two numbers are apart."""
+    """The distance of two numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What counts as the same: numbers within `tolerance`, absolute or relative; headers but those to be ignored."""
+    """Numbers within `tolerance`, absolute or relative, are the same; headers in `ignored` are not compared."""
 
     tolerance: float = 0.0
     ignored: frozenset[str] = ALWAYS_DIFFERENT
@@ -45,12 +45,8 @@ class Rule:
             return False
 
 
-def differences(baseline: Answer, candidate: Answer, rule: Rule) -> list[Difference]:
-    """All that differs between two answers, the status first."""
-    return list(_between(baseline, candidate, rule))
-
-
-def _between(one: Answer, other: Answer, rule: Rule) -> Iterator[Difference]:
+def differences(one: Response, other: Response, rule: Rule) -> Iterator[Difference]:
+    """All differences of two responses, the status first."""
     if one.status != other.status:
         yield Difference("status", str(one.status), str(other.status))
     yield from _in_headers(one.headers, other.headers, rule.ignored)
@@ -80,14 +76,18 @@ def _in_bodies(one: bytes, other: bytes, rule: Rule) -> Iterator[Difference]:
 def _in_values(path: str, one: Any, other: Any, rule: Rule) -> Iterator[Difference]:
     if isinstance(one, dict) and isinstance(other, dict):
         for key in dict.fromkeys([*one, *other]):
-            yield from _in_member(f"{path}{_step(key)}", key, one, other, rule)
+            step = f".{key}" if key.isidentifier() else f"[{json.dumps(key, ensure_ascii=False)}]"
+            yield from _in_member(f"{path}{step}", key, one, other, rule)
     elif isinstance(one, list) and isinstance(other, list):
         if len(one) != len(other):
             yield Difference(f"{path} length", str(len(one)), str(len(other)))
         for index, (left, right) in enumerate(zip(one, other, strict=False)):
             yield from _in_values(f"{path}[{index}]", left, right, rule)
-    elif not _same(one, other, rule):
-        yield Difference(path, _shown(one), _shown(other), _gap(one, other))
+    elif _are_numbers(one, other):
+        if not rule.same_number(one, other):
+            yield Difference(path, _shown(one), _shown(other), _gap(one, other))
+    elif type(one) is not type(other) or one != other:
+        yield Difference(path, _shown(one), _shown(other))
 
 
 def _in_member(path: str, key: str, one: dict[str, Any], other: dict[str, Any], rule: Rule) -> Iterator[Difference]:
@@ -98,28 +98,16 @@ def _in_member(path: str, key: str, one: dict[str, Any], other: dict[str, Any], 
         yield Difference(path, left, right)
 
 
-def _same(one: Any, other: Any, rule: Rule) -> bool:
-    if _are_numbers(one, other):
-        return rule.same_number(one, other)
-    return type(one) is type(other) and bool(one == other)
-
-
 def _are_numbers(*values: Any) -> bool:
     return all(type(value) in (int, float) for value in values)  # a bool is none
 
 
-def _gap(one: Any, other: Any) -> float | None:
-    if not _are_numbers(one, other):
-        return None
+def _gap(one: float, other: float) -> float | None:
     try:
         gap = abs(float(one) - float(other))
     except OverflowError:
         return None
     return gap if math.isfinite(gap) else None
-
-
-def _step(key: str) -> str:
-    return f".{key}" if key.isidentifier() else f"[{json.dumps(key, ensure_ascii=False)}]"
 
 
 def _in_lines(one: str, other: str) -> Difference:
@@ -147,4 +135,4 @@ def _shown(value: Any) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text)} characters)"
+    return text if len(text) <= _MAX_CHARACTERS else f"{text[:_MAX_CHARACTERS]}... ({len(text)} characters)"

@@ -1,4 +1,4 @@
-"""`marserve tune`: measures how a model is served best here, and says what its model-config.yaml should ask for."""
+"""`marserve tune`: finds the best settings of a model by measuring, and suggests a model-config.yaml."""
 
 import argparse
 import asyncio
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
-from app.commands.sample_requests import BadSample, Sample, file_sample
+from app.commands.sample_requests import InvalidSample, Sample, file_sample
 from app.commands.tune.report import Progress, Report
-from app.commands.tune.search_space import Axis, Measured, Objective, Search, Setting
+from app.commands.tune.search_space import Axis, Measurement, Objective, Search, Setting
 from app.settings.errors import ConfigurationError
 from handler.devices.cpu_budget import cpu_budget
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from app.commands.tune.tuning_session import TuningSession
 
 BATCH_SIZES = (1, 4, 8, 16, 32)
-DELAY = 10
-"""Milliseconds to gather a batch, where the archive says nothing: an upper bound that is seldom reached."""
-MOST_WORKERS = 8
+DEFAULT_DELAY_MS = 10
+"""maxBatchDelay where the archive has none: an upper bound that is seldom reached."""
+MAX_WORKERS = 8
 GPU_WORKERS = (1, 2)
 _EPILOG = """\
 examples:
@@ -33,7 +33,7 @@ examples:
   marserve tune sign.mar --request window.json --concurrency 16 --p95 30
   marserve tune mlp.mar --objective latency --batch-sizes 1,2,4 --workers 1 --json
 
-It serves the archive in this process without HTTP: the callers get what the batcher and the workers can give, and a
+It serves the archive in this process without HTTP: the clients get what the batcher and the workers can give, and a
 server's own work for each request comes on top. Each setting is loaded anew, warmed up and measured; few combinations
 are all measured, of many one thing is changed at a time, and what is clearly worse is not measured to the end. Let
 nothing else run on the machine meanwhile.
@@ -47,12 +47,12 @@ Exit status: 0, 1 if the model does not load or answer, or there is no request, 
 
 @dataclass(frozen=True, slots=True)
 class SearchSpace:
-    """What is to be tried; None leaves it to the machine."""
+    """The values that are tried; None leaves the choice to the machine."""
 
     batch_sizes: Sequence[int] = BATCH_SIZES
     workers: Sequence[int] | None = None
     threads: Sequence[int] | None = None
-    delays: Sequence[int] = (DELAY,)
+    delays: Sequence[int] = (DEFAULT_DELAY_MS,)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,8 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         samples = [file_sample(file) for file in arguments.request]
         if not arguments.archive.exists():
-            raise BadSample(f"{arguments.archive}: No such file or directory")
-    except BadSample as error:
+            raise InvalidSample(f"{arguments.archive}: No such file or directory")
+    except InvalidSample as error:
         print(f"marserve tune: {error}", file=sys.stderr)
         return 2
     if arguments.device:
@@ -89,9 +89,9 @@ def make_parser() -> argparse.ArgumentParser:
     add("archive", metavar="ARCHIVE", type=Path, help="a .mar, a .tar.gz, or a folder with what they hold")
     add(
         "--request", metavar="FILE", nargs="+", type=Path, default=[],
-        help="bodies of requests to ask in turn; default: those under warmup in the archive's model-config.yaml",
+        help="bodies of requests to send in turn; default: those under warmup in the archive's model-config.yaml",
     )  # fmt: skip
-    add("--concurrency", metavar="N", type=_positive, default=64, help="callers at the same time (default: 64)")
+    add("--concurrency", metavar="N", type=_positive, default=64, help="clients at the same time (default: 64)")
     add("--seconds", metavar="S", type=_seconds, default=1.5, help="for each setting, after a warm-up (default: 1.5)")
     add(
         "--objective", choices=("throughput", "latency"), default="throughput",
@@ -101,7 +101,12 @@ def make_parser() -> argparse.ArgumentParser:
     add("--batch-sizes", metavar="N,...", type=_numbers(1), default=BATCH_SIZES, help="default: 1,4,8,16,32")
     add("--workers", metavar="N,...", type=_numbers(1), help="default: 1, 2, 4, ... up to the cores; 1,2 on a GPU")
     add("--threads", metavar="N,...", type=_numbers(1), help="of torch in each worker; default: auto, and some shares")
-    add("--delays", metavar="MS,...", type=_numbers(0), help=f"maxBatchDelay; default: the archive's, or {DELAY}")
+    add(
+        "--delays",
+        metavar="MS,...",
+        type=_numbers(0),
+        help=f"maxBatchDelay; default: the archive's, or {DEFAULT_DELAY_MS}",
+    )
     add("--device", metavar="DEVICE", help="cuda, cuda:1, mps or cpu, instead of the best there is")
     add("--handler", metavar="NAME", help="handler, if not the manifest's")
     add("--ts-config", metavar="FILE", help="the server's configuration; config.properties here by default")
@@ -109,18 +114,18 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def make_axes(wishes: SearchSpace, cores: int, *, gpu: bool, threads_matter: bool) -> list[Axis]:
-    """What may be changed, the simplest first: batch sizes, workers with their threads, delays."""
-    workers = wishes.workers or (GPU_WORKERS if gpu else [count for count in _doubling(cores) if count <= MOST_WORKERS])
-    layouts: list[tuple[int, int | None]] = [(count, threads) for count in workers for threads in wishes.threads or ()]
+def make_axes(space: SearchSpace, cores: int, *, gpu: bool, threads_matter: bool) -> list[Axis]:
+    """The axes of the search, each with the simplest first: batch sizes, workers with their threads, delays."""
+    workers = space.workers or (GPU_WORKERS if gpu else [count for count in _doubling(cores) if count <= MAX_WORKERS])
+    layouts: list[tuple[int, int | None]] = [(count, threads) for count in workers for threads in space.threads or ()]
     if not layouts:
         layouts = [(count, None) for count in workers]
         if threads_matter and not gpu:
             layouts += [(count, threads) for count in workers for threads in _shares(count, cores)]
     return [
-        [{"batch_size": size} for size in wishes.batch_sizes],
+        [{"batch_size": size} for size in space.batch_sizes],
         [{"workers": count, "threads": threads} for count, threads in layouts],
-        [{"delay": milliseconds} for milliseconds in wishes.delays],
+        [{"delay": milliseconds} for milliseconds in space.delays],
     ]
 
 
@@ -136,33 +141,33 @@ def _shares(workers: int, cores: int) -> list[int]:
 
 
 async def _tune(arguments: argparse.Namespace, samples: Sequence[Sample]) -> int:
-    from app.commands.tune.tuning_session import Unusable, workbench  # costs more than showing the help may
+    from app.commands.tune.tuning_session import CannotTune, open_session  # costs more than showing the help may
 
-    said: list[str] = []
-    bench = workbench(arguments.archive, said.append, handler=arguments.handler, ts_config=arguments.ts_config)
+    lines: list[str] = []
+    options = {"handler": arguments.handler, "ts_config": arguments.ts_config}
     try:
-        async with bench as opened:
-            tryout = await opened.prepare(samples)
-            if not tryout.ok:
-                reasons = (f"a request failed: {each.error or each.start}" for each in tryout.replies if not each.ok)
-                reason = f"it does not load: {tryout.error}" if tryout.error else next(reasons)
-                return _fail(arguments, reason, [*said, *tryout.traceback])
-            return await _search(arguments, opened)
-    except Unusable as error:
-        return _fail(arguments, str(error), said)
+        async with open_session(arguments.archive, lines.append, **options) as session:
+            result = await session.prepare(samples)
+            if not result.ok:
+                reasons = (f"a request failed: {each.error or each.start}" for each in result.requests if not each.ok)
+                reason = f"it does not load: {result.error}" if result.error else next(reasons)
+                return _fail(arguments, reason, [*lines, *result.traceback])
+            return await _search(arguments, session)
+    except CannotTune as error:
+        return _fail(arguments, str(error), lines)
 
 
-async def _search(arguments: argparse.Namespace, bench: "TuningSession") -> int:
+async def _search(arguments: argparse.Namespace, session: "TuningSession") -> int:
     progress, objective = Progress(), Objective(arguments.objective, arguments.p95)
-    delays = arguments.delays or [bench.delay(DELAY)]
+    delays = arguments.delays or [session.delay(DEFAULT_DELAY_MS)]
     axes = make_axes(
         SearchSpace(arguments.batch_sizes, arguments.workers, arguments.threads, delays),
-        max(1, int(cpu_budget())), gpu=bench.device.kind != "cpu", threads_matter=bench.threads_matter,
+        max(1, int(cpu_budget())), gpu=session.device.kind != "cpu", threads_matter=session.threads_matter,
     )  # fmt: skip
 
-    async def measure(setting: Setting, best: Measured | None) -> Measured:
-        hopeless = partial(objective.hopeless, best=best)
-        found = await bench.measure(setting, arguments.concurrency, arguments.seconds, hopeless)
+    async def measure(setting: Setting, best: Measurement | None) -> Measurement:
+        gives_up = partial(objective.gives_up, best=best)
+        found = await session.measure(setting, arguments.concurrency, arguments.seconds, gives_up)
         progress.show(len(search.found) + 1, search.expected, found)
         return found
 
@@ -172,16 +177,16 @@ async def _search(arguments: argparse.Namespace, bench: "TuningSession") -> int:
     if not best.ok:
         return _fail(arguments, f"no setting works: {best.error}", ())
     report = Report(
-        bench.name, bench.device.torch_name, arguments.concurrency, objective, list(search.found.values()), best
+        session.name, session.device.torch_name, arguments.concurrency, objective, list(search.found.values()), best
     )
     print(json.dumps(report.as_json(), indent=2) if arguments.json else "\n".join(report.lines()))
     return 0
 
 
 def _fail(arguments: argparse.Namespace, reason: str, lines: Sequence[str]) -> int:
-    """Tell why it cannot be tuned, with what the handler has written."""
+    """Show the reason that it cannot be tuned, and the lines that its handler has written."""
     if arguments.json:
-        print(json.dumps({"ok": False, "error": reason, "said": list(lines)}, indent=2))
+        print(json.dumps({"ok": False, "error": reason, "output": list(lines)}, indent=2))
     else:
         print("\n".join([*(f"  | {line}" for line in lines), f"FAILED       {reason}"]))
     return 1

@@ -1,4 +1,4 @@
-"""How a model could be served, what came of measuring it, and the search for the best: one thing changed at a time."""
+"""Settings of a model, their measurements, and the search for the best, which changes one thing at a time."""
 
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -6,19 +6,19 @@ from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any
 
-SMALL = 9
+EXHAUSTIVE_COMBINATIONS = 9
 """Up to so many combinations are all measured."""
-GAIN = 1.03
-"""What something must win to be worth a larger batch, or another worker: a measurement is not more exact than this."""
-WORSE = 1.25
-"""Who loses by so much is clearly worse; after two of those in a row the rest of an axis is left out."""
-HOPELESS = 2.0
-"""Who loses by so much while it is still measured is not measured to the end."""
+REQUIRED_GAIN = 1.03
+"""The factor by which a larger batch, or another worker, has to win: measurements are not more exact."""
+CLEARLY_WORSE = 1.25
+"""The factor of a clear loss; after two of those in a row the remainder of an axis is skipped."""
+GIVE_UP = 2.0
+"""The factor of a loss at which a measurement is not carried to the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How a model is served; the delay is in milliseconds, and with `threads` None the server decides."""
+    """A way to serve a model; the delay is in milliseconds, and with `threads` None the server decides."""
 
     batch_size: int
     workers: int
@@ -37,8 +37,8 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """What came of a setting: requests per second, milliseconds, the mean size of batches, and what went wrong."""
+class Measurement:
+    """The requests per second of a setting, its latencies in milliseconds, the mean batch size, and its errors."""
 
     setting: Setting
     rate: float = 0.0
@@ -50,7 +50,7 @@ class Measured:
     error: str = ""
     """The first error."""
     given_up: bool = False
-    """Whether it was so much worse than the best that it was not measured to the end."""
+    """Whether it was too much worse than the best to be measured to the end."""
 
     @property
     def ok(self) -> bool:
@@ -59,45 +59,44 @@ class Measured:
 
     def as_json(self) -> dict[str, Any]:
         """For machines: null where there is no latency."""
-        told = asdict(self)
-        return {key: None if value == math.inf else value for key, value in told.items()}
+        return {key: None if value == math.inf else value for key, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What is best: the most requests per second, or the least p95; among those whose p95 is within `limit` ms."""
+    """The most requests per second, or the least p95, among the settings whose p95 is at most `limit` ms."""
 
     kind: str = "throughput"
     limit: float | None = None
 
     def __str__(self) -> str:
-        wish = "the most requests per second" if self.kind == "throughput" else "the least p95"
-        return wish if self.limit is None else f"{wish} with a p95 of at most {self.limit:g} ms"
+        goal = "the most requests per second" if self.kind == "throughput" else "the least p95"
+        return goal if self.limit is None else f"{goal} with a p95 of at most {self.limit:g} ms"
 
-    def fits(self, measured: Measured) -> bool:
-        """Whether it is quick enough."""
+    def is_met_by(self, measured: Measurement) -> bool:
+        """Whether the p95 is within the limit."""
         return self.limit is None or measured.p95 <= self.limit
 
-    def beats(self, one: Measured, other: Measured, by: float = GAIN) -> bool:
-        """Whether one is better than the other by that factor; where neither is quick enough, the quicker is better."""
-        mine, yours = (one.ok, self.fits(one)), (other.ok, self.fits(other))
+    def beats(self, one: Measurement, other: Measurement, by: float = REQUIRED_GAIN) -> bool:
+        """Whether one is better than the other by that factor; outside of the limit, the quicker is better."""
+        mine, yours = (one.ok, self.is_met_by(one)), (other.ok, self.is_met_by(other))
         if mine != yours:
             return mine > yours
-        if self.kind == "throughput" and self.fits(one):
+        if self.kind == "throughput" and self.is_met_by(one):
             return one.rate > by * other.rate
         return one.p95 * by < other.p95
 
-    def hopeless(self, measured: Measured, best: Measured | None) -> bool:
-        """Whether what has been measured so far can be left at that."""
-        return best is not None and self.beats(best, measured, HOPELESS) and not self.beats(measured, best)
+    def gives_up(self, measured: Measurement, best: Measurement | None) -> bool:
+        """Whether the figures so far are too bad for the measurement to go on."""
+        return best is not None and self.beats(best, measured, GIVE_UP) and not self.beats(measured, best)
 
 
 Change = Mapping[str, Any]
-"""Fields of a setting, and what they become."""
+"""Fields of a setting with new values."""
 Axis = Sequence[Change]
-"""What may be changed together, the simplest first."""
-Measure = Callable[[Setting, Measured | None], Awaitable[Measured]]
-"""Measures a setting; it is told the best so far."""
+"""The alternatives for one thing that is changed, the simplest first."""
+Measure = Callable[[Setting, Measurement | None], Awaitable[Measurement]]
+"""Measures a setting; gets the best measurement so far, too."""
 
 
 class Search:
@@ -107,24 +106,24 @@ class Search:
     """
 
     def __init__(self, axes: Sequence[Axis], objective: Objective, measure: Measure) -> None:
-        self.found: dict[Setting, Measured] = {}
-        self.best: Measured | None = None
+        self.found: dict[Setting, Measurement] = {}
+        self.best: Measurement | None = None
         self._axes = axes
         self._start = Setting(**{name: value for axis in axes for name, value in axis[0].items()})
         self._objective, self._measure = objective, measure
 
     @property
     def expected(self) -> int:
-        """How many settings will be measured, about."""
+        """The approximate number of settings that will be measured."""
         everything = math.prod(map(len, self._axes))
-        return everything if everything <= SMALL else 1 + sum(len(axis) - 1 for axis in self._axes)
+        return everything if everything <= EXHAUSTIVE_COMBINATIONS else 1 + sum(len(axis) - 1 for axis in self._axes)
 
-    async def run(self) -> Measured:
-        """The best; its errors tell if nothing works."""
-        best = await self._try(self._start)
-        if math.prod(map(len, self._axes)) <= SMALL:
+    async def run(self) -> Measurement:
+        """The best measurement; it has errors if nothing works."""
+        best = await self._measure_once(self._start)
+        if math.prod(map(len, self._axes)) <= EXHAUSTIVE_COMBINATIONS:
             for changes in product(*self._axes):
-                best = await self._try(_changed(self._start, *changes))
+                best = await self._measure_once(_changed(self._start, *changes))
             return best
         while True:
             before = best
@@ -133,20 +132,20 @@ class Search:
             if best is before:
                 return best
 
-    async def _walk(self, axis: Axis, best: Measured) -> Measured:
-        """Change one thing; returns the best."""
+    async def _walk(self, axis: Axis, best: Measurement) -> Measurement:
+        """Measure along one axis; returns the best."""
         origin, worse = best.setting, 0
         for change in axis:
             setting = _changed(origin, change)
-            best = await self._try(setting)
-            lost = self._objective.beats(best, self.found[setting], WORSE)
+            best = await self._measure_once(setting)
+            lost = self._objective.beats(best, self.found[setting], CLEARLY_WORSE)
             behind = axis.index(change) > _place(axis, best.setting)
             worse = worse + 1 if lost and behind else 0
             if worse == 2:
                 break
         return best
 
-    async def _try(self, setting: Setting) -> Measured:
+    async def _measure_once(self, setting: Setting) -> Measurement:
         if setting not in self.found:
             self.found[setting] = measured = await self._measure(setting, self.best)
             if self.best is None or self._objective.beats(measured, self.best):
@@ -162,5 +161,5 @@ def _changed(setting: Setting, *changes: Change) -> Setting:
 
 
 def _place(axis: Axis, setting: Setting) -> int:
-    """Where on an axis a setting is; before its begin if it is not on it."""
+    """The index of a setting on an axis, -1 if it is not on it."""
     return next((place for place, change in enumerate(axis) if _changed(setting, change) == setting), -1)

@@ -1,4 +1,4 @@
-"""One archive in a server without addresses, opened once, and served anew in every way that is to be measured."""
+"""One archive in a server without addresses: opened once, and loaded anew for each setting that is measured."""
 
 import asyncio
 import sys
@@ -8,11 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.application import Application
-from app.commands.check.runner import CLOSING, Say, Transcript, registration, settings_for, warnings
+from app.commands.check.runner import (
+    CLOSE_TIMEOUT_SECONDS,
+    HandlerOutput,
+    WriteLine,
+    collected_warnings,
+    make_registration,
+    make_settings,
+)
 from app.commands.sample_requests import Sample
-from app.commands.smoke_test import SmokeTest, input_of, try_out
-from app.commands.tune.load_generator import Hopeless, LoadGenerator
-from app.commands.tune.search_space import Measured, Setting
+from app.commands.smoke_test import SmokeTestResult, make_input, run_smoke_test
+from app.commands.tune.load_generator import GivesUp, LoadGenerator
+from app.commands.tune.search_space import Measurement, Setting
 from handler.devices.device import Device, assign_device
 from handler.errors import LoadFailed
 from handler.job import Input
@@ -25,21 +32,21 @@ from model_registry.factory import Registration
 from model_registry.version import ModelVersion
 
 
-class Unusable(Exception):
-    """The archive cannot be tuned; the text says why."""
+class CannotTune(Exception):
+    """The archive cannot be tuned; the text is the reason."""
 
 
 class TuningSession:
-    """Makes model versions of one archive; its folder lives as long as the workbench is open."""
+    """Makes model versions of one archive, whose folder lives as long as the session."""
 
-    def __init__(self, application: Application, transcript: Transcript, wanted: Registration) -> None:
+    def __init__(self, application: Application, output: HandlerOutput, registration: Registration) -> None:
         self._application = application
-        self._transcript = transcript
-        self._wanted = wanted
+        self._output = output
+        self._registration = registration
         self._inputs: Sequence[Input] = ()
-        self._says_delay = False
+        self._has_delay = False
         self.config = ModelConfig()
-        """As a server would serve it."""
+        """The configuration that it has in a server."""
         self.name = ""
 
     def __repr__(self) -> str:
@@ -47,74 +54,76 @@ class TuningSession:
 
     @property
     def device(self) -> Device:
-        """Where the first worker runs."""
+        """The device of the first worker."""
         return assign_device(0, self._application.devices, self.config.device_ids, self.config.device_type or None)
 
     @property
     def threads_matter(self) -> bool:
-        """Whether the handler computes with torch, as far as can be told: a process of its own tells nothing."""
+        """Whether the handler computes with torch; a process of its own does not show it."""
         return self.config.isolation == "process" or "torch" in sys.modules
 
-    async def prepare(self, samples: Sequence[Sample]) -> SmokeTest:
-        """Load it once and ask each sample once; returns how that went. Raises RegistryError or Unusable."""
+    async def prepare(self, samples: Sequence[Sample]) -> SmokeTestResult:
+        """Load it once and send each sample once. Raises RegistryError or CannotTune."""
         factory = self._application.factory
-        archive = await asyncio.to_thread(factory.open, self._wanted)
-        version = factory.make(archive, self._wanted)
+        archive = await asyncio.to_thread(factory.open, self._registration)
+        version = factory.make(archive, self._registration)
         self.config, self.name = version.config, version.name
         if factory.installs(archive):
             await install(archive, version.name)
         # Served from its folder from now on, so that it is unpacked only once.
-        self._wanted = replace(self._wanted, url=str(archive.folder), model_name=version.name)
-        said = load_model_config(archive)
-        self._says_delay = "max_batch_delay" in server_settings(said)
-        self._inputs = [input_of(sample) for sample in samples] or listed_requests(said, archive.folder)
+        self._registration = replace(self._registration, url=str(archive.folder), model_name=version.name)
+        yaml = load_model_config(archive)
+        self._has_delay = "max_batch_delay" in server_settings(yaml)
+        self._inputs = [make_input(sample) for sample in samples] or listed_requests(yaml, archive.folder)
         if not self._inputs:
-            raise Unusable("there is no request to ask; name one with --request, or list some under warmup in its YAML")
-        alone = await self._make(RequestConfig(at_startup=True, max_batch_delay=0))
+            raise CannotTune(
+                "there is no request to send; name one with --request, or list some under warmup in its YAML"
+            )
+        version = await self._make(RequestConfig(at_startup=True, max_batch_delay=0))
         try:
-            return await try_out(alone, samples, 0, self._transcript.hush)
+            return await run_smoke_test(version, samples, 0, self._output.mute)
         finally:
-            await alone.close(CLOSING)
-            self._transcript.hush()
+            await version.close(CLOSE_TIMEOUT_SECONDS)
+            self._output.mute()
 
     def delay(self, default: int) -> int:
         """The milliseconds to gather a batch that its own YAML asks for, or the default."""
-        return self.config.max_batch_delay if self._says_delay else default
+        return self.config.max_batch_delay if self._has_delay else default
 
-    async def measure(self, setting: Setting, concurrency: int, seconds: float, hopeless: Hopeless) -> Measured:
-        """Serve it that way under the load of so many callers."""
-        asked = RequestConfig(setting.batch_size, setting.delay, setting.workers, threads=setting.threads)
-        version = await self._make(asked)
+    async def measure(self, setting: Setting, concurrency: int, seconds: float, gives_up: GivesUp) -> Measurement:
+        """Load it with that setting, and measure it under the load of so many clients."""
+        config = RequestConfig(setting.batch_size, setting.delay, setting.workers, threads=setting.threads)
+        version = await self._make(config)
         version.batcher.capacity = max(version.batcher.capacity, concurrency)
         try:
             await version.scale(setting.workers, setting.workers)
-            return await LoadGenerator(version, self._inputs, concurrency).measure(setting, seconds, hopeless)
+            return await LoadGenerator(version, self._inputs, concurrency).measure(setting, seconds, gives_up)
         except LoadFailed as failure:
-            return Measured(setting, error=f"it does not load: {failure.__cause__ or failure}")
+            return Measurement(setting, error=f"it does not load: {failure.__cause__ or failure}")
         finally:
-            await version.close(CLOSING)
+            await version.close(CLOSE_TIMEOUT_SECONDS)
 
     async def _make(self, config: RequestConfig) -> ModelVersion:
-        wanted = replace(self._wanted, config=config)
-        archive = await asyncio.to_thread(self._application.factory.open, wanted)
-        return self._application.factory.make(archive, wanted)
+        registration = replace(self._registration, config=config)
+        archive = await asyncio.to_thread(self._application.factory.open, registration)
+        return self._application.factory.make(archive, registration)
 
 
 @asynccontextmanager
-async def workbench(
-    path: Path, say: Say, *, handler: str | None = None, ts_config: str | None = None
+async def open_session(
+    path: Path, write_line: WriteLine, *, handler: str | None = None, ts_config: str | None = None
 ) -> AsyncIterator[TuningSession]:
-    """A workbench for an archive; what the handler writes until it is prepared goes to `say`.
+    """A session for an archive; `write_line` receives the lines of its handler until it is prepared.
 
-    Raises ConfigurationError, and Unusable for an archive that does not open.
+    Raises ConfigurationError, and CannotTune for an archive that does not open.
     """
-    settings = settings_for(path, ts_config)
-    transcript = Transcript(settings, say)
-    with warnings():
-        application = Application(settings, transcript)
+    settings = make_settings(path, ts_config)
+    output = HandlerOutput(settings, write_line)
+    with collected_warnings():
+        application = Application(settings, output)
         try:
-            yield TuningSession(application, transcript, registration(path, handler))
+            yield TuningSession(application, output, make_registration(path, handler))
         except RegistryError as reason:
-            raise Unusable(f"{reason} ({reason.__cause__})" if reason.__cause__ else str(reason)) from reason
+            raise CannotTune(f"{reason} ({reason.__cause__})" if reason.__cause__ else str(reason)) from reason
         finally:
             await application.stop()

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from app.commands.sample_requests import BadSample, Sample, read_samples
+from app.commands.sample_requests import InvalidSample, Sample, read_samples
 
 
-def lines(folder: Path, *text: str) -> list[Sample]:
+def read_lines(folder: Path, *text: str) -> list[Sample]:
     file = folder / "requests.jsonl"
     file.write_text("\n".join(text), encoding="utf-8")
     return read_samples(file)
@@ -16,17 +16,17 @@ def lines(folder: Path, *text: str) -> list[Sample]:
 
 def test_plain_lines_are_method_path_and_body(tmp_path: Path) -> None:
     (tmp_path / "cat.jpg").write_bytes(b"\xff\xd8")
-    asked = lines(
+    samples = read_lines(
         tmp_path, "# a comment", "", "GET /ping", 'POST /predictions/m {"a": 1}', "PUT /predictions/m some text",
         "POST /predictions/m @cat.jpg",
     )  # fmt: skip
-    assert [(each.method, each.path, dict(each.headers), each.body) for each in asked] == [
+    assert [(each.method, each.path, dict(each.headers), each.body) for each in samples] == [
         ("GET", "/ping", {}, None),
         ("POST", "/predictions/m", {"Content-Type": "application/json"}, b'{"a": 1}'),
         ("PUT", "/predictions/m", {"Content-Type": "text/plain"}, b"some text"),
         ("POST", "/predictions/m", {"Content-Type": "image/jpeg"}, b"\xff\xd8"),
     ]
-    assert [each.place.rpartition(":")[2] for each in asked] == ["3", "4", "5", "6"]
+    assert [each.place.rpartition(":")[2] for each in samples] == ["3", "4", "5", "6"]
 
 
 @pytest.mark.parametrize(
@@ -38,28 +38,28 @@ def test_plain_lines_are_method_path_and_body(tmp_path: Path) -> None:
         ({"file": "data.bin"}, "application/octet-stream", b"\x01\x02"),
     ],
 )
-def test_an_object_tells_one_kind_of_body(
+def test_an_object_has_one_kind_of_body(
     body: dict[str, object], content_type: str, value: bytes, tmp_path: Path
 ) -> None:
     (tmp_path / "data.bin").write_bytes(b"\x01\x02")
-    (sample,) = lines(tmp_path, json.dumps({"path": "/predictions/m", **body}))
+    (sample,) = read_lines(tmp_path, json.dumps({"path": "/predictions/m", **body}))
     assert (sample.method, sample.headers, sample.body) == ("POST", {"Content-Type": content_type}, value)
 
 
 def test_an_object_may_name_method_and_headers(tmp_path: Path) -> None:
-    said = {"method": "PATCH", "path": "/x", "headers": {"content-type": "image/x", "X-Who": "me"}, "text": "t"}
-    (sample,) = lines(tmp_path, json.dumps(said))
+    request = {"method": "PATCH", "path": "/x", "headers": {"content-type": "image/x", "X-Who": "me"}, "text": "t"}
+    (sample,) = read_lines(tmp_path, json.dumps(request))
     assert (sample.method, sample.headers) == ("PATCH", {"content-type": "image/x", "X-Who": "me"})
 
 
 def test_without_a_body_it_is_a_get(tmp_path: Path) -> None:
-    (sample,) = lines(tmp_path, '{"path": "/ping"}')
+    (sample,) = read_lines(tmp_path, '{"path": "/ping"}')
     assert (str(sample), sample.body) == ("GET /ping", None)
 
 
 def test_a_form_has_fields_and_files(tmp_path: Path) -> None:
     (tmp_path / "cat.jpg").write_bytes(b"\xff\xd8")
-    (sample,) = lines(tmp_path, '{"path": "/p", "form": {"data": {"file": "cat.jpg"}, "top": "3"}}')
+    (sample,) = read_lines(tmp_path, '{"path": "/p", "form": {"data": {"file": "cat.jpg"}, "top": "3"}}')
     boundary = sample.headers["Content-Type"].partition("boundary=")[2].encode()
     assert sample.body == (
         b"--" + boundary + b'\r\nContent-Disposition: form-data; name="data"; filename="cat.jpg"\r\n'
@@ -73,8 +73,8 @@ def test_a_folder_of_samples_names_models_and_versions(tmp_path: Path) -> None:
     for path in ("mlp/a.json", "mlp/2.0/b.txt", "mlp/.hidden", "a model/c.bin"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(b"{}")
-    asked = read_samples(tmp_path)
-    assert {(each.path, each.headers["Content-Type"]) for each in asked} == {
+    samples = read_samples(tmp_path)
+    assert {(each.path, each.headers["Content-Type"]) for each in samples} == {
         ("/predictions/mlp", "application/json"),
         ("/predictions/mlp/2.0", "text/plain"),
         ("/predictions/a%20model", "application/octet-stream"),
@@ -89,23 +89,23 @@ def test_a_folder_of_samples_names_models_and_versions(tmp_path: Path) -> None:
         ('{"path": "/p", "jsn": 1}', "unknown: jsn; known are base64, file, form"),
         ('{"path": "p"}', '"path" has to begin with a slash'),
         ('{"path": "/p", "json": 1, "text": "t"}', "only one body is possible, not json and text"),
-        ('{"path": "/p", "form": {"a": {}}}', "the field a has to be a text or one of json"),
+        ('{"path": "/p", "form": {"a": {}}}', "the field a has to be a string or one of json"),
         ('{"path": ', "Expecting value"),
         ("POST /p @nowhere.jpg", "No such file"),
         ('{"path": "/p", "base64": "%"}', "base64"),
     ],
 )
-def test_what_cannot_be_read_is_told_with_its_line(line: str, message: str, tmp_path: Path) -> None:
-    with pytest.raises(BadSample, match=message) as refusal:
-        lines(tmp_path, "GET /ping", line)
+def test_an_unreadable_line_is_named(line: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidSample, match=message) as refusal:
+        read_lines(tmp_path, "GET /ping", line)
     assert str(refusal.value).startswith(f"{tmp_path}/requests.jsonl:2: ")
 
 
 def test_a_place_without_requests_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(BadSample, match="there are no requests"):
+    with pytest.raises(InvalidSample, match="there are no requests"):
         read_samples(tmp_path)
-    with pytest.raises(BadSample, match="nowhere: No such file"):
+    with pytest.raises(InvalidSample, match="nowhere: No such file"):
         read_samples(tmp_path / "nowhere")
     (tmp_path / "cat.jpg").write_bytes(b"\xff\xd8")
-    with pytest.raises(BadSample, match="put a body into a folder named like its model"):
+    with pytest.raises(InvalidSample, match="put a body into a folder named like its model"):
         read_samples(tmp_path / "cat.jpg")

@@ -1,4 +1,4 @@
-"""Switching versions on a server under load, and what happens when the new version is no good."""
+"""`marserve switch` on a server under load, and with versions that cannot be switched to."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.conftest import MakeArchive
 from tests.support.load import Load, status, until
 from tests.support.processes import Server
 
-SAYS = """
+HANDLER = """
     import time
     def handle(data, context):
         if data:
@@ -27,7 +27,7 @@ SAYS = """
 def server(store: Path, archive: MakeArchive) -> Iterator[Server]:
     """Serves version 1.0 of the model `says`, which answers its version."""
     for version in ("1.0", "2.0"):
-        archive("says", SAYS.format(version), version=version, file=f"says-{version}.mar")
+        archive("says", HANDLER.format(version), version=version, file=f"says-{version}.mar")
     archive("says", "import not_there", version="3.0", file="says-3.0.mar")
     with Server.of(store, "says=says-1.0.mar") as running:
         running.until_listening()
@@ -36,7 +36,7 @@ def server(store: Path, archive: MakeArchive) -> Iterator[Server]:
 
 
 def answer(server: Server) -> str:
-    """What a request that names no version is answered."""
+    """The answer to a request that names no version."""
     with urlopen(Request(f"{server.url}/predictions/says", b"x", {"Content-Type": "text/plain"})) as found:
         return str(found.read().decode())
 
@@ -63,16 +63,16 @@ def test_no_request_fails_while_versions_change_and_later_ones_are_the_new_versi
         load.stop()
     assert (load.lost, load.statuses) == (0, {200})
     assert versions(server) == ["2.0"]
-    said = capsys.readouterr().err
-    assert "says 2.0 is the default now." in said
-    assert "says 1.0 has answered what it had accepted, and is gone." in said
+    errors = capsys.readouterr().err
+    assert "says 2.0 is the default now." in errors
+    assert "says 1.0 has answered what it had accepted, and is unregistered." in errors
 
 
 def test_a_version_that_does_not_load_changes_nothing(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     assert switch(server, "3.0", "--archive", "says-3.0.mar") == 1
     assert (answer(server), versions(server)) == ("1.0", ["1.0"])
-    told = "Not switched: 500: Failed to start workers for model says version: 3.0 (the server's log says why)"
-    assert told in capsys.readouterr().err
+    expected = "Not switched: 500: Failed to start workers for model says version: 3.0 (the server's log says why)"
+    assert expected in capsys.readouterr().err
 
 
 def test_a_version_that_fails_its_smoke_request_is_taken_out_again(
@@ -83,9 +83,9 @@ def test_a_version_that_fails_its_smoke_request_is_taken_out_again(
     smoke = ["--smoke", str(tmp_path / "x.txt"), str(tmp_path / "odd.txt")]
     assert switch(server, "2.0", "--archive", "says-2.0.mar", *smoke) == 1
     assert (answer(server), versions(server)) == ("1.0", ["1.0"])
-    said = capsys.readouterr().err
-    assert "odd.txt failed with 503: Prediction failed" in said
-    assert "says 2.0 is taken out again." in said
+    errors = capsys.readouterr().err
+    assert "odd.txt failed with 503: Prediction failed" in errors
+    assert "says 2.0 is unregistered again." in errors
 
 
 def test_an_archive_of_another_version_is_taken_out_again(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,7 +110,7 @@ def test_one_may_keep_the_old_version_and_go_back_to_it(server: Server) -> None:
         (["1.0", "--smoke", "no_such_file"], "No such file"),
     ],
 )
-def test_what_cannot_be_switched_is_told(
+def test_an_impossible_switch_is_refused_with_its_reason(
     server: Server, capsys: pytest.CaptureFixture[str], words: list[str], reason: str
 ) -> None:
     assert switch(server, *words) == 1
@@ -122,7 +122,7 @@ def test_a_server_that_asks_for_a_token_gets_it(
     store: Path, archive: MakeArchive, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for version in ("1.0", "2.0"):
-        archive("says", SAYS.format(version), version=version, file=f"says-{version}.mar")
+        archive("says", HANDLER.format(version), version=version, file=f"says-{version}.mar")
     environ = {"K_SERVICE": "on a platform", "MARSERVE_MANAGEMENT_TOKEN": "secret"}
     with Server.of(store, "says=says-1.0.mar", environ=environ) as server:
         server.until_listening()
@@ -135,10 +135,10 @@ def test_a_server_that_asks_for_a_token_gets_it(
 
 def test_without_a_server_nothing_is_switched(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["switch", "says", "2.0", "--url", "http://127.0.0.1:9"]) == 1
-    assert "Not switched: 127.0.0.1:9 cannot be reached" in capsys.readouterr().err
+    assert "Not switched: http://127.0.0.1:9 cannot be reached: ConnectionRefusedError" in capsys.readouterr().err
 
 
 def test_an_address_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["switch", "says", "2.0", "--url", "ftp://server"])
-    assert "argument --url: expected an address such as" in capsys.readouterr().err
+    assert "argument --url: ftp://server is no address such as http" in capsys.readouterr().err

@@ -1,11 +1,11 @@
-"""What can be told of an archive before it runs."""
+"""The inspection of an archive before its code runs."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.commands.check.archive_inspection import Findings, entry_of, examine
+from app.commands.check.archive_inspection import ArchiveInspection, describe_entry_point, inspect_archive
 from model_registry.archive.model_yaml import readable_model_config
 from model_registry.archive.store import ModelStore
 from model_registry.config import Defaults, ModelConfig, RequestConfig
@@ -29,15 +29,15 @@ from tests.conftest import MakeArchive
         ("", "", "none is named"),
     ],
 )
-def test_the_entry_is_told_in_words(source: str, handler: str, entry: str, tmp_path: Path) -> None:
+def test_the_entry_point_is_described(source: str, handler: str, entry: str, tmp_path: Path) -> None:
     (tmp_path / "handler.py").write_text(source)
-    assert entry_of(tmp_path, handler) == entry
+    assert describe_entry_point(tmp_path, handler) == entry
 
 
-def examined(path: Path, tmp_path: Path) -> Findings:
+def inspect(path: Path, tmp_path: Path) -> ArchiveInspection:
     archive = ModelStore(path.parent, temporary=tmp_path).open(path.name)
     config = ModelConfig.merge(RequestConfig(), readable_model_config(archive), {}, Defaults())
-    return examine(archive, config, "handler.py", "cpu")
+    return inspect_archive(archive, config, "handler.py", "cpu")
 
 
 def test_files_configuration_and_requirements_are_found(archive: MakeArchive, tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_files_configuration_and_requirements_are_found(archive: MakeArchive, tm
         "big.bin": "x" * 500,
     }
     config = "batchSize: 4\nmaxbatchdelay: 5\nfan_in: 3\npt2: {}\nminWorkers: 2\nmaxWorkers: 2\ndeviceType: cpu\n"
-    found = examined(archive("m", "exit()\n", files, config=config, version="3.0", **model), tmp_path)
+    found = inspect(archive("m", "exit()\n", files, config=config, version="3.0", **model), tmp_path)
     assert (found.model, found.version) == ("m", "3.0")
     assert next(iter(found.files.items())) == ("big.bin", 500)
     assert found.config == {
@@ -63,10 +63,10 @@ def test_files_configuration_and_requirements_are_found(archive: MakeArchive, tm
         ("pytest>=1", True),
         ("no-such-thing==1.0", False),
     ]
-    assert [sighting.place for sighting in found.sightings] == ["handler.py:1"]
+    assert [finding.place for finding in found.lint_findings] == ["handler.py:1"]
 
 
 def test_a_missing_manifest_is_a_problem(store: Path, tmp_path: Path) -> None:
     (store / "bare").mkdir()
     (store / "bare" / "handler.py").write_text("")
-    assert examined(store / "bare", tmp_path).problems == ("there is no MAR-INF/MANIFEST.json",)
+    assert inspect(store / "bare", tmp_path).problems == ("there is no MAR-INF/MANIFEST.json",)

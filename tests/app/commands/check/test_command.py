@@ -1,4 +1,4 @@
-"""`marserve check`: an archive is loaded and asked without a server."""
+"""`marserve check`: an archive is loaded without a server, and answers requests."""
 
 import json
 import subprocess
@@ -43,20 +43,20 @@ def report(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[s
     return status, json.loads(capsys.readouterr().out)
 
 
-def test_an_archive_that_works_is_told_in_order(
+def test_the_report_of_an_archive_that_works_has_an_order(
     archive: MakeArchive, numbers: str, temporary: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = archive("adds", ADDS, config="batchSize: 8\nmaxBatchDelay: 5000\n")
     assert main([str(path), "--request", numbers, "--repeat", "2"]) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in told] == [
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in shown] == [
         "model", "handler", "manifest", "files", "config", "device", "|", "|", "loaded", "OK", "memory",
     ]  # fmt: skip
-    assert told[:2] == ["model        adds 1.0", "handler      handler.py: class Adds"]
-    assert "batchSize 8, maxBatchDelay 5000 ms" in told[4]
-    assert told[6] == "  | loading from True"
-    assert f"{numbers}: 200, 14 B, at first " in told[9]
-    assert told[9].endswith(': { "sum": 3 }')
+    assert shown[:2] == ["model        adds 1.0", "handler      handler.py: class Adds"]
+    assert "batchSize 8, maxBatchDelay 5000 ms" in shown[4]
+    assert shown[6] == "  | loading from True"
+    assert f"{numbers}: 200, 14 B, at first " in shown[9]
+    assert shown[9].endswith(': { "sum": 3 }')
     assert list(temporary.glob("models/*")) == []
 
 
@@ -64,10 +64,10 @@ def test_a_lone_request_does_not_wait_for_others(
     archive: MakeArchive, numbers: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = archive("adds", ADDS, config="batchSize: 8\nmaxBatchDelay: 30000\n")
-    status, told = report(capsys, str(path), "--request", numbers)
+    status, shown = report(capsys, str(path), "--request", numbers)
     assert status == 0
-    assert told["tryout"]["replies"][0]["first"] < 30
-    assert told["findings"]["config"]["maxBatchDelay"] == 30000
+    assert shown["smoke_test"]["requests"][0]["first"] < 30
+    assert shown["inspection"]["config"]["maxBatchDelay"] == 30000
 
 
 def test_a_failing_request_shows_its_traceback_once(
@@ -75,59 +75,61 @@ def test_a_failing_request_shows_its_traceback_once(
 ) -> None:
     (tmp_path / "wrong.json").write_text('{"letters": 1}')
     assert main([str(archive("adds", ADDS)), "--request", numbers, str(tmp_path / "wrong.json")]) == 1
-    told = capsys.readouterr().out
-    assert told.count("KeyError: 'numbers'") == 1
-    assert f"FAILED       {tmp_path}/wrong.json: 503 Prediction failed, in " in told
-    assert f"OK           {numbers}: 200" in told
+    shown = capsys.readouterr().out
+    assert shown.count("KeyError: 'numbers'") == 1
+    assert f"FAILED       {tmp_path}/wrong.json: 503 Prediction failed, in " in shown
+    assert f"OK           {numbers}: 200" in shown
 
 
-def test_an_answer_that_is_none_is_told_with_its_cause(
+def test_an_invalid_answer_is_shown_with_its_cause(
     archive: MakeArchive, numbers: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = archive("single", "def handle(data, context):\n    return data and {'sum': 3}\n")
     assert main([str(path), "--request", numbers]) == 1
-    told = capsys.readouterr().out
-    assert "  | handle must return a list of answers, one for each row; it returned a dict.\n" in told
-    assert f"FAILED       {numbers}: 503 Invalid model predict output" in told
+    shown = capsys.readouterr().out
+    assert "  | handle must return a list of answers, one for each row; it returned a dict.\n" in shown
+    assert f"FAILED       {numbers}: 503 Invalid model predict output" in shown
 
 
-def test_a_handler_that_dies_is_told(archive: MakeArchive, numbers: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_handler_that_exits_is_reported(
+    archive: MakeArchive, numbers: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = archive("dies", "import sys\ndef handle(data, context):\n    if data: sys.exit(3)\n")
     assert main([str(path), "--request", numbers]) == 1
-    told = capsys.readouterr().out
-    assert "warning      handler.py:3 exits:\n             it ends its worker only" in told
-    assert "  | The worker has ended: its handler exited with status 3.\n" in told
-    assert f"FAILED       {numbers}: 500 Worker died." in told
+    shown = capsys.readouterr().out
+    assert "warning      handler.py:3 exits:\n             it ends its worker only" in shown
+    assert "  | The worker has ended: its handler exited with status 3.\n" in shown
+    assert f"FAILED       {numbers}: 500 Worker died." in shown
 
 
-def test_what_does_not_load_shows_the_handlers_own_traceback_once(
+def test_a_failed_load_shows_the_handlers_own_traceback_once(
     archive: MakeArchive, temporary: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = archive("broken", "import part\n", {"part.py": "def load():\n    raise LookupError('no weights')\nload()\n"})
     assert main([str(path)]) == 1
-    told = capsys.readouterr().out
-    assert told.count("Traceback") == 1
-    frames = [line.split('"')[1].rpartition("/")[2] for line in told.splitlines() if line.startswith("  File ")]
+    shown = capsys.readouterr().out
+    assert shown.count("Traceback") == 1
+    frames = [line.split('"')[1].rpartition("/")[2] for line in shown.splitlines() if line.startswith("  File ")]
     assert frames[0] == "handler.py"
     assert frames[-2:] == ["part.py", "part.py"]
-    assert told.endswith("FAILED       it does not load: LookupError: no weights\n")
+    assert shown.endswith("FAILED       it does not load: LookupError: no weights\n")
     assert list(temporary.glob("models/*")) == []
 
 
 def test_a_missing_module_comes_with_the_remedies(archive: MakeArchive, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(archive("lacks", "import is_not_here\n"))]) == 1
-    told = capsys.readouterr().out
-    assert "FAILED       it does not load: ModuleNotFoundError: No module named 'is_not_here'\n" in told
-    assert "Archive it with --extra-files" in told
-    assert "requirements.txt (--requirements-file)" in told
+    shown = capsys.readouterr().out
+    assert "FAILED       it does not load: ModuleNotFoundError: No module named 'is_not_here'\n" in shown
+    assert "Archive it with --extra-files" in shown
+    assert "requirements.txt (--requirements-file)" in shown
 
 
-def test_what_does_not_open_is_told(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_archive_that_does_not_open_is_reported(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (store / "bad.tar.gz").write_bytes(b"no archive")
-    status, told = report(capsys, str(store / "bad.tar.gz"))
+    status, shown = report(capsys, str(store / "bad.tar.gz"))
     assert status == 1
-    assert told["error"].startswith("Failed to save model: bad.tar.gz (")
-    assert told["findings"] is None
+    assert shown["error"].startswith("Failed to save model: bad.tar.gz (")
+    assert shown["inspection"] is None
 
 
 def test_a_folder_without_a_manifest_is_checked_with_a_handler_that_is_named(
@@ -135,9 +137,9 @@ def test_a_folder_without_a_manifest_is_checked_with_a_handler_that_is_named(
 ) -> None:
     (store / "mine").mkdir()
     (store / "mine" / "steps.py").write_text("def run(data, context):\n    return [str(data)]\n")
-    status, told = report(capsys, str(store / "mine"), "--handler", "steps.py:run")
+    status, shown = report(capsys, str(store / "mine"), "--handler", "steps.py:run")
     assert status == 0
-    assert (told["findings"]["model"], told["findings"]["entry"]) == ("mine", "function run")
+    assert (shown["inspection"]["model"], shown["inspection"]["entry_point"]) == ("mine", "function run")
     assert (store / "mine" / "steps.py").exists()
 
 
@@ -146,13 +148,13 @@ def test_machines_get_everything_in_one_object(
 ) -> None:
     monkeypatch.setenv("MARSERVE_TEST_OF_CHECK", "0")
     source = ADDS + "    import os\n    os.environ['MARSERVE_TEST_OF_CHECK'] = '1'\n"
-    status, told = report(capsys, str(archive("adds", source)), "--request", numbers)
-    assert (status, told["ok"]) == (0, True)
-    assert told["said"][0] == "loading from True"
-    assert told["tryout"]["load_seconds"] > 0
-    assert told["tryout"]["replies"][0]["warm"] > 0
-    assert told["findings"]["sightings"][0]["practice"]["remedy"] == "set them where the server is started"
-    (note,) = told["notes"]
+    status, shown = report(capsys, str(archive("adds", source)), "--request", numbers)
+    assert (status, shown["ok"]) == (0, True)
+    assert shown["output"][0] == "loading from True"
+    assert shown["smoke_test"]["load_seconds"] > 0
+    assert shown["smoke_test"]["requests"][0]["warm"] > 0
+    assert shown["inspection"]["lint_findings"][0]["practice"]["remedy"] == "set them where the server is started"
+    (note,) = shown["notes"]
     assert note.startswith("W-9000-adds_1.0: its load changed MARSERVE_TEST_OF_CHECK for itself; ")
 
 
@@ -164,8 +166,8 @@ def test_pieces_of_a_stream_are_joined(archive: MakeArchive, numbers: str, capsy
                 send_intermediate_predict_response(["one "], context.request_ids, "more", 200, context)
                 return ["two"]
     """
-    _, told = report(capsys, str(archive("streams", source)), "--request", numbers)
-    assert told["tryout"]["replies"][0]["start"] == "one two"
+    _, shown = report(capsys, str(archive("streams", source)), "--request", numbers)
+    assert shown["smoke_test"]["requests"][0]["start"] == "one two"
 
 
 def test_the_servers_configuration_counts(
@@ -173,18 +175,18 @@ def test_the_servers_configuration_counts(
 ) -> None:
     (tmp_path / "c.properties").write_text("decode_input_request=false\n")
     path = archive("shows", "def handle(data, context):\n    return data and [type(data[0]['body']).__name__]\n")
-    _, told = report(capsys, str(path), "--request", numbers, "--ts-config", str(tmp_path / "c.properties"))
-    assert told["tryout"]["replies"][0]["start"] == "bytearray"
+    _, shown = report(capsys, str(path), "--request", numbers, "--ts-config", str(tmp_path / "c.properties"))
+    assert shown["smoke_test"]["requests"][0]["start"] == "bytearray"
     assert main([str(path), "--ts-config", "nowhere.properties"]) == 2
     assert capsys.readouterr().err == "--ts-config file not found: nowhere.properties\n"
 
 
-def test_what_is_no_archive_is_told_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_python_file_gets_the_command_that_checks_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "steps.py").write_text("def handle(data, context): ...\n")
     assert main([str(tmp_path / "mine" / "steps.py")]) == 2
-    told = capsys.readouterr().err
-    assert told.endswith(f"to try it as it lies there: marserve check {tmp_path}/mine --handler steps.py\n")
+    shown = capsys.readouterr().err
+    assert shown.endswith(f"to try it as it lies there: marserve check {tmp_path}/mine --handler steps.py\n")
     assert main([str(tmp_path / "mine")]) == 1
     assert "FAILED       it does not load: ValueError: no handler is named" in capsys.readouterr().out
 
@@ -195,18 +197,18 @@ def test_files_that_are_not_there_end_with_2(words: list[str], capsys: pytest.Ca
     assert capsys.readouterr().err == f"marserve check: {words[-1]}: No such file or directory\n"
 
 
-def test_requirements_that_nobody_installs_are_a_problem(
+def test_requirements_that_are_not_installed_are_a_problem(
     archive: MakeArchive, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = "def handle(data, context):\n    return data\n"
     path = archive("needs", source, {"r.txt": "no-such-thing==1.0\n"}, requirementsFile="r.txt")
-    _, told = report(capsys, str(path))
-    assert told["findings"]["problems"] == [
+    _, shown = report(capsys, str(path))
+    assert shown["inspection"]["problems"] == [
         "the server installs what requirements.txt names only with install_py_dep_per_model=true"
     ]
 
 
-def test_requirements_that_cannot_be_installed_are_told(
+def test_requirements_that_cannot_be_installed_are_reported(
     archive: MakeArchive, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "c.properties").write_text("install_py_dep_per_model=true\n")
@@ -225,13 +227,13 @@ def test_the_help_of_a_command_loads_nothing_heavy() -> None:
         assert heavy & set(done.stderr.split()) == set(), command
 
 
-def test_an_archive_with_a_process_of_its_own_is_not_warned_of_what_threads_change(
+def test_an_archive_with_a_process_of_its_own_gets_no_warnings_about_threads(
     archive: MakeArchive, numbers: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = archive("apart", ADDS + "    import os, random\n    random.seed(1)\n", config="isolation: process\n")
-    status, told = report(capsys, str(path), "--request", numbers)
+    status, shown = report(capsys, str(path), "--request", numbers)
     assert status == 0
-    assert told["findings"]["config"]["isolation"] == "process"
-    assert told["findings"]["sightings"] == []
+    assert shown["inspection"]["config"]["isolation"] == "process"
+    assert shown["inspection"]["lint_findings"] == []
     if sys.platform == "linux":
-        assert told["tryout"]["load_memory"] > 5 << 20  # the child's
+        assert shown["smoke_test"]["load_memory"] > 5 << 20  # the child's

@@ -1,50 +1,18 @@
 """`marserve compare`, with two real servers on the loopback."""
 
 import json
-import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from app.commands.compare.command import main
-from app.commands.http_client import Answer, Failure, Peer
-from app.commands.sample_requests import Sample
-
-Respond = Callable[[BaseHTTPRequestHandler, bytes], None]
-"""Answers one request, whose body has been read."""
-
-
-@contextmanager
-def listening(respond: Respond) -> Iterator[str]:
-    """A server while the block runs; gives its address."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def handle_one_request(self) -> None:
-            self.raw_requestline = self.rfile.readline()
-            if self.raw_requestline and self.parse_request():
-                respond(self, self.rfile.read(int(self.headers.get("Content-Length", 0))))
-            self.close_connection = True
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+from tests.support.http_servers import Respond, answering, chunked, hang_up, listening, unused_address
 
 
 @pytest.fixture
@@ -57,44 +25,6 @@ def servers() -> Iterator[Callable[..., list[str]]]:
             return ["--baseline", one, "--candidate", other]
 
         yield start
-
-
-def answering(value: Any, status: int = 200, **headers: str) -> Respond:
-    """Answer JSON."""
-
-    def respond(request: BaseHTTPRequestHandler, body: bytes) -> None:
-        text = json.dumps(value).encode()
-        request.send_response(status)
-        for name, content in {**headers, "Content-Length": str(len(text))}.items():
-            request.send_header(name.replace("_", "-"), content)
-        request.end_headers()
-        request.wfile.write(text)
-
-    return respond
-
-
-def chunked(*pieces: bytes) -> Respond:
-    """Answer a stream."""
-
-    def respond(request: BaseHTTPRequestHandler, body: bytes) -> None:
-        request.send_response(200)
-        request.send_header("Transfer-Encoding", "chunked")
-        request.end_headers()
-        for piece in (*pieces, b""):
-            request.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
-
-    return respond
-
-
-def hang_up(request: BaseHTTPRequestHandler, body: bytes) -> None:
-    """Close without a word."""
-
-
-def nowhere() -> str:
-    """An address that refuses connections."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
 @pytest.fixture
@@ -119,15 +49,15 @@ def test_different_answers_are_shown_and_end_with_1(
     servers: Callable[..., list[str]], requests: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*servers(answering({"p": [0.5, 1]}), answering({"p": [0.75, 1]}, X_New="1")), requests]) == 1
-    told = capsys.readouterr().out.splitlines()
-    assert told[0] == f"POST /predictions/m  ({requests}:1)"
-    assert [" ".join(line.split()) for line in told[1:3]] == [
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"POST /predictions/m  ({requests}:1)"
+    assert [" ".join(line.split()) for line in lines[1:3]] == [
         "header x-new (none) -> 1",
         "$.p[0] 0.5 -> 0.75 (off by 0.25)",
     ]
 
 
-def test_a_tolerance_lets_numbers_pass_and_advice_tells_which(
+def test_a_tolerance_lets_numbers_pass_and_the_needed_one_is_shown(
     servers: Callable[..., list[str]], requests: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     both = servers(answering([0.5, 0.1]), answering([0.5000001, 0.1]))
@@ -152,14 +82,14 @@ def test_requests_arrive_as_they_were_written_with_each_servers_token(
 ) -> None:
     seen = []
 
-    def note(request: BaseHTTPRequestHandler, body: bytes) -> None:
+    def record(request: BaseHTTPRequestHandler, body: bytes) -> None:
         names = ("Authorization", "Content-Type", "X-Who")
         seen.append((request.command, request.path, *(request.headers[name] for name in names), body))
         answering(1)(request, body)
 
-    said = {"method": "PUT", "path": "/v1/models/m:predict?x=1", "headers": {"X-Who": "me"}, "json": [1]}
-    (tmp_path / "r.jsonl").write_text(json.dumps(said))
-    one, old, other, new = servers(note, note)
+    request = {"method": "PUT", "path": "/v1/models/m:predict?x=1", "headers": {"X-Who": "me"}, "json": [1]}
+    (tmp_path / "r.jsonl").write_text(json.dumps(request))
+    one, old, other, new = servers(record, record)
     assert main([one, old + "/prefix/", other, new, "--token-baseline", "secret", str(tmp_path / "r.jsonl")]) == 0
     assert seen == [
         ("PUT", "/prefix/v1/models/m:predict?x=1", "Bearer secret", "application/json", "me", b"[1]"),
@@ -171,9 +101,9 @@ def test_a_server_that_hangs_up_fails_the_request(
     servers: Callable[..., list[str]], requests: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*servers(answering(1), hang_up), requests]) == 1
-    told = capsys.readouterr().out
-    assert "  no answer of the candidate: RemoteDisconnected" in told
-    assert told.splitlines()[-1].split()[:5] == ["POST", "/predictions/m", "0", "0", "1"]
+    lines = capsys.readouterr().out
+    assert "  no answer of the candidate: RemoteDisconnected" in lines
+    assert lines.splitlines()[-1].split()[:5] == ["POST", "/predictions/m", "0", "0", "1"]
 
 
 def test_a_server_that_does_not_answer_in_time_fails_the_request(
@@ -193,7 +123,7 @@ def test_a_server_that_cannot_be_reached_ends_with_2_at_once(
 ) -> None:
     asked = count()
     one, old, other, _ = servers(lambda request, body: print(next(asked)), answering(1))
-    gone = nowhere()
+    gone = unused_address()
     assert main([one, old, other, gone, requests]) == 2
     assert f"marserve compare: {gone} cannot be reached: ConnectionRefusedError" in capsys.readouterr().err
     assert next(asked) == 0
@@ -210,18 +140,18 @@ def test_requests_that_cannot_be_read_end_with_2(tmp_path: Path, capsys: pytest.
     assert capsys.readouterr().err == f"marserve compare: {tmp_path}: there are no requests\n"
 
 
-def test_repeated_requests_tell_how_often_they_differ_and_whether_the_baseline_is_steady(
+def test_repeated_requests_show_how_often_they_differ_and_whether_the_baseline_is_steady(
     servers: Callable[..., list[str]], requests: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     numbers = count()
 
-    def turn(request: BaseHTTPRequestHandler, body: bytes) -> None:
+    def alternate(request: BaseHTTPRequestHandler, body: bytes) -> None:
         answering(next(numbers) % 2)(request, body)
 
-    assert main([*servers(turn, answering(0)), "--repeat", "4", requests]) == 1
-    told = capsys.readouterr().out
-    assert f"POST /predictions/m  ({requests}:1, 2 of 4 times)" in told
-    assert "  the baseline itself answers differently from time to time\n" in told
+    assert main([*servers(alternate, answering(0)), "--repeat", "4", requests]) == 1
+    lines = capsys.readouterr().out
+    assert f"POST /predictions/m  ({requests}:1, 2 of 4 times)" in lines
+    assert "  the baseline itself answers differently from time to time\n" in lines
 
 
 def test_many_at_once_keep_the_order_of_the_requests(
@@ -242,7 +172,7 @@ def test_one_request_of_many_differences_shows_the_first(
     servers: Callable[..., list[str]], requests: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main([*servers(answering(list(range(50))), answering([-1] * 50)), requests])
-    assert "  and 38 more; --json tells them all\n" in capsys.readouterr().out
+    assert "  and 38 more; --json shows them all\n" in capsys.readouterr().out
 
 
 def test_progress_goes_to_a_terminal_only(
@@ -259,28 +189,8 @@ def test_progress_goes_to_a_terminal_only(
     assert "1 of 1 requests" in capsys.readouterr().err
 
 
-def test_an_early_refusal_is_an_answer_though_the_body_was_not_taken() -> None:
-    def refuse(listener: socket.socket) -> None:
-        connection, _ = listener.accept()
-        with connection:
-            connection.recv(1000)
-            connection.sendall(b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n")
-            connection.shutdown(socket.SHUT_WR)
-            while connection.recv(1 << 20):
-                pass
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=refuse, args=(listener,))
-        thread.start()
-        outcome = Peer(f"http://127.0.0.1:{listener.getsockname()[1]}").ask(
-            Sample("here", "POST", "/", {}, b"x" * (1 << 22))
-        )
-        thread.join()
-    assert isinstance(outcome, Answer)
-    assert outcome.status == 413
-
-
-def test_a_peer_that_is_not_there_is_unreachable() -> None:
-    outcome = Peer(nowhere()).ask(Sample("here", "GET", "/", {}))
-    assert isinstance(outcome, Failure)
-    assert outcome.unreachable
+def test_equal_errors_are_counted(
+    servers: Callable[..., list[str]], requests: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*servers(answering({}, 503), answering({}, 503)), requests]) == 0
+    assert capsys.readouterr().out.endswith("\n1 of the equal answers are 503 on both servers.\n")

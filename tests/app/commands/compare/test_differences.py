@@ -1,4 +1,4 @@
-"""Answers differ in status, headers and body; a path leads into the JSON."""
+"""Responses differ in status, headers and body; a path leads into the JSON."""
 
 import json
 from typing import Any
@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.commands.compare.differences import Rule, differences
-from app.commands.http_client import Answer
+from app.commands.compare import differences as module
+from app.commands.compare.differences import Difference, Rule
+from app.commands.http_client import Response
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(),
@@ -17,17 +18,21 @@ JSON_VALUES = st.recursive(
 )
 
 
-def answer(body: bytes = b"", status: int = 200, **headers: str) -> Answer:
-    return Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, body, 0.01)
+def answer(body: bytes = b"", status: int = 200, **headers: str) -> Response:
+    return Response(status, {name.replace("_", "-"): value for name, value in headers.items()}, body, 0.01)
 
 
-def told(one: Any, other: Any, tolerance: float = 0.0) -> list[tuple[str, str, str]]:
-    """What differs between two JSON values."""
+def differences(one: Response, other: Response, rule: Rule) -> list[Difference]:
+    return list(module.differences(one, other, rule))
+
+
+def json_differences(one: Any, other: Any, tolerance: float = 0.0) -> list[tuple[str, str, str]]:
+    """Place and values of each difference of two JSON values."""
     found = differences(answer(json.dumps(one).encode()), answer(json.dumps(other).encode()), Rule(tolerance))
     return [(each.where, each.baseline, each.candidate) for each in found]
 
 
-def test_status_and_headers_are_told_by_name() -> None:
+def test_status_and_headers_are_compared_by_name() -> None:
     found = differences(
         answer(status=200, content_type="text/plain", x_only="1"), answer(status=503, content_type="x"), Rule()
     )
@@ -49,10 +54,10 @@ def test_json_is_compared_by_value() -> None:
     assert differences(answer(b'{"a": 1, "b": 2.0}'), answer(b'{"b":2,"a":1.0}'), Rule()) == []
 
 
-def test_a_path_leads_to_what_differs() -> None:
+def test_a_path_leads_to_each_difference() -> None:
     one = {"rows": [{"label": "cat", "score": 0.5}, {"label": "dog"}], "odd key": None, "gone": 1}
     other = {"rows": [{"label": "cow", "score": 0.5}, {"label": "dog"}, 3], "odd key": False, "new": 2}
-    assert told(one, other) == [
+    assert json_differences(one, other) == [
         ("$.rows length", "2", "3"),
         ("$.rows[0].label", '"cat"', '"cow"'),
         ('$["odd key"]', "null", "false"),
@@ -77,26 +82,26 @@ def test_a_path_leads_to_what_differs() -> None:
     ],
 )
 def test_numbers_agree_within_a_tolerance(one: Any, other: Any, tolerance: float, same: bool) -> None:
-    assert (told([one], [other], tolerance) == []) is same
+    assert (json_differences([one], [other], tolerance) == []) is same
 
 
-def test_a_difference_of_numbers_tells_how_far_they_are_apart() -> None:
+def test_a_difference_of_numbers_has_their_distance() -> None:
     found = differences(answer(b"[0.5, 1e999, 1]"), answer(b"[0.75, 1, null]"), Rule())
     assert [each.gap for each in found] == [0.25, None, None]
 
 
 @given(JSON_VALUES)
 def test_a_value_never_differs_from_itself(value: Any) -> None:
-    assert told(value, value) == []
+    assert json_differences(value, value) == []
 
 
 @given(JSON_VALUES, JSON_VALUES)
-def test_what_differs_one_way_differs_the_other_way(one: Any, other: Any) -> None:
-    there, back = (sorted(where for where, _, _ in told(*pair)) for pair in ((one, other), (other, one)))
+def test_differences_are_symmetric(one: Any, other: Any) -> None:
+    there, back = (sorted(where for where, _, _ in json_differences(*pair)) for pair in ((one, other), (other, one)))
     assert there == back
 
 
-def test_texts_differ_in_a_line_and_bytes_in_a_place() -> None:
+def test_strings_differ_in_a_line_and_bytes_at_an_index() -> None:
     (lines,) = differences(answer(b"one\ntwo\nend"), answer(b"one\ntoo\nend"), Rule())
     assert (lines.where, lines.baseline, lines.candidate) == ("body, line 2", r"'two\n'", r"'too\n'")
     (shorter,) = differences(answer(b"one\ntwo\n"), answer(b"one\n"), Rule())
@@ -111,5 +116,5 @@ def test_an_empty_body_differs_from_json() -> None:
 
 
 def test_long_values_are_cut() -> None:
-    ((_, baseline, _),) = told("x" * 500, "y")
+    ((_, baseline, _),) = json_differences("x" * 500, "y")
     assert baseline.endswith("... (502 characters)")
