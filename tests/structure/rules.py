@@ -1,9 +1,10 @@
 """The rules of the code's structure that a machine can hold; each yields the places that break it.
 
-`python -m tests.structure.rules` shows them all, and strikes from `exceptions.txt` those that are no more.
+`python -m tests.structure.rules` shows them all, and lowers the numbers of `remaining.json`.
 """
 
 import ast
+import json
 import re
 import tomllib
 from collections import Counter
@@ -131,20 +132,18 @@ RULES: dict[str, Callable[[], Iterator[str]]] = {
     )
 }  # fmt: skip
 
-EXCEPTIONS = Path(__file__).with_name("exceptions.txt")
-"""Places that broke a rule when it was written down: "RULE PLACE" each. The list only ever gets shorter."""
-
-
-def exceptions() -> set[str]:
-    """The lines of EXCEPTIONS."""
-    return set(EXCEPTIONS.read_text(encoding="utf-8").splitlines())
+REMAINING = Path(__file__).with_name("remaining.json")
+"""The number of places that still break each rule; it only ever gets smaller."""
 
 
 def main() -> None:
-    """Show what breaks a rule, and shorten the list of exceptions."""
-    found = [f"{name} {place}" for name, rule in RULES.items() for place in rule()]
-    EXCEPTIONS.write_text("".join(f"{line}\n" for line in sorted(exceptions() & set(found))), encoding="utf-8")
-    print(*found, sep="\n")
+    """Show what breaks a rule, and lower the numbers of REMAINING."""
+    remaining = json.loads(REMAINING.read_text(encoding="utf-8"))
+    for name, rule in RULES.items():
+        places = list(rule())
+        remaining[name] = min(remaining[name], len(places))
+        print(*(f"{name} {place}" for place in places), sep="\n")
+    REMAINING.write_text(json.dumps(remaining, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,17 @@
-"""The rules hold, but for the places that are known; and they find what they are made to find."""
+"""The rules hold, but for as many places as are known; and they find what they are made to find."""
 
 import ast
+import json
 
 import pytest
 
-from tests.structure.rules import RULES, exceptions, is_foreign, names
+from tests.structure.rules import REMAINING, RULES, is_foreign, names
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_no_other_place_breaks_the_rule(name: str) -> None:
-    found = {f"{name} {place}" for place in RULES[name]()}
-    assert sorted(found - exceptions()) == []
+def test_no_more_places_break_a_rule(name: str) -> None:
+    places = list(RULES[name]())
+    assert len(places) <= json.loads(REMAINING.read_text(encoding="utf-8"))[name], "\n".join(places)
 
 
 @pytest.mark.parametrize(
