@@ -13,7 +13,7 @@ class Datatype(NamedTuple):
     config_name: str
     """In a model's configuration: "TYPE_FP32"."""
     dtype: np.dtype[Any]
-    """What numpy makes of it; BF16, which numpy has not, is held as its 16 bits, BYTES as objects of type bytes."""
+    """The type of its arrays; BF16, which numpy has not, is held as its 16 bits, BYTES as objects of type bytes."""
     size: int
     """Bytes of one element; 0 for BYTES, whose elements have lengths of their own."""
 

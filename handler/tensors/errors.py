@@ -1,4 +1,4 @@
-"""What goes wrong with a request of tensors or with a model that serves them, in Triton's codes and words."""
+"""Errors of requests of tensors, and of models that serve them, in Triton's codes and words."""
 
 from enum import Enum
 
@@ -21,8 +21,8 @@ class Code(Enum):
 class TensorError(HandlerError):
     """A message for the client, and its code.
 
-    `is_late` tells errors that a model gave from those that a request had before it came to a model: Triton answers the
-    two with different content types.
+    `is_late` marks an error that a model gave, not one that was found before: Triton answers the two with different
+    content types.
     """
 
     def __init__(self, message: str, code: Code = Code.INVALID_ARG, *, is_late: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""What travels between a client of tensors and a model: a request, and any number of responses to it."""
+"""Values that travel between a client of tensors and a model: a request, and any number of responses to it."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -31,9 +31,9 @@ class TensorRequest(NamedTuple):
     """The names of the outputs that are wanted; a client that names none wants all."""
     id: str = ""
     rows: int = 1
-    """What the request counts in a batch: its batch dimension, 1 where there is none."""
+    """Its size in a batch: the batch dimension, 1 where there is none."""
     group: object = None
-    """Requests may share a batch if this is equal: it tells shapes of variable size, and inputs that were left out."""
+    """Equal for requests that may share a batch: shapes of variable size, and the names of the inputs that are there."""
     parameters: Mapping[str, Parameter] = NO_PARAMETERS
     """Those that are not the server's own."""
     sequence: SequencePosition = NO_SEQUENCE

@@ -17,7 +17,7 @@ Raw = bytes | bytearray | memoryview
 class Tensor:
     """Holds its elements in the form in which they came, and makes the other one when it is first asked for.
 
-    `raw` holds them row by row, lowest byte first, BYTES as `strings` tells; `array` has the shape of the tensor and is
+    `raw` holds them row by row, lowest byte first, BYTES as in `strings`; `array` has the shape of the tensor and is
     read-only where it is a view of what a client sent. Neither is changed once it is there.
     """
 

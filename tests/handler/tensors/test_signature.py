@@ -1,4 +1,4 @@
-"""What a request is checked for, and in which words it is refused."""
+"""Requests are checked, and refused in Triton's words."""
 
 import numpy as np
 import pytest

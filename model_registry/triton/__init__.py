@@ -1,0 +1,1 @@
+"""Triton's model repositories: their folders and configurations, and the states of their models."""
