@@ -1,14 +1,11 @@
-"""The exposition: prometheus_client's metrics of one server, shown in the text format and wording of TorchServe."""
+"""The exposition: the metrics of one server, shown in Prometheus' text format with the wording of TorchServe."""
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from threading import Lock
+from dataclasses import dataclass, field
 from typing import TypeVar
-from weakref import WeakKeyDictionary
 
-from prometheus_client import Counter, Gauge
-
-from handler.metrics.batch_histogram import Distribution, DistributionChild
 from handler.metrics.families import Family
+from handler.metrics.series import Counter, Gauge, Histogram, Series
 from handler.metrics.text import header, sample
 
 Update = Callable[[float], object]
@@ -16,9 +13,6 @@ Update = Callable[[float], object]
 
 Updates = Callable[[Sequence[float]], object]
 """Takes several values of one series at once."""
-
-Metric = Counter | Gauge | Distribution
-Child = Counter | Gauge | DistributionChild
 
 _K = TypeVar("_K", bound=Hashable)
 
@@ -46,28 +40,20 @@ class Bound(dict[_K, Update]):
         return update
 
 
-class Latest:
-    """The value of a gauge, which asks for it when it is read: setting one takes a lock, and only the last counts."""
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A declared family, the factory of its series, and the series by their label values."""
 
-    def __init__(self, gauge: Gauge) -> None:
-        self._value = 0.0
-        gauge.set_function(lambda: self._value)
-
-    def __repr__(self) -> str:
-        return f"<Latest {self._value}>"
-
-    def set(self, value: float) -> None:
-        """Take a new value."""
-        self._value = value
+    family: Family
+    make: Callable[[], Series]
+    series: dict[tuple[str, ...], Series] = field(default_factory=dict)
 
 
 class Exposition:
-    """The families of one server and their series, in no registry: a registry would rename TorchServe's counters."""
+    """The families of one server and their series."""
 
     def __init__(self) -> None:
-        self._shown: dict[str, tuple[Family, Metric]] = {}
-        self._latest = WeakKeyDictionary[Gauge, Latest]()
-        self._binding = Lock()
+        self._shown: dict[str, _Shown] = {}
 
     def __repr__(self) -> str:
         return f"<Exposition {len(self._shown)} families>"
@@ -76,66 +62,61 @@ class Exposition:
         """Show a family from now on, without samples until one is bound; ValueError where its name is taken."""
         if family.name in self._shown:
             raise ValueError(f"metric {family.name} is declared twice")
-        self._shown[family.name] = family, _metric(family, buckets)
+        makers: dict[str, Callable[[], Series]] = {
+            "counter": Counter, "gauge": Gauge, "histogram": lambda: Histogram(buckets),
+        }  # fmt: skip
+        self._shown[family.name] = _Shown(family, makers[family.kind])
 
     def bind(self, family: Family, values: Sequence[str]) -> Update:
         """The update of the series with these label values, which shows from now on.
 
         It does nothing where the family is not declared or has another number of labels, as in TorchServe.
         """
-        child = self._child(family, values)
-        if isinstance(child, Counter):
-            return child.inc
-        if isinstance(child, Gauge):
-            with self._binding:  # of two that set the same gauge, only one would be asked
-                if child not in self._latest:
-                    self._latest[child] = Latest(child)
-                return self._latest[child].set
-        return child.observe if child else nothing
+        series = self._series(family, values)
+        if isinstance(series, Counter):
+            return series.increase
+        if isinstance(series, Gauge):
+            return series.set
+        return series.observe if series else nothing
 
     def bind_many(self, family: Family, values: Sequence[str]) -> Updates:
         """The same for a histogram that takes several values at once."""
-        child = self._child(family, values)
-        return child.observe_all if isinstance(child, DistributionChild) else nothing_of_all
+        series = self._series(family, values)
+        return series.observe_all if isinstance(series, Histogram) else nothing_of_all
 
     def watch(self, family: Family, values: Sequence[str], read: Callable[[], float]) -> None:
         """Show a gauge whose value is read anew at each scrape."""
-        child = self._child(family, values)
-        if isinstance(child, Gauge):
-            child.set_function(read)
+        series = self._series(family, values)
+        if isinstance(series, Gauge):
+            series.watch(read)
 
     def forget(self, family: Family, values: Sequence[str]) -> None:
         """Take one series away; one that was never there is no error."""
         if family.name in self._shown:
-            self._shown[family.name][1].remove(*values)
+            self._shown[family.name].series.pop(tuple(values), None)
 
     def render(self, names: Sequence[str] = ()) -> bytes:
         """The text format 0.0.4: all families, or only the samples with these names and the families that have any."""
         wanted = frozenset(names)
-        return "".join(_render(family, metric, wanted) for family, metric in [*self._shown.values()]).encode()
+        return "".join(_render(shown, wanted) for shown in [*self._shown.values()]).encode()
 
-    def _child(self, family: Family, values: Sequence[str]) -> Child | None:
+    def _series(self, family: Family, values: Sequence[str]) -> Series | None:
         shown = self._shown.get(family.name)
-        return shown[1].labels(*values) if shown and len(values) == len(shown[0].labels) else None
+        if shown is None or len(values) != len(shown.family.labels):
+            return None
+        return shown.series.setdefault(tuple(values), shown.make())  # atomic: of two threads both get the same
 
 
-def _metric(family: Family, buckets: Sequence[float]) -> Metric:
-    if family.kind == "histogram":
-        return Distribution(family.name, family.help, family.labels, buckets)
-    kind = Counter if family.kind == "counter" else Gauge
-    return kind(family.name, family.help, family.labels, registry=None)
-
-
-def _render(family: Family, metric: Metric, wanted: frozenset[str]) -> str:
-    samples = "".join(_samples(family, metric, wanted))
+def _render(shown: _Shown, wanted: frozenset[str]) -> str:
+    family, samples = shown.family, "".join(_samples(shown, wanted))
     return header(family.name, family.kind, family.help) + samples if samples or not wanted else ""
 
 
-def _samples(family: Family, metric: Metric, wanted: frozenset[str]) -> Iterator[str]:
-    for collected in metric.collect():
-        for name, labels, value, *_ in collected.samples:
-            suffix = name.removeprefix(collected.name)
-            # The library names counters by OpenMetrics' rules; TorchServe's keep the name that they were declared with.
-            shown = family.name + ("" if suffix == "_total" else suffix)
-            if suffix != "_created" and (not wanted or shown in wanted):
-                yield sample(shown, labels, value)
+def _samples(shown: _Shown, wanted: frozenset[str]) -> Iterator[str]:
+    family = shown.family
+    for values, series in [*shown.series.items()]:
+        labels = dict(zip(family.labels, values, strict=True))
+        for suffix, more, value in series.samples():
+            name = family.name + suffix
+            if not wanted or name in wanted:
+                yield sample(name, {**labels, **more}, value)

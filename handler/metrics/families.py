@@ -10,6 +10,7 @@ import yaml
 
 Kind = Literal["counter", "gauge", "histogram"]
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HOST = ("Level", "Hostname")
 _REQUEST = ("model_name", "model_version", "hostname")
 _MODEL = ("ModelName", "Level", "Hostname")
@@ -33,9 +34,8 @@ class Family:
         if self.kind not in get_args(Kind):
             raise ValueError(f"metric {self.name}: {self.kind} is none of {', '.join(get_args(Kind))}")
         names = (self.name, *self.labels)
-        if len(set(self.labels)) < len(self.labels) or not all(
-            re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) for name in names
-        ):
+        is_valid = len({*self.labels}) == len(self.labels) and all(map(_NAME.fullmatch, names))
+        if not is_valid or any(label.startswith("__") for label in self.labels):  # those are Prometheus' own
             raise ValueError(f"metric {self.name}: {', '.join(names)} are not names that Prometheus can bear")
 
     @property

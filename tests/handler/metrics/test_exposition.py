@@ -199,6 +199,7 @@ def test_an_empty_file_declares_nothing(tmp_path: Path) -> None:
         ("ts_metrics: {gauge: [{name: A, dimensions: []}]}", "unit"),
         ("ts_metrics: {gauge: [{name: a-b, unit: ms, dimensions: []}]}", "not names that Prometheus can bear"),
         ("ts_metrics: {gauge: [{name: A, unit: ms, dimensions: [x, x]}]}", "not names that Prometheus can bear"),
+        ("ts_metrics: {gauge: [{name: A, unit: ms, dimensions: [__x]}]}", "not names that Prometheus can bear"),
         ("ts_metrics: {gauge: [{name: A, unit: ms, dimensions: 3}]}", "TypeError"),
         ("ts_metrics: {unclosed", "ParserError"),
         (

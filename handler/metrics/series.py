@@ -1,0 +1,89 @@
+"""The series of metrics: values that any thread may change, shown as samples."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from threading import Lock
+
+SeriesSample = tuple[str, Mapping[str, str], float]
+"""The suffix of the family's name, labels besides those of the series, and the value."""
+
+
+class Counter:
+    """A sum that grows."""
+
+    def __init__(self) -> None:
+        self._value = 0.0
+        self._lock = Lock()
+
+    def __repr__(self) -> str:
+        return f"<Counter {self._value}>"
+
+    def increase(self, amount: float) -> None:
+        """Add the amount."""
+        with self._lock:
+            self._value += amount
+
+    def samples(self) -> Iterator[SeriesSample]:
+        """The sum."""
+        yield "", {}, self._value
+
+
+class Gauge:
+    """The last of its values, or the value that a function returns at each scrape."""
+
+    def __init__(self) -> None:
+        self._value = 0.0
+        self._read: Callable[[], float] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Gauge {self._value if self._read is None else self._read()}>"
+
+    def set(self, value: float) -> None:
+        """Take a new value; needs no lock, since only the last one counts."""
+        self._value = value
+
+    def watch(self, read: Callable[[], float]) -> None:
+        """Call the function at each scrape from now on."""
+        self._read = read
+
+    def samples(self) -> Iterator[SeriesSample]:
+        """The value."""
+        yield "", {}, self._value if self._read is None else self._read()
+
+
+class Histogram:
+    """Counts of values by bucket; `bounds` are the upper bounds of the buckets, ascending."""
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self._bounds = tuple(map(float, bounds))
+        self._counts = [0] * (len(bounds) + 1)
+        self._sum = 0.0
+        self._lock = Lock()
+
+    def __repr__(self) -> str:
+        return f"<Histogram of {sum(self._counts)} values>"
+
+    def observe(self, value: float) -> None:
+        """Count one value."""
+        self.observe_all((value,))
+
+    def observe_all(self, values: Sequence[float]) -> None:
+        """Count several values: on the hot path they are recorded first, and counted together."""
+        bounds, counts = self._bounds, self._counts
+        with self._lock:
+            for value in values:
+                counts[bisect_left(bounds, value)] += 1
+            self._sum += sum(values)
+
+    def samples(self) -> Iterator[SeriesSample]:
+        """The buckets, each with the values of those below it, then the number of values and their sum."""
+        with self._lock:
+            counts, total = list(accumulate(self._counts)), self._sum
+        for bound, count in zip((*map(str, self._bounds), "+Inf"), counts, strict=True):
+            yield "_bucket", {"le": bound}, count
+        yield "_count", {}, counts[-1]
+        yield "_sum", {}, total
+
+
+Series = Counter | Gauge | Histogram
