@@ -1,1 +1,1 @@
-"""What the commands do, each in a module that its name tells."""
+"""The commands, each in a module or package of its name, and the modules that they share."""

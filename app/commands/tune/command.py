@@ -129,8 +129,8 @@ def make_axes(space: SearchSpace, cores: int, *, gpu: bool, threads_matter: bool
     ]
 
 
-def _doubling(most: int) -> Iterator[int]:
-    return (1 << power for power in range(most.bit_length()))
+def _doubling(limit: int) -> Iterator[int]:
+    return (1 << power for power in range(limit.bit_length()))
 
 
 def _shares(workers: int, cores: int) -> list[int]:

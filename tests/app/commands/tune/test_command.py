@@ -1,6 +1,5 @@
 """`marserve tune`: real archives, served in different ways under a short load."""
 
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,6 @@ import pytest
 import yaml
 
 from app.commands.tune.command import SearchSpace, main, make_axes
-from app.commands.tune.report import Progress
-from app.commands.tune.search_space import Measurement, Setting
 from model_registry.archive.model_yaml import server_settings
 from tests.conftest import MakeArchive
 
@@ -149,17 +146,3 @@ def test_workers_and_threads_follow_from_the_machine() -> None:
     assert layouts(16, gpu=True) == [(1, None), (2, None)]
     assert layouts(16, workers=[1, 4])[2:] == [(1, 8), (1, 16), (4, 2), (4, 4)]
     assert layouts(2, workers=[3], threads=[5]) == [(3, 5)]
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_a_terminal_gets_a_bar_that_goes_away_again() -> None:
-    terminal = Terminal()
-    progress = Progress(terminal)
-    progress.show(3, 6, Measurement(Setting(8, 1, None, 5), 100.0, 1, 2, 3, 8))
-    assert "[############............] 3 of about 6: batch size 8, workers 1" in terminal.getvalue()
-    progress.clear()
-    assert terminal.getvalue().endswith("\r\x1b[K")
