@@ -24,7 +24,7 @@ class PeriodicTasks:
 
     async def __aenter__(self) -> None:
         self._access.soon = self._flush_soon
-        self._metrics.log.soon = lambda: self._loop.call_soon_threadsafe(self._flush_soon)
+        self._metrics.log.on_pending = lambda: self._loop.call_soon_threadsafe(self._flush_soon)
         if self._interval is not None:
             self._observe()
 
@@ -33,7 +33,7 @@ class PeriodicTasks:
     ) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._metrics.log.soon = None
+        self._metrics.log.on_pending = None
         self._flush()
 
     def _flush_soon(self) -> None:

@@ -93,7 +93,7 @@ class ModelVersion:
             request, sequence = self._sequence_router.assign_sequence(request)
         reply.job = job = Job(request, request_id, reply, exclusive=exclusive, sequence=sequence)
         if not exclusive:
-            self.metrics.accepted(label)
+            self.metrics.record_request(label)
         self._enqueue(job)
         if self.config.client_timeout:
             ClientTimeout(self._loop, reply, self.config.client_timeout / 1000)
@@ -103,7 +103,7 @@ class ModelVersion:
         """Why a request of this moment is refused, and counted; None if it is not."""
         if self.pool.workers and not self.batcher.is_full:
             return None
-        self.metrics.accepted("default")
+        self.metrics.record_request("default")
         return NoWorker(self.name, "default")
 
     async def scale(self, least: int, most: int) -> None:
@@ -173,7 +173,7 @@ class ModelVersion:
 
     def _record_answers(self, answers: JobOutcomes) -> None:
         now = monotonic()
-        self.metrics.answered([
+        self.metrics.record_predictions([
             (job.reply.label, now - job.arrived_at, job.taken_at - job.arrived_at)
             for job, outcome in answers
             if isinstance(outcome, Output) and not (job.exclusive or job.reply.is_expired)  # a description is none

@@ -92,7 +92,7 @@ class Edge:
 
     def _note(self, call: Call, status: int, code: grpc.StatusCode, began: float) -> None:
         """Count and log a call; before it is answered, so that a client finds itself counted."""
-        self._metrics.response(status)
+        self._metrics.record_status(status)
         self._log.write(call.client, call.method, call.target, call.http_version, code.value[0], began)
 
     def _call(self, path: str, context: Any) -> Call:

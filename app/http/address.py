@@ -97,12 +97,12 @@ class Address:
 
     def note(self, call: Call, status: int, began: float) -> None:
         """Count and log an answered call that came at `began` (perf_counter seconds)."""
-        self._metrics.response(status)
+        self._metrics.record_status(status)
         self._log.write(call.client, call.method, call.target, call.http_version, status, began)
 
     def note_refused(self) -> None:
         """Count a body that was too large; TorchServe does not log those."""
-        self._metrics.response(413)
+        self._metrics.record_status(413)
         self._metrics.flush()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

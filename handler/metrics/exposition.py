@@ -1,8 +1,7 @@
 """The exposition: the metrics of one server, shown in Prometheus' text format with the wording of TorchServe."""
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from handler.metrics.families import Family
 from handler.metrics.series import Counter, Gauge, Histogram, Series
@@ -14,30 +13,12 @@ Update = Callable[[float], object]
 Updates = Callable[[Sequence[float]], object]
 """Takes several values of one series at once."""
 
-_K = TypeVar("_K", bound=Hashable)
-
 TORCHSERVE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """Upper bounds of declared histograms, whatever their unit."""
 
 
-def nothing(_value: float) -> None:
-    """The update of a series that nobody declared."""
-
-
-def nothing_of_all(_values: Sequence[float]) -> None:
-    """The same for several values."""
-
-
-class Bound(dict[_K, Update]):
-    """Updates by key, each bound at its first use: a series shows only once it has a value, as TorchServe's do."""
-
-    def __init__(self, bind: Callable[[_K], Update]) -> None:
-        super().__init__()
-        self._bind = bind
-
-    def __missing__(self, key: _K) -> Update:
-        update = self[key] = self._bind(key)
-        return update
+def ignore(_value: object) -> None:
+    """The update of a series that is not declared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,28 +58,28 @@ class Exposition:
             return series.increase
         if isinstance(series, Gauge):
             return series.set
-        return series.observe if series else nothing
+        return series.observe if series else ignore
 
     def bind_many(self, family: Family, values: Sequence[str]) -> Updates:
         """The same for a histogram that takes several values at once."""
         series = self._series(family, values)
-        return series.observe_all if isinstance(series, Histogram) else nothing_of_all
+        return series.observe_all if isinstance(series, Histogram) else ignore
 
     def watch(self, family: Family, values: Sequence[str], read: Callable[[], float]) -> None:
         """Show a gauge whose value is read anew at each scrape."""
         series = self._series(family, values)
         if isinstance(series, Gauge):
-            series.watch(read)
+            series.read = read
 
-    def forget(self, family: Family, values: Sequence[str]) -> None:
-        """Take one series away; one that was never there is no error."""
+    def remove(self, family: Family, values: Sequence[str]) -> None:
+        """Remove one series; one that was never there is no error."""
         if family.name in self._shown:
             self._shown[family.name].series.pop(tuple(values), None)
 
     def render(self, names: Sequence[str] = ()) -> bytes:
         """The text format 0.0.4: all families, or only the samples with these names and the families that have any."""
         wanted = frozenset(names)
-        return "".join(_render(shown, wanted) for shown in [*self._shown.values()]).encode()
+        return "".join(_render(shown, wanted) for shown in [*self._shown.values()]).encode(errors="replace")
 
     def _series(self, family: Family, values: Sequence[str]) -> Series | None:
         shown = self._shown.get(family.name)

@@ -1,4 +1,4 @@
-"""Which metric families exist: TorchServe's own, or those of a metrics file (`metrics_config`)."""
+"""The declared metric families: TorchServe's own, or those of a metrics file (`metrics_config`)."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ class Family:
     kind: Kind
     unit: str
     labels: tuple[str, ...]
-    about: str = ""
+    help_text: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -36,12 +36,12 @@ class Family:
         names = (self.name, *self.labels)
         is_valid = len({*self.labels}) == len(self.labels) and all(map(_NAME.fullmatch, names))
         if not is_valid or any(label.startswith("__") for label in self.labels):  # those are Prometheus' own
-            raise ValueError(f"metric {self.name}: {', '.join(names)} are not names that Prometheus can bear")
+            raise ValueError(f"metric {self.name}: {', '.join(names)} are not names that Prometheus accepts")
 
     @property
     def help(self) -> str:
-        """What stands after # HELP; without words of its own, the words of TorchServe."""
-        return self.about or f"Torchserve prometheus {self.kind} metric with unit: {self.unit}"
+        """The text after # HELP; TorchServe's where the family has none of its own."""
+        return self.help_text or f"Torchserve prometheus {self.kind} metric with unit: {self.unit}"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Families:
         yield from (*self.server.values(), *self.model.values())
 
     def for_handlers(self) -> dict[str, Any]:
-        """What handlers find declared, in the form of a metrics file; the host's name is no concern of theirs."""
+        """The families that handlers find declared, in the form of a metrics file and without the host's name."""
         kinds: dict[str, list[dict[str, Any]]] = {kind: [] for kind in get_args(Kind)}
         for family in self.model.values():
             kinds[family.kind].append({"name": family.name, "unit": family.unit, "dimensions": [*family.labels[:-1]]})
@@ -115,7 +115,7 @@ def _section(kinds: Mapping[str, Any] | None, appended: tuple[str, ...]) -> Iter
     for kind, entries in (kinds or {}).items():
         for entry in entries or ():
             labels = tuple(map(str, entry["dimensions"]))
-            # "Hostname" is appended to what handlers send; a file may name it all the same.
+            # "Hostname" is appended to the labels that handlers send; a file may name it all the same.
             host = () if labels[-1:] == appended else appended
             yield Family(str(entry["name"]), cast("Kind", kind), str(entry["unit"]), labels + host)
 

@@ -1,16 +1,16 @@
 """The series that TorchServe lacks: `marserve_...`, in seconds and with labels as Prometheus would have them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from handler.metrics.exposition import Bound, Exposition, nothing
+from handler.metrics.exposition import Exposition
 from handler.metrics.families import Family, Kind
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
-def _family(name: str, kind: Kind, about: str, *labels: str) -> Family:
-    return Family(f"marserve_{name}", kind, "", ("model_name", "model_version", *labels), about)
+def _family(name: str, kind: Kind, help_text: str, *labels: str) -> Family:
+    return Family(f"marserve_{name}", kind, "", ("model_name", "model_version", *labels), help_text)
 
 
 _DURATION = _family("request_duration_seconds", "histogram", "Time from arrival to answer of successful predictions.")
@@ -24,41 +24,42 @@ _ABANDONED = _family("workers_abandoned", "gauge", "Workers given up as their ha
 _OF_A_VERSION = (_DURATION, _WAITING, _BATCH, _QUEUED, _READY, _ABANDONED)
 
 
-def declare_own(exposition: Exposition) -> None:
-    """Show our families too."""
+def declare_marserve_metrics(exposition: Exposition) -> None:
+    """Show these families too."""
     for family in (*_OF_A_VERSION, _FAILURES):
         exposition.declare(family, _SIZES if family is _BATCH else _SECONDS)
 
 
-class OwnSeries:
-    """Our series of one model version, bound once. Where our families are not declared, its updates do nothing."""
+class MarserveSeries:
+    """These series of one model version. Where the families are not declared, its updates do nothing."""
 
     def __init__(self, exposition: Exposition, name: str, version: str) -> None:
         self._exposition = exposition
         self._key = (name, version)
-        self.durations = exposition.bind_many(_DURATION, self._key)
-        self.waitings = exposition.bind_many(_WAITING, self._key)
-        self.batch = exposition.bind(_BATCH, self._key)
-        self.failures = Bound[str](lambda reason: exposition.bind(_FAILURES, (*self._key, reason)))
+        self._reasons: set[str] = set()
+        self.record_durations = exposition.bind_many(_DURATION, self._key)
+        """Takes the seconds from arrival to answer of successful predictions."""
+        self.record_waits = exposition.bind_many(_WAITING, self._key)
+        """Takes their seconds in the queue."""
+        self.record_batches = exposition.bind_many(_BATCH, self._key)
+        """Takes the sizes of batches."""
 
     def __repr__(self) -> str:
-        return f"<OwnSeries of {'/'.join(self._key)}>"
+        return f"<MarserveSeries of {'/'.join(self._key)}>"
 
-    def answered(self, durations: Sequence[float], waitings: Sequence[float]) -> None:
-        """Predictions succeeded: for each the seconds from arrival to answer, and in the queue."""
-        self.durations(durations)
-        self.waitings(waitings)
+    def record_failures(self, reason: str, count: int) -> None:
+        """Add failed predictions."""
+        self._reasons.add(reason)
+        self._exposition.bind(_FAILURES, (*self._key, reason))(count)
 
     def watch(self, queued: Callable[[], float], ready: Callable[[], float], abandoned: Callable[[], float]) -> None:
         """Show gauges that call these functions at each scrape."""
         for family, read in ((_QUEUED, queued), (_READY, ready), (_ABANDONED, abandoned)):
             self._exposition.watch(family, self._key, read)
 
-    def forget(self) -> None:
-        """Take them all away, so that versions long gone do not pile up in the exposition."""
+    def remove(self) -> None:
+        """Remove them all, so that versions long gone do not pile up in the exposition."""
         for family in _OF_A_VERSION:
-            self._exposition.forget(family, self._key)
-        for reason in tuple(self.failures):
-            self._exposition.forget(_FAILURES, (*self._key, reason))
-        # What still fails afterwards must not bring a series back.
-        self.failures = Bound(lambda _reason: nothing)
+            self._exposition.remove(family, self._key)
+        for reason in self._reasons:
+            self._exposition.remove(_FAILURES, (*self._key, reason))

@@ -1,38 +1,38 @@
-"""The lines of ts_metrics.log and model_metrics.log, kept for a moment so that many are written at once."""
+"""The lines of ts_metrics.log and model_metrics.log, collected for a moment so that many are written at once."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-Kind = Literal["ts", "model"]
-Sink = Callable[[Kind, Sequence[str]], None]
+LogKind = Literal["ts", "model"]
+Sink = Callable[[LogKind, Sequence[str]], None]
 
 
 class MetricLog:
-    """Any thread may write; `flush` hands what waits to the sink. Without a `soon` nothing waits."""
+    """Any thread may write; `flush` passes what is pending to the sink. Without `on_pending` nothing is pending."""
 
     def __init__(self) -> None:
         self.sink: Sink | None = None
         """Takes lines of one of the logs, without the time in front."""
-        self.soon: Callable[[], object] | None = None
-        """Called when something waits: whoever owns a timer then has everything flushed within a moment."""
-        self._lines: dict[Kind, list[str]] = {"ts": [], "model": []}
-        self._told = False
+        self.on_pending: Callable[[], object] | None = None
+        """Called when the first line is pending; the owner of a timer then calls `flush` within a moment."""
+        self._lines: dict[LogKind, list[str]] = {"ts": [], "model": []}
+        self._is_pending = False
 
     def __repr__(self) -> str:
-        return f"<MetricLog {sum(map(len, self._lines.values()))} lines waiting>"
+        return f"<MetricLog {sum(map(len, self._lines.values()))} lines pending>"
 
-    def write(self, kind: Kind, line: str, times: int = 1) -> None:
-        """Add a line, as often as what it tells has happened."""
-        self._lines[kind] += [line] * times
-        if self.soon is None:
+    def write(self, kind: LogKind, line: str, count: int = 1) -> None:
+        """Add a line, `count` times."""
+        self._lines[kind] += [line] * count
+        if self.on_pending is None:
             self.flush()
-        elif not self._told:
-            self._told = True
-            self.soon()
+        elif not self._is_pending:
+            self._is_pending = True
+            self.on_pending()
 
     def flush(self) -> None:
-        """Hand over what waits."""
-        self._told = False
+        """Pass all pending lines to the sink."""
+        self._is_pending = False
         for kind in self._lines:
             lines, self._lines[kind] = self._lines[kind], []
             if lines and self.sink is not None:

@@ -8,8 +8,7 @@ from handler.isolation.process.output_capture import WriteLine
 
 LOG = logging.getLogger("marserve.metrics")
 MARK = "[METRICS]"
-BEFORE = "INFO > "
-"""What a C++ handler's log puts in front of the mark."""
+LOG_PREFIX = "INFO > "  # in front of the mark, by the log of a C++ handler
 LINE = re.compile(
     r"\s*(?P<name>[\w\s]+)\.(?P<unit>[\w\s]+):(?P<value>[0-9\-,.e]+)\|#(?P<dimensions>[^|]*)"
     r"(\|#type:(?P<type>[^|,]+))?\|#hostname:[^,]+,[^,]+(,(?P<request>.*))?",
@@ -20,21 +19,23 @@ MetricSink = Callable[[str, float, str, Mapping[str, str], str, str], None]
 """Takes name, value, unit, dimensions, type and request ids of one update."""
 
 
-def divert_metrics(say: WriteLine, sink: MetricSink) -> WriteLine:
-    """A `say` that hands printed metrics to the sink, and all other lines on. A metric never gets to the model's log,
-    not even one that cannot be read, as in TorchServe."""
+def divert_metrics(write_line: WriteLine, sink: MetricSink) -> WriteLine:
+    """A `write_line` that passes printed metrics to the sink, and all other lines on.
 
-    def heard(stream: str, line: str) -> None:
-        text = line.removeprefix(BEFORE)
+    No metric reaches the model's log, not even one that cannot be parsed, as in TorchServe.
+    """
+
+    def divert(stream: str, line: str) -> None:
+        text = line.removeprefix(LOG_PREFIX)
         if text.startswith(MARK):
-            _report(text.removeprefix(MARK), sink)
+            _parse(text.removeprefix(MARK), sink)
         else:
-            say(stream, line)
+            write_line(stream, line)
 
-    return heard
+    return divert
 
 
-def _report(text: str, sink: MetricSink) -> None:
+def _parse(text: str, sink: MetricSink) -> None:
     found = LINE.fullmatch(text)
     try:
         value = float(found["value"]) if found else None

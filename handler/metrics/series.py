@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import accumulate
 from threading import Lock
 
@@ -33,23 +34,18 @@ class Gauge:
     """The last of its values, or the value that a function returns at each scrape."""
 
     def __init__(self) -> None:
-        self._value = 0.0
-        self._read: Callable[[], float] | None = None
+        cell = [0.0]
+        self.set: Callable[[float], None] = partial(cell.__setitem__, 0)
+        """Sets the value, without a lock and without running Python code: some gauges are set for every batch."""
+        self.read: Callable[[], float] = partial(cell.__getitem__, 0)
+        """Returns the value; may be replaced."""
 
     def __repr__(self) -> str:
-        return f"<Gauge {self._value if self._read is None else self._read()}>"
-
-    def set(self, value: float) -> None:
-        """Take a new value; needs no lock, since only the last one counts."""
-        self._value = value
-
-    def watch(self, read: Callable[[], float]) -> None:
-        """Call the function at each scrape from now on."""
-        self._read = read
+        return f"<Gauge {self.read()}>"
 
     def samples(self) -> Iterator[SeriesSample]:
         """The value."""
-        yield "", {}, self._value if self._read is None else self._read()
+        yield "", {}, self.read()
 
 
 class Histogram:

@@ -1,43 +1,53 @@
-"""Where every metric ends: TorchServe's families and our own, as Prometheus series or as lines of the metrics logs."""
+"""The metrics of one server: TorchServe's families and marserve's, as Prometheus series or as lines of the logs."""
 
 import math
 import socket
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Literal, TypeVar, cast
 
-from handler.metrics.exposition import Bound, Exposition, Update, nothing
+from handler.metrics.exposition import Exposition, Update, ignore
 from handler.metrics.families import Family, Kind, read_families
-from handler.metrics.marserve_metrics import OwnSeries, declare_own
-from handler.metrics.metric_log import Kind as LogKind
-from handler.metrics.metric_log import MetricLog
+from handler.metrics.marserve_metrics import MarserveSeries, declare_marserve_metrics
+from handler.metrics.metric_log import LogKind, MetricLog
 from handler.metrics.system_metrics import SystemMetrics
 from handler.metrics.text import log_line
 
-_T = TypeVar("_T")
-Mode = Literal["prometheus", "log", "legacy"]
-MOST_COUNTED = 1000
-"""Answers from which on what was noted is counted."""
-MOST_WRITTEN = 100
-"""The same where each is some lines of a log: whoever asks meanwhile waits for all of them."""
+K = TypeVar("K", bound=Hashable)
 Times = tuple[str, float, float]
 """A successful prediction: its version label, seconds from arrival to answer, seconds in the queue."""
-_COUNTS = ("Requests2XX", "Requests4XX", "Requests5XX", "ts_inference_requests_total")
-"""Counters of single events: TorchServe writes a line for each of them."""
+Mode = Literal["prometheus", "log", "legacy"]
+MAX_PENDING = 1000  # predictions that are recorded and not counted yet
+MAX_PENDING_LINES = 100  # the same where each is some lines of a log, which take longer
+_SINGLE_EVENTS = ("Requests2XX", "Requests4XX", "Requests5XX", "ts_inference_requests_total")
+"""Counters of which TorchServe's logs have a line for each event."""
 _LEGACY = ("ts_inference_requests_total", "ts_inference_latency_microseconds", "ts_queue_latency_microseconds")
 
 
+class UpdateCache(dict[K, Update]):
+    """Updates by key, each bound at its first use: a series shows only once it has a value, as TorchServe's do."""
+
+    def __init__(self, bind: Callable[[K], Update]) -> None:
+        super().__init__()
+        self._bind = bind
+
+    def __missing__(self, key: K) -> Update:
+        update = self[key] = self._bind(key)
+        return update
+
+
 class Metrics:
-    """All metrics of one server; any thread may update them, but `response` and what models are `accepted` and
-    `answered` belong to one: these are only noted, and counted together at the next `flush` or scrape. Whoever notes
-    has a flush done within a moment.
+    """All metrics of one server.
+
+    Any thread may update them, but `record_status` and most of ModelMetrics belong to the event loop: they only collect
+    events, which are counted together by the next `flush` or scrape. The event loop flushes within a moment.
 
     `mode` is TorchServe's metrics_mode: "prometheus" shows all at /metrics, "log" writes a line for each update,
     "legacy" writes too, but shows three counters. `config` declares other families than TorchServe's own (ValueError
-    where it is wrong). `auto_detect` admits what handlers send undeclared. `extra` adds our own families to those of
+    where it is wrong). `auto_detect` admits what handlers send undeclared. `extra` adds marserve's families to those of
     Prometheus. `system` reads the host; without it (disable_system_metrics) its gauges stay empty.
     """
 
@@ -53,76 +63,65 @@ class Metrics:
         self._mode = mode
         self.writes_lines = mode != "prometheus"
         """Whether each update is a line of a log."""
-        self.most_noted = MOST_WRITTEN if self.writes_lines else MOST_COUNTED
+        self.max_pending = MAX_PENDING_LINES if self.writes_lines else MAX_PENDING
         self._auto_detect = auto_detect
         self._hostname = hostname or socket.gethostname()
         self._system = system
         families = read_families(config)
-        self._of_server = families.server
-        self._of_models = dict(families.model)
+        self._server_families = families.server
+        self._model_families = dict(families.model)
         self.declared = families.for_handlers()
-        """What context.metrics.get_metric finds, in the form of a metrics file."""
+        """The families that context.metrics.get_metric finds, in the form of a metrics file."""
         self._detecting = Lock()
         self._exposition = Exposition()
         self.log = MetricLog()
-        """Where lines go in log and legacy mode."""
+        """The destination of lines in log and legacy mode."""
         self._statuses: list[int] = []
-        self.response: Callable[[int], None] = self._statuses.append
-        """Notes the status of an HTTP answer; what is neither 2xx nor 4xx counts as 5xx, as TorchServe does."""
+        self.record_status: Callable[[int], None] = self._statuses.append
+        """Adds the status of an HTTP response; all but 2xx and 4xx count as 5xx, as in TorchServe."""
         self._emitted: dict[tuple[str, ...], Update] = {}
-        self._models: dict[tuple[str, str], ModelMetrics] = {}
-        self._host = Bound[str](lambda name: self.series(name, "Host"))
-        self._classes = Bound[int](lambda hundreds: self._host[f"Requests{hundreds if hundreds in (2, 4) else 5}XX"])
-        for family in filter(self._shown, families):
+        self._versions: dict[tuple[str, str], ModelMetrics] = {}
+        self.host = UpdateCache[str](lambda name: self.bind(name, "Host"))
+        """The updates of the host's series."""
+        for family in filter(self._is_shown, families):
             self._exposition.declare(family)
         if extra and mode == "prometheus":
-            declare_own(self._exposition)
+            declare_marserve_metrics(self._exposition)
 
     def __repr__(self) -> str:
-        return f"<Metrics {self._mode}, {len(self._models)} model versions>"
+        return f"<Metrics {self._mode}, {len(self._versions)} model versions>"
 
     def flush(self) -> None:
-        """Count what was noted, and write the lines that wait."""
-        for model in (*self._models.values(),):
-            model.count()
-        for status, count in _taken(self._statuses).items():
-            self._classes[status // 100](count)
+        """Count the collected events, and write the pending lines."""
+        for version in list(self._versions.values()):
+            version.count()
+        for status, count in _count_all(self._statuses).items():
+            hundreds = status // 100
+            self.host[f"Requests{hundreds if hundreds in (2, 4) else 5}XX"](count)
         self.log.flush()
 
-    def model(self, name: str, version: str) -> "ModelMetrics":
-        """The metrics of one model version, until it is closed."""
-        own = OwnSeries(self._exposition, name, version)
-        made = self._models[name, version] = ModelMetrics(self, name, version, own)
+    def add_version(self, name: str, version: str) -> ModelMetrics:
+        """The metrics of one model version, until they are closed."""
+        series = MarserveSeries(self._exposition, name, version)
+        made = self._versions[name, version] = ModelMetrics(self, name, version, series)
         return made
 
-    def forget(self, model: "ModelMetrics") -> bool:
-        """Let go of a version; False where a newer one of the same name and version has taken its place."""
-        if self._models.get(model.key) is not model:
+    def remove_version(self, version: ModelMetrics) -> bool:
+        """Forget a version; False where a newer one of the same name and version has taken its place."""
+        if self._versions.get(version.key) is not version:
             return False
-        del self._models[model.key]
+        del self._versions[version.key]
         return True
-
-    def worker_loaded(self, worker_name: str, milliseconds: float) -> None:
-        """A worker ("W-9000-ver_1.0") became ready after that time."""
-        self.series("WorkerLoadTime", worker_name, "Host")(milliseconds // 1)
-
-    def worker_turn(self, milliseconds: float) -> None:
-        """A worker took that time from one batch to the next; its load is a turn too."""
-        self._host["WorkerThreadTime"](milliseconds // 1)
-
-    def waited(self, milliseconds: float) -> None:
-        """The last request was that long in the queue; whole milliseconds, as TorchServe counts."""
-        self._host["QueueTime"](milliseconds // 1)
 
     def emit(
         self, name: str, value: float, unit: str, dimensions: Mapping[str, str], metric_type: str, request_ids: str
     ) -> None:
-        """Take what a handler sends through context.metrics; never raises.
+        """Add a value that a handler sends through context.metrics; never raises.
 
         Only families declared for models are kept (all with auto_detect), under the type, unit and label names of their
-        declaration. What is no finite number, or negative for a counter, is dropped, as TorchServe does.
+        declaration. A value that is no finite number, or negative for a counter, is dropped, as in TorchServe.
         """
-        amount = _amount(value)
+        amount = _finite(value)
         if amount is None:
             return
         key = (name, *map(str, dimensions.values()))
@@ -130,140 +129,153 @@ class Metrics:
         if update is not None:
             update(amount)
             return
-        family = self._of_models.get(name) or self._detect(name, unit, dimensions, metric_type)
+        family = self._model_families.get(name) or self._detect(name, unit, dimensions, metric_type)
         if family is None or (family.kind == "counter" and amount < 0):
             return
-        update = self._update(family, (*key[1:], self._hostname), request_ids)
+        update = self._bind(family, (*key[1:], self._hostname), request_ids)
         update(amount)
-        if family.kind != "counter" and self._shown(family):  # a line of the log would name this request for ever
+        if family.kind != "counter" and self._is_shown(family):  # a line of the log would name this request for ever
             self._emitted[key] = update
 
     def observe_host(self) -> None:
         """Read CPU, memory, disk and GPUs now. In Prometheus mode `expose` does so by itself when it is time."""
         for reading in self._system.collect() if self._system else ():
-            update = self.series(reading.name, "Host", reading.device) if reading.device else self._host[reading.name]
+            update = self.bind(reading.name, "Host", reading.device) if reading.device else self.host[reading.name]
             update(reading.value)
 
     def expose(self, names: Sequence[str] = ()) -> bytes:
         """All families in Prometheus' text format 0.0.4, or the samples with these names alone; empty in log mode."""
         self.flush()
-        if self._mode == "prometheus" and self._system and self._system.due():
+        if self._mode == "prometheus" and self._system and self._system.is_due():
             self.observe_host()
         return self._exposition.render(names)
 
-    def series(self, name: str, *values: str) -> Update:
+    def bind(self, name: str, *values: str) -> Update:
         """The update of one series of the server: its label values without the host's name, which is added."""
-        family = self._of_server.get(name)
-        return self._update(family, (*values, self._hostname)) if family else nothing
+        family = self._server_families.get(name)
+        return self._bind(family, (*values, self._hostname)) if family else ignore
 
-    def _update(self, family: Family, values: tuple[str, ...], request_ids: str | None = None) -> Update:
-        if self._shown(family):
+    def _bind(self, family: Family, values: tuple[str, ...], request_ids: str | None = None) -> Update:
+        if self._is_shown(family):
             return self._exposition.bind(family, values)
-
         if len(values) != len(family.labels):
-            return nothing
+            return ignore
         line = log_line(family, values, request_ids)
-        if family.name in _COUNTS:
+        if family.name in _SINGLE_EVENTS:
             return lambda count: self.log.write("ts", line(1), int(count))
         kind: LogKind = "ts" if request_ids is None else "model"
         return lambda value: self.log.write(kind, line(value))
 
-    def _shown(self, family: Family) -> bool:
+    def _is_shown(self, family: Family) -> bool:
         return self._mode == "prometheus" or (self._mode == "legacy" and family.name in _LEGACY)
 
     def _detect(self, name: str, unit: str, dimensions: Mapping[str, str], metric_type: str) -> Family | None:
-        """Declare a family after the first metric of its name, if that is wanted and Prometheus can bear it."""
+        """Declare a family after the first metric of its name, if that is wanted and Prometheus allows it."""
         if not self._auto_detect:
             return None
         with self._detecting, suppress(ValueError):
-            if name not in self._of_models:
+            if name not in self._model_families:
                 family = Family(name, cast("Kind", metric_type.lower()), unit, (*map(str, dimensions), "Hostname"))
-                if self._shown(family):
+                if self._is_shown(family):
                     self._exposition.declare(family)
-                self._of_models[name] = family
-        return self._of_models.get(name)
+                self._model_families[name] = family
+        return self._model_families.get(name)
 
 
 class ModelMetrics:
-    """The metrics of one model version, its series bound once.
+    """The metrics of one model version. All but `record_batch` and `record_load` belong to the event loop.
 
-    A `version_label` is "default", or the version where the request's path named one, as TorchServe does.
+    A version label is "default", or the version where the request's path named one, as in TorchServe.
     """
 
-    def __init__(self, metrics: Metrics, name: str, version: str, own: OwnSeries) -> None:
+    def __init__(self, metrics: Metrics, name: str, version: str, series: MarserveSeries) -> None:
         self.key = (name, version)
         self._metrics = metrics
-        self._own = own
+        self._series = series
         self._labels: list[str] = []
-        self.accepted: Callable[[str], None] = self._labels.append
-        """Notes the version label of a request that was taken in; explanations too."""
-        self._answered: list[Times] = []
-        self._requests = Bound[str](lambda label: metrics.series("ts_inference_requests_total", name, label))
-        self._latency = Bound[str](lambda label: metrics.series("ts_inference_latency_microseconds", name, label))
-        self._queue = Bound[str](lambda label: metrics.series("ts_queue_latency_microseconds", name, label))
+        self.record_request: Callable[[str], None] = self._labels.append
+        """Adds the version label of a request that was accepted; explanations too."""
+        self._failures: list[str] = []
+        self.record_failure: Callable[[str], None] = self._failures.append
+        """Adds the reason of a prediction that failed, one of few words, since each makes a series."""
+        self._predictions: list[Times] = []
+        self._batch_sizes: deque[int] = deque()
+        self._requests = UpdateCache[str](lambda label: metrics.bind("ts_inference_requests_total", name, label))
+        self._latency = UpdateCache[str](lambda label: metrics.bind("ts_inference_latency_microseconds", name, label))
+        self._queue = UpdateCache[str](lambda label: metrics.bind("ts_queue_latency_microseconds", name, label))
 
     def __repr__(self) -> str:
         return f"<ModelMetrics of {'/'.join(self.key)}>"
 
-    def answered(self, predictions: Sequence[Times]) -> None:
-        """Note predictions that succeeded. Not for failures."""
-        self._answered += predictions
-        if len(self._answered) >= self._metrics.most_noted:
+    def record_predictions(self, predictions: Sequence[Times]) -> None:
+        """Add predictions that succeeded."""
+        self._predictions += predictions
+        if len(self._predictions) >= self._metrics.max_pending:
             self._metrics.flush()
 
+    def record_load(self, worker_label: str, milliseconds: float) -> None:
+        """A worker ("W-9000-ver_1.0") became ready after that time, which TorchServe counts as worker time too."""
+        self._metrics.bind("WorkerLoadTime", worker_label, "Host")(milliseconds // 1)
+        self._metrics.host["WorkerThreadTime"](milliseconds // 1)
+
+    def record_batch(self, size: int, milliseconds: float) -> None:
+        """A handler has served so many requests at once in that time."""
+        self._batch_sizes.append(size)
+        self._metrics.host["WorkerThreadTime"](milliseconds // 1)
+
     def count(self) -> None:
-        """Count what was noted."""
-        for label, count in _taken(self._labels).items():
+        """Count the collected events."""
+        for label, count in _count_all(self._labels).items():
             self._requests[label](count)
-        answered, self._answered = self._answered, []
-        if not answered:
-            return
-        for label, latency, queue in answered if self._metrics.writes_lines else _sums(answered):
-            self._latency[label](latency * 1e6)
-            self._queue[label](queue * 1e6)
-        for _, _, queue in answered if self._metrics.writes_lines else answered[-1:]:
-            self._metrics.waited(queue * 1e3)
-        _, latencies, queues = zip(*answered, strict=True)
-        self._own.answered(latencies, queues)
-
-    def batch(self, size: int) -> None:
-        """A handler was given so many requests at once."""
-        self._own.batch(size)
-
-    def failed(self, reason: str) -> None:
-        """A prediction failed; `reason` is one of few words, since each makes a series."""
-        self._own.failures[reason](1)
+        for reason, count in _count_all(self._failures).items():
+            self._series.record_failures(reason, count)
+        if self._batch_sizes:
+            self._series.record_batches([self._batch_sizes.popleft() for _ in range(len(self._batch_sizes))])
+        predictions, self._predictions = self._predictions, []
+        if predictions:
+            self._count_predictions(predictions)
 
     def watch(
         self, queue_depth: Callable[[], int], workers_ready: Callable[[], int], workers_abandoned: Callable[[], int]
     ) -> None:
-        """Show gauges of ours that call these functions at each scrape."""
-        self._own.watch(queue_depth, workers_ready, workers_abandoned)
+        """Show gauges of marserve's that call these functions at each scrape."""
+        self._series.watch(queue_depth, workers_ready, workers_abandoned)
 
     def close(self) -> None:
-        """Take our series of this version away. TorchServe's stay: its counters outlive a model."""
+        """Remove marserve's series of this version. TorchServe's stay: its counters outlive a model."""
         self.count()
-        if self._metrics.forget(self):
-            self._own.forget()
+        if self._metrics.remove_version(self):
+            self._series.remove()
+
+    def _count_predictions(self, predictions: Sequence[Times]) -> None:
+        each = self._metrics.writes_lines
+        for label, latency, queue in predictions if each else _sums(predictions):
+            self._latency[label](latency * 1e6)
+            self._queue[label](queue * 1e6)
+        for _, _, queue in predictions if each else predictions[-1:]:
+            self._metrics.host["QueueTime"](queue * 1e3 // 1)
+        _, latencies, queues = zip(*predictions, strict=True)
+        self._series.record_durations(latencies)
+        self._series.record_waits(queues)
 
 
-def _taken(noted: list[_T]) -> Counter[_T]:
-    """How often each was noted; none of them is any more."""
-    counts = Counter(noted)
-    noted.clear()
+def _count_all(events: list[K]) -> Counter[K]:
+    """The number of each event; empties the list."""
+    counts = Counter(events)
+    events.clear()
     return counts
 
 
-def _sums(answered: Sequence[Times]) -> Iterator[Times]:
-    """The times of each label added up, for counters that nobody sees count."""
-    for label in {label for label, _, _ in answered}:
-        _, latencies, queues = zip(*(times for times in answered if times[0] == label), strict=True)
+def _sums(predictions: Sequence[Times]) -> Iterator[Times]:
+    """The times of each label added up, for counters whose single steps nobody sees."""
+    for label in {label for label, _, _ in predictions}:
+        _, latencies, queues = zip(*(times for times in predictions if times[0] == label), strict=True)
         yield label, sum(latencies), sum(queues)
 
 
-def _amount(value: object) -> float | None:
+def _finite(value: object) -> float | None:
     try:
         amount = float(cast("float", value))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return amount if math.isfinite(amount) else None

@@ -24,7 +24,7 @@ class Reading:
 
 
 class SystemMetrics:
-    """Reads the host's gauges. What a platform does not tell (there is no /proc on macOS) is left out."""
+    """Reads the host's gauges. A platform without /proc (macOS) has fewer."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class SystemMetrics:
     def __repr__(self) -> str:
         return f"<SystemMetrics every {self._interval:g} s>"
 
-    def due(self) -> bool:
+    def is_due(self) -> bool:
         """Whether nothing was read for `interval` seconds."""
         return self._collected is None or self._clock() - self._collected >= self._interval
 

@@ -1,4 +1,4 @@
-"""How metrics are written down: Java's doubles, Prometheus samples, and the lines of TorchServe's metrics logs."""
+"""The text of metrics: Java's doubles, Prometheus samples, and the lines of TorchServe's metrics logs."""
 
 import math
 import time
@@ -25,9 +25,9 @@ def java_double(value: float) -> str:
     return f"{mantissa if '.' in mantissa else mantissa + '.0'}E{int(exponent)}"
 
 
-def header(name: str, kind: str, about: str) -> str:
+def header(name: str, kind: str, help_text: str) -> str:
     """The two comment lines above a family's samples."""
-    return f"# HELP {name} {about.translate(_HELP_ESCAPES)}\n# TYPE {name} {kind}\n"
+    return f"# HELP {name} {help_text.translate(_HELP_ESCAPES)}\n# TYPE {name} {kind}\n"
 
 
 def sample(name: str, labels: Mapping[str, str], value: float) -> str:
@@ -37,7 +37,7 @@ def sample(name: str, labels: Mapping[str, str], value: float) -> str:
 
 
 def log_line(family: Family, values: Iterable[str], request_ids: str | None = None) -> Callable[[float], str]:
-    """Makes of a value its line in ts_metrics.log or, with `request_ids`, model_metrics.log, less the time in front.
+    """A function from a value to its line in ts_metrics.log or, with `request_ids`, model_metrics.log, without the time.
 
     `values` are the label values; the last one is the host's name, whatever the file calls it.
     """

@@ -151,7 +151,7 @@ class Worker(Consumer):
         with self._blueprint.files:
             self._service.load()
         milliseconds = (time.monotonic() - began) * 1000
-        self._host.worker_loaded(self.post.label, milliseconds)
+        self._host.XX(self.post.label, milliseconds)
         self._host.worker_turn(milliseconds)
         self.post.say("stdout", "Torch worker started.")
         if not self.loaded.done():

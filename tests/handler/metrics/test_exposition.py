@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.metrics.exposition import Bound, Exposition, nothing
+from handler.metrics.exposition import Bound, Exposition, ignore
 from handler.metrics.families import Family, read_families
 from handler.metrics.text import header, java_double, log_line, sample
 
@@ -124,11 +124,11 @@ def test_names_choose_samples_and_drop_families_without_any() -> None:
 def test_what_is_not_declared_so_is_silently_nothing() -> None:
     """Neither a family that is not there, nor one with another number of labels."""
     shown = exposition(COUNTER)
-    assert shown.bind(GAUGE, ("vm",)) is nothing
-    assert shown.bind(COUNTER, ("vm",)) is nothing
-    nothing(1)
+    assert shown.bind(GAUGE, ("vm",)) is ignore
+    assert shown.bind(COUNTER, ("vm",)) is ignore
+    ignore(1)
     shown.watch(GAUGE, ("vm",), lambda: 1)
-    shown.forget(GAUGE, ("vm",))
+    shown.remove(GAUGE, ("vm",))
     assert "{" not in shown.render().decode()
 
 
@@ -143,8 +143,8 @@ def test_a_watched_gauge_is_read_at_each_scrape() -> None:
 def test_a_forgotten_series_is_gone_and_its_family_stays() -> None:
     shown = exposition(GAUGE)
     shown.bind(GAUGE, ("vm",))(1)
-    shown.forget(GAUGE, ("vm",))
-    shown.forget(GAUGE, ("never",))
+    shown.remove(GAUGE, ("vm",))
+    shown.remove(GAUGE, ("never",))
     assert shown.render() == exposition(GAUGE).render()
 
 
@@ -157,7 +157,7 @@ def test_a_family_cannot_be_declared_twice() -> None:
 
 def test_a_bound_update_is_made_once_at_its_first_use() -> None:
     made: list[str] = []
-    updates = Bound[str](lambda key: made.append(key) or nothing)
+    updates = Bound[str](lambda key: made.append(key) or ignore)
     assert made == []
     assert updates["a"] is updates["a"]
     assert made == ["a"]
@@ -197,9 +197,9 @@ def test_an_empty_file_declares_nothing(tmp_path: Path) -> None:
         ("- a list", "AttributeError"),
         ("ts_metrics: {summary: [{name: A, unit: ms, dimensions: []}]}", "summary is none of"),
         ("ts_metrics: {gauge: [{name: A, dimensions: []}]}", "unit"),
-        ("ts_metrics: {gauge: [{name: a-b, unit: ms, dimensions: []}]}", "not names that Prometheus can bear"),
-        ("ts_metrics: {gauge: [{name: A, unit: ms, dimensions: [x, x]}]}", "not names that Prometheus can bear"),
-        ("ts_metrics: {gauge: [{name: A, unit: ms, dimensions: [__x]}]}", "not names that Prometheus can bear"),
+        ("ts_metrics: {gauge: [{name: a-b, unit: ms, dimensions: []}]}", "not names that Prometheus accepts"),
+        ("ts_metrics: {gauge: [{name: A, unit: ms, dimensions: [x, x]}]}", "not names that Prometheus accepts"),
+        ("ts_metrics: {gauge: [{name: A, unit: ms, dimensions: [__x]}]}", "not names that Prometheus accepts"),
         ("ts_metrics: {gauge: [{name: A, unit: ms, dimensions: 3}]}", "TypeError"),
         ("ts_metrics: {unclosed", "ParserError"),
         (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from handler.metrics.server_metrics import MOST_COUNTED, MOST_WRITTEN, Metrics, ModelMetrics
+from handler.metrics.server_metrics import MAX_PENDING, MAX_PENDING_LINES, Metrics, ModelMetrics
 from handler.metrics.system_metrics import Reading, SystemMetrics
 
 Lines = list[tuple[str, str]]
@@ -82,7 +82,7 @@ def test_all_declared_families_show_before_any_update_and_nothing_else(metrics: 
 
 def test_answers_are_counted_by_class_and_odd_ones_as_5xx(metrics: Metrics) -> None:
     for status in (200, 201, 404, 503, 302, 100):
-        metrics.response(status)
+        metrics.record_status(status)
     assert samples(metrics) == {
         'Requests2XX{Level="Host",Hostname="vm",}': 2,
         'Requests4XX{Level="Host",Hostname="vm",}': 1,
@@ -91,10 +91,10 @@ def test_answers_are_counted_by_class_and_odd_ones_as_5xx(metrics: Metrics) -> N
 
 
 def test_a_models_requests_are_counted_by_the_version_that_the_path_named(metrics: Metrics) -> None:
-    model = metrics.model("ver", "1.0")
-    model.accepted("default")
-    model.accepted("1.0")
-    model.accepted("1.0")
+    model = metrics.add_version("ver", "1.0")
+    model.record_request("default")
+    model.record_request("1.0")
+    model.record_request("1.0")
     labels = 'model_name="ver",model_version="{}",hostname="vm",'
     assert samples(metrics) == {
         f"ts_inference_requests_total{{{labels.format('default')}}}": 1,
@@ -103,21 +103,21 @@ def test_a_models_requests_are_counted_by_the_version_that_the_path_named(metric
 
 
 def test_many_answers_are_counted_by_their_labels_however_they_come(metrics: Metrics) -> None:
-    model, times = metrics.model("ver", "1.0"), [("default", 1.0, 0.25), ("1.0", 2.0, 0.5)]
-    for _ in range(2 * MOST_COUNTED):
-        model.answered(times)
-    model.answered([])
+    model, times = metrics.add_version("ver", "1.0"), [("default", 1.0, 0.25), ("1.0", 2.0, 0.5)]
+    for _ in range(2 * MAX_PENDING):
+        model.record_predictions(times)
+    model.record_predictions([])
     shown = samples(metrics)
     for label, latency, queue in times:
         series = f'_microseconds{{model_name="ver",model_version="{label}",hostname="vm",}}'
-        assert shown[f"ts_inference_latency{series}"] == 2 * MOST_COUNTED * latency * 1e6
-        assert shown[f"ts_queue_latency{series}"] == 2 * MOST_COUNTED * queue * 1e6
+        assert shown[f"ts_inference_latency{series}"] == 2 * MAX_PENDING * latency * 1e6
+        assert shown[f"ts_queue_latency{series}"] == 2 * MAX_PENDING * queue * 1e6
     assert shown['QueueTime{Level="Host",Hostname="vm",}'] == 500
 
 
 def test_an_answer_adds_its_latencies_and_sets_the_queue_time_in_whole_milliseconds(metrics: Metrics) -> None:
-    model = metrics.model("ver", "1.0")
-    model.answered([("default", 0.0025005, 0.001999), ("default", 0.0005, 0.002999)])
+    model = metrics.add_version("ver", "1.0")
+    model.record_predictions([("default", 0.0025005, 0.001999), ("default", 0.0005, 0.002999)])
     labels = '{model_name="ver",model_version="default",hostname="vm",}'
     assert samples(metrics) == {
         f"ts_inference_latency_microseconds{labels}": 3000.5,
@@ -127,8 +127,8 @@ def test_an_answer_adds_its_latencies_and_sets_the_queue_time_in_whole_milliseco
 
 
 def test_workers_show_their_last_turn_and_each_its_load(metrics: Metrics) -> None:
-    metrics.worker_loaded("W-9000-ver_1.0", 1781.9)
-    metrics.worker_loaded("W-9001-ver_1.0", 20)
+    metrics.XX("W-9000-ver_1.0", 1781.9)
+    metrics.XX("W-9001-ver_1.0", 20)
     metrics.worker_turn(7.2)
     assert samples(metrics) == {
         'WorkerLoadTime{WorkerName="W-9000-ver_1.0",Level="Host",Hostname="vm",}': 1781,
@@ -167,9 +167,9 @@ def test_a_gauge_takes_negative_values(declared: Path) -> None:
 
 def test_families_that_the_file_leaves_out_do_not_exist(declared: Path) -> None:
     metrics = Metrics(config=declared, extra=False, hostname="vm")
-    metrics.response(200)
-    metrics.response(404)
-    metrics.model("ver", "1.0").answered([("default", 1, 1)])
+    metrics.record_status(200)
+    metrics.record_status(404)
+    metrics.add_version("ver", "1.0").record_predictions([("default", 1, 1)])
     metrics.worker_turn(9)
     assert b"Requests4XX" not in metrics.expose()
     assert samples(metrics, "Requests2XX", "WorkerThreadTime_sum", "ts_inference_requests_total") == {
@@ -222,22 +222,22 @@ def test_detection_from_many_threads_loses_no_count() -> None:
 
 def test_log_mode_writes_few_lines_at_once() -> None:
     metrics, lines = listening("log")
-    model = metrics.model("ver", "1.0")
-    for _ in range(MOST_WRITTEN - 1):
-        model.answered([("default", 1, 1)])
+    model = metrics.add_version("ver", "1.0")
+    for _ in range(MAX_PENDING_LINES - 1):
+        model.record_predictions([("default", 1, 1)])
     assert lines == []
-    model.answered([("default", 1, 1)])
-    assert len(lines) == 3 * MOST_WRITTEN
+    model.record_predictions([("default", 1, 1)])
+    assert len(lines) == 3 * MAX_PENDING_LINES
 
 
 def test_log_mode_shows_nothing_and_writes_each_update() -> None:
     metrics, lines = listening("log")
-    model = metrics.model("ver", "1.0")
-    model.accepted("default")
-    model.answered([("default", 0.0060431, 0.000193544)])
-    metrics.response(200)
+    model = metrics.add_version("ver", "1.0")
+    model.record_request("default")
+    model.record_predictions([("default", 0.0060431, 0.000193544)])
+    metrics.record_status(200)
     metrics.flush()
-    metrics.worker_loaded("W-9000-ver_1.0", 1781)
+    metrics.XX("W-9000-ver_1.0", 1781)
     metrics.emit("PredictionTime", 2.32, "Milliseconds", MODEL, "GAUGE", "eb55520c")
     metrics.emit("PredictionTime", 12345678.9, "Milliseconds", MODEL, "GAUGE", "")
     metrics.emit("KitTime", 1, "Milliseconds", MODEL, "GAUGE", "id")
@@ -257,7 +257,7 @@ def test_log_mode_shows_nothing_and_writes_each_update() -> None:
 
 def test_log_mode_without_a_sink_is_quiet() -> None:
     metrics = Metrics("log")
-    metrics.response(200)
+    metrics.record_status(200)
     assert metrics.expose() == b""
 
 
@@ -269,14 +269,14 @@ def test_log_mode_detects_too() -> None:
 
 def test_prometheus_mode_writes_no_lines() -> None:
     metrics, lines = listening("prometheus")
-    metrics.response(200)
+    metrics.record_status(200)
     assert lines == []
 
 
 def test_legacy_mode_shows_three_counters_and_writes_the_rest() -> None:
     """What TorchServe was seen to do."""
     metrics, lines = listening("legacy")
-    metrics.model("ver", "1.0").answered([("default", 0.000001, 0.000002)])
+    metrics.add_version("ver", "1.0").record_predictions([("default", 0.000001, 0.000002)])
     assert re.findall("# TYPE (.*)", metrics.expose().decode()) == [
         "ts_inference_requests_total counter",
         "ts_inference_latency_microseconds counter",
@@ -288,11 +288,11 @@ def test_legacy_mode_shows_three_counters_and_writes_the_rest() -> None:
 
 def test_our_own_series_measure_seconds_batches_and_failures() -> None:
     metrics = Metrics(hostname="vm")
-    model = metrics.model("ver", "1.0")
-    model.answered([("default", 2.5, 0.5)])
+    model = metrics.add_version("ver", "1.0")
+    model.record_predictions([("default", 2.5, 0.5)])
     model.batch(3)
-    model.failed("timeout")
-    model.failed("timeout")
+    model.record_failure("timeout")
+    model.record_failure("timeout")
     labels = 'model_name="ver",model_version="1.0",'
     shown = samples(metrics)
     assert shown[f"marserve_request_duration_seconds_sum{{{labels}}}"] == 2.5
@@ -306,7 +306,7 @@ def test_our_own_series_measure_seconds_batches_and_failures() -> None:
 def test_our_gauges_are_read_at_the_scrape() -> None:
     queue: list[int] = []
     metrics = Metrics()
-    metrics.model("ver", "1.0").watch(queue.__len__, lambda: 2, lambda: 1)
+    metrics.add_version("ver", "1.0").watch(queue.__len__, lambda: 2, lambda: 1)
     queue.append(7)
     labels = '{model_name="ver",model_version="1.0",}'
     assert samples(metrics, "marserve_queued_requests", "marserve_workers_ready", "marserve_workers_abandoned") == {
@@ -318,20 +318,20 @@ def test_our_gauges_are_read_at_the_scrape() -> None:
 
 def busy(model: ModelMetrics) -> None:
     """Give every series of a version a value."""
-    model.accepted("default")
-    model.answered([("default", 1, 1)])
+    model.record_request("default")
+    model.record_predictions([("default", 1, 1)])
     model.batch(1)
-    model.failed("timeout")
+    model.record_failure("timeout")
     model.watch(lambda: 0, lambda: 1, lambda: 0)
 
 
 def test_a_closed_version_takes_our_series_with_it_and_leaves_torchserves() -> None:
     metrics = Metrics()
-    model = metrics.model("ver", "1.0")
+    model = metrics.add_version("ver", "1.0")
     busy(model)
     model.close()
-    model.failed("gone")
-    model.answered([("default", 1, 1)])
+    model.record_failure("gone")
+    model.record_predictions([("default", 1, 1)])
     assert not any(name.startswith("marserve_") for name in samples(metrics))
     assert any(name.startswith("ts_inference_requests_total") for name in samples(metrics))
     assert repr(metrics) == "<Metrics prometheus, 0 model versions>"
@@ -339,7 +339,7 @@ def test_a_closed_version_takes_our_series_with_it_and_leaves_torchserves() -> N
 
 def test_closing_an_old_version_leaves_the_series_of_the_one_that_took_its_place() -> None:
     metrics = Metrics()
-    old, new = metrics.model("ver", "1.0"), metrics.model("ver", "1.0")
+    old, new = metrics.add_version("ver", "1.0"), metrics.add_version("ver", "1.0")
     busy(new)
     before = metrics.expose()
     old.close()
