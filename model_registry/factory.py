@@ -120,7 +120,7 @@ class ModelFactory:
             environment=rules.environment,
         )
         parts = VersionSpec(
-            archive, blueprint, config, self._place, self._metrics.add_version(name, manifest.version), self._metrics,
+            archive, blueprint, config, self._place, self._metrics.add_version(name, manifest.version),
             rules.sequence_headers,
         )  # fmt: skip
         return ModelVersion(name, manifest.version, parts)

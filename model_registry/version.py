@@ -9,7 +9,7 @@ from handler.batching.batcher import Batcher
 from handler.batching.loop_pacing import LoopPacer, no_pacing, pacing_autotuner
 from handler.errors import BatcherClosed, QueueFull, WorkerDied
 from handler.job import Input, Job, JobOutcomes, Output
-from handler.metrics.server_metrics import Metrics, ModelMetrics
+from handler.metrics.server_metrics import ModelMetrics
 from handler.workers.pool import Placement, WorkerPool
 from handler.workers.service import ServiceSpec
 from handler.workers.worker import Worker
@@ -33,7 +33,6 @@ class VersionSpec:
     config: ModelConfig
     place: Callable[["ModelVersion"], Placement]
     metrics: ModelMetrics
-    host: Metrics
     sequence_headers: SequenceHeaders
 
 
@@ -50,7 +49,7 @@ class ModelVersion:
         self._sequence_router = SequenceRouter(config, parts.sequence_headers) if config.stateful else None
         self.batcher = self._sequence_router.batcher if self._sequence_router else _make_batcher(config)
         self.pool = WorkerPool(
-            parts.blueprint, self.batcher, parts.place(self), parts.metrics, parts.host,
+            parts.blueprint, self.batcher, parts.place(self), parts.metrics,
             retry_for=config.max_retry_timeout,
         )  # fmt: skip
         lasting = config.stateful or parts.blueprint.continuous

@@ -100,13 +100,13 @@ class Metrics:
             self.host[f"Requests{hundreds if hundreds in (2, 4) else 5}XX"](count)
         self.log.flush()
 
-    def add_version(self, name: str, version: str) -> ModelMetrics:
+    def add_version(self, name: str, version: str) -> "ModelMetrics":
         """The metrics of one model version, until they are closed."""
         series = MarserveSeries(self._exposition, name, version)
         made = self._versions[name, version] = ModelMetrics(self, name, version, series)
         return made
 
-    def remove_version(self, version: ModelMetrics) -> bool:
+    def remove_version(self, version: "ModelMetrics") -> bool:
         """Forget a version; False where a newer one of the same name and version has taken its place."""
         if self._versions.get(version.key) is not version:
             return False

@@ -37,7 +37,7 @@ def sample(name: str, labels: Mapping[str, str], value: float) -> str:
 
 
 def log_line(family: Family, values: Iterable[str], request_ids: str | None = None) -> Callable[[float], str]:
-    """A function from a value to its line in ts_metrics.log or, with `request_ids`, model_metrics.log, without the time.
+    """A function from a value to its line in ts_metrics.log or, with `request_ids`, model_metrics.log, less the time.
 
     `values` are the label values; the last one is the host's name, whatever the file calls it.
     """

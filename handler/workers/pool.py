@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from handler.batching.batcher import Batcher
 from handler.devices.device import Device
 from handler.errors import ChildFailed
-from handler.metrics.server_metrics import Metrics, ModelMetrics
+from handler.metrics.server_metrics import ModelMetrics
 from handler.workers.service import ServiceSpec
 from handler.workers.traces import own_traceback
 from handler.workers.worker import Post, Worker
@@ -41,14 +41,13 @@ class WorkerPool:
     """
 
     def __init__(
-        self, blueprint: ServiceSpec, batcher: Batcher, placement: Placement, metrics: ModelMetrics, host: Metrics,
+        self, blueprint: ServiceSpec, batcher: Batcher, placement: Placement, metrics: ModelMetrics,
         *, retry_for: float = 300.0,
     ) -> None:  # fmt: skip
         self._blueprint = blueprint
         self._batcher = batcher
         self._placement = placement
         self._metrics = metrics
-        self._host = host
         self._retry_for = retry_for
         self._delays = restart_delays()
         self._failing_since: float | None = None
@@ -116,7 +115,7 @@ class WorkerPool:
 
     def _start(self, device: Device, delay: float = 0.0) -> Worker:
         post = self._placement.post(self._placement.number(), device)
-        worker = Worker(self._blueprint, self._batcher, post, self._metrics, self._host)
+        worker = Worker(self._blueprint, self._batcher, post, self._metrics)
         self.workers.append(worker)
         worker.start(delay)
         return worker

@@ -14,7 +14,7 @@ from handler.devices.device import Device
 from handler.errors import LoadFailed, WorkerDied
 from handler.isolation.process.exit_trap import WorkerExit
 from handler.job import Job, JobOutcomes, Outcome, StreamChunk
-from handler.metrics.server_metrics import Metrics, ModelMetrics
+from handler.metrics.server_metrics import ModelMetrics
 from handler.workers.service import Deliver, ServiceSpec
 
 SIGNALLED = 128
@@ -68,9 +68,7 @@ class Worker(Consumer):
     it is a thread, the worker is abandoned: whatever it still returns is dropped.
     """
 
-    def __init__(
-        self, blueprint: ServiceSpec, batcher: Batcher, post: Post, metrics: ModelMetrics, host: Metrics
-    ) -> None:
+    def __init__(self, blueprint: ServiceSpec, batcher: Batcher, post: Post, metrics: ModelMetrics) -> None:
         self.post = post
         self.started_at = time.time()
         self.loading_since = time.monotonic()
@@ -81,7 +79,6 @@ class Worker(Consumer):
         self._blueprint = blueprint
         self._batcher = batcher
         self._metrics = metrics
-        self._host = host
         self._over = False
         self._told = Event()
         self._thread = Thread(target=self._run, name=post.label, daemon=True)
@@ -151,8 +148,7 @@ class Worker(Consumer):
         with self._blueprint.files:
             self._service.load()
         milliseconds = (time.monotonic() - began) * 1000
-        self._host.XX(self.post.label, milliseconds)
-        self._host.worker_turn(milliseconds)
+        self._metrics.record_load(self.post.label, milliseconds)
         self.post.say("stdout", "Torch worker started.")
         if not self.loaded.done():
             self.loaded.set_result(None)
@@ -185,8 +181,7 @@ class Worker(Consumer):
         outcomes = self._service.predict(
             batch.jobs, self._deliver_piece, concurrent=self._batcher.expected_in_flight > 1
         )
-        self._host.worker_turn((time.monotonic() - began) * 1000)
-        self._metrics.batch(len(batch.jobs))
+        self._metrics.record_batch(len(batch.jobs), (time.monotonic() - began) * 1000)
         return outcomes
 
     def _deliver_piece(self, answers: JobOutcomes) -> None:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.metrics.exposition import Bound, Exposition, ignore
+from handler.metrics.exposition import Exposition, ignore
 from handler.metrics.families import Family, read_families
+from handler.metrics.server_metrics import UpdateCache
 from handler.metrics.text import header, java_double, log_line, sample
 
 COUNTER = Family("Seen", "counter", "Count", ("Level", "Hostname"))
@@ -157,7 +158,7 @@ def test_a_family_cannot_be_declared_twice() -> None:
 
 def test_a_bound_update_is_made_once_at_its_first_use() -> None:
     made: list[str] = []
-    updates = Bound[str](lambda key: made.append(key) or ignore)
+    updates = UpdateCache[str](lambda key: made.append(key) or ignore)
     assert made == []
     assert updates["a"] is updates["a"]
     assert made == ["a"]

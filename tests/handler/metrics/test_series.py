@@ -18,7 +18,7 @@ def test_a_gauge_shows_its_last_value_or_what_it_watches() -> None:
     gauge.set(3)
     gauge.set(2)
     assert list(gauge.samples()) == [("", {}, 2)]
-    gauge.watch(lambda: 7)
+    gauge.read = lambda: 7
     assert list(gauge.samples()) == [("", {}, 7)]
     assert repr(gauge) == "<Gauge 7>"
 

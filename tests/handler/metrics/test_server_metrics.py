@@ -22,7 +22,7 @@ def samples(metrics: Metrics, *names: str) -> dict[str, float]:
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
 
 
-def listening(mode: Any, **options: Any) -> tuple[Metrics, Lines]:
+def metrics_with_lines(mode: Any, **options: Any) -> tuple[Metrics, Lines]:
     """Metrics in that mode, and the lines that they will write."""
     metrics, lines = Metrics(mode, hostname="vm", **options), Lines()
     metrics.log.sink = lambda log, new: lines.extend(
@@ -126,10 +126,11 @@ def test_an_answer_adds_its_latencies_and_sets_the_queue_time_in_whole_milliseco
     }
 
 
-def test_workers_show_their_last_turn_and_each_its_load(metrics: Metrics) -> None:
-    metrics.XX("W-9000-ver_1.0", 1781.9)
-    metrics.XX("W-9001-ver_1.0", 20)
-    metrics.worker_turn(7.2)
+def test_workers_show_their_last_batch_and_each_its_load(metrics: Metrics) -> None:
+    model = metrics.add_version("ver", "1.0")
+    model.record_load("W-9000-ver_1.0", 1781.9)
+    model.record_load("W-9001-ver_1.0", 20)
+    model.record_batch(1, 7.2)
     assert samples(metrics) == {
         'WorkerLoadTime{WorkerName="W-9000-ver_1.0",Level="Host",Hostname="vm",}': 1781,
         'WorkerLoadTime{WorkerName="W-9001-ver_1.0",Level="Host",Hostname="vm",}': 20,
@@ -170,7 +171,7 @@ def test_families_that_the_file_leaves_out_do_not_exist(declared: Path) -> None:
     metrics.record_status(200)
     metrics.record_status(404)
     metrics.add_version("ver", "1.0").record_predictions([("default", 1, 1)])
-    metrics.worker_turn(9)
+    metrics.add_version("ver", "1.0").record_batch(1, 9)
     assert b"Requests4XX" not in metrics.expose()
     assert samples(metrics, "Requests2XX", "WorkerThreadTime_sum", "ts_inference_requests_total") == {
         'Requests2XX{Level="Host",Hostname="vm",}': 1,
@@ -198,7 +199,7 @@ def test_auto_detection_declares_a_metric_by_its_first_look() -> None:
         ("QueueTime", MODEL, "GAUGE"),
     ],
 )
-def test_auto_detection_passes_over_what_prometheus_cannot_bear(
+def test_auto_detection_passes_over_what_prometheus_does_not_accept(
     name: str, dimensions: dict[str, str], kind: str
 ) -> None:
     metrics = Metrics(auto_detect=True, extra=False)
@@ -221,7 +222,7 @@ def test_detection_from_many_threads_loses_no_count() -> None:
 
 
 def test_log_mode_writes_few_lines_at_once() -> None:
-    metrics, lines = listening("log")
+    metrics, lines = metrics_with_lines("log")
     model = metrics.add_version("ver", "1.0")
     for _ in range(MAX_PENDING_LINES - 1):
         model.record_predictions([("default", 1, 1)])
@@ -231,13 +232,13 @@ def test_log_mode_writes_few_lines_at_once() -> None:
 
 
 def test_log_mode_shows_nothing_and_writes_each_update() -> None:
-    metrics, lines = listening("log")
+    metrics, lines = metrics_with_lines("log")
     model = metrics.add_version("ver", "1.0")
     model.record_request("default")
     model.record_predictions([("default", 0.0060431, 0.000193544)])
     metrics.record_status(200)
     metrics.flush()
-    metrics.XX("W-9000-ver_1.0", 1781)
+    model.record_load("W-9000-ver_1.0", 1781)
     metrics.emit("PredictionTime", 2.32, "Milliseconds", MODEL, "GAUGE", "eb55520c")
     metrics.emit("PredictionTime", 12345678.9, "Milliseconds", MODEL, "GAUGE", "")
     metrics.emit("KitTime", 1, "Milliseconds", MODEL, "GAUGE", "id")
@@ -250,6 +251,7 @@ def test_log_mode_shows_nothing_and_writes_each_update() -> None:
         ("ts", "QueueTime.Milliseconds:0.0|#Level:Host|#hostname:vm,timestamp:0"),
         ("ts", "Requests2XX.Count:1.0|#Level:Host|#hostname:vm,timestamp:0"),
         ("ts", "WorkerLoadTime.Milliseconds:1781.0|#WorkerName:W-9000-ver_1.0,Level:Host|#hostname:vm,timestamp:0"),
+        ("ts", "WorkerThreadTime.Milliseconds:1781.0|#Level:Host|#hostname:vm,timestamp:0"),
         ("model", "PredictionTime.ms:2.32|#ModelName:ver,Level:Model|#hostname:vm,requestID:eb55520c,timestamp:0"),
         ("model", "PredictionTime.ms:1.23456789E7|#ModelName:ver,Level:Model|#hostname:vm,requestID:null,timestamp:0"),
     ]
@@ -262,20 +264,20 @@ def test_log_mode_without_a_sink_is_quiet() -> None:
 
 
 def test_log_mode_detects_too() -> None:
-    metrics, lines = listening("log", auto_detect=True)
+    metrics, lines = metrics_with_lines("log", auto_detect=True)
     metrics.emit("PErr", 1, "unit", {"Level": "Error"}, "COUNTER", "")
     assert lines == [("model", "PErr.unit:1.0|#Level:Error|#hostname:vm,requestID:null,timestamp:0")]
 
 
 def test_prometheus_mode_writes_no_lines() -> None:
-    metrics, lines = listening("prometheus")
+    metrics, lines = metrics_with_lines("prometheus")
     metrics.record_status(200)
     assert lines == []
 
 
 def test_legacy_mode_shows_three_counters_and_writes_the_rest() -> None:
     """What TorchServe was seen to do."""
-    metrics, lines = listening("legacy")
+    metrics, lines = metrics_with_lines("legacy")
     metrics.add_version("ver", "1.0").record_predictions([("default", 0.000001, 0.000002)])
     assert re.findall("# TYPE (.*)", metrics.expose().decode()) == [
         "ts_inference_requests_total counter",
@@ -286,11 +288,11 @@ def test_legacy_mode_shows_three_counters_and_writes_the_rest() -> None:
     assert lines == [("ts", "QueueTime.Milliseconds:0.0|#Level:Host|#hostname:vm,timestamp:0")]
 
 
-def test_our_own_series_measure_seconds_batches_and_failures() -> None:
+def test_marserve_series_measure_seconds_batches_and_failures() -> None:
     metrics = Metrics(hostname="vm")
     model = metrics.add_version("ver", "1.0")
     model.record_predictions([("default", 2.5, 0.5)])
-    model.batch(3)
+    model.record_batch(3, 1)
     model.record_failure("timeout")
     model.record_failure("timeout")
     labels = 'model_name="ver",model_version="1.0",'
@@ -303,7 +305,7 @@ def test_our_own_series_measure_seconds_batches_and_failures() -> None:
     assert shown[f'marserve_failures_total{{{labels}reason="timeout",}}'] == 2
 
 
-def test_our_gauges_are_read_at_the_scrape() -> None:
+def test_marserves_gauges_are_read_at_the_scrape() -> None:
     queue: list[int] = []
     metrics = Metrics()
     metrics.add_version("ver", "1.0").watch(queue.__len__, lambda: 2, lambda: 1)
@@ -320,12 +322,12 @@ def busy(model: ModelMetrics) -> None:
     """Give every series of a version a value."""
     model.record_request("default")
     model.record_predictions([("default", 1, 1)])
-    model.batch(1)
+    model.record_batch(1, 1)
     model.record_failure("timeout")
     model.watch(lambda: 0, lambda: 1, lambda: 0)
 
 
-def test_a_closed_version_takes_our_series_with_it_and_leaves_torchserves() -> None:
+def test_a_closed_version_takes_marserves_series_with_it_and_leaves_torchserves() -> None:
     metrics = Metrics()
     model = metrics.add_version("ver", "1.0")
     busy(model)
@@ -358,8 +360,8 @@ def test_the_host_is_read_at_the_first_scrape_and_again_when_the_interval_is_ove
     assert samples(metrics)[used] == 0
 
 
-def test_in_log_mode_the_host_is_read_when_told(proc: Path) -> None:
-    metrics, lines = listening("log", system=SystemMetrics(proc=proc, disk=proc))
+def test_in_log_mode_the_host_is_read_on_demand(proc: Path) -> None:
+    metrics, lines = metrics_with_lines("log", system=SystemMetrics(proc=proc, disk=proc))
     metrics.expose()
     assert lines == []
     metrics.observe_host()
@@ -367,7 +369,7 @@ def test_in_log_mode_the_host_is_read_when_told(proc: Path) -> None:
 
 
 def test_without_a_reader_the_host_is_never_read() -> None:
-    metrics, lines = listening("log")
+    metrics, lines = metrics_with_lines("log")
     metrics.observe_host()
     assert lines == []
 
@@ -383,14 +385,14 @@ def test_the_hosts_gauges_are_shares_megabytes_and_gigabytes(proc: Path) -> None
     assert {reading.value for reading in system.collect() if reading.name == "CPUUtilization"} == {0.0}
 
 
-def test_where_there_is_no_proc_only_the_disk_is_told(tmp_path: Path) -> None:
+def test_where_there_is_no_proc_only_the_disk_is_shown(tmp_path: Path) -> None:
     system = SystemMetrics(proc=tmp_path / "none", disk=tmp_path)
     assert {reading.name for reading in system.collect()} == {"DiskAvailable", "DiskUsage", "DiskUtilization"}
     assert repr(system) == "<SystemMetrics every 60 s>"
 
 
 class FakeNvml:
-    """NVML with two GPUs, the second of which is cut into parts and tells no utilization."""
+    """NVML with two GPUs, the second of which is cut into parts and has no utilization."""
 
     NVMLError = LookupError
 
@@ -409,7 +411,7 @@ class FakeNvml:
         return SimpleNamespace(gpu=80)
 
 
-def test_gpus_are_told_one_by_one_and_errors_passed_over(proc: Path) -> None:
+def test_gpus_are_read_one_by_one_and_errors_passed_over(proc: Path) -> None:
     gpus = [reading for reading in SystemMetrics(proc=proc, disk=proc, nvml=FakeNvml()).collect() if reading.device]
     assert gpus == [
         Reading("GPUMemoryUtilization", 25.0, "0"),
