@@ -12,7 +12,7 @@ from tests.conformance.answer import Answer, Outcome
 UNTOLD = {"content-length", "date"}
 """Headers that the recordings leave out."""
 BOUNDARY = "form-boundary"
-PATIENCE = 60
+TIMEOUT_SECONDS = 60
 """Seconds until an answer is given up."""
 
 Body = dict[str, Any]
@@ -23,7 +23,7 @@ def send(request: dict[str, Any], port: int, *, tls: bool = False) -> Outcome:
     method, path = request["request"].split(" ", 1)
     body, content_type = encode(request.get("body"))
     headers = {"Content-Type": content_type} if content_type else {}
-    connection = _connection(port, request.get("timeout", PATIENCE), tls)
+    connection = _connection(port, request.get("timeout", TIMEOUT_SECONDS), tls)
     try:
         _ask(connection, method, path, body, headers | request.get("headers", {}))
         with connection.getresponse() as response:

@@ -24,7 +24,7 @@ from signflow.client.local_pipeline import LocalPipeline
 from signflow.client.metrics import ClientMetrics
 from signflow.client.settings import Settings
 from tests.handler.examples.signflow.test_handler import FORMS, MALFORMED, WINDOW, archive
-from tests.support.processes import PATIENCE
+from tests.support.processes import TIMEOUT_SECONDS
 
 COMMAND = os.environ.get("MARSERVE_CONFORMANCE_COMMAND")
 pytestmark = [
@@ -73,7 +73,7 @@ def post(server: Contestant, said: Input) -> tuple[int, Any]:
     url = f"http://127.0.0.1:{server.port}/predictions/sign"
     request = urllib.request.Request(url, content, {"Content-Type": kind} if kind else {"Content-Type": "unknown/kind"})
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as refused:
         with refused:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support.processes import PATIENCE
+from tests.support.processes import TIMEOUT_SECONDS
 from tests.support.signflow_processes import call, until
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -37,7 +37,7 @@ class Page:
         self._loaded = False
         self.tell("Page.navigate", url=url)
         while not self._loaded:
-            self._note(json.loads(self._devtools.recv(timeout=PATIENCE)))
+            self._note(json.loads(self._devtools.recv(timeout=TIMEOUT_SECONDS)))
 
     def ask(self, expression: str) -> Any:
         """The value of a JavaScript expression; a promise is waited for."""
@@ -58,7 +58,7 @@ class Page:
         self._number += 1
         self._devtools.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
         while True:
-            message = json.loads(self._devtools.recv(timeout=PATIENCE))
+            message = json.loads(self._devtools.recv(timeout=TIMEOUT_SECONDS))
             if message.get("id") == self._number:
                 assert "error" not in message, message
                 return dict(message["result"])

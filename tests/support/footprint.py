@@ -64,7 +64,7 @@ def children(pid: int) -> set[int]:
     return {int(child) for file in files for child in file.read_text().split()}
 
 
-def gone(pid: int) -> bool:
+def has_ended(pid: int) -> bool:
     """Whether there is no such process, or nothing but what its parent is still to be told."""
     try:
         return ") Z" in Path(f"/proc/{pid}/stat").read_text()

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event, Thread
 from types import TracebackType
 
-PATIENCE = 60
+TIMEOUT_SECONDS = 60
 MARSERVE = [sys.executable, "-c", "import sys; from app.cli import main; sys.exit(main())"]
 
 
@@ -56,11 +56,11 @@ class Server:
     ) -> None:
         self.process.kill()
         self.process.wait()
-        self._reader.join(PATIENCE)
+        self._reader.join(TIMEOUT_SECONDS)
 
     def until_listening(self) -> None:
         """Return when it says that it serves; fails with its output if it ends instead."""
-        assert self._listens.wait(PATIENCE), self.output
+        assert self._listens.wait(TIMEOUT_SECONDS), self.output
         assert "Model server started." in self.output, self.output
 
     @property
@@ -71,7 +71,7 @@ class Server:
     def stop(self, number: signal.Signals) -> int:
         """Send a signal and wait for the end; the exit status."""
         self.process.send_signal(number)
-        return self.process.wait(PATIENCE)
+        return self.process.wait(TIMEOUT_SECONDS)
 
     def _read(self) -> None:
         assert self.process.stdout is not None

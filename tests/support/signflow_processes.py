@@ -14,7 +14,7 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support.processes import MARSERVE, PATIENCE, free_port
+from tests.support.processes import MARSERVE, TIMEOUT_SECONDS, free_port
 
 SIGNFLOW = Path(__file__).parents[2] / "deploy" / "signflow"
 BACKEND = [sys.executable, "-m", "signflow.backend"]
@@ -22,7 +22,7 @@ BACKEND = [sys.executable, "-m", "signflow.backend"]
 
 def until(state: Callable[[], bool], what: str) -> None:
     """Wait for a state of another process, which no event tells."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not state():
         assert time.monotonic() < deadline, f"waited in vain until {what}"
         time.sleep(0.02)
@@ -31,7 +31,7 @@ def until(state: Callable[[], bool], what: str) -> None:
 def call(url: str, method: str = "GET", body: Any = None) -> Any:
     """A JSON answer, or the text of another one."""
     content = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, content, method=method), timeout=PATIENCE) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, content, method=method), timeout=TIMEOUT_SECONDS) as answer:
         text = answer.read().decode()
     return json.loads(text) if "json" in answer.headers["content-type"] else text
 
@@ -102,7 +102,7 @@ class User:
     def hear(self, *types: str) -> dict[str, Any]:
         """The next message of one of these types."""
         while True:
-            message: dict[str, Any] = json.loads(self._socket.recv(timeout=PATIENCE))
+            message: dict[str, Any] = json.loads(self._socket.recv(timeout=TIMEOUT_SECONDS))
             if message["type"] in types:
                 return message
 
