@@ -13,10 +13,7 @@ from prometheus_client import CollectorRegistry
 from app.sample_archives import build_samples, sign
 from model_registry.archive.packer import pack
 from signflow.archive import read_labels
-from signflow.client.client import Client, Translation
-from signflow.client.local_pipeline import LocalPipeline
-from signflow.client.metrics import ClientMetrics
-from signflow.client.settings import Settings
+from signflow.torchserve_client import ClientMetrics, TorchServeClient, Translation
 from signflow.training.synthetic import make_signs, make_windows
 from tests.support.signflow_processes import Process, backend, call, model_server, start_model_server, user
 
@@ -88,7 +85,7 @@ async def test_a_new_version_is_switched_in_under_load(server: Process) -> None:
 
     async def caller(number: int) -> None:
         while running:
-            found[number].append(await client.translate(windows[number], str(number)))
+            found[number].append(await client.translate(windows[number]))
 
     async def grown() -> int:
         """All callers have answers that they asked for after now."""
@@ -97,8 +94,8 @@ async def test_a_new_version_is_switched_in_under_load(server: Process) -> None:
             await asyncio.sleep(0.005)
         return min(wanted)
 
-    settings = Settings(url=server.url, timeout_ms=20_000, retries=0)
-    async with Client(settings, LocalPipeline(), ClientMetrics(CollectorRegistry())) as client:
+    metrics = ClientMetrics(CollectorRegistry())
+    async with TorchServeClient(server.url, 20, 0, model_name="sign", encoding="float32", metrics=metrics) as client:
         callers = [asyncio.create_task(caller(number)) for number in range(CALLERS)]
         await grown()
         register = f"{server.url}/models?url=newer.mar&model_name=sign&initial_workers=1&synchronous=true"
@@ -113,7 +110,7 @@ async def test_a_new_version_is_switched_in_under_load(server: Process) -> None:
         running = False
         await asyncio.gather(*callers)
     assert {translation.source for each in found for translation in each} == {"torchserve"}
-    new = [[translation.answer["prediction"].endswith(" (new)") for translation in each] for each in found]
+    new = [[translation.prediction.endswith(" (new)") for translation in each] for each in found]
     assert not any(any(each[:end]) for each, end in zip(new, before, strict=True))
     assert all(all(each[start:]) for each, start in zip(new, switched, strict=True))
 
@@ -132,7 +129,7 @@ def test_flags_that_do_not_exist_are_refused(demo: Process) -> None:
         ({"colour": "red"}, "There are"),
         (["on"], "There are"),
         ([], "There are"),
-        ({"rollout_percent": 101}, "less"),
+        ({"torchserve_rollout_percent": 101}, "less"),
     ):
         with pytest.raises(HTTPError, match="400") as refused:
             call(f"{demo.url}/flags", "PUT", body)

@@ -127,7 +127,13 @@ def start_model_server(process: Process) -> None:
 @contextmanager
 def backend(folder: Path, server_url: str, **environment: str) -> Iterator[Process]:
     """The backend beside a model server."""
-    process = Process(BACKEND, folder, TORCHSERVE_URL=server_url, TORCHSERVE_TIMEOUT_MS="20000", **environment)
+    process = Process(
+        BACKEND, folder,
+        **{
+            "USE_TORCHSERVE": "true", "TORCHSERVE_URL": server_url, "TORCHSERVE_MODEL": "sign",
+            "TORCHSERVE_TIMEOUT_MS": "20000", "TORCHSERVE_HEDGE_MS": "20000",
+        } | environment,
+    )  # fmt: skip
     try:
         process.start("/signs")
         yield process

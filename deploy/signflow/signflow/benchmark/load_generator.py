@@ -10,8 +10,8 @@ from functools import partial
 
 import numpy as np
 
-from handler.examples.signflow.features import landmarks, make_window
 from signflow.archive import read_labels
+from signflow.archive.features import landmarks, make_window
 from signflow.training.synthetic import make_signs, perform, to_frames
 
 WARM_UP = 1.0

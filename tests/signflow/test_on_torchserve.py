@@ -19,10 +19,8 @@ from prometheus_client import CollectorRegistry
 from handler.job import Input
 from signflow.benchmark.comparison import FLAGS, MARSERVE
 from signflow.benchmark.server_under_test import Contestant, Serving
-from signflow.client.client import Client
-from signflow.client.local_pipeline import LocalPipeline
-from signflow.client.metrics import ClientMetrics
-from signflow.client.settings import Settings
+from signflow.local_pipeline import LocalPipeline
+from signflow.torchserve_client import ClientMetrics, TorchServeClient
 from tests.handler.examples.signflow.test_handler import FORMS, MALFORMED, WINDOW, archive
 from tests.support.processes import TIMEOUT_SECONDS
 
@@ -107,15 +105,18 @@ def confidences(answer: tuple[int, Any]) -> list[float]:
 @pytest.mark.anyio
 async def test_the_client_asks_it_does_without_it_and_comes_back(stores: dict[str, Path], tmp_path: Path) -> None:
     original = Contestant("TorchServe", ORIGINAL, tmp_path, stores["onnx"])
-    settings = Settings(url=f"http://127.0.0.1:{original.port}", timeout_ms=20_000, failures=2, cooldown_ms=50)
+    url, metrics = f"http://127.0.0.1:{original.port}", ClientMetrics(CollectorRegistry())
 
     async def sources() -> set[str]:
-        found = await asyncio.gather(*(client.translate(WINDOW, str(number)) for number in range(16)))
-        assert {each.answer["prediction"] for each in found} == {"please"}
+        found = await asyncio.gather(*(client.translate(WINDOW) for _ in range(16)))
+        assert {each.prediction for each in found} == {"please"}
         return {each.source for each in found}
 
     with closing(LocalPipeline()) as local:
-        async with Client(settings, local, ClientMetrics(CollectorRegistry())) as client:
+        async with TorchServeClient(
+            url, 20, local=local, model_name="sign", encoding="float32", hedge_seconds=20, failures=2,
+            cooldown_seconds=0.05, metrics=metrics,
+        ) as client:  # fmt: skip
             with original:
                 original.serve(Serving(workers=1, batch=8, delay=5))
                 assert await sources() == {"torchserve"}
