@@ -15,7 +15,7 @@ from model_registry.archive.packer import pack
 from signflow.archive import read_labels
 from signflow.torchserve_client import ClientMetrics, TorchServeClient, Translation
 from signflow.training.synthetic import make_signs, make_windows
-from tests.support.signflow_processes import Process, backend, call, model_server, start_model_server, user
+from tests.support.signflow_processes import Process, backend, fetch, model_server, start_model_server, user
 
 SIGNS = read_labels()
 CALLERS = 8
@@ -60,7 +60,7 @@ def test_the_server_dies_in_the_middle_of_a_session_and_comes_back(server: Proce
             again.append(someone.perform("hello"))
     assert {answer["type"] for answer in answers + without + again} == {"prediction"}
     assert sum(answer["prediction"] == name for answer, name in zip(without, SIGNS[3:9], strict=True)) >= 4
-    metrics = call(f"{demo.url}/metrics")
+    metrics = fetch(f"{demo.url}/metrics")
     assert 'torchserve_errors_total{reason="connect"}' in metrics
     assert "torchserve_circuit_open 0.0" in metrics
     events = [json.loads(line).get("event") for line in demo.log().splitlines()]
@@ -71,9 +71,9 @@ def test_the_server_dies_in_the_middle_of_a_session_and_comes_back(server: Proce
 def test_the_flag_is_flipped_while_users_sign(server: Process, demo: Process) -> None:
     with user(demo, "one") as one, user(demo, "other") as other:
         for wanted, source in ((True, "torchserve"), (False, "local"), (True, "torchserve")):
-            assert call(f"{demo.url}/flags", "PUT", {"use_torchserve": wanted})["use_torchserve"] is wanted
+            assert fetch(f"{demo.url}/flags", "PUT", {"use_torchserve": wanted})["use_torchserve"] is wanted
             assert [each.perform("please")["source"] for each in (one, other)] == [source] * 2
-    assert "torchserve_errors_total{" not in call(f"{demo.url}/metrics")
+    assert "torchserve_errors_total{" not in fetch(f"{demo.url}/metrics")
 
 
 @pytest.mark.anyio
@@ -99,13 +99,13 @@ async def test_a_new_version_is_switched_in_under_load(server: Process) -> None:
         callers = [asyncio.create_task(caller(number)) for number in range(CALLERS)]
         await grown()
         register = f"{server.url}/models?url=newer.mar&model_name=sign&initial_workers=1&synchronous=true"
-        await asyncio.to_thread(call, register, "POST")
+        await asyncio.to_thread(fetch, register, "POST")
         await grown()
         before = [len(each) for each in found]
-        await asyncio.to_thread(call, f"{server.url}/models/sign/2.0/set-default", "PUT")
+        await asyncio.to_thread(fetch, f"{server.url}/models/sign/2.0/set-default", "PUT")
         switched = [len(each) + 1 for each in found]  # the one that is under way may be the old version's
         await grown()
-        await asyncio.to_thread(call, f"{server.url}/models/sign/1.0", "DELETE")
+        await asyncio.to_thread(fetch, f"{server.url}/models/sign/1.0", "DELETE")
         await grown()
         running = False
         await asyncio.gather(*callers)
@@ -117,10 +117,10 @@ async def test_a_new_version_is_switched_in_under_load(server: Process) -> None:
 
 def test_what_cannot_be_read_is_told_and_the_session_goes_on(demo: Process) -> None:
     with user(demo, "someone") as someone:
-        someone.say("no frame")
-        assert someone.hear("error")["message"].startswith("This frame cannot be read: Expecting value")
-        someone.say('{"pose": []}')
-        assert someone.hear("error")["message"] == "This frame cannot be read: frame 0: the pose is not 33 points"
+        someone.send("no frame")
+        assert someone.receive("error")["message"].startswith("This frame cannot be read: Expecting value")
+        someone.send('{"pose": []}')
+        assert someone.receive("error")["message"] == "This frame cannot be read: frame 0: the pose is not 33 points"
         assert someone.perform("hello")["type"] == "prediction"
 
 
@@ -132,6 +132,6 @@ def test_flags_that_do_not_exist_are_refused(demo: Process) -> None:
         ({"torchserve_rollout_percent": 101}, "less"),
     ):
         with pytest.raises(HTTPError, match="400") as refused:
-            call(f"{demo.url}/flags", "PUT", body)
+            fetch(f"{demo.url}/flags", "PUT", body)
         with refused.value as answer:
             assert message in answer.read().decode()

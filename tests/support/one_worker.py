@@ -42,11 +42,11 @@ class OneWorker:
         return self.run(getattr(self.namespace.loaded("handler"), name), *arguments)
 
     def lines_of(self, stream: str) -> list[str]:
-        """The lines of one stream."""
+        """The lines that one stream has received."""
         return [line for each, line in self.lines if each == stream]
 
     def close(self) -> None:
-        """Forget the archive."""
+        """Close the environment of the archive."""
         self.environment.close()
 
     def _load(self, name: str) -> ModuleType:

@@ -1,4 +1,4 @@
-"""A server as a process of its own, and what a test does to one: wait until it listens, signal it, take its status."""
+"""A server as a process of its own: started, waited for, signalled."""
 
 import os
 import signal
@@ -39,7 +39,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """Its address."""
         return f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> "Server":
@@ -59,13 +59,13 @@ class Server:
         self._reader.join(TIMEOUT_SECONDS)
 
     def until_listening(self) -> None:
-        """Return when it says that it serves; fails with its output if it ends instead."""
+        """Wait for the line that says that it serves; fails with its output if it ends instead."""
         assert self._listens.wait(TIMEOUT_SECONDS), self.output
         assert "Model server started." in self.output, self.output
 
     @property
     def output(self) -> str:
-        """What it has written so far."""
+        """The lines that it has written so far."""
         return "".join(self.lines)
 
     def stop(self, number: signal.Signals) -> int:
