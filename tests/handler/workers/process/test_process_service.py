@@ -103,6 +103,22 @@ def test_a_folder_on_the_servers_path_may_hold_a_handler_of_its_own(
     assert remote.ask("x") == [str(tmp_path / "0" / "handler.py")]
 
 
+def test_packages_with_the_servers_names_are_those_of_others_or_none(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = """
+        import app
+        try:
+            import model_registry
+        except ImportError as error:
+            missing = str(error)
+        def handle(data, context):
+            return data and [f"{app.NAME}: {missing}"]
+    """
+    monkeypatch.syspath_prepend(str(write(tmp_path / "team", {"app/__init__.py": "NAME = 'team'"})))
+    assert make(source).ask("x") == ["team: No module named 'model_registry'"]
+
+
 def test_packages_beside_the_folder_are_found_and_hidden_variables_are_not(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
