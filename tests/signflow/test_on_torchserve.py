@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from handler.job import Input
 from signflow.benchmark.comparison import FLAGS, MARSERVE
-from signflow.benchmark.server_under_test import Contestant, Serving
+from signflow.benchmark.server_under_test import ServerUnderTest, ServingOptions
 from signflow.local_pipeline import LocalPipeline
 from signflow.torchserve_client import ClientMetrics, TorchServeClient
 from tests.handler.examples.signflow.test_handler import FORMS, MALFORMED, WINDOW, archive
@@ -48,19 +48,19 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(params=VARIANTS)
 def servers(
     request: pytest.FixtureRequest, stores: dict[str, Path], tmp_path: Path
-) -> Iterator[tuple[Contestant, Contestant]]:
+) -> Iterator[tuple[ServerUnderTest, ServerUnderTest]]:
     """TorchServe and marserve with the same archive, in batches of eight."""
     store = stores[request.param]
     with (
-        Contestant("TorchServe", ORIGINAL, tmp_path, store) as one,
-        Contestant("marserve", MARSERVE, tmp_path, store) as other,
+        ServerUnderTest("TorchServe", ORIGINAL, tmp_path, store) as one,
+        ServerUnderTest("marserve", MARSERVE, tmp_path, store) as other,
     ):
         for server in (one, other):
-            server.serve(Serving(workers=1, batch=8, delay=50))
+            server.register(ServingOptions(workers=1, batch=8, delay=50))
         yield one, other
 
 
-def post(server: Contestant, said: Input) -> tuple[int, Any]:
+def post(server: ServerUnderTest, said: Input) -> tuple[int, Any]:
     """Status and answer."""
     [*parts] = said.parts
     if len(parts) == 1 and parts[0].name == "body":
@@ -78,7 +78,7 @@ def post(server: Contestant, said: Input) -> tuple[int, Any]:
             return refused.code, json.load(refused)
 
 
-def test_both_servers_answer_every_request_alike(servers: tuple[Contestant, Contestant]) -> None:
+def test_both_servers_answer_every_request_alike(servers: tuple[ServerUnderTest, ServerUnderTest]) -> None:
     """Good and malformed ones come at once, so that they share batches."""
     requests = FORMS | {name: malformed for name, (malformed, _) in MALFORMED.items()}
     with ThreadPoolExecutor(16) as pool:
@@ -104,7 +104,7 @@ def confidences(answer: tuple[int, Any]) -> list[float]:
 
 @pytest.mark.anyio
 async def test_the_client_asks_it_does_without_it_and_comes_back(stores: dict[str, Path], tmp_path: Path) -> None:
-    original = Contestant("TorchServe", ORIGINAL, tmp_path, stores["onnx"])
+    original = ServerUnderTest("TorchServe", ORIGINAL, tmp_path, stores["onnx"])
     url, metrics = f"http://127.0.0.1:{original.port}", ClientMetrics(CollectorRegistry())
 
     async def sources() -> set[str]:
@@ -118,10 +118,10 @@ async def test_the_client_asks_it_does_without_it_and_comes_back(stores: dict[st
             cooldown_seconds=0.05, metrics=metrics,
         ) as client:  # fmt: skip
             with original:
-                original.serve(Serving(workers=1, batch=8, delay=5))
+                original.register(ServingOptions(workers=1, batch=8, delay=5))
                 assert await sources() == {"torchserve"}
             assert await sources() == {"local"}
             with original:
-                original.serve(Serving(workers=1, batch=8, delay=5))
+                original.register(ServingOptions(workers=1, batch=8, delay=5))
                 while await sources() != {"torchserve"}:
                     await asyncio.sleep(0.05)
