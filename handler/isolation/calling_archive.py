@@ -26,8 +26,7 @@ _MACHINERY = {"importlib", "importlib._bootstrap", "importlib._bootstrap_externa
 _MACHINERY |= {f"handler.isolation.{name}" for name in _SERVER_SIDE}
 
 
-SERVER_FOLDER = str(Path(__file__).parents[2])
-"""The folder in which they lie."""
+_ROOT = str(Path(__file__).parents[2])
 
 
 class Modules(Protocol):
@@ -116,7 +115,7 @@ def _is_server(frame: FrameType) -> bool:
     """Archives call modules `handler`, too, and cloudpickle makes functions of theirs anew, with plain builtins."""
     if str(frame.f_globals.get("__name__")).partition(".")[0] not in SERVER or _is_archive(frame):
         return False
-    return frame.f_code.co_filename.startswith(SERVER_FOLDER)
+    return frame.f_code.co_filename.startswith(_ROOT)
 
 
 def _unless_closed(modules: Modules | None) -> Modules | None:

@@ -33,7 +33,7 @@ class TensorRequest(NamedTuple):
     rows: int = 1
     """Its size in a batch: the batch dimension, 1 where there is none."""
     group: object = None
-    """Equal for requests that may share a batch: shapes of variable size, and the names of the inputs that are there."""
+    """Equal for requests that may share a batch: variable shapes, and the names of the inputs that are there."""
     parameters: Mapping[str, Parameter] = NO_PARAMETERS
     """Those that are not the server's own."""
     sequence: SequencePosition = NO_SEQUENCE

@@ -1,4 +1,4 @@
-"""Sends one request and returns the answer as it came."""
+"""Sends one request and hands back the answer as it came, with nothing put right."""
 
 import base64
 import json
@@ -9,20 +9,21 @@ from typing import Any
 
 from tests.conformance.answer import Answer, Outcome
 
-NOT_RECORDED = {"content-length", "date"}
+UNTOLD = {"content-length", "date"}
 """Headers that the recordings leave out."""
 BOUNDARY = "form-boundary"
-TIMEOUT_SECONDS = 60
+PATIENCE = 60
+"""Seconds until an answer is given up."""
 
 Body = dict[str, Any]
 
 
 def send(request: dict[str, Any], port: int, *, tls: bool = False) -> Outcome:
-    """The answer to a request of a recording, or the name of the error instead."""
+    """The answer to a request of a recording, or in a word why there is none."""
     method, path = request["request"].split(" ", 1)
     body, content_type = encode(request.get("body"))
     headers = {"Content-Type": content_type} if content_type else {}
-    connection = _connection(port, request.get("timeout", TIMEOUT_SECONDS), tls)
+    connection = _connection(port, request.get("timeout", PATIENCE), tls)
     try:
         _ask(connection, method, path, body, headers | request.get("headers", {}))
         with connection.getresponse() as response:
@@ -51,7 +52,7 @@ def _ask(connection: HTTPConnection, method: str, path: str, body: bytes | None,
 
 def _read(response: HTTPResponse) -> Answer:
     names = dict.fromkeys(name.lower() for name in response.headers)
-    headers = {name: ", ".join(response.headers.get_all(name, [])) for name in names if name not in NOT_RECORDED}
+    headers = {name: ", ".join(response.headers.get_all(name, [])) for name in names if name not in UNTOLD}
     # read1 hands out no more than one chunk at a time.
     chunks = list(iter(response.read1, b"")) if response.chunked else [response.read()]
     texts = (chunk.decode(errors="surrogateescape") for chunk in chunks)

@@ -1,4 +1,4 @@
-"""The archive's handler without a server: called in loops with full batches, an upper limit for any server."""
+"""The archive's handler without a server: called in loops with full batches, which no server can be faster than."""
 
 import importlib
 import itertools
@@ -15,29 +15,28 @@ import yaml
 from handler.devices.allocator import keep_freed_memory
 from signflow.archive import FOLDER
 
-from .load_generator import WARM_UP_SECONDS, Body, Measurement
+from .load_generator import WARM_UP, Body, Measured
 
 
-def measure_in_process(bodies: Sequence[Body], batch: int, threads: int, seconds: float) -> Measurement:
-    """Threads with a handler each, which gets batches of that size, made of the bodies.
+def measure_loop(bodies: Sequence[Body], batch: int, threads: int, seconds: float) -> Measured:
+    """So many threads, each with a handler of its own and batches of that size, made of (content type, body).
 
-    As in marserve, JSON is parsed by orjson, bytes are copied, and freed memory is kept.
+    What marserve does for a handler is done here too: JSON is parsed, by the same parser, bytes are copied, and memory
+    that has been freed is kept.
     """
     keep_freed_memory()
-    handlers = [_load_handler() for _ in range(threads)]
-    begin = time.perf_counter() + WARM_UP_SECONDS / 2
+    handlers = [_load() for _ in range(threads)]
+    begin = time.perf_counter() + WARM_UP / 2
     with ThreadPoolExecutor(threads) as pool:
-        runs = list(pool.map(lambda handler: _run_loop(handler, bodies, batch, begin, seconds), handlers))
+        runs = list(pool.map(lambda handler: _loop(handler, bodies, batch, begin, seconds), handlers))
     latencies = [latency for run, _ in runs for latency in run]
     spent = sum(seconds for _, seconds in runs)
-    return Measurement(seconds, latencies, answers=len(latencies), cpu=spent / max(1, len(latencies)))
+    return Measured(seconds, latencies, answers=len(latencies), cpu=spent / max(1, len(latencies)))
 
 
-def _run_loop(
-    handler: Any, bodies: Sequence[Body], batch: int, begin: float, seconds: float
-) -> tuple[list[float], float]:
-    """The latency of each answer, equal within a batch, and the processor's seconds."""
-    rows = ({"body": _decode(*body)} for body in itertools.cycle(bodies))
+def _loop(handler: Any, bodies: Sequence[Body], batch: int, begin: float, seconds: float) -> tuple[list[float], float]:
+    """The latency of each answer, those of a batch come at once; and the seconds that the processor worked."""
+    rows = ({"body": _decoded(*body)} for body in itertools.cycle(bodies))
     latencies: list[float] = []
     started, working = time.perf_counter(), time.thread_time()
     while started < begin + seconds:
@@ -51,12 +50,12 @@ def _run_loop(
     return latencies, time.thread_time() - working
 
 
-def _decode(content_type: str, body: bytes) -> Any:
+def _decoded(content_type: str, body: bytes) -> Any:
     return orjson.loads(body) if content_type == "application/json" else bytearray(body)
 
 
-def _load_handler() -> Any:
-    """A new handler, imported as in an archive, whose files import each other without dots."""
+def _load() -> Any:
+    """A handler as it lies in the archive, where its files find each other without dots."""
     sys.path.insert(0, str(FOLDER))
     try:
         handler = importlib.import_module("onnx_handler").OnnxSignFlowHandler()
