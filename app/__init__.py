@@ -7,6 +7,6 @@ def __getattr__(name: str) -> Any:
     """Make `main` when a server asks for it: the commands of this package need no application."""
     if name != "main":
         raise AttributeError(f"module 'app' has no attribute {name!r}")
-    from app.asgi import create_app
+    import marserve
 
-    return create_app()
+    return marserve.app

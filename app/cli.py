@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "archive": "app.commands.archive",
+    "background": "app.commands.background",
     "check": "app.commands.check.command",
     "compare": "app.commands.compare.command",
     "compat": "app.commands.compat",

@@ -1,7 +1,7 @@
-"""The process that `torchserve --start` leaves behind: run as a module, with the arguments of `torchserve`."""
+"""The process that `torchserve --start` leaves behind: `marserve background`, with the arguments of `torchserve`."""
 
 import os
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from app.commands.options import torchserve_parser
@@ -10,14 +10,10 @@ from app.server import serve
 from app.settings.loading import torchserve_settings
 
 
-def main() -> int:
-    """Serve until told to stop. The pid file is held by the descriptor that this process inherited."""
-    settings = torchserve_settings(torchserve_parser().parse_args(), os.environ, Path.cwd())
+def main(words: Sequence[str]) -> int:
+    """Serve until a signal ends it; returns the exit status. The inherited descriptor holds the pid file."""
+    settings = torchserve_settings(torchserve_parser().parse_args(words), os.environ, Path.cwd())
     try:
         return serve(settings)
     finally:
         pid_file().release()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

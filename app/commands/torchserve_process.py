@@ -11,8 +11,9 @@ from pathlib import Path
 
 from app.commands.pid_file import PidFile
 
-PATIENCE = 60.0
-"""Seconds that `stop` waits for the server to finish its work."""
+STOP_TIMEOUT_SECONDS = 60.0
+MARSERVE = Path(__file__).parents[2] / "marserve.py"
+"""Run as a file: as a module it would be searched for on PYTHONPATH."""
 
 
 def pid_file() -> PidFile:
@@ -38,7 +39,7 @@ def in_foreground(serve: Callable[[], int]) -> int:
 def in_background(arguments: Sequence[str]) -> int:
     """Start a server with these `torchserve` arguments, apart from this terminal, and return. Raises AlreadyRunning."""
     file = _held()
-    command = [sys.executable, "-P", "-m", "app.commands.background", *arguments]
+    command = [sys.executable, "-P", str(MARSERVE), "background", *arguments]
     inherited = () if file is None else (file.descriptor(),)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=inherited)  # noqa: S603
     if file is not None:
@@ -87,7 +88,7 @@ def _held() -> PidFile | None:
 
 
 def _ends(file: PidFile, pid: int) -> bool:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
     while file.holder() == pid:
         if time.monotonic() > deadline:
             return False

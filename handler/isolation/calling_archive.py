@@ -26,7 +26,8 @@ _MACHINERY = {"importlib", "importlib._bootstrap", "importlib._bootstrap_externa
 _MACHINERY |= {f"handler.isolation.{name}" for name in _SERVER_SIDE}
 
 
-_ROOT = str(Path(__file__).parents[2])
+SERVER_FOLDER = str(Path(__file__).parents[2])
+"""The folder in which they lie."""
 
 
 class Modules(Protocol):
@@ -115,7 +116,7 @@ def _is_server(frame: FrameType) -> bool:
     """Archives call modules `handler`, too, and cloudpickle makes functions of theirs anew, with plain builtins."""
     if str(frame.f_globals.get("__name__")).partition(".")[0] not in SERVER or _is_archive(frame):
         return False
-    return frame.f_code.co_filename.startswith(_ROOT)
+    return frame.f_code.co_filename.startswith(SERVER_FOLDER)
 
 
 def _unless_closed(modules: Modules | None) -> Modules | None:

@@ -1,10 +1,15 @@
 """An opened archive: its manifest and the folder it is unpacked in."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from model_registry.archive.manifest import Manifest
+
+
+def _delete(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,8 @@ class Archive:
     """The file in the store, if this registration downloaded it."""
     source: Path | None = None
     """The file that was unpacked; None for an archive that is a folder."""
+    delete: Callable[[Path], None] = _delete
+    """Deletes the folder that was made for the archive."""
 
     @property
     def packages(self) -> Path:
@@ -28,6 +35,6 @@ class Archive:
 
     def remove(self) -> None:
         """Delete the unpacked files and the download, but no folder that is linked to. May be repeated."""
-        shutil.rmtree(self.packages, ignore_errors=True)
+        self.delete(self.packages)
         if self.downloaded is not None:
             self.downloaded.unlink(missing_ok=True)

@@ -2,20 +2,19 @@
 
 import logging
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
+from threading import Event
 
 from model_registry.archive.archive import Archive
-from model_registry.archive.fetch import ALLOWED, download, is_allowed, is_remote
+from model_registry.archive.fetch import ALLOWED, STOPPED, DownloadLimits, Downloads, is_allowed, is_remote
 from model_registry.archive.manifest import Manifest
 from model_registry.archive.naming import file_name
 from model_registry.archive.unpack import Limits, unpack
 from model_registry.errors import (
-    ArchiveExists,
     ArchiveNotFound,
     EmptyUrl,
     InvalidModel,
@@ -24,16 +23,27 @@ from model_registry.errors import (
     SaveFailed,
     UrlRefused,
 )
+from model_registry.files.ownership import OwnedFolders, clear_abandoned
+from model_registry.tasks.in_progress import InProgress
 
 LOG = logging.getLogger("marserve.store")
+CLOSE_SECONDS = 5.0
 ARCHIVE_SUFFIXES = (".mar", ".model", ".tar.gz", ".tgz")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The file or folder of an archive, and whether it was downloaded for this registration."""
+
+    path: Path
+    is_download: bool = False
 
 
 class ModelStore:
     """Opens archives from its folder, from absolute paths of folders, and from allowed addresses.
 
-    `limit` bounds the bytes of a download and of an unpacked archive. Archives are unpacked to `models/<32 hex digits>`
-    in the folder `temporary`, the system's by default.
+    Archives are unpacked to `models/<32 hex digits>` in the folder `temporary`, the system's by default. What servers
+    that crashed have left there and in the store is deleted first.
     """
 
     def __init__(
@@ -41,13 +51,17 @@ class ModelStore:
         folder: Path | None,
         allowed_urls: Sequence[re.Pattern[str]] | None = None,
         temporary: Path | None = None,
-        limit: int = 64 << 30,
+        downloads: DownloadLimits | None = None,
+        unpacked: Limits | None = None,
     ) -> None:
         self.folder = folder
         self._allowed = (ALLOWED,) if allowed_urls is None else tuple(allowed_urls)
+        self._downloads = Downloads(self._allowed, downloads or DownloadLimits())
+        self._limits = unpacked or Limits()
         self._unpack_root = (temporary or Path(tempfile.gettempdir())).absolute() / "models"
-        self._limits = Limits(size=limit)
-        self._unpacked_folders: set[Path] = set()
+        self._unpacked = OwnedFolders()
+        self._unpacking = InProgress()
+        self._is_closed = Event()
 
     def __repr__(self) -> str:
         return f"<ModelStore {self.folder}>"
@@ -59,60 +73,94 @@ class ModelStore:
         visible = (path for path in self.folder.iterdir() if not path.name.startswith("."))
         return sorted(path.name for path in visible if path.name.endswith(ARCHIVE_SUFFIXES) or path.is_dir())
 
+    def clear_abandoned(self) -> None:
+        """Delete what crashed servers have left; blocks."""
+        for folder in filter(None, (self.folder, self._unpack_root)):
+            for path in clear_abandoned(folder):
+                LOG.info("Deleted %s, which a server that runs no more has left.", path)
+
+    def abort(self) -> None:
+        """End what is being opened, and refuse more; thread-safe."""
+        self._is_closed.set()
+        self._downloads.abort()
+
     def close(self) -> None:
-        """Remove all unpacked archives, those of cancelled registrations included."""
-        for folder in self._unpacked_folders:
-            shutil.rmtree(folder, ignore_errors=True)
+        """End what is being opened, and delete all unpacked archives; blocks."""
+        self.abort()
+        self._downloads.wait(CLOSE_SECONDS)
+        self._unpacking.wait(CLOSE_SECONDS)
+        self._unpacked.remove_all()
 
     def open(self, url: str) -> Archive:
-        """Fetch, unpack and read the archive at `url`; blocks.
+        """Locate and unpack the archive at `url`; blocks. Raises what these raise."""
+        return self.unpack(url, self.locate(url))
 
-        Raises NoStore, EmptyUrl, RelativeUrl or UrlRefused before anything happens, then ArchiveExists, DownloadFailed,
-        ArchiveNotFound, SaveFailed or InvalidModel. As in TorchServe an invalid archive that was downloaded stays in
-        the store; nothing else stays.
+    def locate(self, url: str) -> Source:
+        """Find the archive in the store, or download it; blocks.
+
+        Raises NoStore, EmptyUrl, RelativeUrl or UrlRefused before anything happens, then ArchiveExists, DownloadFailed
+        or ArchiveNotFound.
         """
-        store = self._store_for(url)
-        downloaded = self._fetch(url, store) if is_remote(url) else None
-        source = downloaded or _find(url, store)
-        with self._fresh_folder(url) as fresh:
-            folder = _place(source, fresh, self._limits)
-            return Archive(url, Manifest.read(folder), folder, downloaded, source if source.is_file() else None)
-
-    def _store_for(self, url: str) -> Path:
-        """The folder of the store; raises if the url is refused."""
         if self.folder is None:
             raise NoStore
         if not url:
             raise EmptyUrl
         if ".." in url:
             raise RelativeUrl(url)
-        if is_remote(url) and not is_allowed(url, self._allowed):
+        if not is_remote(url):
+            return Source(_find(url, self.folder))
+        if not is_allowed(url, self._allowed):
             raise UrlRefused(url)
-        return self.folder
+        return Source(self._downloads.fetch(url, self.folder, file_name(url)), is_download=True)
 
-    def _fetch(self, url: str, store: Path) -> Path:
-        name = file_name(url)
-        target = store / name
-        if target.exists():  # without a name it is the store itself
-            raise ArchiveExists(name)
-        download(url, target, self._allowed, self._limits.size)
-        return target
+    def unpack(self, url: str, source: Source) -> Archive:
+        """Unpack and read an archive; blocks. Raises SaveFailed or InvalidModel.
+
+        As in TorchServe an invalid archive that was downloaded stays in the store; nothing else stays.
+        """
+        path = source.path
+        with self._unpacking, self._fresh_folder(url) as fresh:
+            folder = self._place(path, fresh)
+            return Archive(
+                url,
+                Manifest.read(folder),
+                folder,
+                downloaded=path if source.is_download else None,
+                source=path if path.is_file() else None,
+                delete=self._unpacked.remove,
+            )
 
     @contextmanager
     def _fresh_folder(self, url: str) -> Iterator[Path]:
         """A new folder, deleted if the block raises; other errors than InvalidModel become SaveFailed."""
-        fresh = self._unpack_root / uuid4().hex
+        fresh = None
         try:
-            self._unpack_root.mkdir(parents=True, exist_ok=True)
-            fresh.mkdir(mode=0o700)
-            self._unpacked_folders.add(fresh)
+            self._check_open()
+            fresh = self._unpacked.make(self._unpack_root)
             yield fresh
         except Exception as reason:  # parsers raise anything for broken bytes
-            shutil.rmtree(fresh, ignore_errors=True)
+            if fresh is not None:
+                self._unpacked.remove(fresh)
             if isinstance(reason, InvalidModel):
                 raise
             LOG.warning("The archive %s cannot be unpacked: %s", url, reason)
             raise SaveFailed(url) from reason
+
+    def _place(self, source: Path, fresh: Path) -> Path:
+        """Unpack a file into the fresh folder, or link a folder in it; returns the archive's folder."""
+        if source.is_file():
+            unpack(source, fresh, self._limits, self._check_open)
+            return fresh
+        content = list(source.iterdir())
+        if len(content) == 1 and content[0].is_dir():  # as in TorchServe
+            source = content[0]
+        link = fresh / source.name
+        link.symlink_to(source.absolute(), target_is_directory=True)
+        return link
+
+    def _check_open(self) -> None:
+        if self._is_closed.is_set():
+            raise STOPPED
 
 
 def _find(url: str, store: Path) -> Path:
@@ -132,16 +180,3 @@ def _find(url: str, store: Path) -> Path:
     except OSError as reason:  # the name is too long
         raise ArchiveNotFound(url) from reason
     raise ArchiveNotFound(url)
-
-
-def _place(source: Path, fresh: Path, limits: Limits) -> Path:
-    """Unpack a file into the fresh folder, or link a folder in it; returns the archive's folder."""
-    if source.is_file():
-        unpack(source, fresh, limits)
-        return fresh
-    content = list(source.iterdir())
-    if len(content) == 1 and content[0].is_dir():  # as in TorchServe
-        source = content[0]
-    link = fresh / source.name
-    link.symlink_to(source.absolute(), target_is_directory=True)
-    return link

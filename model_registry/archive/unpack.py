@@ -1,10 +1,13 @@
 """Unpacks archives that may be hostile: writes nothing outside the folder and nothing beyond the limits."""
 
 import gzip
+import io
+import os
 import re
 import stat
 import tarfile
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tarfile import TarInfo
@@ -14,6 +17,7 @@ from model_registry.archive.manifest import MANIFEST_FILE
 from model_registry.files.copying import CHUNK_BYTES, Source, copy
 
 ENCRYPTED_FLAG = 1
+MAX_DIRECTORY_BYTES = 8 << 20
 ZIP_MAGIC = b"PK\x03\x04"
 
 
@@ -23,7 +27,8 @@ class UnsafeArchive(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of an unpacked archive: bytes, bytes per packed byte, and names with all folders in them.
+    """Limits of an unpacked archive: bytes, bytes per packed byte, names with all folders in them, and the manifest's
+    bytes.
 
     `free` bytes are allowed whatever the ratio: a small checkpoint of zeros packs very well.
     """
@@ -31,21 +36,23 @@ class Limits:
     size: int = 64 << 30
     ratio: int = 200
     free: int = 1 << 30
-    names: int = 500_000
+    names: int = 100_000
+    manifest: int = 1 << 20
 
     def budget(self, packed: int) -> int:
         """The bytes that an archive of `packed` bytes may unpack to."""
         return min(self.size, max(self.free, packed * self.ratio))
 
 
-def unpack(file: Path, folder: Path, limits: Limits) -> None:
+def unpack(file: Path, folder: Path, limits: Limits, check: Callable[[], None] = lambda: None) -> None:
     """Unpack `file` into the empty `folder`.
 
     As TorchServe does, a .mar or .war is a zip file, or else unpacks to nothing; any other file is a gzipped tar file,
     of which the first segment of each name is dropped. Raises UnsafeArchive, TooLarge, OSError, and whatever the
-    parsers make of broken bytes; files may then be left in the folder.
+    parsers make of broken bytes; files may then be left in the folder. `check` is called often, and ends the work by
+    raising.
     """
-    target = Target(folder, limits.budget(file.stat().st_size), limits.names)
+    target = Target(folder, limits, limits.budget(file.stat().st_size), check)
     if not file.name.endswith((".mar", ".war")):
         unpack_tar(file, target)
     elif _has_zip_magic(file):
@@ -65,16 +72,19 @@ def safe_path(name: str) -> PurePosixPath:
 class Target:
     """A folder that takes files until its budget of bytes and names is spent."""
 
-    def __init__(self, folder: Path, size: int, names: int) -> None:
+    def __init__(self, folder: Path, limits: Limits, size: int, check: Callable[[], None]) -> None:
         self._folder = folder
         self._size = size
-        self._names = names
+        self._names = limits.names
+        self._manifest_size = limits.manifest
+        self._check = check
 
     def __repr__(self) -> str:
         return f"<Target {self._folder} {self._size} bytes, {self._names} names left>"
 
     def admit(self, name: str) -> PurePosixPath:
         """The path of an entry, counted; raises UnsafeArchive."""
+        self._check()
         path = safe_path(name)
         self._names -= max(1, len(path.parts))
         if self._names < 0:
@@ -89,18 +99,29 @@ class Target:
         """Write a file at an admitted path; raises TooLarge, or UnsafeArchive for a repeated name."""
         place = self._folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
+        is_manifest = path == PurePosixPath(MANIFEST_FILE)
         # torch-model-archiver writes a second manifest after one among the extra files, and the second counts
-        mode = "wb" if path == PurePosixPath(MANIFEST_FILE) else "xb"
+        mode, limit = ("wb", min(self._size, self._manifest_size)) if is_manifest else ("xb", self._size)
         try:
             with place.open(mode) as file:
-                self._size -= copy(source, file, self._size)
+                self._size -= copy(source, file, limit, self._check)
         except FileExistsError as error:
             raise UnsafeArchive(f"the name {str(path)!r} comes twice") from error
 
 
+class _DirectoryBound(io.FileIO):
+    """Refuses large reads: zipfile reads the whole directory at once, and an object for each entry is larger still."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        remaining = os.fstat(self.fileno()).st_size - self.tell()
+        if (remaining if size is None or size < 0 else min(size, remaining)) > MAX_DIRECTORY_BYTES:
+            raise UnsafeArchive("its directory is too large")
+        return super().read(size)
+
+
 def unpack_zip(file: Path, target: Target) -> None:
     """Unpack a zip file, after every name has been checked."""
-    with zipfile.ZipFile(file) as archive:
+    with _DirectoryBound(file) as plain, zipfile.ZipFile(plain) as archive:
         admitted = [(entry, _admit_zip(entry, target)) for entry in archive.infolist()]
         for entry, path in admitted:
             if entry.is_dir():
@@ -114,6 +135,9 @@ def _admit_zip(entry: ZipInfo, target: Target) -> PurePosixPath:
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise UnsafeArchive(f"{entry.filename!r} is a link or a device")
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # TorchServe has no others either, and their dictionaries may take gigabytes of memory
+        raise UnsafeArchive(f"{entry.filename!r} is compressed by method {entry.compress_type}, not by deflate")
     if entry.flag_bits & ENCRYPTED_FLAG:
         raise UnsafeArchive(f"{entry.filename!r} is encrypted")
     return target.admit(entry.orig_filename)  # `filename` hides what follows a null character

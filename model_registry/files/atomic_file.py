@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
-from uuid import uuid4
+
+from model_registry.files.ownership import make_part_file
 
 
 @contextmanager
@@ -14,9 +15,9 @@ def atomic_file(target: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
 
     `mode` is subject to the umask. Raises OSError.
     """
-    part = target.with_name(f".{uuid4().hex}.part")
+    part, descriptor = make_part_file(target.parent, mode)
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             yield file
         part.replace(target)
     finally:

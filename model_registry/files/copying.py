@@ -1,5 +1,6 @@
 """Copies a stream into a file, up to a limit."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 CHUNK_BYTES = 1 << 20
@@ -21,10 +22,14 @@ class TooLarge(Exception):
     """The stream is longer than the limit."""
 
 
-def copy(source: Source, sink: Sink, limit: int) -> int:
-    """Copy everything and return the number of bytes; raises TooLarge before more than `limit` are written."""
+def copy(source: Source, sink: Sink, limit: int, check: Callable[[], None] = lambda: None) -> int:
+    """Copy everything and return the number of bytes; raises TooLarge before more than `limit` are written.
+
+    `check` is called before each chunk, and ends the copy by raising.
+    """
     copied = 0
     while chunk := source.read(CHUNK_BYTES):
+        check()
         copied += len(chunk)
         if copied > limit:
             raise TooLarge(f"more than {limit} bytes")

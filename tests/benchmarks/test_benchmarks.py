@@ -22,7 +22,7 @@ from tests.benchmarks.overload import recovery
 
 
 def test_a_short_run_measures_the_server_and_its_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("signflow.benchmark.load_generator.WARM_UP", 0)
+    monkeypatch.setattr("signflow.benchmark.load_generator.WARM_UP_SECONDS", 0)
     lines: list[str] = []
     wanted = Plan([JOBS["echo"]], [4], list(contestants([1], None)), 0.3, 0, 1, 100, 0, 0, Serving())
     told = measure(wanted, tmp_path, generator.by_itself, lines.append)

@@ -8,7 +8,7 @@ REASON = True
 """Whether reason phrases must agree."""
 MAY_BE_ADDED = {"connection", "x-marserve-reason"}
 """Headers allowed where TorchServe sends none of that name: after a 413 it leaves the connection's fate unsaid."""
-SHOWN = 12
+MAX_LINES = 12
 """How many differing lines of a body are shown."""
 
 
@@ -28,11 +28,11 @@ class Answer:
 
 
 Outcome = Answer | int | str
-"""An answer, an answer's status alone, or what kept a request from being answered."""
+"""An answer, the status of an answer, or the name of the error instead of an answer."""
 
 
 def differences(wanted: Outcome, got: Outcome) -> list[str]:
-    """One line for each thing that is not as wanted."""
+    """A line for each difference from the wanted answer."""
     if isinstance(wanted, int) and isinstance(got, Answer):
         return list(_unequal("status", wanted, got.status))
     if isinstance(wanted, Answer) and isinstance(got, Answer):
@@ -52,18 +52,18 @@ def _between(wanted: Answer, got: Answer) -> Iterator[str]:
         yield from _unequal("chunks", wanted.chunks, got.chunks)
 
 
-def _unequal(what: str, wanted: object, got: object) -> Iterator[str]:
+def _unequal(name: str, wanted: object, got: object) -> Iterator[str]:
     if wanted != got:
-        yield f"{what}: wanted {_short(wanted)}, got {_short(got)}"
+        yield f"{name}: wanted {_short(wanted)}, got {_short(got)}"
 
 
 def _in_lines(wanted: str, got: str) -> Iterator[str]:
     """The lines that only one of the bodies has, those of the recording with a minus."""
     lines = difflib.ndiff(wanted.splitlines(keepends=True), got.splitlines(keepends=True))
     unequal = [line for line in lines if line[0] in "-+"]
-    yield from (f"body {line[0]} {_short(line[2:])}" for line in unequal[:SHOWN])
-    if len(unequal) > SHOWN:
-        yield f"body: {len(unequal) - SHOWN} more lines differ"
+    yield from (f"body {line[0]} {_short(line[2:])}" for line in unequal[:MAX_LINES])
+    if len(unequal) > MAX_LINES:
+        yield f"body: {len(unequal) - MAX_LINES} more lines differ"
 
 
 def _short(value: object) -> str:

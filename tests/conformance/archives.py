@@ -11,9 +11,9 @@ from typing import Any
 from app.http.tls import self_signed
 from model_registry.archive.archive_spec import ArchiveSpec
 from model_registry.archive.packer import FORMATS, pack
+from tests.conformance.broken_archives import build_broken
 from tests.conformance.layer import onnx_model, torchscript, weights
-from tests.conformance.odd import build_odd
-from tests.conformance.wars import build_wars
+from tests.conformance.workflow_archives import build_workflow_archives
 
 MODELS = Path(__file__).parent / "models"
 AS_THEY_ARE = (
@@ -36,7 +36,7 @@ BROKEN = {
 }
 
 
-class Workshop:
+class ArchiveBuilder:
     """Packs models into one folder, from copies of their sources in another."""
 
     def __init__(self, store: Path, sources: Path) -> None:
@@ -44,7 +44,7 @@ class Workshop:
         self._sources = sources
 
     def __repr__(self) -> str:
-        return f"<Workshop of {self._store}>"
+        return f"<ArchiveBuilder of {self._store}>"
 
     def pack(
         self, name: str, handler: str, files: Mapping[str, str | bytes] | None = None, *,
@@ -68,28 +68,28 @@ def write(folder: Path, files: Mapping[str, str | bytes]) -> None:
 
 def build(store: Path, sources: Path) -> None:
     """Make all archives in one folder, with the help of an empty one."""
-    workshop = Workshop(store, sources)
+    builder = ArchiveBuilder(store, sources)
     for name in AS_THEY_ARE:
-        workshop.pack(name, name)
+        builder.pack(name, name)
     for file, version in VERSIONS.items():
-        workshop.pack("ver", "ver", file=file, version=version)
-    workshop.pack("tarred", "ver", form="tgz")
-    workshop.pack("folder", "ver", form="no-archive")
+        builder.pack("ver", "ver", file=file, version=version)
+    builder.pack("tarred", "ver", form="tgz")
+    builder.pack("folder", "ver", form="no-archive")
     for name in ("yamlcfg", "sequence"):
-        workshop.pack(name, name, config_file="model-config.yaml")
+        builder.pack(name, name, config_file="model-config.yaml")
     for name, text in SETTINGS.items():
-        workshop.pack(name, "slow", {"model-config.yaml": text}, config_file="model-config.yaml")
+        builder.pack(name, "slow", {"model-config.yaml": text}, config_file="model-config.yaml")
     for name, text in BROKEN.items():
-        workshop.pack(name, "ver", {"handler.py": text})
+        builder.pack(name, "ver", {"handler.py": text})
     for name in ("local_a", "local_b"):
-        workshop.pack(name, "local", {"note.txt": f"the note of {name}\n"})
+        builder.pack(name, "local", {"note.txt": f"the note of {name}\n"})
     for letter in "ab":
-        workshop.pack(f"clash_{letter}", "clash", clashing(letter.upper()))
-    build_requiring(workshop)
-    build_trained(workshop)
-    build_wars(store)
+        builder.pack(f"clash_{letter}", "clash", clashing(letter.upper()))
+    build_requiring(builder)
+    build_trained(builder)
+    build_workflow_archives(store)
     build_certificate(store)
-    build_odd(store, (MODELS / "ver/handler.py").read_text())
+    build_broken(store, (MODELS / "ver/handler.py").read_text())
 
 
 def clashing(letter: str) -> dict[str, str]:
@@ -104,13 +104,13 @@ def clashing(letter: str) -> dict[str, str]:
     }
 
 
-def build_requiring(workshop: Workshop) -> None:
+def build_requiring(builder: ArchiveBuilder) -> None:
     """Archives with requirements: a wheel that one of them holds, and a package that nobody has."""
     ours = "--no-index\n--find-links .\nsample_package==1.0\n"
     files = {"requirements.txt": ours, "sample_package-1.0-py3-none-any.whl": wheel()}
-    workshop.pack("reqs", "reqs", files, requirements_file="requirements.txt")
+    builder.pack("reqs", "reqs", files, requirements_file="requirements.txt")
     files = {"requirements.txt": "--no-index\na-package-that-is-not-there==1.0\n"}
-    workshop.pack("reqs_bad", "reqs", files, requirements_file="requirements.txt")
+    builder.pack("reqs_bad", "reqs", files, requirements_file="requirements.txt")
 
 
 def wheel() -> bytes:
@@ -137,11 +137,11 @@ def build_certificate(store: Path) -> None:
         (store / "tls.pem").write_bytes(identity.chain)
 
 
-def build_trained(workshop: Workshop) -> None:
+def build_trained(builder: ArchiveBuilder) -> None:
     """The same small layer as weights, as TorchScript and as ONNX."""
     names = {"index_to_name.json": json.dumps({"0": "low", "1": "high"})}
     trained = {"model_file": "model.py", "serialized_file": "weights.pt"}
-    workshop.pack("eager", "eager", {"weights.pt": weights()}, **trained)
-    workshop.pack("eager_named", "eager", {"weights.pt": weights(), **names}, **trained)
-    workshop.pack("script", "eager", {"script.pt": torchscript()}, serialized_file="script.pt")
-    workshop.pack("onnx", "onnx", {"linear.onnx": onnx_model()}, serialized_file="linear.onnx")
+    builder.pack("eager", "eager", {"weights.pt": weights()}, **trained)
+    builder.pack("eager_named", "eager", {"weights.pt": weights(), **names}, **trained)
+    builder.pack("script", "eager", {"script.pt": torchscript()}, serialized_file="script.pt")
+    builder.pack("onnx", "onnx", {"linear.onnx": onnx_model()}, serialized_file="linear.onnx")

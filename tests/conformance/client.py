@@ -1,4 +1,4 @@
-"""Sends one request and hands back the answer as it came, with nothing put right."""
+"""Sends one request and returns the answer as it came."""
 
 import base64
 import json
@@ -9,21 +9,20 @@ from typing import Any
 
 from tests.conformance.answer import Answer, Outcome
 
-UNTOLD = {"content-length", "date"}
+NOT_RECORDED = {"content-length", "date"}
 """Headers that the recordings leave out."""
 BOUNDARY = "form-boundary"
-PATIENCE = 60
-"""Seconds until an answer is given up."""
+TIMEOUT_SECONDS = 60
 
 Body = dict[str, Any]
 
 
 def send(request: dict[str, Any], port: int, *, tls: bool = False) -> Outcome:
-    """The answer to a request of a recording, or in a word why there is none."""
+    """The answer to a request of a recording, or the name of the error instead."""
     method, path = request["request"].split(" ", 1)
     body, content_type = encode(request.get("body"))
     headers = {"Content-Type": content_type} if content_type else {}
-    connection = _connection(port, request.get("timeout", PATIENCE), tls)
+    connection = _connection(port, request.get("timeout", TIMEOUT_SECONDS), tls)
     try:
         _ask(connection, method, path, body, headers | request.get("headers", {}))
         with connection.getresponse() as response:
@@ -52,7 +51,7 @@ def _ask(connection: HTTPConnection, method: str, path: str, body: bytes | None,
 
 def _read(response: HTTPResponse) -> Answer:
     names = dict.fromkeys(name.lower() for name in response.headers)
-    headers = {name: ", ".join(response.headers.get_all(name, [])) for name in names if name not in UNTOLD}
+    headers = {name: ", ".join(response.headers.get_all(name, [])) for name in names if name not in NOT_RECORDED}
     # read1 hands out no more than one chunk at a time.
     chunks = list(iter(response.read1, b"")) if response.chunked else [response.read()]
     texts = (chunk.decode(errors="surrogateescape") for chunk in chunks)

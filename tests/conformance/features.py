@@ -1,4 +1,4 @@
-"""TorchServe's features, and which scenarios and tests show that they are here."""
+"""TorchServe's features, with the scenarios and tests that show them."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ class Feature:
 
     name: str
     shown_by: str = ""
-    """Patterns of recorded scenarios' names, and of files of tests ("app/grpc/test_*.py"), with blanks between."""
+    """Patterns of recorded scenarios' names, and of files of tests ("app/grpc/test_*.py"), with spaces between."""
     remark: str = ""
-    """How it differs on purpose, or why it is not there."""
+    """The difference on purpose, or the reason that it is not there."""
 
 
 FEATURES = (

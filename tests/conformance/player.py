@@ -1,4 +1,4 @@
-"""Does the steps of a scenario with a server, and tells what came out otherwise than recorded."""
+"""Plays the steps of a scenario on a server, and reports the differences from the recording."""
 
 import re
 import subprocess
@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from tests.conformance.answer import Answer, Outcome, differences
-from tests.conformance.patience import patiently
-from tests.conformance.recording import Step, in_full
+from tests.conformance.polling import poll
+from tests.conformance.recording import Step, expand
 from tests.conformance.server import Server
-from tests.conformance.snapshots import told_by
+from tests.conformance.snapshots import read_snapshot
 from tests.conformance.views import VIEWS
 
 
@@ -34,15 +34,12 @@ class Player:
         return next(do(step) for kind, do in self._steps.items() if kind in step)
 
     def _request(self, step: Step) -> list[str]:
-        wanted = in_full(step["expect"])
-        return patiently(lambda: differences(wanted, self._send(step)), lambda found: not found, self._patience(step))
-
-    def _patience(self, step: Step) -> int:
-        """TorchServe shows new and leaving workers, and metrics, a moment late: seconds granted for that."""
-        return 10 if step.get("patient") else 0
+        wanted = expand(step["expect"])
+        seconds = 10 if step.get("patient") else 0  # TorchServe shows changes of workers, and metrics, a moment late
+        return poll(lambda: differences(wanted, self._send(step)), lambda found: not found, seconds)
 
     def _send(self, step: Step) -> Outcome:
-        """Send the request; the answer without what is new in every run."""
+        """Send the request; returns the answer without the values that are new in every run."""
         request = self._server.places.fill(step, **self._server.tokens())
         answer = self._server.ask(request)
         if not isinstance(answer, Answer):
@@ -72,7 +69,7 @@ class Player:
 
     def _files(self, step: Step) -> list[str]:
         """Names of files, and where recorded their modes and lines."""
-        return patiently(lambda: self._unlike(step), lambda found: not found)
+        return poll(lambda: self._unlike(step), lambda found: not found)
 
     def _unlike(self, step: Step) -> list[str]:
         root, hide = self._server.root, self._server.places.hide
@@ -82,7 +79,7 @@ class Player:
             got["modes"] = [oct(file.stat().st_mode & 0o777) for file in files]
         if "lines" in step["expect"]:
             got["lines"] = sorted({line for file in files for line in hide(file.read_text()).splitlines()})
-        return told_apart(step["expect"], got)
+        return unequal_values(step["expect"], got)
 
     def _stop(self, step: Step) -> list[str]:
         self._server.stop()
@@ -93,20 +90,20 @@ class Player:
         return []
 
     def _snapshot(self, step: Step) -> list[str]:
-        """What the newest snapshot of a kind says of the models, or which settings it keeps."""
-        return patiently(lambda: self._unlike_snapshot(step), lambda found: not found)
+        """The models of the newest snapshot of a kind, or the settings that it keeps."""
+        return poll(lambda: self._unlike_snapshot(step), lambda found: not found)
 
     def _unlike_snapshot(self, step: Step) -> list[str]:
         files = sorted(self._server.root.glob(step["snapshot"]))
         if not files:
             return [f"no {step['snapshot']}"]
-        got = told_by(files[-1])
+        got = read_snapshot(files[-1])
         got["name"] = self._server.places.hide(got["name"])
         wanted = step["expect"]
         if "kept" in wanted:
             kept = {line.partition("=")[0] for line in wanted["kept"]}
             got["kept"] = [self._server.places.hide(line) for line in got["kept"] if line.partition("=")[0] in kept]
-        return told_apart(wanted, got)
+        return unequal_values(wanted, got)
 
     def _line(self, step: Step) -> list[str]:
         """Whether a file has a line that matches a pattern."""
@@ -116,7 +113,7 @@ class Player:
         def found() -> bool:
             return file.exists() and bool(re.search(step["line"], file.read_text(errors="replace"), re.MULTILINE))
 
-        got = patiently(found, bool, 5 if wanted else 0)
+        got = poll(found, bool, 5 if wanted else 0)
         return [] if got == wanted else [f"line {step['line']!r} in {step['file']}: wanted {wanted}, got {got}"]
 
     def _cli(self, step: Step) -> list[str]:
@@ -126,9 +123,9 @@ class Player:
             **self._server.command(arguments), stdout=subprocess.PIPE, text=True, timeout=30, check=False
         )
         got = {"exit": done.returncode, "output": self._server.places.hide(done.stdout)}
-        return told_apart(step["expect"], got)
+        return unequal_values(step["expect"], got)
 
 
-def told_apart(wanted: Mapping[str, object], got: Mapping[str, object]) -> list[str]:
+def unequal_values(wanted: Mapping[str, object], got: Mapping[str, object]) -> list[str]:
     """A line for each key whose values differ."""
     return [f"{key}: wanted {value!r}, got {got[key]!r}" for key, value in wanted.items() if value != got[key]]

@@ -1,4 +1,4 @@
-"""Reads recorded scenarios, and writes out in full what they say in short."""
+"""Reads recorded scenarios, and expands their short form."""
 
 import base64
 import json
@@ -48,8 +48,8 @@ def load(name: str) -> Scenario:
     return Scenario(**json.loads((RECORDED / f"{name}.json").read_text()))
 
 
-def in_full(short: dict[str, Any] | int | str) -> Outcome:
-    """The recorded answer, with what its short form leaves unsaid."""
+def expand(short: dict[str, Any] | int | str) -> Outcome:
+    """The recorded answer, with the usual headers and phrases that its short form leaves out."""
     if not isinstance(short, dict):
         return short
     by_server = "server" in short
@@ -74,7 +74,7 @@ def _headers(status: int, by_server: bool, special: dict[str, str] | None) -> di
 
 
 def _chunks(short: dict[str, Any], status: int, headers: dict[str, str]) -> list[str]:
-    """The body, by the one key that tells it."""
+    """The body, by the one of its keys that is there."""
     match short:
         case {"chunks": chunks}:
             return list(chunks)

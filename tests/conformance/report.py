@@ -1,4 +1,4 @@
-"""Runs what shows the compatibility and writes it down for `marserve compat`: python -m tests.conformance.report"""
+"""Runs the evidence of the compatibility for `marserve compat`: `python -m tests.conformance.report`."""
 
 import hashlib
 import json
@@ -24,15 +24,15 @@ Results = dict[str, dict[str, Any]]
 
 
 class Outcomes:
-    """Hears from pytest how each test ended."""
+    """A plugin of pytest that records the outcome of each test."""
 
     def __init__(self) -> None:
         self.failed: dict[str, str] = {}
-        """What a failed test says, by its id."""
+        """The message of each failed test, by its id."""
         self.passed: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note one; skipped ones show nothing."""
+        """Record one outcome; a skipped test has none."""
         if report.failed:
             self.failed[report.nodeid] = report.longreprtext
         elif report.passed and report.when == "call":
@@ -40,7 +40,7 @@ class Outcomes:
 
 
 def main() -> int:
-    """Run all and write the file; 1 if anything failed, which the file then tells, too.
+    """Run all and write the file; returns 1 if anything failed.
 
     Nothing is written where the tests could not all be run.
     """
@@ -72,14 +72,14 @@ def evidence(features: Iterable[Feature]) -> list[str]:
 
 
 def rows(scenarios: Results, tests: Results, features: Sequence[Feature] = FEATURES) -> list[dict[str, Any]]:
-    """What is claimed of each feature, from the results alone; a scenario of no feature has a row of its own."""
+    """The row of each feature, from the results alone; a scenario of no feature has a row of its own."""
     known = {name for feature in features for name in _matching(feature, scenarios)}
     others = [Feature(load(name).about, name) for name in scenarios if name not in known]
     return [_row(feature, scenarios, tests) for feature in (*features, *others)]
 
 
 def digest(name: str) -> str:
-    """What tells one state of a recording from another."""
+    """The digest of a recording."""
     return hashlib.sha256((RECORDED / f"{name}.json").read_bytes()).hexdigest()[:16]
 
 
@@ -123,15 +123,17 @@ def _is_named(feature: Feature, name: str) -> bool:
 
 
 def _scenario(name: str, outcomes: Outcomes) -> dict[str, Any]:
-    said = _failure(f"[{name}]", outcomes.failed)
+    message = _failure(f"[{name}]", outcomes.failed)
     steps = load(name).steps
     shown = any(test.endswith(f"[{name}]") and test.startswith(SUITE) for test in outcomes.passed)
-    differing = [line for line in said.splitlines() if line.startswith("#")] or ([] if shown else ["it was not played"])
+    differing = [line for line in message.splitlines() if line.startswith("#")] or (
+        [] if shown else ["it was not played"]
+    )
     return {"digest": digest(name), "steps": len(steps), "differing": differing}
 
 
 def _failure(end: str, failed: Mapping[str, str]) -> str:
-    return next((said for test, said in failed.items() if test.startswith(SUITE) and test.endswith(end)), "")
+    return next((message for test, message in failed.items() if test.startswith(SUITE) and test.endswith(end)), "")
 
 
 def _file(file: str, outcomes: Outcomes) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from typing import Any, Self
 
 from tests.conformance.answer import Answer, Outcome
 from tests.conformance.client import send
-from tests.conformance.patience import patiently
-from tests.conformance.places import Places
+from tests.conformance.normalization import Places
+from tests.conformance.polling import poll
 
 COMMAND = Path(os.environ.get("MARSERVE_CONFORMANCE_COMMAND", Path(sys.executable).with_name("torchserve")))
 """The `torchserve` of the environment that the tests run in, unless another is named."""
@@ -84,7 +84,7 @@ class Server:
         return send(dict(request), self.ports[api], tls=tls)
 
     def command(self, arguments: Sequence[str]) -> dict[str, Any]:
-        """What a process needs to run the command with these arguments in the working folder."""
+        """The arguments of `Popen` that run the command in the working folder."""
         ours = {name: value for name, value in os.environ.items() if not name.startswith(("TS_", "MARSERVE_"))}
         path = os.pathsep.join([str(COMMAND.parent), ours["PATH"]])
         temporary = dict.fromkeys(("TEMP", "TMP", "TMPDIR"), str(self.root / "tmp"))
@@ -111,7 +111,7 @@ class Server:
         arguments += ["--models", *models] if models else []
         with (self.root / "console.txt").open("ab") as console:
             self._process = subprocess.Popen(**self.command(arguments), stdout=console)
-        if not patiently(self._listens_or_died, bool, 60) or self._process.poll() is not None:
+        if not poll(self._listens_or_died, bool, 60) or self._process.poll() is not None:
             raise AssertionError(f"The server did not start:\n{self.console()[-3000:]}")
         for model in self.given.get("ready", [model.partition("=")[0] for model in models]):
             assert self.ready(model), f"{model} did not become ready:\n{self.console()[-3000:]}"
@@ -126,7 +126,7 @@ class Server:
 
     def ready(self, model: str) -> bool:
         """Wait until a worker of the model is ready; whether it became so."""
-        return patiently(lambda: self._has_ready_worker(model), bool, 60)
+        return poll(lambda: self._has_ready_worker(model), bool, 60)
 
     def _has_ready_worker(self, model: str) -> bool:
         token = {"Authorization": f"Bearer {self.tokens().get('token.management')}"}
@@ -140,7 +140,7 @@ class Server:
         return {f"token.{name.lower()}": entry["key"] for name, entry in keys.items()}
 
     def console(self) -> str:
-        """What the process has printed."""
+        """The output of the process so far."""
         return (self.root / "console.txt").read_text(errors="replace")
 
     def stop(self) -> None:
@@ -148,14 +148,14 @@ class Server:
         if self._process is None:
             return
         self._signal(signal.SIGTERM)
-        patiently(self._gone, bool, 20)
+        poll(self._has_ended, bool, 20)
         self._signal(signal.SIGKILL)
         self._process.wait()
         self._process = None
 
-    def _gone(self) -> bool:
+    def _has_ended(self) -> bool:
         assert self._process
-        self._process.poll()  # a dead process that nobody asked for still has a group
+        self._process.poll()  # a dead process that has not been waited for still has a group
         return not self._signal(0)
 
     def _signal(self, number: int) -> bool:

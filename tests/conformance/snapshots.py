@@ -1,4 +1,4 @@
-"""What a snapshot file says."""
+"""Reads snapshot files."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from app.settings import properties
 
 
-def told_by(file: Path) -> dict[str, Any]:
+def read_snapshot(file: Path) -> dict[str, Any]:
     """The members of its `model_snapshot`, and under "kept" its other lines as they are, in order."""
     text = file.read_text()
     values = {entry.key: entry.value for entry in properties.parse(text)}

@@ -1,4 +1,4 @@
-"""What TorchServe 0.12 answered, scenario by scenario, is what is answered here; conformance/README.md tells how."""
+"""The recorded answers of TorchServe 0.12, scenario by scenario; README.md describes the recordings."""
 
 import shutil
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.archives import build
+from tests.conformance.file_server import serve_folder
 from tests.conformance.player import Player
 from tests.conformance.recording import NAMES, load
 from tests.conformance.server import Server
-from tests.conformance.web import serve_folder
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 
@@ -26,7 +26,7 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_answers_are_as_torchserve_gave_them(
     name: str, archives: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Every step of the scenario; all that differ are told at once."""
+    """Play every step of the scenario; all that differ are reported at once."""
     scenario = load(name)
     if "tls" in scenario.server and not shutil.which("openssl"):
         pytest.skip("needs the openssl command")
@@ -42,6 +42,6 @@ def test_answers_are_as_torchserve_gave_them(
 
 
 def title(step: dict[str, object]) -> str:
-    """What a step is called: its name, or what it does."""
+    """The name of a step, or its action."""
     kinds = ("name", "request", "files", "line", "cli", "ready")
     return next((str(step[kind]) for kind in kinds if kind in step), "several at once")

@@ -19,17 +19,17 @@ HANDLER = """
     def handle(data, context):
         if not data:
             return None
-        wish = data[0]["body"]
-        if wish == "headers":
+        case = data[0]["body"]
+        if case == "headers":
             context.set_response_header(0, "x-number", 1)
             context.set_response_header(0, "x-none", None)
             context.set_response_header(0, "x-control", "a\\r\\nb")
-        if wish == "status":
+        if case == "status":
             context.set_response_status(code=99, idx=0)
-        if wish == "metric":
+        if case == "metric":
             logging.getLogger().setLevel(logging.CRITICAL)
             context.metrics.add_counter("Answers", 1)
-        return [RESULTS.get(wish, "done")]
+        return [RESULTS.get(case, "done")]
 """
 
 
@@ -69,9 +69,9 @@ async def test_headers_of_any_type_are_sent(client: Client) -> None:
     assert answer.headers["x-control"] == "ab"
 
 
-@pytest.mark.parametrize("wish", ["status", "circular", "deep"])
-async def test_an_impossible_answer_is_a_503_and_the_worker_lives(client: Client, wish: str) -> None:
-    answer = await client.http.post("/predictions/m", content=wish, headers={"Content-Type": "text/plain"})
+@pytest.mark.parametrize("case", ["status", "circular", "deep"])
+async def test_an_impossible_answer_is_a_503_and_the_worker_lives(client: Client, case: str) -> None:
+    answer = await client.http.post("/predictions/m", content=case, headers={"Content-Type": "text/plain"})
     assert answer.status_code == 503
     after = await client.http.post("/predictions/m", content="again", headers={"Content-Type": "text/plain"})
     assert (after.status_code, after.text) == (200, "done")

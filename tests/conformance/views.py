@@ -1,4 +1,4 @@
-"""What of a body is compared where not all of it is TorchServe's promise."""
+"""The parts of a body that are compared where not all of it is TorchServe's promise."""
 
 import json
 import re

@@ -45,7 +45,8 @@ def test_only_what_the_images_need_travels_to_the_builder() -> None:
     files = context()
     assert sum((ROOT / path).stat().st_size for path in files) < 4 << 20
     assert {path.parts[0] for path in files} == {
-        "app", "handler", "model_registry", "deploy", "LICENSE", "README.md", "constraints.txt", "pyproject.toml",
+        "app", "handler", "marserve.py", "model_registry", "deploy",
+        "LICENSE", "README.md", "constraints.txt", "pyproject.toml",
     }  # fmt: skip
     assert not any(path.suffix == ".pyc" for path in files)
 

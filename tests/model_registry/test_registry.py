@@ -83,7 +83,7 @@ async def test_a_registration_goes_on_without_its_caller(store: Path, archive: M
     async with serving(store) as client:
         registry = client.application.registry
         caller = asyncio.create_task(registry.register(Registration("slow.mar", config=ONE_WORKER)))
-        while registry.get("slow") is None:
+        while not any(version.pool.workers for version in registry.versions()):
             await asyncio.sleep(0.001)
         caller.cancel()
         assert (await client.predict("slow", {"a": 1})).status_code == 200

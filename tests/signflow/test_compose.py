@@ -10,7 +10,7 @@ import yaml
 
 from app.settings.loading import marserve_settings
 from app.settings.variables import OUR_VARIABLES, TS_VARIABLES
-from signflow.client.settings import Settings
+from signflow.backend.settings import Settings
 from tests.support.dockerfile import ROOT, stages
 from tests.support.shapes import faults
 
@@ -83,7 +83,7 @@ def test_an_image_is_the_target_of_its_name(services: dict[str, Any]) -> None:
 
 def test_the_backend_finds_the_server_and_every_variable_is_read(services: dict[str, Any]) -> None:
     assert "TORCHSERVE_URL: ${TORCHSERVE_URL:-http://marserve:8080}" in (SIGNFLOW / "compose.cpu.yaml").read_text()
-    wanted = {f"TORCHSERVE_{field}".upper() for field in Settings.model_fields} | {"USE_TORCHSERVE"}
+    wanted = {field.upper() for field in Settings.model_fields}
     assert set(services["backend"]["environment"]) <= wanted
     given = set(services["marserve"]["environment"])
     assert given <= OUR_VARIABLES.keys() | TS_VARIABLES.keys() | {"CUDA_VISIBLE_DEVICES"}

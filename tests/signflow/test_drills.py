@@ -13,12 +13,9 @@ from prometheus_client import CollectorRegistry
 from app.sample_archives import build_samples, sign
 from model_registry.archive.packer import pack
 from signflow.archive import read_labels
-from signflow.client.client import Client, Translation
-from signflow.client.local_pipeline import LocalPipeline
-from signflow.client.metrics import ClientMetrics
-from signflow.client.settings import Settings
+from signflow.torchserve_client import ClientMetrics, TorchServeClient, Translation
 from signflow.training.synthetic import make_signs, make_windows
-from tests.support.signflow_processes import Process, backend, call, model_server, start_model_server, user
+from tests.support.signflow_processes import Process, backend, fetch, model_server, start_model_server, user
 
 SIGNS = read_labels()
 CALLERS = 8
@@ -63,7 +60,7 @@ def test_the_server_dies_in_the_middle_of_a_session_and_comes_back(server: Proce
             again.append(someone.perform("hello"))
     assert {answer["type"] for answer in answers + without + again} == {"prediction"}
     assert sum(answer["prediction"] == name for answer, name in zip(without, SIGNS[3:9], strict=True)) >= 4
-    metrics = call(f"{demo.url}/metrics")
+    metrics = fetch(f"{demo.url}/metrics")
     assert 'torchserve_errors_total{reason="connect"}' in metrics
     assert "torchserve_circuit_open 0.0" in metrics
     events = [json.loads(line).get("event") for line in demo.log().splitlines()]
@@ -74,9 +71,9 @@ def test_the_server_dies_in_the_middle_of_a_session_and_comes_back(server: Proce
 def test_the_flag_is_flipped_while_users_sign(server: Process, demo: Process) -> None:
     with user(demo, "one") as one, user(demo, "other") as other:
         for wanted, source in ((True, "torchserve"), (False, "local"), (True, "torchserve")):
-            assert call(f"{demo.url}/flags", "PUT", {"use_torchserve": wanted})["use_torchserve"] is wanted
+            assert fetch(f"{demo.url}/flags", "PUT", {"use_torchserve": wanted})["use_torchserve"] is wanted
             assert [each.perform("please")["source"] for each in (one, other)] == [source] * 2
-    assert "torchserve_errors_total{" not in call(f"{demo.url}/metrics")
+    assert "torchserve_errors_total{" not in fetch(f"{demo.url}/metrics")
 
 
 @pytest.mark.anyio
@@ -88,7 +85,7 @@ async def test_a_new_version_is_switched_in_under_load(server: Process) -> None:
 
     async def caller(number: int) -> None:
         while running:
-            found[number].append(await client.translate(windows[number], str(number)))
+            found[number].append(await client.translate(windows[number]))
 
     async def grown() -> int:
         """All callers have answers that they asked for after now."""
@@ -97,33 +94,33 @@ async def test_a_new_version_is_switched_in_under_load(server: Process) -> None:
             await asyncio.sleep(0.005)
         return min(wanted)
 
-    settings = Settings(url=server.url, timeout_ms=20_000, retries=0)
-    async with Client(settings, LocalPipeline(), ClientMetrics(CollectorRegistry())) as client:
+    metrics = ClientMetrics(CollectorRegistry())
+    async with TorchServeClient(server.url, 20, 0, model_name="sign", encoding="float32", metrics=metrics) as client:
         callers = [asyncio.create_task(caller(number)) for number in range(CALLERS)]
         await grown()
         register = f"{server.url}/models?url=newer.mar&model_name=sign&initial_workers=1&synchronous=true"
-        await asyncio.to_thread(call, register, "POST")
+        await asyncio.to_thread(fetch, register, "POST")
         await grown()
         before = [len(each) for each in found]
-        await asyncio.to_thread(call, f"{server.url}/models/sign/2.0/set-default", "PUT")
+        await asyncio.to_thread(fetch, f"{server.url}/models/sign/2.0/set-default", "PUT")
         switched = [len(each) + 1 for each in found]  # the one that is under way may be the old version's
         await grown()
-        await asyncio.to_thread(call, f"{server.url}/models/sign/1.0", "DELETE")
+        await asyncio.to_thread(fetch, f"{server.url}/models/sign/1.0", "DELETE")
         await grown()
         running = False
         await asyncio.gather(*callers)
     assert {translation.source for each in found for translation in each} == {"torchserve"}
-    new = [[translation.answer["prediction"].endswith(" (new)") for translation in each] for each in found]
+    new = [[translation.prediction.endswith(" (new)") for translation in each] for each in found]
     assert not any(any(each[:end]) for each, end in zip(new, before, strict=True))
     assert all(all(each[start:]) for each, start in zip(new, switched, strict=True))
 
 
 def test_what_cannot_be_read_is_told_and_the_session_goes_on(demo: Process) -> None:
     with user(demo, "someone") as someone:
-        someone.say("no frame")
-        assert someone.hear("error")["message"].startswith("This frame cannot be read: Expecting value")
-        someone.say('{"pose": []}')
-        assert someone.hear("error")["message"] == "This frame cannot be read: frame 0: the pose is not 33 points"
+        someone.send("no frame")
+        assert someone.receive("error")["message"].startswith("This frame cannot be read: Expecting value")
+        someone.send('{"pose": []}')
+        assert someone.receive("error")["message"] == "This frame cannot be read: frame 0: the pose is not 33 points"
         assert someone.perform("hello")["type"] == "prediction"
 
 
@@ -132,9 +129,9 @@ def test_flags_that_do_not_exist_are_refused(demo: Process) -> None:
         ({"colour": "red"}, "There are"),
         (["on"], "There are"),
         ([], "There are"),
-        ({"rollout_percent": 101}, "less"),
+        ({"torchserve_rollout_percent": 101}, "less"),
     ):
         with pytest.raises(HTTPError, match="400") as refused:
-            call(f"{demo.url}/flags", "PUT", body)
+            fetch(f"{demo.url}/flags", "PUT", body)
         with refused.value as answer:
             assert message in answer.read().decode()

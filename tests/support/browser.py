@@ -1,4 +1,4 @@
-"""A headless Chromium inside a test, over its DevTools protocol: open a page, ask it things, wait, take a picture."""
+"""A headless Chromium inside a test, over its DevTools protocol."""
 
 import base64
 import json
@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support.processes import PATIENCE
-from tests.support.signflow_processes import call, until
+from tests.support.processes import TIMEOUT_SECONDS
+from tests.support.signflow_processes import fetch, until
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 QUIET = (
@@ -24,47 +24,47 @@ QUIET = (
 
 
 class Page:
-    """A page that is open in the browser; `problems` are exceptions and errors that it had."""
+    """A page that is open in the browser; `problems` are its exceptions and logged errors."""
 
     def __init__(self, devtools: ClientConnection) -> None:
         self.problems: list[str] = []
         self._devtools, self._number, self._loaded = devtools, 0, False
 
     def open(self, url: str) -> None:
-        """Go there; returns when the page is loaded."""
+        """Navigate, and wait until the page is loaded."""
         for domain in ("Page", "Runtime", "Log"):
-            self.tell(f"{domain}.enable")
+            self.call(f"{domain}.enable")
         self._loaded = False
-        self.tell("Page.navigate", url=url)
+        self.call("Page.navigate", url=url)
         while not self._loaded:
-            self._note(json.loads(self._devtools.recv(timeout=PATIENCE)))
+            self._record(json.loads(self._devtools.recv(timeout=TIMEOUT_SECONDS)))
 
-    def ask(self, expression: str) -> Any:
+    def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression; a promise is waited for."""
-        given = self.tell("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        given = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in given, given
         return given["result"].get("value")
 
     def until(self, expression: str) -> None:
         """Wait for a state of the page."""
-        until(lambda: bool(self.ask(expression)), f"{expression}; the page's problems: {self.problems}")
+        until(lambda: bool(self.evaluate(expression)), f"{expression}; the page's problems: {self.problems}")
 
     def take_picture(self, file: Path) -> None:
         """A PNG of what a user sees."""
-        file.write_bytes(base64.b64decode(self.tell("Page.captureScreenshot", format="png")["data"]))
+        file.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
 
-    def tell(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Call a method of the protocol, noting the events that come before its result."""
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Call a method of the protocol, recording the events that come before its result."""
         self._number += 1
         self._devtools.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
         while True:
-            message = json.loads(self._devtools.recv(timeout=PATIENCE))
+            message = json.loads(self._devtools.recv(timeout=TIMEOUT_SECONDS))
             if message.get("id") == self._number:
                 assert "error" not in message, message
                 return dict(message["result"])
-            self._note(message)
+            self._record(message)
 
-    def _note(self, event: dict[str, Any]) -> None:
+    def _record(self, event: dict[str, Any]) -> None:
         self._loaded |= event["method"] == "Page.loadEventFired"
         severe = event["method"] == "Log.entryAdded" and event["params"]["entry"]["level"] == "error"
         if severe or event["method"] == "Runtime.exceptionThrown":
@@ -94,10 +94,10 @@ def open_page(url: str, folder: Path) -> Iterator[Page]:
 
 
 def _devtools(profile: Path) -> str:
-    """Where the first page is reached; the browser writes its port once it listens."""
+    """The address of the first page; the browser writes its port once it listens."""
     written = profile / "DevToolsActivePort"
     until(lambda: written.exists() and "\n" in written.read_text(), "the browser listens")
     port = written.read_text().splitlines()[0]
-    until(lambda: any(target["type"] == "page" for target in call(f"http://127.0.0.1:{port}/json")), "it has a page")
-    targets = call(f"http://127.0.0.1:{port}/json")
+    until(lambda: any(target["type"] == "page" for target in fetch(f"http://127.0.0.1:{port}/json")), "it has a page")
+    targets = fetch(f"http://127.0.0.1:{port}/json")
     return str(next(target["webSocketDebuggerUrl"] for target in targets if target["type"] == "page"))

@@ -1,4 +1,4 @@
-"""What a process holds on to: modules, threads, open files, children, temporary folders, memory."""
+"""Resources that a process holds: modules, threads, open files, children, temporary folders, memory."""
 
 import gc
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Footprint:
-    """What there was at one moment; `folders` are the unpacked archives below a temporary folder."""
+    """The resources at one moment; `folders` are the unpacked archives below a temporary folder."""
 
     modules: frozenset[str]
     threads: Counter[str]
@@ -23,7 +23,7 @@ class Footprint:
 
     @classmethod
     def now(cls, temporary: Path | None = None) -> "Footprint":
-        """The present one, after what nobody needs any more has been collected."""
+        """The present resources, after a garbage collection."""
         gc.collect()
         names = [thread.name for thread in threading.enumerate()]
         return cls(
@@ -36,7 +36,7 @@ class Footprint:
         )
 
     def grown(self, before: "Footprint") -> dict[str, object]:
-        """What there is more than before, by kind."""
+        """The resources that were not there before, by kind."""
         more = {
             "modules": sorted(self.modules - before.modules),
             "threads": self.threads - before.threads,
@@ -48,7 +48,7 @@ class Footprint:
 
 
 def open_files() -> list[str]:
-    """What each descriptor of this process leads to."""
+    """The target of each descriptor of this process."""
     found = []
     for link in Path("/proc/self/fd").iterdir():
         try:
@@ -64,8 +64,8 @@ def children(pid: int) -> set[int]:
     return {int(child) for file in files for child in file.read_text().split()}
 
 
-def gone(pid: int) -> bool:
-    """Whether there is no such process, or nothing but what its parent is still to be told."""
+def has_ended(pid: int) -> bool:
+    """Whether there is no such process, or only a zombie."""
     try:
         return ") Z" in Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""Clients that load a server process, and questions to one from outside."""
+"""Clients that load a server process, and requests for its state."""
 
 import http.client
 from collections.abc import Callable
@@ -18,7 +18,7 @@ class Load:
         self._over = Event()
         self._where = url.removeprefix("http://")
         self._model = model
-        self._threads = [Thread(target=self._ask, daemon=True) for _ in range(clients)]
+        self._threads = [Thread(target=self._run, daemon=True) for _ in range(clients)]
 
     def __enter__(self) -> "Load":
         for thread in self._threads:
@@ -30,20 +30,20 @@ class Load:
             thread.join(60)
 
     def stop(self) -> None:
-        """Ask no more."""
+        """Send no more requests."""
         self._over.set()
 
-    def _ask(self) -> None:
+    def _run(self) -> None:
         with closing(http.client.HTTPConnection(self._where, timeout=30)) as connection:
             while not self._over.is_set() and self._connected(connection):
                 try:
-                    self._ask_once(connection)
+                    self._send_request(connection)
                 except (OSError, http.client.HTTPException):
                     self.lost += 1
                     return
 
     def _connected(self, connection: http.client.HTTPConnection) -> bool:
-        """False once the server takes no more connections: nothing was asked then, and nothing is lost."""
+        """False once the server accepts no more connections: no request was sent then, and none is lost."""
         try:
             if connection.sock is None:
                 connection.connect()
@@ -51,7 +51,7 @@ class Load:
             return False
         return True
 
-    def _ask_once(self, connection: http.client.HTTPConnection) -> None:
+    def _send_request(self, connection: http.client.HTTPConnection) -> None:
         connection.request("POST", f"/predictions/{self._model}", b"x", {"Content-Type": "text/plain"})
         answer = connection.getresponse()
         answer.read()
@@ -70,7 +70,7 @@ def status(url: str) -> int:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Return when the condition holds; fails when it does not come to."""
+    """Wait until the condition holds; fails after 30 seconds."""
     deadline = monotonic() + 30
     while not condition():
         assert monotonic() < deadline

@@ -29,7 +29,7 @@ def service_of(archive: Path, folder: Path) -> Iterator[Predict]:
         manifest["model"]["modelName"], folder, lambda: manifest, manifest["model"]["handler"], 4, lambda: config
     )
     worker = OneWorker(folder)
-    service = worker.run(Service.load, blueprint, worker.surroundings, Device("cpu"), lambda: None)
+    service = worker.run(Service.load, blueprint, worker.environment, Device("cpu"), lambda: None)
 
     def predict(*inputs: Input) -> list[tuple[int, Any]]:
         jobs = [Job(each, str(number)) for number, each in enumerate(inputs)]

@@ -12,15 +12,15 @@ from handler.isolation.worker_environment import WorkerEnvironment
 
 
 class OneWorker:
-    """Runs functions one by one, each on a thread that has entered the worker's surroundings."""
+    """Runs functions one by one, each on a thread that has entered the worker's environment."""
 
     def __init__(self, folder: Path, unshare: Callable[[], bool] = unshare, **more: Any) -> None:
         self.folder = folder
         self.lines: list[tuple[str, str]] = []
-        self.surroundings = WorkerEnvironment(
+        self.environment = WorkerEnvironment(
             folder, f"W-9000-{folder.name}", lambda stream, line: self.lines.append((stream, line)), unshare, **more
         )
-        self.namespace = self.surroundings.namespace
+        self.namespace = self.environment.namespace
 
     def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """The function's result, or what it raised."""
@@ -41,21 +41,21 @@ class OneWorker:
         """Call a function of the archive's handler module."""
         return self.run(getattr(self.namespace.loaded("handler"), name), *arguments)
 
-    def said(self, stream: str) -> list[str]:
-        """The lines of one stream."""
+    def lines_of(self, stream: str) -> list[str]:
+        """The lines that one stream has received."""
         return [line for each, line in self.lines if each == stream]
 
     def close(self) -> None:
-        """Forget the archive."""
-        self.surroundings.close()
+        """Close the environment of the archive."""
+        self.environment.close()
 
     def _load(self, name: str) -> ModuleType:
-        with self.surroundings.loading():
+        with self.environment.loading():
             return self.namespace.load(name)
 
     def _enter_and_run(self, function: Callable[..., Any], arguments: tuple[Any, ...], outcome: list[Any]) -> None:
         try:
-            self.surroundings.enter()
+            self.environment.enter()
             outcome += [function(*arguments), None]
         except BaseException as error:
             outcome += [None, error]

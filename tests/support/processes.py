@@ -1,4 +1,4 @@
-"""A server as a process of its own, and what a test does to one: wait until it listens, signal it, take its status."""
+"""A server as a process of its own: started, waited for, signalled."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event, Thread
 from types import TracebackType
 
-PATIENCE = 60
+TIMEOUT_SECONDS = 60
 MARSERVE = [sys.executable, "-c", "import sys; from app.cli import main; sys.exit(main())"]
 
 
@@ -39,7 +39,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """Its address."""
         return f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> "Server":
@@ -56,22 +56,22 @@ class Server:
     ) -> None:
         self.process.kill()
         self.process.wait()
-        self._reader.join(PATIENCE)
+        self._reader.join(TIMEOUT_SECONDS)
 
     def until_listening(self) -> None:
-        """Return when it says that it serves; fails with its output if it ends instead."""
-        assert self._listens.wait(PATIENCE), self.output
+        """Wait for the line that says that it serves; fails with its output if it ends instead."""
+        assert self._listens.wait(TIMEOUT_SECONDS), self.output
         assert "Model server started." in self.output, self.output
 
     @property
     def output(self) -> str:
-        """What it has written so far."""
+        """The lines that it has written so far."""
         return "".join(self.lines)
 
     def stop(self, number: signal.Signals) -> int:
         """Send a signal and wait for the end; the exit status."""
         self.process.send_signal(number)
-        return self.process.wait(PATIENCE)
+        return self.process.wait(TIMEOUT_SECONDS)
 
     def _read(self) -> None:
         assert self.process.stdout is not None

@@ -36,7 +36,7 @@ backend back
 
 
 class Proxy(Protocol):
-    """Sends requests to the first server until it is told to prefer the second."""
+    """Sends requests to the first server until it is switched to the second."""
 
     url: str
 
@@ -77,7 +77,7 @@ class SmallProxy:
             try:
                 while True:
                     writer.write(await self._forward(await _message(reader)))
-            except asyncio.IncompleteReadError:  # the client has left
+            except asyncio.IncompleteReadError:  # the client has disconnected
                 return
 
     async def _forward(self, request: bytes) -> bytes:
@@ -91,7 +91,7 @@ class SmallProxy:
 
 
 async def _message(reader: StreamReader) -> bytes:
-    """A request or an answer whose head tells the length of its body."""
+    """A request or a response with a content-length."""
     head = await reader.readuntil(b"\r\n\r\n")
     lines = (line.partition(b":") for line in head.lower().split(b"\r\n"))
     lengths = [int(value) for name, _, value in lines if name == b"content-length"]
@@ -99,7 +99,7 @@ async def _message(reader: StreamReader) -> bytes:
 
 
 class HaProxy:
-    """HAProxy, told over its own socket."""
+    """HAProxy, switched over its admin socket."""
 
     def __init__(self, folder: Path, first: int, second: int) -> None:
         port = free_port()

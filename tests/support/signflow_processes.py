@@ -14,24 +14,24 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support.processes import MARSERVE, PATIENCE, free_port
+from tests.support.processes import MARSERVE, TIMEOUT_SECONDS, free_port
 
 SIGNFLOW = Path(__file__).parents[2] / "deploy" / "signflow"
 BACKEND = [sys.executable, "-m", "signflow.backend"]
 
 
 def until(state: Callable[[], bool], what: str) -> None:
-    """Wait for a state of another process, which no event tells."""
-    deadline = time.monotonic() + PATIENCE
+    """Wait for a state of another process, for which there is no event."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not state():
         assert time.monotonic() < deadline, f"waited in vain until {what}"
         time.sleep(0.02)
 
 
-def call(url: str, method: str = "GET", body: Any = None) -> Any:
+def fetch(url: str, method: str = "GET", body: Any = None) -> Any:
     """A JSON answer, or the text of another one."""
     content = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, content, method=method), timeout=PATIENCE) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, content, method=method), timeout=TIMEOUT_SECONDS) as answer:
         text = answer.read().decode()
     return json.loads(text) if "json" in answer.headers["content-type"] else text
 
@@ -74,7 +74,7 @@ class Process:
         assert self._process is not None
         assert self._process.poll() is None, self.log()
         try:
-            call(self.url + path)
+            fetch(self.url + path)
         except OSError:
             return False
         return True
@@ -88,21 +88,21 @@ class User:
         self._seed = 0
 
     def perform(self, sign: str) -> dict[str, Any]:
-        """Perform a sign and wait for what the backend says about it: a prediction, or an error."""
+        """Perform a sign and wait for the message of the backend about it: a prediction, or an error."""
         self._seed += 1
         path = f"/performances/{urllib.parse.quote(sign)}?seed={self._seed}"
-        for frame in call(self._backend.url + path):
+        for frame in fetch(self._backend.url + path):
             self._socket.send(json.dumps(frame))
-        return self.hear("prediction", "error")
+        return self.receive("prediction", "error")
 
-    def say(self, text: str) -> None:
+    def send(self, text: str) -> None:
         """Send any text."""
         self._socket.send(text)
 
-    def hear(self, *types: str) -> dict[str, Any]:
+    def receive(self, *types: str) -> dict[str, Any]:
         """The next message of one of these types."""
         while True:
-            message: dict[str, Any] = json.loads(self._socket.recv(timeout=PATIENCE))
+            message: dict[str, Any] = json.loads(self._socket.recv(timeout=TIMEOUT_SECONDS))
             if message["type"] in types:
                 return message
 
@@ -119,15 +119,21 @@ def model_server(folder: Path, store: Path, *models: str) -> Iterator[Process]:
 
 
 def start_model_server(process: Process) -> None:
-    """Start it, again say, and wait for a worker of the model."""
+    """Start it, possibly again, and wait for a worker of the model."""
     process.start("/ping")
-    until(lambda: "READY" in json.dumps(call(f"{process.url}/models/sign")), "the model has a worker")
+    until(lambda: "READY" in json.dumps(fetch(f"{process.url}/models/sign")), "the model has a worker")
 
 
 @contextmanager
 def backend(folder: Path, server_url: str, **environment: str) -> Iterator[Process]:
     """The backend beside a model server."""
-    process = Process(BACKEND, folder, TORCHSERVE_URL=server_url, TORCHSERVE_TIMEOUT_MS="20000", **environment)
+    process = Process(
+        BACKEND, folder,
+        **{
+            "USE_TORCHSERVE": "true", "TORCHSERVE_URL": server_url, "TORCHSERVE_MODEL": "sign",
+            "TORCHSERVE_TIMEOUT_MS": "20000", "TORCHSERVE_HEDGE_MS": "20000",
+        } | environment,
+    )  # fmt: skip
     try:
         process.start("/signs")
         yield process

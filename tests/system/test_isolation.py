@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from tests.conftest import MakeArchive
-from tests.support.footprint import children, gone
+from tests.support.footprint import children, has_ended
 from tests.support.load import until
 from tests.support.processes import Server
 from tests.support.serving import Client, serving
@@ -298,4 +298,4 @@ def test_no_process_outlives_its_server(store: Path, archive: MakeArchive, numbe
             pid = json.load(answer)[0]
         assert children(server.process.pid) == {pid}
         server.stop(number)
-        until(lambda: gone(pid))
+        until(lambda: has_ended(pid))

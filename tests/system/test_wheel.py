@@ -56,7 +56,7 @@ def run(environment: Path, *command: str) -> str:
 def test_the_wheel_holds_the_packages_and_the_shim_under_its_own_name(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.partition("/")[0] for name in names if ".dist-info" not in name} == {
-        "app", "handler", "model_registry", "ts",
+        "app", "handler", "marserve.py", "model_registry", "ts",
     }  # fmt: skip
     assert "ts/context.py" in names
     assert not [name for name in names if name.startswith(("handler/shim", "tests"))]
@@ -72,6 +72,17 @@ def test_the_commands_are_installed(environment: Path) -> None:
     assert run(environment, "torchserve", "--version") == "TorchServe Version is 0.12.0\n"
     assert "--model-name" in run(environment, "torch-model-archiver", "--help")
     assert "serve" in run(environment, "marserve", "--help")
+
+
+def test_the_commands_start_beside_packages_of_other_projects_with_the_same_names(
+    environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("app", "handler", "model_registry"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit")
+    monkeypatch.setitem(ENVIRON, "PYTHONPATH", str(tmp_path))
+    assert run(environment, "torchserve", "--version") == "TorchServe Version is 0.12.0\n"
+    assert run(environment, "marserve", "--version").startswith("marserve ")
+    assert "--model-name" in run(environment, "torch-model-archiver", "--help")
 
 
 @pytest.fixture

@@ -129,7 +129,8 @@ def _find_and_load(original: Callable[[str, Any], ModuleType], name: str, import
     try:
         modules.load(name)
     except ModuleNotFoundError:
-        if name.partition(".")[0] in SERVER and name in sys.modules:
+        top, dot, _ = name.partition(".")
+        if top in SERVER and dot and name in sys.modules:
             return sys.modules[name]
         raise
     module_proxies.register(name, modules.key)

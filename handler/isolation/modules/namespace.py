@@ -2,6 +2,7 @@
 
 import builtins
 import linecache
+import os.path
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
@@ -10,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from handler.isolation.calling_archive import MARK, PREFIX, SERVER, without_machinery
+from handler.isolation.calling_archive import MARK, PREFIX, SERVER, SERVER_FOLDER, without_machinery
 from handler.isolation.modules import module_proxies
 from handler.isolation.modules.archive_sys import ArchiveSys
 from handler.isolation.modules.finder import (
@@ -49,6 +50,8 @@ class Namespace:
         self.key = f"{PREFIX}{next(_numbers)}"
         self.closed = False
         self._process_path = frozenset(sys.path)
+        hidden = os.path.realpath(SERVER_FOLDER)
+        self._process_folders = [folder for folder in map(os.path.realpath, sys.path) if folder != hidden]
         own = dict.fromkeys(map(str, filter(None, (folder, packages))))
         self.system = ArchiveSys([*own, *sys.path], ModulesView(self))
         """What its code imports as `sys`."""
@@ -74,13 +77,26 @@ class Namespace:
         path = [entry for entry in self.system.path if isinstance(entry, str)]  # others are overlooked, as in Python
         return [str(self.folder / entry) for entry in path if entry == own or entry not in self._process_path]
 
+    def search_path(self, top: str) -> list[str]:
+        """The folders in which the archive's module of that top-level name is searched, absolute.
+
+        The server's packages are hidden from archives, so others of their names are found as in a process without the
+        server: on the process's path, too, such as a team's package `app` on PYTHONPATH.
+        """
+        if top not in SERVER:
+            return self.roots
+        return self.roots + [folder for folder in self._process_folders if folder not in self.roots]
+
     def owns(self, name: str) -> bool:
         """Tell whether a plain dotted name is the archive's: all of a package is, or nothing.
 
-        The standard library always wins, and so does what the server itself had imported before the first archive; but
-        of a namespace package, such as `google`, each has the parts that its own folders hold.
+        The standard library always wins, and so does what the server itself had imported before the first archive. But
+        the names of the server's packages are free for all archives, and of a namespace package, such as `google`, each
+        has the parts that its own folders hold.
         """
         top = name.partition(".")[0]
+        if top in SERVER:  # nobody else's, wherever they lie
+            return not self.closed
         if top in _shared_namespace_packages():
             return not self.closed and has_part(self.roots, name)
         if self.loaded(top) is not None:
@@ -118,7 +134,7 @@ class Namespace:
         """The spec, under its private name, of the module with that plain name."""
         parent = name.rpartition(".")[0]
         if not parent:
-            path = self.roots
+            path = self.search_path(name)
         elif path is None:
             path = list(self.load(parent).__path__)
         return find_in(self, f"{self.key}.{name}", path)
@@ -157,11 +173,19 @@ class Namespace:
         """Put stand-ins over what the process has already under names that are the archive's as well."""
         # Handlers write their classes into `__main__` to load pickles that were made in a notebook.
         module_proxies.register("__main__", self.key)
-        tops = {name.partition(".")[0] for name in list(sys.modules)} - _shared()
+        names = list(sys.modules)
+        tops = {name.partition(".")[0] for name in names} - _shared()
         owned = {top for top in tops if not top.startswith(PREFIX) and self.owns(top)}
-        for name in list(sys.modules):
-            if name.partition(".")[0] in owned and has_submodule(self.roots, name):
+        for top in owned & SERVER:
+            module_proxies.register(top, self.key)
+        folders = {top: self._folders_with(top) for top in owned}
+        for name in names:
+            top = name.partition(".")[0]
+            if top in owned and has_submodule(folders[top], name):
                 module_proxies.register(name, self.key)
+
+    def _folders_with(self, top: str) -> list[str]:
+        return [folder for folder in self.search_path(top) if has_module(folder, top) or has_portion(folder, top)]
 
 
 def _speak_plainly(error: ModuleNotFoundError, key: str) -> None:

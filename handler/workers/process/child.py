@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib import import_module
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from io import TextIOWrapper
 from pathlib import Path
 from socket import socket
@@ -22,6 +22,7 @@ from handler.batching.thread_governor import ThreadGovernor
 from handler.devices import onnx_sessions
 from handler.devices.device import Device
 from handler.errors import wants_memory
+from handler.isolation.calling_archive import SERVER, SERVER_FOLDER
 from handler.job import Job, JobOutcomes, Outcome
 from handler.workers.continuous import load_service
 from handler.workers.process.channel import Channel
@@ -69,6 +70,21 @@ def _settle_in(blueprint: ServiceSpec) -> None:
     # What is loaded goes on without its names, which are the archive's: most call a module of theirs `handler`.
     for name in [name for name in sys.modules if name.partition(".")[0] == "handler"]:
         del sys.modules[name]
+    sys.meta_path.insert(0, _OtherPackages)
+
+
+class _OtherPackages:
+    """Finds packages with the names of the server's as if the server were not installed: a team's own, or none."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
+        if name not in SERVER:
+            return None
+        hidden = os.path.realpath(SERVER_FOLDER)
+        spec = PathFinder.find_spec(name, [entry for entry in sys.path if os.path.realpath(entry) != hidden])
+        if spec is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return spec
 
 
 def _leave(error: BaseException) -> NoReturn:

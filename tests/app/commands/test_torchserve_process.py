@@ -90,7 +90,7 @@ def test_the_file_of_a_server_that_is_gone_is_removed(folder: Path, capsys: pyte
 def test_a_server_that_will_not_end_is_not_called_stopped(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(torchserve_process, "PATIENCE", 0.0)
+    monkeypatch.setattr(torchserve_process, "STOP_TIMEOUT_SECONDS", 0.0)
     file = torchserve_process.pid_file()
     file.hold()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as somebody:

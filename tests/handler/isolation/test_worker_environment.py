@@ -64,7 +64,7 @@ def test_the_thread_may_serve_one_worker_after_the_other(tmp_path: Path) -> None
 
     def drive() -> None:
         for worker in [*workers, *workers]:
-            worker.surroundings.enter()
+            worker.environment.enter()
             found.append((worker.namespace.load("handler").WHO, Path.cwd().name))
 
     thread = threading.Thread(target=drive)
@@ -102,7 +102,7 @@ def hang(go, found):
     go, found = threading.Event(), []
 
     def work() -> None:
-        worker.surroundings.enter()
+        worker.environment.enter()
         with pytest.raises(WorkerExit):
             hang(go, found)
 
@@ -113,7 +113,7 @@ def hang(go, found):
     thread.join()
     assert found == ["No module named 'utils'"]
     assert worker.lines == [("stdout", "still here")]
-    assert worker.surroundings.exited() == 9
+    assert worker.environment.exited() == 9
 
 
 def test_closing_leaves_no_threads_and_no_files_open(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_closing_leaves_no_threads_and_no_files_open(tmp_path: Path) -> None:
 
 
 def test_they_show_what_they_are(tmp_path: Path) -> None:
-    surroundings = WorkerEnvironment(tmp_path, "W-9000-m_1.0", print)
-    assert repr(surroundings).startswith("<WorkerEnvironment of W-9000-m_1.0: <Namespace _mar_")
-    surroundings.close()
-    assert ", closed>, <WorkingDirectory" in repr(surroundings)
+    environment = WorkerEnvironment(tmp_path, "W-9000-m_1.0", print)
+    assert repr(environment).startswith("<WorkerEnvironment of W-9000-m_1.0: <Namespace _mar_")
+    environment.close()
+    assert ", closed>, <WorkingDirectory" in repr(environment)

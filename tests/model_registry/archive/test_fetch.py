@@ -1,20 +1,22 @@
 """Archives come from file and web addresses whole or not at all."""
 
+import os
 import re
 import socket
 import threading
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
-from model_registry.archive.fetch import ALLOWED, download
+from model_registry.archive.fetch import ALLOWED, DownloadLimits, Downloads
 from model_registry.archive.manifest import Manifest
 from model_registry.archive.store import ModelStore
-from model_registry.errors import ArchiveExists, DownloadFailed, RegistryError
+from model_registry.errors import ArchiveExists, DownloadFailed, RegistryError, SaveFailed
 
 
 def write_mar(file: Path) -> Path:
@@ -143,7 +145,9 @@ def test_a_download_that_fails_leaves_nothing(place: Path, web: str, page: str) 
 
 
 def test_a_download_beyond_the_limit_leaves_nothing(place: Path, web: str) -> None:
-    store = ModelStore(place / "store", temporary=place / "temporary", limit=len(Web.content) - 1)
+    store = ModelStore(
+        place / "store", temporary=place / "temporary", downloads=DownloadLimits(size=len(Web.content) - 1)
+    )
     for page in ("m.mar", "long.mar"):
         refuse(store, f"{web}/{page}", DownloadFailed, f"Failed to download archive from: {web}/{page}")
     assert list((place / "store").iterdir()) == []
@@ -164,5 +168,92 @@ def test_a_server_that_sends_nothing_is_given_up(place: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/x.mar"
         with pytest.raises(DownloadFailed):
-            download(url, place / "x.mar", (ALLOWED,), limit=100, idle=0.05)
+            Downloads((ALLOWED,), DownloadLimits(idle_seconds=0.05)).fetch(url, place, "x.mar")
     assert not list(place.glob("*.part"))
+
+
+@contextmanager
+def dripping(answer: bytes) -> Iterator[str]:
+    """A server that answers with a byte at a time, for ever; yields its address."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError), server.accept()[0] as connection:
+                connection.sendall(answer)
+                while True:
+                    connection.sendall(b"x")
+                    stopped.wait(0.01)
+
+        stopped = threading.Event()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/x.mar"
+        stopped.set()
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+DRIPPING = pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: ",
+        b"HTTP/1.1 200 O",
+    ],
+)
+
+
+def fail_to_open(store: ModelStore, url: str) -> None:
+    with pytest.raises(DownloadFailed):
+        store.open(url)
+
+
+@DRIPPING
+def test_a_download_has_a_time_limit_for_the_whole(place: Path, answer: bytes) -> None:
+    downloads = Downloads((ALLOWED,), DownloadLimits(total_seconds=0.1))
+    with dripping(answer) as url, pytest.raises(DownloadFailed) as failure:
+        downloads.fetch(url, place / "store", "x.mar")
+    assert list((place / "store").iterdir()) == []
+    if b"\r\n\r\n" in answer:
+        assert str(failure.value.__cause__) == "not complete after 0.1 s"
+
+
+@DRIPPING
+def test_a_download_ends_when_the_server_stops(place: Path, store: ModelStore, answer: bytes) -> None:
+    with dripping(answer) as url:
+        opening = threading.Thread(target=fail_to_open, args=(store, url))
+        opening.start()
+        while b"\r\n\r\n" in answer and not list((place / "store").iterdir()):
+            pass
+        store.close()
+        assert list((place / "store").iterdir()) == []
+        opening.join(30)
+        assert not opening.is_alive()
+
+
+def test_of_two_downloads_of_one_name_the_second_is_refused(place: Path, store: ModelStore) -> None:
+    with dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n") as url:
+        opening = threading.Thread(target=fail_to_open, args=(store, url))
+        opening.start()
+        while not list((place / "store").iterdir()):
+            pass
+        refuse(store, url, ArchiveExists, "Model file already exists x.mar")
+        store.close()
+        opening.join(30)
+
+
+def test_a_pipe_is_not_waited_for(place: Path, store: ModelStore) -> None:
+    os.mkfifo(place / "pipe.mar")
+    url = f"file://{place}/pipe.mar"
+    refuse(store, url, DownloadFailed, f"Failed to download archive from: {url}")
+
+
+def test_a_closed_store_opens_nothing(place: Path, store: ModelStore, web: str) -> None:
+    write_mar(place / "store" / "local.mar")
+    store.close()
+    with pytest.raises(DownloadFailed):
+        store.open(f"{web}/m.mar")
+    with pytest.raises(SaveFailed):
+        store.open("local.mar")
+    assert unpacked(place) == []

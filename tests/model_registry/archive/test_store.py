@@ -10,6 +10,7 @@ import pytest
 
 from model_registry.archive.manifest import Manifest
 from model_registry.archive.store import ModelStore
+from model_registry.archive.unpack import Limits
 from model_registry.errors import (
     ArchiveNotFound,
     EmptyUrl,
@@ -150,7 +151,7 @@ def test_a_hostile_archive_leaves_nothing_but_its_reason(
 def test_an_archive_larger_than_the_limit_is_refused(place: Path) -> None:
     write_mar(place / "store" / "m.mar")
     refuse(
-        ModelStore(place / "store", temporary=place / "temporary", limit=10),
+        ModelStore(place / "store", temporary=place / "temporary", unpacked=Limits(size=10)),
         "m.mar",
         SaveFailed,
         "Failed to save model: m.mar",

@@ -248,3 +248,30 @@ def test_a_safe_path_stays_inside_whatever_its_name_is(name: str) -> None:
 @given(st.lists(st.sampled_from(["a", "model.pt", ".hidden", "..b", "c..", "a b", "ü", "~"]), min_size=1, max_size=4))
 def test_an_ordinary_name_is_safe(parts: list[str]) -> None:
     assert safe_path("/".join(parts)).parts == tuple(parts)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_compression_that_torchserve_does_not_know_is_refused(file: Path, folder: Path, method: int) -> None:
+    """The dictionary of an LZMA stream may claim four gigabytes."""
+    assert f"method {method}" in refuse(zipped(file, [("a", b"text")], method), folder)
+
+
+def test_a_directory_that_would_fill_the_memory_is_refused(
+    file: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model_registry.archive.unpack.MAX_DIRECTORY_BYTES", 65536)
+    archive = zipped(file, [(f"{number:0200}", b"") for number in range(300)])
+    assert "its directory is too large" in refuse(archive, folder)
+
+
+def test_a_manifest_has_a_limit_of_its_own(file: Path, folder: Path) -> None:
+    refuse(zipped(file, [(MANIFEST, b" " * 1001)]), folder, Limits(manifest=1000))
+
+
+def test_a_check_ends_the_work(file: Path, folder: Path) -> None:
+    def stop() -> None:
+        raise ConnectionAbortedError
+
+    with pytest.raises(ConnectionAbortedError):
+        unpack(zipped(file, [("a", b"text")]), folder, LIMITS, stop)
+    assert contents(folder) == {}

@@ -29,19 +29,21 @@ def test_a_visitor_sees_signs_being_recorded_and_translated(page: Page, tmp_path
     """By the model server first, and without it once the flag is off."""
     page.until("document.querySelector('#state').dataset.state === 'RECORDING'")
     page.until("document.querySelectorAll('#predictions li').length === 2")
-    assert page.ask(f"{ITEMS}.map((item) => item.dataset.prediction)") == ["please", "hello"]
-    assert page.ask(f"{ITEMS}.map((item) => item.dataset.source)") == ["torchserve"] * 2
-    assert page.ask(f"{ITEMS}.map((item) => item.dataset.performed)") == ["please", "hello"]
-    assert page.ask("document.querySelector('#score').textContent") == "2 of 2 as performed"
-    assert page.ask("[...document.querySelectorAll('#latest .bar span')].length") == 4
-    page.ask("document.querySelector('#flag').click()")
+    assert page.evaluate(f"{ITEMS}.map((item) => item.dataset.prediction)") == ["please", "hello"]
+    assert page.evaluate(f"{ITEMS}.map((item) => item.dataset.source)") == ["torchserve"] * 2
+    assert page.evaluate(f"{ITEMS}.map((item) => item.dataset.performed)") == ["please", "hello"]
+    assert page.evaluate("document.querySelector('#score').textContent") == "2 of 2 as performed"
+    assert page.evaluate("[...document.querySelectorAll('#latest .bar span')].length") == 4
+    page.evaluate("document.querySelector('#flag').click()")
     page.until("fetch('/flags').then((answer) => answer.json()).then((flags) => !flags.use_torchserve)")
-    page.ask("[...document.querySelectorAll('#signs button')].find((button) => button.textContent === 'again').click()")
+    page.evaluate(
+        "[...document.querySelectorAll('#signs button')].find((button) => button.textContent === 'again').click()"
+    )
     page.until(f"{ITEMS}.length === 3")
-    assert page.ask(f"[{ITEMS}[0].dataset.prediction, {ITEMS}[0].dataset.source]") == ["again", "local"]
+    assert page.evaluate(f"[{ITEMS}[0].dataset.prediction, {ITEMS}[0].dataset.source]") == ["again", "local"]
     page.take_picture(tmp_path / "page.png")
-    assert page.ask("document.querySelector('#trouble').textContent") == ""
-    assert page.ask("document.querySelector('#film').hidden")  # the library for the webcam is not there
+    assert page.evaluate("document.querySelector('#trouble').textContent") == ""
+    assert page.evaluate("document.querySelector('#film').hidden")  # the library for the webcam is not there
     assert page.problems == []
 
 
@@ -49,5 +51,5 @@ def test_the_camera_shows_somebody(page: Page) -> None:
     """Something is drawn, and it moves."""
     picture = "document.querySelector('#camera').toDataURL()"
     page.until("document.querySelector('#state').dataset.state === 'RECORDING'")
-    first = page.ask(picture)
+    first = page.evaluate(picture)
     page.until(f"{picture} !== {first!r}")

@@ -11,16 +11,16 @@ import pytest
 
 from app.sample_archives import build_samples
 from signflow.benchmark import comparison
-from signflow.benchmark.bar_chart import picture
-from signflow.benchmark.in_process import measure_loop
-from signflow.benchmark.load_generator import Measured, make_bodies, make_request, measure
+from signflow.benchmark.bar_chart import render_charts
+from signflow.benchmark.in_process import measure_in_process
+from signflow.benchmark.load_generator import Measurement, make_bodies, make_request, measure
 from tests.support.processes import MARSERVE
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-async def measured_against(answer: Answer, rate: float | None = None) -> Measured:
+async def measured_against(answer: Answer, rate: float | None = None) -> Measurement:
     """Three callers for a moment, against a server of the test's own."""
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
@@ -30,8 +30,8 @@ async def measured_against(answer: Answer, rate: float | None = None) -> Measure
 
 @pytest.fixture(autouse=True)
 def no_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("signflow.benchmark.load_generator.WARM_UP", 0)
-    monkeypatch.setattr("signflow.benchmark.in_process.WARM_UP", 0)
+    monkeypatch.setattr("signflow.benchmark.load_generator.WARM_UP_SECONDS", 0)
+    monkeypatch.setattr("signflow.benchmark.in_process.WARM_UP_SECONDS", 0)
 
 
 @pytest.mark.anyio
@@ -89,7 +89,7 @@ def _until_gone(answer: Answer) -> Answer:
 def test_the_bare_loop_translates_what_the_callers_send(form: str) -> None:
     bodies = make_bodies(3, form)
     before = list(sys.path)
-    found = measure_loop(bodies, 2, 2, 0.1)
+    found = measure_in_process(bodies, 2, 2, 0.1)
     assert len(found.latencies) >= 4
     assert found.errors == 0
     assert 0 < found.cpu < 1
@@ -98,14 +98,14 @@ def test_the_bare_loop_translates_what_the_callers_send(form: str) -> None:
 
 def test_a_row_is_the_best_of_its_settings_and_a_chart_shows_it() -> None:
     slow, fast = (
-        comparison.Result("x", name, Measured(1, [0.01] * count, cpu=0.0012))
+        comparison.Result("x", name, Measurement(1, [0.01] * count, cpu=0.0012))
         for name, count in (("slow", 5), ("<fast>", 50))
     )
     assert comparison.best([slow, fast, slow]) is fast
     rows = comparison.table("windows", [fast, slow]).splitlines()[2:]
     assert rows[0] == "| x | <fast> | 50 | 100% | 10.0 | 10.0 | 10.0 | 1.20 | 0 |"
     assert rows[1] == "| x | slow | 5 | 10% | 10.0 | 10.0 | 10.0 | 1.20 | 0 |"
-    drawn = ElementTree.fromstring(picture("t", "n", list(comparison.bars("windows", [fast, slow]))))
+    drawn = ElementTree.fromstring(render_charts("t", "n", list(comparison.bars("windows", [fast, slow]))))
     widths = [float(bar.get("width", "")) for bar in drawn.findall("{*}rect")[1:]]
     assert widths[1] == pytest.approx(widths[0] / 10)
     assert "x: <fast>" in [text.text for text in drawn.findall("{*}text")]

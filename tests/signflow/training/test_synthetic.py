@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from signflow.archive.features import landmarks, make_window, normalise
 
-from handler.examples.signflow.features import landmarks, make_window, normalise
 from signflow.archive import FOLDER, read_labels
 from signflow.training.hand_model import left_hand, right_hand, rotations
 from signflow.training.synthetic import main, make_signs, make_windows, perform, to_frames

@@ -17,18 +17,17 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from signflow.archive import read_labels
-from signflow.client.client import Client
-from signflow.client.local_pipeline import LocalPipeline
-from signflow.client.metrics import ClientMetrics
-from signflow.client.settings import Settings
+from signflow.local_pipeline import LocalPipeline
 from signflow.training.synthetic import make_signs, perform, to_frames
 
 from .hand_rest import with_rests
 from .session import Session
+from .settings import Settings
+from .translator import Translator
 
 PAGE = Path(__file__).with_name("page.html")
 HOLISTIC = "/holistic"
-FLAGS = ("use_torchserve", "rollout_percent")
+FLAGS = ("use_torchserve", "torchserve_rollout_percent")
 RESTS = 12
 """Frames of rest before and behind what the page plays."""
 
@@ -58,7 +57,7 @@ async def websocket(socket: WebSocket) -> None:
     """Frames in, signs out; ?user=KEY tells who it is, for the rollout."""
     await socket.accept()
     user = socket.query_params.get("user") or uuid.uuid4().hex
-    await Session(socket, socket.app.state.client, user).run()
+    await Session(socket, socket.app.state.translator, user).run()
 
 
 async def page(request: Request) -> Response:
@@ -87,13 +86,13 @@ async def camera(request: Request) -> Response:
 
 async def flags(request: Request) -> Response:
     """The flags; PUT {"use_torchserve": false} flips one while everything runs."""
-    client: Client = request.app.state.client
+    translator: Translator = request.app.state.translator
     if request.method == "PUT":
         try:
-            client.flip(**_flags_in(await request.json()))
+            translator.set_flags(**_flags_in(await request.json()))
         except ValueError as reason:
             raise HTTPException(400, str(reason)) from None
-    return JSONResponse({flag: getattr(client.settings, flag) for flag in FLAGS})
+    return JSONResponse({flag: getattr(translator.settings, flag) for flag in FLAGS})
 
 
 async def metrics(request: Request) -> Response:
@@ -115,7 +114,6 @@ def _performance(sign: int, seed: int) -> list[dict[str, object]]:
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     app.state.registry = CollectorRegistry()
-    metrics_of_client = ClientMetrics(app.state.registry)
     with closing(LocalPipeline()) as local:
-        async with Client(Settings(), local, metrics_of_client) as app.state.client:
+        async with Translator(Settings(), local, app.state.registry) as app.state.translator:
             yield

@@ -1,4 +1,4 @@
-"""One user's WebSocket: frames come in, and what becomes of them goes out as small JSON messages."""
+"""One user's WebSocket: frames come in, states and translations go out as small JSON messages."""
 
 import asyncio
 import contextlib
@@ -9,81 +9,79 @@ from typing import Any
 import numpy as np
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from handler.examples.signflow.features import landmarks, make_window
-from signflow.client.client import Client
+from signflow.archive.features import landmarks, make_window
 
 from .hand_rest import is_rest
-from .sign_segmenter import Frames, Signer
+from .sign_segmenter import Frames, SignSegmenter
+from .translator import Translator
 
 LOG = logging.getLogger("signflow.session")
+LOGGED_FIELDS = ("source", "reason", "milliseconds")
 
 
 class Session:
-    """Reads frames until the user leaves, translating a sign meanwhile.
+    """Reads frames until the user disconnects, and translates a sign meanwhile.
 
-    Says {"type": "state", "state": ...}, {"type": "prediction", "prediction": ..., "source": ..., "milliseconds": ...}
-    and {"type": "error", "message": ...}; after an error the session goes on.
+    Sends {"type": "state", "state": ...}, {"type": "prediction", "prediction": ..., "source": ...,
+    "reason": ..., "milliseconds": ..., ...} and {"type": "error", "message": ...}; after an error the session goes on.
     """
 
-    def __init__(self, socket: WebSocket, client: Client, user: str) -> None:
-        self.signer = Signer()
-        self._socket, self._client, self._user = socket, client, user
-        self._translating: asyncio.Task[None] | None = None
+    def __init__(self, socket: WebSocket, translator: Translator, user: str) -> None:
+        self.segmenter = SignSegmenter()
+        self._socket, self._translator, self._user = socket, translator, user
+        self._translation: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
-        return f"<Session of {self._user}, {self.signer.state}>"
+        return f"<Session of {self._user}, {self.segmenter.state}>"
 
     async def run(self) -> None:
         """Serve the user until the connection ends."""
         try:
             async for text in self._socket.iter_text():
-                await self._see(text)
+                await self._receive_frame(text)
         except WebSocketDisconnect:
-            LOG.info("A user left while being answered", extra={"event": "left", "user": self._user})
+            LOG.info("A user disconnected during a translation", extra={"event": "disconnected", "user": self._user})
         finally:
-            await self._stop()
+            await self._cancel_translation()
 
-    async def _see(self, text: str) -> None:
+    async def _receive_frame(self, text: str) -> None:
         try:
             points = landmarks([json.loads(text)])[0]
-        except ValueError as reason:
-            await self._say("error", message=f"This frame cannot be read: {reason}")
+        except ValueError as error:
+            await self._send("error", message=f"This frame cannot be read: {error}")
             return
-        before = self.signer.state
-        sign = self.signer.see(points, is_rest(points))
-        if self.signer.state is not before:
-            await self._say("state", state=self.signer.state)
+        before = self.segmenter.state
+        sign = self.segmenter.add_frame(points, is_rest(points))
+        if self.segmenter.state is not before:
+            await self._send("state", state=self.segmenter.state)
         if sign:
-            self._translating = asyncio.create_task(self._translate(sign))
+            self._translation = asyncio.create_task(self._translate_signs(sign))
 
-    async def _translate(self, sign: Frames | None) -> None:
-        """Answer a sign, and those that ended while it was translated."""
+    async def _translate_signs(self, sign: Frames | None) -> None:
+        """Translate a sign, and those that ended during the translation."""
         with contextlib.suppress(WebSocketDisconnect):
             while sign:
-                await self._answer(sign)
-                sign = self.signer.answered()
-                await self._say("state", state=self.signer.state)
+                await self._translate(sign)
+                sign = self.segmenter.finish_inference()
+                await self._send("state", state=self.segmenter.state)
 
-    async def _answer(self, sign: Frames) -> None:
+    async def _translate(self, sign: Frames) -> None:
         try:
-            translation = await self._client.translate(make_window(np.stack(sign)), self._user)
+            translation = await self._translator.translate(make_window(np.stack(sign)), self._user)
         except Exception:
             LOG.exception("A sign was lost", extra={"event": "lost", "user": self._user})
-            await self._say("error", message="This sign could not be translated.")
+            await self._send("error", message="This sign could not be translated.")
             return
-        milliseconds = round(1000 * translation.seconds, 1)
-        LOG.info(
-            "Translated", extra={"event": "translated", "source": translation.source, "milliseconds": milliseconds}
-        )
-        await self._say(
-            "prediction", **translation.answer, source=translation.source, milliseconds=milliseconds, frames=len(sign)
-        )
+        fields = translation._asdict()
+        fields["milliseconds"] = round(1000 * fields.pop("seconds"), 1)
+        LOG.info("Translated", extra={"event": "translated"} | {key: fields[key] for key in LOGGED_FIELDS})
+        await self._send("prediction", **fields, frames=len(sign))
 
-    async def _say(self, kind: str, **what: Any) -> None:
-        await self._socket.send_json({"type": kind, **what})
+    async def _send(self, kind: str, **fields: Any) -> None:
+        await self._socket.send_json({"type": kind, **fields})
 
-    async def _stop(self) -> None:
-        if self._translating is not None:
-            self._translating.cancel()
+    async def _cancel_translation(self) -> None:
+        if self._translation is not None:
+            self._translation.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._translating
+                await self._translation

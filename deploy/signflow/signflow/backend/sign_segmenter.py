@@ -1,4 +1,4 @@
-"""Finds the signs in one user's frames: what lies between two rests. It knows no clock and no network."""
+"""Cuts the frames of one user into signs: what lies between two rests of the hands. It knows no clock."""
 
 from collections import deque
 from enum import StrEnum
@@ -8,55 +8,55 @@ Frames = list[Any]
 
 
 class State(StrEnum):
-    """What a signer is doing."""
+    """Waiting for raised hands, collecting a sign's frames, or waiting for its translation."""
 
     IDLE = "IDLE"
     RECORDING = "RECORDING"
     INFERRING = "INFERRING"
 
 
-class Signer:
-    """Frames in, the frames of a finished sign out; a frame is whatever the caller keeps of it.
+class SignSegmenter:
+    """Takes frames, which may be any objects, and returns the frames of each finished sign.
 
-    So many `rests` in a row end a sign and are no part of it; with fewer than `shortest` frames it was none, and with
-    `longest` it ends by itself. Frames that come while a sign is being translated wait until `answered`.
+    `rest_frames` in a row end a sign and are no part of it; with fewer than `min_frames` it is dropped, and at
+    `max_frames` it ends by itself. Frames that come during a translation wait until `finish_inference`.
     """
 
-    def __init__(self, rests: int = 6, shortest: int = 10, longest: int = 240) -> None:
+    def __init__(self, rest_frames: int = 6, min_frames: int = 10, max_frames: int = 240) -> None:
         self.state = State.IDLE
-        self._rests, self._shortest, self._longest = rests, shortest, longest
+        self._rest_frames, self._min_frames, self._max_frames = rest_frames, min_frames, max_frames
         self._recorded: Frames = []
-        self._rested = 0
-        self._waiting: deque[tuple[Any, bool]] = deque(maxlen=longest)
+        self._trailing_rests = 0
+        self._waiting: deque[tuple[Any, bool]] = deque(maxlen=max_frames)
 
     def __repr__(self) -> str:
-        return f"<Signer {self.state}, {len(self._recorded)} frames recorded, {len(self._waiting)} waiting>"
+        return f"<SignSegmenter {self.state}, {len(self._recorded)} frames recorded, {len(self._waiting)} waiting>"
 
-    def see(self, frame: Any, rests: bool) -> Frames | None:
-        """Take the next frame, in which the hands rest or not; returns the sign that it ended, to be translated."""
+    def add_frame(self, frame: Any, is_rest: bool) -> Frames | None:
+        """Take the next frame, in which the hands rest or not; returns the sign that it ended, if any."""
         if self.state is State.INFERRING:
-            self._waiting.append((frame, rests))
+            self._waiting.append((frame, is_rest))
             return None
-        if self.state is State.IDLE and rests:
+        if self.state is State.IDLE and is_rest:
             return None
         self.state = State.RECORDING
         self._recorded.append(frame)
-        self._rested = self._rested + 1 if rests else 0
-        if self._rested == self._rests or len(self._recorded) == self._longest:
-            return self._end()
+        self._trailing_rests = self._trailing_rests + 1 if is_rest else 0
+        if self._trailing_rests == self._rest_frames or len(self._recorded) == self._max_frames:
+            return self._end_sign()
         return None
 
-    def answered(self) -> Frames | None:
-        """The translation is there, or will never be; returns the next sign if it ended in the meantime."""
+    def finish_inference(self) -> Frames | None:
+        """The translation has come or failed; returns the next sign if one ended in the meantime."""
         assert self.state is State.INFERRING
         self.state = State.IDLE
         while self._waiting:
-            if sign := self.see(*self._waiting.popleft()):
+            if sign := self.add_frame(*self._waiting.popleft()):
                 return sign
         return None
 
-    def _end(self) -> Frames | None:
-        sign = self._recorded[: len(self._recorded) - self._rested]
-        self._recorded, self._rested = [], 0
-        self.state = State.INFERRING if len(sign) >= self._shortest else State.IDLE
+    def _end_sign(self) -> Frames | None:
+        sign = self._recorded[: len(self._recorded) - self._trailing_rests]
+        self._recorded, self._trailing_rests = [], 0
+        self.state = State.INFERRING if len(sign) >= self._min_frames else State.IDLE
         return sign if self.state is State.INFERRING else None

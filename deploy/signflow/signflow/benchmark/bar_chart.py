@@ -1,17 +1,17 @@
-"""Bars under each other in one SVG picture, without scripts, fonts or anything else from elsewhere."""
+"""Horizontal bars in an SVG file without scripts, fonts or other external resources."""
 
 from collections.abc import Sequence
 from html import escape
 
 Row = tuple[str, float, str]
-"""A label, a length and the text behind the bar."""
+"""A label, a length and the text after the bar."""
 
 _WIDTH, _LABEL, _ROW, _HEADING = 800, 330, 30, 44
 _COLOURS = ("#7f8c8d", "#2f7d5b", "#7fb59b", "#b5651d", "#d8b08c")
 
 
-def picture(title: str, note: str, charts: Sequence[tuple[str, Sequence[Row]]]) -> str:
-    """An SVG file with charts, each with its heading; the longest bar of each fills the width."""
+def render_charts(title: str, note: str, charts: Sequence[tuple[str, Sequence[Row]]]) -> str:
+    """An SVG file of charts, each with its heading; the longest bar of each fills the width."""
     drawn, top = [], 64
     for heading, rows in charts:
         drawn.append(_text(16, top + 28, heading, 'font-size="15" font-weight="600"'))

@@ -1,4 +1,4 @@
-"""The archive's handler without a server: called in loops with full batches, which no server can be faster than."""
+"""The archive's handler without a server: called in loops with full batches, an upper limit for any server."""
 
 import importlib
 import itertools
@@ -15,28 +15,29 @@ import yaml
 from handler.devices.allocator import keep_freed_memory
 from signflow.archive import FOLDER
 
-from .load_generator import WARM_UP, Body, Measured
+from .load_generator import WARM_UP_SECONDS, Body, Measurement
 
 
-def measure_loop(bodies: Sequence[Body], batch: int, threads: int, seconds: float) -> Measured:
-    """So many threads, each with a handler of its own and batches of that size, made of (content type, body).
+def measure_in_process(bodies: Sequence[Body], batch: int, threads: int, seconds: float) -> Measurement:
+    """Threads with a handler each, which gets batches of that size, made of the bodies.
 
-    What marserve does for a handler is done here too: JSON is parsed, by the same parser, bytes are copied, and memory
-    that has been freed is kept.
+    As in marserve, JSON is parsed by orjson, bytes are copied, and freed memory is kept.
     """
     keep_freed_memory()
-    handlers = [_load() for _ in range(threads)]
-    begin = time.perf_counter() + WARM_UP / 2
+    handlers = [_load_handler() for _ in range(threads)]
+    begin = time.perf_counter() + WARM_UP_SECONDS / 2
     with ThreadPoolExecutor(threads) as pool:
-        runs = list(pool.map(lambda handler: _loop(handler, bodies, batch, begin, seconds), handlers))
+        runs = list(pool.map(lambda handler: _run_loop(handler, bodies, batch, begin, seconds), handlers))
     latencies = [latency for run, _ in runs for latency in run]
     spent = sum(seconds for _, seconds in runs)
-    return Measured(seconds, latencies, answers=len(latencies), cpu=spent / max(1, len(latencies)))
+    return Measurement(seconds, latencies, answers=len(latencies), cpu=spent / max(1, len(latencies)))
 
 
-def _loop(handler: Any, bodies: Sequence[Body], batch: int, begin: float, seconds: float) -> tuple[list[float], float]:
-    """The latency of each answer, those of a batch come at once; and the seconds that the processor worked."""
-    rows = ({"body": _decoded(*body)} for body in itertools.cycle(bodies))
+def _run_loop(
+    handler: Any, bodies: Sequence[Body], batch: int, begin: float, seconds: float
+) -> tuple[list[float], float]:
+    """The latency of each answer, equal within a batch, and the processor's seconds."""
+    rows = ({"body": _decode(*body)} for body in itertools.cycle(bodies))
     latencies: list[float] = []
     started, working = time.perf_counter(), time.thread_time()
     while started < begin + seconds:
@@ -50,12 +51,12 @@ def _loop(handler: Any, bodies: Sequence[Body], batch: int, begin: float, second
     return latencies, time.thread_time() - working
 
 
-def _decoded(content_type: str, body: bytes) -> Any:
+def _decode(content_type: str, body: bytes) -> Any:
     return orjson.loads(body) if content_type == "application/json" else bytearray(body)
 
 
-def _load() -> Any:
-    """A handler as it lies in the archive, where its files find each other without dots."""
+def _load_handler() -> Any:
+    """A new handler, imported as in an archive, whose files import each other without dots."""
     sys.path.insert(0, str(FOLDER))
     try:
         handler = importlib.import_module("onnx_handler").OnnxSignFlowHandler()

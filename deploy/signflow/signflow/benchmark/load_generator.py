@@ -1,4 +1,4 @@
-"""LoadGenerator that cost little: keep-alive connections which send a request as soon as the last one is answered."""
+"""A closed loop of clients: keep-alive connections that send a request as soon as the last one is answered."""
 
 import asyncio
 import io
@@ -10,29 +10,27 @@ from functools import partial
 
 import numpy as np
 
-from handler.examples.signflow.features import landmarks, make_window
 from signflow.archive import read_labels
+from signflow.archive.features import landmarks, make_window
 from signflow.training.synthetic import make_signs, perform, to_frames
 
-WARM_UP = 1.0
-"""Seconds that are not counted."""
-
+WARM_UP_SECONDS = 1.0
 
 Body = tuple[str, bytes]
 """A content type, and what is sent."""
 
 
 @dataclass(slots=True)
-class Measured:
-    """What came back, and after how many seconds each; `seconds` is how long was measured."""
+class Measurement:
+    """The latency in seconds of each answer of a run; `seconds` is how long was measured."""
 
     seconds: float
     latencies: list[float] = field(default_factory=list)
     errors: int = 0
     answers: int = 0
-    """All of them, while warming up too."""
+    """All of them, those of the warm-up too."""
     cpu: float = float("nan")
-    """Seconds that a processor works for each answer, callers not counted."""
+    """Seconds of a processor for each answer, clients not counted."""
 
     @property
     def throughput(self) -> float:
@@ -40,12 +38,12 @@ class Measured:
         return len(self.latencies) / self.seconds
 
     def percentile(self, percent: float) -> float:
-        """Milliseconds; NaN where nothing came back."""
+        """Milliseconds; NaN without an answer."""
         return 1000 * float(np.percentile(self.latencies, percent)) if self.latencies else float("nan")
 
 
 def make_bodies(count: int, form: str) -> list[Body]:
-    """So many performances, as "landmarks" in JSON, as the same "points" in a .npy file, or as finished "windows"."""
+    """Performances as "landmarks" in JSON, as the same "points" in a .npy file, or as "windows" in bytes."""
     signs = make_signs(len(read_labels()))
     performances = [perform(signs[number % len(signs)], np.random.default_rng(number)) for number in range(count)]
     frames = [to_frames(points, 3) for points in performances]
@@ -65,60 +63,62 @@ def _npy(array: np.ndarray) -> bytes:
 
 
 def make_request(path: str, content_type: str, body: bytes) -> bytes:
-    """A whole HTTP request."""
+    """The bytes of an HTTP request."""
     head = ("POST {} HTTP/1.1", "Host: server", "Content-Type: {}", "Content-Length: {}", "", "")
     return "\r\n".join(head).format(path, content_type, len(body)).encode() + body
 
 
-async def measure(host: str, port: int, requests: Sequence[bytes], seconds: float, rate: float | None) -> Measured:
-    """One caller for each request, for so long; with a rate, all of them together send so many a second.
+async def measure(host: str, port: int, requests: Sequence[bytes], seconds: float, rate: float | None) -> Measurement:
+    """One client for each request; with a rate, all of them together send so many a second.
 
-    A request that is sent late because its caller was still waiting counts from when it was due.
+    A request that is sent late because its client was still waiting counts from when it was due.
     """
-    run = Run(time.perf_counter() + WARM_UP, seconds, len(requests) / rate if rate else 0)
+    run = LoadRun(time.perf_counter() + WARM_UP_SECONDS, seconds, len(requests) / rate if rate else 0)
     loop = asyncio.get_running_loop()
-    callers = [(await loop.create_connection(partial(Caller, request, run), host, port))[1] for request in requests]
-    for number, caller in enumerate(callers):
-        loop.call_later(run.interval * number / len(callers), caller.send, time.perf_counter())
-    await asyncio.gather(*(caller.done for caller in callers))
-    return run.measured
+    clients = [
+        (await loop.create_connection(partial(ClientConnection, request, run), host, port))[1] for request in requests
+    ]
+    for number, client in enumerate(clients):
+        loop.call_later(run.interval * number / len(clients), client.send, time.perf_counter())
+    await asyncio.gather(*(client.done for client in clients))
+    return run.measurement
 
 
-class Run:
-    """What the callers share: when counting begins and ends, and the result."""
+class LoadRun:
+    """Shared by the clients: when counting begins and ends, and the measurement."""
 
     def __init__(self, begin: float, seconds: float, interval: float) -> None:
         self.begin, self.end, self.interval = begin, begin + seconds, interval
-        self.measured = Measured(seconds)
+        self.measurement = Measurement(seconds)
 
-    def note(self, due: float, status: bytes) -> None:
-        """An answer to the request that was due then."""
+    def record(self, due: float, status: bytes) -> None:
+        """Count the answer to a request by when the request was due."""
         now = time.perf_counter()
-        self.measured.answers += status == b"200"
+        self.measurement.answers += status == b"200"
         if not self.begin <= now < self.end:
             return
         if status == b"200":
-            self.measured.latencies.append(now - due)
+            self.measurement.latencies.append(now - due)
         else:
-            self.measured.errors += 1
+            self.measurement.errors += 1
 
 
-class Caller(asyncio.Protocol):
+class ClientConnection(asyncio.Protocol):
     """One connection, one request at a time."""
 
-    def __init__(self, request: bytes, run: Run) -> None:
+    def __init__(self, request: bytes, run: LoadRun) -> None:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._request, self._run = request, run
         self._due, self._received = 0.0, bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the way to the server."""
+        """Keep the transport."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Only the caller's own end is no error."""
-        self._run.measured.errors += time.perf_counter() < self._run.end
+        """Count an error unless the run is over."""
+        self._run.measurement.errors += time.perf_counter() < self._run.end
         self.done.set_result(None)
 
     def send(self, due: float) -> None:
@@ -127,15 +127,15 @@ class Caller(asyncio.Protocol):
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
-        """Collect the answer; when it is whole, note it and go on."""
+        """Collect the answer; when it is complete, record it and send the next request."""
         self._received += data
         head, found, body = self._received.partition(b"\r\n\r\n")
-        if found and len(body) >= _length(head):
-            self._run.note(self._due, bytes(head[9:12]))
+        if found and len(body) >= _content_length(head):
+            self._run.record(self._due, bytes(head[9:12]))
             self._received.clear()
-            self._next()
+            self._send_next()
 
-    def _next(self) -> None:
+    def _send_next(self) -> None:
         now = time.perf_counter()
         if now >= self._run.end:
             self._transport.close()
@@ -147,6 +147,6 @@ class Caller(asyncio.Protocol):
             asyncio.get_running_loop().call_later(due - now, self.send, due)
 
 
-def _length(head: bytes | bytearray) -> int:
+def _content_length(head: bytes | bytearray) -> int:
     lines = bytes(head).lower().split(b"\r\n")
     return next(int(line[15:]) for line in lines if line.startswith(b"content-length:"))

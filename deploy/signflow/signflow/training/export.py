@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from handler.examples.signflow.features import FEATURES, FRAMES
 from signflow.archive import read_labels
+from signflow.archive.features import FEATURES, FRAMES
 
 from .model import MODELS, WEIGHTS, load
 from .synthetic import make_signs, make_windows

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from handler.examples.signflow.features import FEATURES, FRAMES, HAND, POINTS, POSITIONS
+from signflow.archive.features import FEATURES, FRAMES, HAND, POINTS, POSITIONS
 
 WEIGHTS = Path(__file__).parent
 """The folder with trained weights, NAME.npz for each model."""

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from handler.examples.signflow.features import HAND, enrich, normalise, resample
 from signflow.archive import read_labels
+from signflow.archive.features import HAND, enrich, normalise, resample
 
 from .hand_model import left_hand, rotations
 

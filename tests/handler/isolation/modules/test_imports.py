@@ -51,7 +51,7 @@ def test_many_archives_import_and_unpickle_at_the_same_time(tmp_path: Path) -> N
 
     def work(worker: OneWorker) -> Any:
         start.wait()
-        with worker.surroundings.loading():
+        with worker.environment.loading():
             handler = worker.namespace.load("handler")
         return [handler.everything() for _ in range(20)]
 

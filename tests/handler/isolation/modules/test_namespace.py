@@ -92,6 +92,30 @@ def test_an_archive_may_call_its_modules_as_the_server_calls_its_own(make: Make)
     assert type(sys.modules["app"]) is ModuleType
 
 
+def test_packages_on_the_path_that_bear_the_servers_names_are_found_by_archives(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A team's package `app`, for example, on PYTHONPATH; also by a library that lies beside it."""
+    import app.settings.properties
+
+    team = {"app/__init__.py": "", "app/settings/__init__.py": "NAME = 'team'", "app/settings/properties.py": "X = 1"}
+    library = {
+        "teams_library.py": "import app.settings\nfrom app.settings.properties import X\nNAME = app.settings.NAME"
+    }
+    monkeypatch.syspath_prepend(str(write(tmp_path / "team", team | library)))
+    source = "import teams_library, app.settings, sys\nanswer = app.settings.NAME, teams_library.NAME, teams_library.X"
+    assert ask(make("a", handler=source)) == ("team", "team", 1)
+    assert hasattr(app.settings.properties, "parse")
+
+
+@pytest.mark.parametrize("name", ["app", "model_registry", "model_registry.registry"])
+def test_the_servers_packages_are_hidden_from_archives(make: Make, name: str) -> None:
+    importlib.import_module(name)
+    source = f"import sys\nanswer = {name!r} in sys.modules\ntry:\n    import {name}\nexcept ImportError as error:\n"
+    missing = name.partition(".")[0]
+    assert ask(make("a", handler=source + "    answer = answer, error.name")) == (False, missing)
+
+
 def _import_from_the_server() -> str:
     """What the server's own code finds on a worker's thread."""
     space = {"__name__": "handler.workers.worker"}

@@ -54,7 +54,7 @@ except ZeroDivisionError:
 """,
     )
     worker.load()
-    said = worker.said("stdout")
+    said = worker.lines_of("stdout")
     assert said[:6] == ["info 1", "error", "two", "lines", "failed", "Traceback (most recent call last):"]
     assert said[-1] == "ZeroDivisionError: division by zero"
     assert server.messages == []
@@ -101,8 +101,8 @@ def speak(shared):
     shared = logging.getLogger("a_library")
     for worker in (one, two):
         worker.call("speak", shared)
-    assert one.said("stdout") == ["own debug", "debug"]
-    assert two.said("stdout") == ["shared"]
+    assert one.lines_of("stdout") == ["own debug", "debug"]
+    assert two.lines_of("stdout") == ["shared"]
 
 
 def test_records_of_libraries_go_by_their_own_and_the_workers_settings(make: Make, server: Kept) -> None:
@@ -117,7 +117,7 @@ def test_records_of_libraries_go_by_their_own_and_the_workers_settings(make: Mak
     worker.run(inner.info, "not told")
     library.propagate = False
     worker.run(inner.error, "kept")
-    assert worker.said("stdout") == ["told"]
+    assert worker.lines_of("stdout") == ["told"]
     assert kept.messages == ["told", "kept"]
     assert server.messages == []
     library.removeHandler(kept)
@@ -134,7 +134,7 @@ def test_the_servers_own_records_stay_the_servers(make: Make, server: Kept) -> N
 def test_a_record_that_cannot_be_formatted_does_not_fail_the_handler(make: Make) -> None:
     worker = make("a", handler="import logging\nlogging.info('%d', 'no number')\nanswer = 1")
     assert worker.load().answer == 1
-    assert "TypeError: %d format: a real number is required, not str" in worker.said("stderr")
+    assert "TypeError: %d format: a real number is required, not str" in worker.lines_of("stderr")
 
 
 def test_disabling_is_for_the_worker(make: Make) -> None:

@@ -35,21 +35,21 @@ def test_a_line_is_said_when_it_ends(make: Make) -> None:
         handler="import sys\nsys.stdout.writelines(['be', 'gun'])\nsys.stdout.flush()\nprint('\\r 10%\\r 20%', end='')",
     )
     worker.load()
-    assert worker.said("stdout") == ["begun", " 10%"]
+    assert worker.lines_of("stdout") == ["begun", " 10%"]
     worker.close()
-    assert worker.said("stdout") == ["begun", " 10%", " 20%"]
+    assert worker.lines_of("stdout") == ["begun", " 10%", " 20%"]
 
 
 def test_lines_end_where_torchserve_ends_them(make: Make) -> None:
     worker = make("a", handler=r"print('a\rb\r\nc\x0cd\x85e\u2028f\n\ng')")
     worker.load()
-    assert worker.said("stdout") == ["a", "b", "c\x0cd", "e", "f", "", "g"]
+    assert worker.lines_of("stdout") == ["a", "b", "c\x0cd", "e", "f", "", "g"]
 
 
 def test_a_line_that_never_ends_is_told_in_pieces(make: Make) -> None:
     worker = make("a", handler="for _ in range(5):\n    print('.' * 30_000, end='')\nprint('end')")
     worker.load()
-    assert worker.said("stdout") == ["." * 90_000, "." * 60_000 + "end"]
+    assert worker.lines_of("stdout") == ["." * 90_000, "." * 60_000 + "end"]
 
 
 def test_threads_do_not_mix_their_lines(make: Make) -> None:
@@ -59,7 +59,7 @@ def test_threads_do_not_mix_their_lines(make: Make) -> None:
         "other.start(), other.join()\nprint('again')",
     )
     worker.load()
-    assert worker.said("stdout") == ["other", "mine again"]
+    assert worker.lines_of("stdout") == ["other", "mine again"]
 
 
 def test_what_the_standard_library_prints_for_an_archive_is_its_own(make: Make) -> None:
@@ -68,8 +68,8 @@ def test_what_the_standard_library_prints_for_an_archive_is_its_own(make: Make) 
         handler="import pprint, traceback\npprint.pp([])\ntry: 1 / 0\nexcept ArithmeticError: traceback.print_exc()",
     )
     worker.load()
-    assert worker.said("stderr")[-1] == "ZeroDivisionError: division by zero"
-    assert worker.said("stdout") == ["[]"]
+    assert worker.lines_of("stderr")[-1] == "ZeroDivisionError: division by zero"
+    assert worker.lines_of("stdout") == ["[]"]
 
 
 def test_streams_are_real_to_the_server() -> None:
@@ -126,7 +126,7 @@ def test_redirection_catches_the_workers_text_only(make: Make, capsys: pytest.Ca
     texts: list[str] = []
     texts.append(one.call("redirected", lambda: texts.append(two.call("redirected", lambda: None))))
     assert texts == ["captured\n", "captured\n"]
-    assert (one.said("stdout"), two.said("stdout")) == (["free"], ["free"])
+    assert (one.lines_of("stdout"), two.lines_of("stdout")) == (["free"], ["free"])
     print("the server")
     assert capsys.readouterr().out == "the server\n"
 
@@ -135,19 +135,19 @@ def test_a_replacement_may_write_to_what_it_replaced(make: Make) -> None:
     worker = make("a", handler=REDIRECT)
     worker.load()
     assert worker.call("teed") == ["both", "\n"]
-    assert worker.said("stdout") == ["BOTH", "one"]
+    assert worker.lines_of("stdout") == ["BOTH", "one"]
 
 
 def test_who_takes_the_lines_may_print(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = write(tmp_path / "a", {"handler.py": "print('line')"})
-    surroundings = WorkerEnvironment(folder, "W", print)
+    environment = WorkerEnvironment(folder, "W", print)
 
     def work() -> None:
-        surroundings.enter()
-        surroundings.namespace.load("handler")
+        environment.enter()
+        environment.namespace.load("handler")
 
     thread = Thread(target=work)
     thread.start()
     thread.join()
-    surroundings.close()
+    environment.close()
     assert capsys.readouterr().out == "stdout line\n"

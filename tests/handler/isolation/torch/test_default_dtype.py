@@ -46,7 +46,7 @@ def on_one_thread(worker: OneWorker) -> object:
     """Load the archive and call it on the same thread, as workers do."""
 
     def load_and_call() -> object:
-        with worker.surroundings.loading():
+        with worker.environment.loading():
             handler = worker.namespace.load("handler")
         return handler.made()
 

@@ -21,7 +21,7 @@ from handler.isolation.process.exit_trap import WorkerExit
 from handler.job import Input, Job, Output, Part, StreamChunk
 from handler.workers.process.process_service import ProcessService
 from handler.workers.service import Seat, ServiceSpec
-from tests.support.footprint import children, gone, open_files
+from tests.support.footprint import children, has_ended, open_files
 from tests.support.load import until
 from tests.support.one_worker import write
 
@@ -101,6 +101,22 @@ def test_a_folder_on_the_servers_path_may_hold_a_handler_of_its_own(
     monkeypatch.syspath_prepend(str(tmp_path / "elsewhere"))
     remote = make("def handle(data, context):\n    return data and [__file__]")
     assert remote.ask("x") == [str(tmp_path / "0" / "handler.py")]
+
+
+def test_packages_with_the_servers_names_are_those_of_others_or_none(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = """
+        import app
+        try:
+            import model_registry
+        except ImportError as error:
+            missing = str(error)
+        def handle(data, context):
+            return data and [f"{app.NAME}: {missing}"]
+    """
+    monkeypatch.syspath_prepend(str(write(tmp_path / "team", {"app/__init__.py": "NAME = 'team'"})))
+    assert make(source).ask("x") == ["team: No module named 'model_registry'"]
 
 
 def test_packages_beside_the_folder_are_found_and_hidden_variables_are_not(
@@ -189,7 +205,7 @@ def test_a_process_that_left_its_group_is_killed_too(make: Make) -> None:
     with pytest.raises(WorkerExit):
         remote.ask("x")
     killer.join()
-    assert gone(remote.service.pid)
+    assert has_ended(remote.service.pid)
 
 
 def test_metrics_of_a_batch_come_with_its_answer_and_others_at_once(make: Make) -> None:
@@ -274,7 +290,7 @@ def test_the_end_of_the_process_is_the_end_of_the_batch(make: Make, crash: str, 
     with pytest.raises(WorkerExit) as caught:
         remote.ask("x")
     assert caught.value.status == status
-    assert gone(remote.service.pid)
+    assert has_ended(remote.service.pid)
     assert remote.exits == []  # whoever waits is told by the exception
 
 
@@ -333,7 +349,7 @@ def test_what_hangs_is_killed_with_all_that_it_has_started(make: Make, hang: str
     assert remote.service.kill()
     asking.join(PATIENCE)
     assert ends == [137]
-    until(lambda: gone(int(remote.lines[0][1])))
+    until(lambda: has_ended(int(remote.lines[0][1])))
 
 
 def test_a_load_that_hangs_is_killed(make: Make) -> None:
@@ -388,7 +404,7 @@ def test_what_a_forked_process_leaves_behind_confuses_nobody(make: Make) -> None
     assert remote.ask("y") != [pid]
     os.kill(remote.service.pid, signal.SIGKILL)
     assert remote.ended.wait(PATIENCE)
-    until(lambda: gone(int(pid)))
+    until(lambda: has_ended(int(pid)))
     assert "Forked" not in [metric[0] for metric in remote.metrics]
 
 
@@ -409,7 +425,7 @@ def test_a_failed_load_brings_the_handlers_own_traceback(make: Make, source: str
     assert told in caught.value.lines[-1]
     assert not [line for line in caught.value.lines if "loader.py" in line]  # the server's own frames
     remote.service.close()
-    assert gone(remote.service.pid)
+    assert has_ended(remote.service.pid)
     assert remote.exits == []
 
 
@@ -480,6 +496,6 @@ ProcessService(seat, ServiceSpec("m", Path({str(tmp_path / "archive")!r}), dict,
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         pid = int(server.stdout.readline())
-        assert not gone(pid)
+        assert not has_ended(pid)
         server.kill()
-    until(lambda: gone(pid))
+    until(lambda: has_ended(pid))

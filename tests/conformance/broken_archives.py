@@ -14,12 +14,12 @@ MANIFEST: dict[str, Any] = {
 
 
 def without(*keys: str) -> str:
-    """The manifest less these keys, wherever they stand."""
+    """The manifest without these keys."""
     model = {key: value for key, value in MANIFEST["model"].items() if key not in keys}
     return json.dumps({key: value for key, value in (MANIFEST | {"model": model}).items() if key not in keys})
 
 
-def build_odd(store: Path, handler: str) -> None:
+def build_broken(store: Path, handler: str) -> None:
     """Put them into the store; the handler is a good one."""
     (store / "note.txt").write_text("not a model\n")
     (store / "notzip.mar").write_text("this is not an archive\n")

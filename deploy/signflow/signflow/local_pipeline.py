@@ -10,12 +10,12 @@ import numpy as np
 import onnxruntime
 import yaml
 
-from handler.examples.signflow.postprocessing import Postprocessor
 from signflow.archive import FOLDER
+from signflow.archive.postprocessing import Postprocessor
 
 
 class LocalPipeline:
-    """An async callable for the client: a window [64, 469] in, an answer like the archive's out.
+    """An async callable for the client, from a window [64, 469] to what the archive would answer.
 
     So many threads compute beside the event loop, each a window at a time.
     """
@@ -30,15 +30,15 @@ class LocalPipeline:
         )
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="signflow-local")
 
-    async def __call__(self, window: np.ndarray) -> dict[str, Any]:
-        """Translate without holding up the event loop."""
+    async def __call__(self, window: np.ndarray) -> tuple[Any, ...]:
+        """Translate without blocking the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self.translate, window)
 
-    def translate(self, window: np.ndarray) -> dict[str, Any]:
-        """Translate in the calling thread."""
+    def translate(self, window: np.ndarray) -> tuple[Any, ...]:
+        """(prediction, confidence, alternatives, device), computed in the calling thread."""
         logits = self._session.run(None, {"window": window[None].astype(np.float32, copy=False)})[0]
         [answer] = self._postprocessor.answers(logits, {}, "cpu", None)
-        return answer
+        return answer["prediction"], answer["confidence"], answer["alternatives"], answer["device"]
 
     def close(self) -> None:
         """End the threads; what is being translated is finished."""

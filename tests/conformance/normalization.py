@@ -1,4 +1,4 @@
-"""Makes the texts of two runs comparable: names for places, and signs for what is new in every run."""
+"""Makes the strings of two runs comparable: names for places, and placeholders for values that are new in every run."""
 
 import json
 import re
@@ -10,8 +10,8 @@ T = TypeVar("T")
 UUID = r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
 TIME = r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.,]\d+)?Z?"
 NEW_IN_EVERY_RUN = [
-    (re.compile(pattern), sign)
-    for pattern, sign in [
+    (re.compile(pattern), placeholder)
+    for pattern, placeholder in [
         (UUID, "<uuid>"),
         (TIME, "<time>"),
         (r'("startTime": )"[^"]*"', r'\1"<time>"'),
@@ -37,7 +37,7 @@ class Places:
         return f"<Places {', '.join(self._named)}>"
 
     def fill(self, value: T, **more: str) -> T:
-        """Put in what the names in braces stand for, in all texts that the JSON value holds."""
+        """Replace the names in braces by the places, in all strings of a JSON value."""
         text = json.dumps(value)
         for name, place in {**self._named, **more}.items():
             text = text.replace(f"{{{name}}}", place)
@@ -45,9 +45,9 @@ class Places:
         return filled
 
     def hide(self, text: str) -> str:
-        """Put the names back, and signs for what is new in every run."""
+        """Replace places by their names, and values that are new in every run by placeholders."""
         for name, place in sorted(self._named.items(), key=lambda item: -len(item[1])):
             text = text.replace(place, f"{{{name}}}")
-        for pattern, sign in NEW_IN_EVERY_RUN:
-            text = pattern.sub(sign, text)
+        for pattern, placeholder in NEW_IN_EVERY_RUN:
+            text = pattern.sub(placeholder, text)
         return text

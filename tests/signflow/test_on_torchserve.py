@@ -18,13 +18,11 @@ from prometheus_client import CollectorRegistry
 
 from handler.job import Input
 from signflow.benchmark.comparison import FLAGS, MARSERVE
-from signflow.benchmark.server_under_test import Contestant, Serving
-from signflow.client.client import Client
-from signflow.client.local_pipeline import LocalPipeline
-from signflow.client.metrics import ClientMetrics
-from signflow.client.settings import Settings
+from signflow.benchmark.server_under_test import ServerUnderTest, ServingOptions
+from signflow.local_pipeline import LocalPipeline
+from signflow.torchserve_client import ClientMetrics, TorchServeClient
 from tests.handler.examples.signflow.test_handler import FORMS, MALFORMED, WINDOW, archive
-from tests.support.processes import PATIENCE
+from tests.support.processes import TIMEOUT_SECONDS
 
 COMMAND = os.environ.get("MARSERVE_CONFORMANCE_COMMAND")
 pytestmark = [
@@ -50,19 +48,19 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(params=VARIANTS)
 def servers(
     request: pytest.FixtureRequest, stores: dict[str, Path], tmp_path: Path
-) -> Iterator[tuple[Contestant, Contestant]]:
+) -> Iterator[tuple[ServerUnderTest, ServerUnderTest]]:
     """TorchServe and marserve with the same archive, in batches of eight."""
     store = stores[request.param]
     with (
-        Contestant("TorchServe", ORIGINAL, tmp_path, store) as one,
-        Contestant("marserve", MARSERVE, tmp_path, store) as other,
+        ServerUnderTest("TorchServe", ORIGINAL, tmp_path, store) as one,
+        ServerUnderTest("marserve", MARSERVE, tmp_path, store) as other,
     ):
         for server in (one, other):
-            server.serve(Serving(workers=1, batch=8, delay=50))
+            server.register(ServingOptions(workers=1, batch=8, delay=50))
         yield one, other
 
 
-def post(server: Contestant, said: Input) -> tuple[int, Any]:
+def post(server: ServerUnderTest, said: Input) -> tuple[int, Any]:
     """Status and answer."""
     [*parts] = said.parts
     if len(parts) == 1 and parts[0].name == "body":
@@ -73,14 +71,14 @@ def post(server: Contestant, said: Input) -> tuple[int, Any]:
     url = f"http://127.0.0.1:{server.port}/predictions/sign"
     request = urllib.request.Request(url, content, {"Content-Type": kind} if kind else {"Content-Type": "unknown/kind"})
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as refused:
         with refused:
             return refused.code, json.load(refused)
 
 
-def test_both_servers_answer_every_request_alike(servers: tuple[Contestant, Contestant]) -> None:
+def test_both_servers_answer_every_request_alike(servers: tuple[ServerUnderTest, ServerUnderTest]) -> None:
     """Good and malformed ones come at once, so that they share batches."""
     requests = FORMS | {name: malformed for name, (malformed, _) in MALFORMED.items()}
     with ThreadPoolExecutor(16) as pool:
@@ -106,21 +104,24 @@ def confidences(answer: tuple[int, Any]) -> list[float]:
 
 @pytest.mark.anyio
 async def test_the_client_asks_it_does_without_it_and_comes_back(stores: dict[str, Path], tmp_path: Path) -> None:
-    original = Contestant("TorchServe", ORIGINAL, tmp_path, stores["onnx"])
-    settings = Settings(url=f"http://127.0.0.1:{original.port}", timeout_ms=20_000, failures=2, cooldown_ms=50)
+    original = ServerUnderTest("TorchServe", ORIGINAL, tmp_path, stores["onnx"])
+    url, metrics = f"http://127.0.0.1:{original.port}", ClientMetrics(CollectorRegistry())
 
     async def sources() -> set[str]:
-        found = await asyncio.gather(*(client.translate(WINDOW, str(number)) for number in range(16)))
-        assert {each.answer["prediction"] for each in found} == {"please"}
+        found = await asyncio.gather(*(client.translate(WINDOW) for _ in range(16)))
+        assert {each.prediction for each in found} == {"please"}
         return {each.source for each in found}
 
     with closing(LocalPipeline()) as local:
-        async with Client(settings, local, ClientMetrics(CollectorRegistry())) as client:
+        async with TorchServeClient(
+            url, 20, local=local, model_name="sign", encoding="float32", hedge_seconds=20, failures=2,
+            cooldown_seconds=0.05, metrics=metrics,
+        ) as client:  # fmt: skip
             with original:
-                original.serve(Serving(workers=1, batch=8, delay=5))
+                original.register(ServingOptions(workers=1, batch=8, delay=5))
                 assert await sources() == {"torchserve"}
             assert await sources() == {"local"}
             with original:
-                original.serve(Serving(workers=1, batch=8, delay=5))
+                original.register(ServingOptions(workers=1, batch=8, delay=5))
                 while await sources() != {"torchserve"}:
                     await asyncio.sleep(0.05)

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """Serves files without a word."""
+class SilentHandler(SimpleHTTPRequestHandler):
+    """Serves files and logs nothing."""
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the name is the library's
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def serve_folder(folder: Path) -> Iterator[str]:
     """Serve a folder's files while the block runs; gives the address."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder))) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(SilentHandler, directory=str(folder))) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:

@@ -27,7 +27,7 @@ FLOWS = {
 """The nodes of each that are models, and its edges."""
 
 
-def build_wars(store: Path) -> None:
+def build_workflow_archives(store: Path) -> None:
     """Put them into the store, each as torch-workflow-archiver makes it."""
     for name, (models, edges) in FLOWS.items():
         url = "missing.mar" if name == "nomodel" else "ver_1.mar"

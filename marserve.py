@@ -1,0 +1,64 @@
+"""The way into the commands: finds marserve's packages beside this file, whatever else is called `app` or `handler`."""
+
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from typing import Any
+
+PACKAGES = frozenset({"app", "handler", "model_registry"})
+"""The top-level packages of this distribution that other projects may have, too."""
+_FOLDER = str(Path(__file__).parent)
+
+
+class OwnPackages:
+    """A meta path finder of the packages of this distribution, which does without `sys.path`."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
+        """The spec of one of the packages; everything else is left to other finders."""
+        return PathFinder.find_spec(name, [_FOLDER]) if name in PACKAGES else None
+
+
+def find_own_packages() -> None:
+    """From now on, let the packages win over others of their names on PYTHONPATH or in the working directory."""
+    if OwnPackages not in sys.meta_path:
+        sys.meta_path.insert(0, OwnPackages)
+
+
+def main() -> int:
+    """The `marserve` command; returns its exit status."""
+    find_own_packages()
+    from app.cli import main as marserve
+
+    return marserve()
+
+
+def torchserve() -> int:
+    """The `torchserve` command; returns its exit status."""
+    find_own_packages()
+    from app.cli import torchserve as command
+
+    return command()
+
+
+def torch_model_archiver() -> int:
+    """The `torch-model-archiver` command; returns its exit status."""
+    find_own_packages()
+    from app.cli import torch_model_archiver as command
+
+    return command()
+
+
+def __getattr__(name: str) -> Any:
+    """Make `app`, the ASGI application of `uvicorn marserve:app`, when a server asks for it."""
+    if name != "app":
+        raise AttributeError(f"module 'marserve' has no attribute {name!r}")
+    find_own_packages()
+    from app.asgi import create_app
+
+    return create_app()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
