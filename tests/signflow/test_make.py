@@ -40,9 +40,12 @@ def test_an_archive_is_made_once(copy: Path) -> None:
 
 
 def test_every_command_is_one_that_the_copy_has(copy: Path) -> None:
-    told = make(copy, "--dry-run", "archives", "serve", "demo", "train", "benchmark")
+    told = make(copy, "--dry-run", "archives", "serve", "demo", "train", "benchmark", "outages")
     modules = {word for line in told.splitlines() for word in line.split() if word.startswith("signflow.")}
-    assert modules == {f"signflow.{name}" for name in ("backend", "benchmark", "training.export", "training.train")}
+    assert modules == {
+        f"signflow.{name}"
+        for name in ("backend", "benchmark", "benchmark.outages", "training.export", "training.train")
+    }
     for module in modules:
         asked = [sys.executable, "-m", module, "--help"]
         if module in ("signflow.backend", "signflow.benchmark"):  # the others import torch
