@@ -23,7 +23,7 @@ class PeriodicTasks:
         self._flushing = False
 
     async def __aenter__(self) -> None:
-        self._access.soon = self._flush_soon
+        self._access.on_pending = self._flush_soon
         self._metrics.log.on_pending = lambda: self._loop.call_soon_threadsafe(self._flush_soon)
         if self._interval is not None:
             self._observe()

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from app.application import Application
 from app.background import PeriodicTasks
 from app.logging.files import configure
-from app.logging.startup_log import announce
+from app.logging.startup_log import log_configuration
 from app.reload import reloading
 from app.settings.model import Settings
 
@@ -22,7 +22,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     gc.set_threshold(*SELDOM)
     logs = configure(settings)
     application = Application(settings, logs)
-    announce(settings, sum(device.kind == "cuda" for device in application.devices))
+    log_configuration(settings, sum(device.kind == "cuda" for device in application.devices))
     application.start()
     try:
         async with PeriodicTasks(application), reloading(application):

@@ -1,1 +1,1 @@
-"""What the server writes down: the console, TorchServe's log files, the access log."""
+"""The logs of the server: the console, TorchServe's five files, the access log, and their line formats."""

@@ -6,93 +6,90 @@ from time import perf_counter, time
 
 import orjson
 
-from app.logging.formatters import stamp, utc_stamp
+from app.logging.formatters import local_timestamp, utc_timestamp
 
 Client = tuple[str, int] | None
+"""Host and port; None is the client of a unix socket."""
 Request = tuple[Client, str, bytes, str, int, float, float]
-"""Client, method, target, HTTP version, status, when it came and when it was answered (`perf_counter` seconds)."""
+"""Client, method, target, HTTP version, status, start and end (seconds of `perf_counter`)."""
 Write = Callable[[str], object]
 """Writes whole lines; never raises."""
-Form = Callable[[Sequence[Request], float], Iterable[tuple[str, ...]]]
-"""Makes the parts of each request's line, between which each output puts a text of its own; the second argument is what
-makes seconds since 1970 of those of `perf_counter`."""
+Format = Callable[[Sequence[Request], float], Iterable[tuple[str, ...]]]
+"""Formats each request as parts of a line, which an output joins by its separator; the second argument is what
+`perf_counter` lacks to seconds since 1970."""
 
-MOST = 512
-"""Lines that are written at once, at most: whoever asks meanwhile waits for all of them."""
-SHORT = 200
-"""Bytes of a target up to which what is said of it is kept for others that ask the same."""
-FILE = " - "
-CONSOLE = " [INFO ] main ACCESS_LOG - "
+MAX_PENDING_REQUESTS = 512
+"""More are written without waiting for the timer: the request that causes it waits for all of them."""
+MAX_CACHED_TARGET_BYTES = 200
+"""Longer targets are not cached, as few of them are repeated."""
+FILE_SEPARATOR = " - "
+CONSOLE_SEPARATOR = " [INFO ] main ACCESS_LOG - "
+"""TorchServe's text between the time and the message."""
 
 
 class AccessLog:
-    """Keeps requests in memory until `flush`, which writes them in one piece to each of `outputs`.
+    """Keeps requests in memory until `flush`, which writes their lines in one piece to each of `outputs`.
 
-    An output is a function with what stands between time and message there: FILE or CONSOLE, as TorchServe has it.
-    `soon` is called when a first line waits: whoever owns a timer then calls `flush` within a moment.
+    An output is a function and its separator, FILE_SEPARATOR or CONSOLE_SEPARATOR. `on_pending` is called when a first
+    request is pending: the owner of a timer then calls `flush` within a moment.
     """
 
-    soon: Callable[[], object] | None = None
+    on_pending: Callable[[], object] | None = None
 
-    def __init__(self, outputs: Sequence[tuple[Write, str]], form: Form) -> None:
+    def __init__(self, outputs: Sequence[tuple[Write, str]], format_requests: Format) -> None:
         self._outputs = outputs
-        self._form = form
-        self._waiting: list[Request] = []
+        self._format = format_requests
+        self._pending: list[Request] = []
 
     def __repr__(self) -> str:
-        return f"<AccessLog {len(self._waiting)} waiting>"
+        return f"<AccessLog {len(self._pending)} pending>"
 
-    @property
-    def pending(self) -> bool:
-        """Whether lines wait to be written."""
-        return bool(self._waiting)
+    def write(self, client: Client, method: str, target: bytes, http_version: str, status: int, started: float) -> None:
+        """Record that a request, which started at that time of `perf_counter`, has been answered now.
 
-    def write(self, client: Client, method: str, target: bytes, http_version: str, status: int, began: float) -> None:
-        """Note that a request, which came at `began` (`perf_counter` seconds), has been answered now.
-
-        `target` is as it was sent, with its query. For one thread, and for the hot path: the lines are made by `flush`.
+        `target` is as it was sent, with its query. For one thread, and for the hot path: `flush` makes the lines.
         """
-        waiting = self._waiting
-        waiting.append((client, method, target, http_version, status, began, perf_counter()))
-        if 1 < len(waiting) < MOST:
+        pending = self._pending
+        pending.append((client, method, target, http_version, status, started, perf_counter()))
+        if 1 < len(pending) < MAX_PENDING_REQUESTS:
             return
-        if len(waiting) >= MOST:
+        if len(pending) >= MAX_PENDING_REQUESTS:
             self.flush()
-        elif self.soon is not None:
-            self.soon()
+        elif self.on_pending is not None:
+            self.on_pending()
 
     def flush(self) -> None:
-        """Write what waits."""
-        written, self._waiting = self._waiting, []
-        if not written:
+        """Write all pending requests."""
+        requests, self._pending = self._pending, []
+        if not requests:
             return
-        lines = [*self._form(written, time() - perf_counter())]
-        for write, between in self._outputs:
-            write("\n".join(map(between.join, lines)) + "\n")
+        lines = [*self._format(requests, time() - perf_counter())]
+        for write, separator in self._outputs:
+            write("\n".join(map(separator.join, lines)) + "\n")
 
     def close(self) -> None:
-        """Write what waits, and lose what comes later."""
+        """Write all pending requests, and drop later ones."""
         self.flush()
         self._outputs = ()
 
 
-def text_form(requests: Sequence[Request], clock: float) -> Iterator[tuple[str, ...]]:
+def format_text(requests: Sequence[Request], epoch: float) -> Iterator[tuple[str, ...]]:
     """Time and message, as TorchServe writes them."""
-    known, mark = -1, ""
+    known, timestamp = -1, ""
     for request in requests:
-        answered = request[6] + clock
-        milliseconds = int(answered * 1000)
+        end = request[6] + epoch
+        milliseconds = int(end * 1000)
         if milliseconds != known:
-            known, mark = milliseconds, stamp(answered)
-        yield mark, _message(request)
+            known, timestamp = milliseconds, local_timestamp(end)
+        yield timestamp, _message(request)
 
 
-def json_form(requests: Sequence[Request], clock: float) -> Iterator[tuple[str, ...]]:
+def format_json(requests: Sequence[Request], epoch: float) -> Iterator[tuple[str, ...]]:
     """A JSON object; `client` is null for a unix socket."""
     for request in requests:
-        client, method, target, http_version, status, began, answered = request
+        client, method, target, http_version, status, start, end = request
         entry = {
-            "time": utc_stamp(answered + clock),
+            "time": utc_timestamp(end + epoch),
             "level": "INFO",
             "logger": "ACCESS_LOG",
             "thread": "main",
@@ -102,27 +99,27 @@ def json_form(requests: Sequence[Request], clock: float) -> Iterator[tuple[str, 
             "target": target.decode("latin-1"),
             "http_version": http_version,
             "status": status,
-            "milliseconds": int((answered - began) * 1000),
+            "milliseconds": int((end - start) * 1000),
         }
         yield (orjson.dumps(entry).decode(),)
 
 
 def _message(request: Request) -> str:
-    client, method, target, http_version, status, began, answered = request
-    say = _said if len(target) <= SHORT else _say
-    return _peer(client) + say(method, target, http_version, status, int((answered - began) * 1000))
+    client, method, target, http_version, status, start, end = request
+    format_request = _cached_request if len(target) <= MAX_CACHED_TARGET_BYTES else _request
+    return _peer(client) + format_request(method, target, http_version, status, int((end - start) * 1000))
 
 
-def _say(method: str, target: bytes, http_version: str, status: int, milliseconds: int) -> str:
+def _request(method: str, target: bytes, http_version: str, status: int, milliseconds: int) -> str:
     return f' "{method} {target.decode("latin-1")} HTTP/{http_version}" {status} {milliseconds}'
 
 
-_said = lru_cache(maxsize=1024)(_say)
+_cached_request = lru_cache(maxsize=1024)(_request)
 
 
 @lru_cache(maxsize=1024)
 def _peer(client: Client) -> str:
-    """As Java prints addresses; a unix socket's peer has none."""
+    """The address as Java prints it; the peer of a unix socket has none."""
     if client is None:
         return "-"
     host, port = client

@@ -1,4 +1,4 @@
-"""The forms of a log line: TorchServe's text, or JSON."""
+"""The formats of log lines: TorchServe's text, or JSON."""
 
 import logging
 import re
@@ -10,21 +10,21 @@ from functools import lru_cache
 import orjson
 
 _LEVELS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
-_WORKER = re.compile(r"W-\d+-(?P<model>.+)_(?P<version>[^_]*)")
-_NAMED = ("model", "version", "worker")
+_WORKER_LABEL = re.compile(r"W-\d+-(?P<model>.+)_(?P<version>[^_]*)")
+_JSON_FIELDS = ("model", "version", "worker")
 
-_last = (0, "")
+_last_timestamp = (0, "")
 
 
-def stamp(seconds: float) -> str:
+def local_timestamp(seconds: float) -> str:
     """Local time as TorchServe writes it: 2026-11-21T01:00:35,341. The last one is kept for the next line."""
-    global _last
+    global _last_timestamp
     milliseconds = int(seconds * 1000)
-    known, text = _last
+    known, text = _last_timestamp
     if known != milliseconds:
-        whole, rest = divmod(milliseconds, 1000)
-        text = f"{_second(whole)},{rest:03d}"
-        _last = (milliseconds, text)
+        whole, fraction = divmod(milliseconds, 1000)
+        text = f"{_second(whole)},{fraction:03d}"
+        _last_timestamp = (milliseconds, text)
     return text
 
 
@@ -33,24 +33,27 @@ def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(seconds))
 
 
-def utc_stamp(seconds: float) -> str:
+def utc_timestamp(seconds: float) -> str:
     """The time in JSON lines: 2026-11-21T01:00:35.341Z."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def worker_words(label: str) -> dict[str, str]:
-    """What a worker's label, like W-9000-mlp_1.0, says by the names of the JSON form."""
-    match = _WORKER.fullmatch(label)
+def worker_fields(label: str) -> dict[str, str]:
+    """The JSON fields of a worker's label, W-9000-mlp_1.0."""
+    match = _WORKER_LABEL.fullmatch(label)
     return {**match.groupdict(), "worker": label} if match else {"worker": label}
 
 
 class TextFormatter(logging.Formatter):
-    """TorchServe's form; `extra={"ts_logger": ...}` names the logger that TorchServe would name."""
+    """TorchServe's format; `extra={"ts_logger": ...}` names the logger that TorchServe would name."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, and a traceback below it if there is one."""
         logger = getattr(record, "ts_logger", record.name)
-        line = f"{stamp(record.created)} [{_level(record):<5}] {_thread(record)} {logger} - {record.getMessage()}"
+        line = (
+            f"{local_timestamp(record.created)} [{_level(record):<5}] {_thread(record)} {logger} - "
+            f"{record.getMessage()}"
+        )
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
@@ -60,33 +63,33 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
         entry = {
-            "time": utc_stamp(record.created),
+            "time": utc_timestamp(record.created),
             "level": _level(record),
             "logger": record.name,
             "thread": _thread(record),
             "message": record.getMessage(),
         }
-        entry |= {name: getattr(record, name) for name in _NAMED if hasattr(record, name)}
+        entry |= {name: getattr(record, name) for name in _JSON_FIELDS if hasattr(record, name)}
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
         return orjson.dumps(entry, default=str).decode()
 
 
-def bare_lines(seconds: float, logger: str, lines: Iterable[str]) -> list[str]:
-    """Lines of the metrics logs: the time, and each metric as it is."""
-    mark = stamp(seconds)
-    return [f"{mark} - {line}" for line in lines]
+def format_metrics_for_file(seconds: float, logger: str, lines: Iterable[str]) -> list[str]:
+    """Lines of the metrics files: the time and the metric."""
+    timestamp = local_timestamp(seconds)
+    return [f"{timestamp} - {line}" for line in lines]
 
 
-def metric_lines(seconds: float, logger: str, lines: Iterable[str]) -> list[str]:
-    """The same among the others of the console."""
-    head = f"{stamp(seconds)} [INFO ] main {logger} - "
-    return [head + line for line in lines]
+def format_metrics_for_console(seconds: float, logger: str, lines: Iterable[str]) -> list[str]:
+    """The same among the other lines of the console."""
+    start = f"{local_timestamp(seconds)} [INFO ] main {logger} - "
+    return [start + line for line in lines]
 
 
-def json_metric_lines(seconds: float, logger: str, lines: Iterable[str]) -> list[str]:
+def format_metrics_as_json(seconds: float, logger: str, lines: Iterable[str]) -> list[str]:
     """The same as JSON objects."""
-    entry = {"time": utc_stamp(seconds), "level": "INFO", "logger": logger, "thread": "main"}
+    entry = {"time": utc_timestamp(seconds), "level": "INFO", "logger": logger, "thread": "main"}
     return [orjson.dumps({**entry, "message": line}).decode() for line in lines]
 
 

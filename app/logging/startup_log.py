@@ -1,4 +1,4 @@
-"""What the server says about itself when it starts, in TorchServe's words."""
+"""The configuration in force, logged at the start in TorchServe's words."""
 
 import logging
 import sys
@@ -13,16 +13,16 @@ from app.settings.model import Settings
 from handler.devices.cpu_budget import cpu_budget
 
 LOG = logging.getLogger("marserve.server")
-_SERVER = {"ts_logger": "org.pytorch.serve.ModelServer"}
+_TORCHSERVE_LOGGER = {"ts_logger": "org.pytorch.serve.ModelServer"}
 
 
-def announce(settings: Settings, gpus: int) -> None:
+def log_configuration(settings: Settings, gpus: int) -> None:
     """Write the configuration in force to ts_log, in one record."""
-    lines = (f"{name}: {_shown(value)}" for name, value in _facts(settings, gpus))
-    LOG.info("%s", "\n" + "\n".join(lines), extra=_SERVER)
+    lines = (f"{name}: {_java_text(value)}" for name, value in _entries(settings, gpus))
+    LOG.info("%s", "\n" + "\n".join(lines), extra=_TORCHSERVE_LOGGER)
 
 
-def _facts(settings: Settings, gpus: int) -> Iterator[tuple[str, object]]:
+def _entries(settings: Settings, gpus: int) -> Iterator[tuple[str, object]]:
     home = Path(ts.__file__).parent
     yield "Torchserve version", ts.__version__
     yield "marserve version", version()
@@ -57,8 +57,8 @@ def _facts(settings: Settings, gpus: int) -> Iterator[tuple[str, object]]:
     yield "Model API enabled", settings.enable_model_api
 
 
-def _shown(value: object) -> str:
-    """As Java prints it."""
+def _java_text(value: object) -> str:
+    """A value as Java prints it."""
     if value is None:
         return "N/A"
     return str(value).lower() if isinstance(value, bool) else str(value)

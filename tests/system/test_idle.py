@@ -9,7 +9,7 @@ from types import FrameType
 
 import pytest
 
-from app.logging.access_log import MOST
+from app.logging.access_log import MAX_PENDING_REQUESTS
 from tests.conftest import MakeArchive
 from tests.support.serving import serving
 
@@ -70,6 +70,6 @@ def _waits_for(thread: threading.Thread) -> float | None:
 async def test_a_rush_of_lines_sets_one_timer(store: Path) -> None:
     timers = Timers(asyncio.get_running_loop())
     async with serving(store) as client:
-        for _ in range(3 * MOST):
+        for _ in range(3 * MAX_PENDING_REQUESTS):
             client.application.logs.access.write(None, "GET", b"/ping", "1.1", 200, perf_counter())
         assert sum(seconds < 1 for seconds in timers.waiting()) == 1

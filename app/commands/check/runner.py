@@ -13,7 +13,7 @@ from app.application import Application
 from app.commands.check.archive_inspection import ArchiveInspection, inspect_archive
 from app.commands.sample_requests import Sample
 from app.commands.smoke_test import SmokeTestResult, run_smoke_test
-from app.logging.files import OURS, Logs
+from app.logging.files import SERVER_LOGGER, Logs
 from app.settings.loading import marserve_settings
 from app.settings.model import Settings
 from handler.devices.device import assign_device
@@ -155,10 +155,10 @@ def collected_warnings() -> Iterator[list[str]]:
             notes.append(record.getMessage())
 
     handler = Notes(logging.WARNING)
-    OURS.addHandler(handler)
-    propagates, OURS.propagate = OURS.propagate, False
+    SERVER_LOGGER.addHandler(handler)
+    propagates, SERVER_LOGGER.propagate = SERVER_LOGGER.propagate, False
     try:
         yield notes
     finally:
-        OURS.propagate = propagates
-        OURS.removeHandler(handler)
+        SERVER_LOGGER.propagate = propagates
+        SERVER_LOGGER.removeHandler(handler)

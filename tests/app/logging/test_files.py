@@ -10,7 +10,7 @@ from time import perf_counter
 
 import pytest
 
-from app.logging import files as logs
+from app.logging import handlers
 from app.logging.files import Logs, configure
 from app.settings.model import Settings
 
@@ -28,12 +28,12 @@ def open_logs(tmp_path: Path, console: io.StringIO) -> Iterator[Open]:
     """Opens logs with their files in `logs` and `numbers`, and closes them after the test."""
     opened: list[Logs] = []
 
-    def open_them(**settings: object) -> Logs:
-        places = {"log_location": tmp_path / "logs", "metrics_location": tmp_path / "numbers"}
-        opened.append(configure(Settings(**{**places, **settings}), console))  # type: ignore[arg-type]
+    def open_with(**settings: object) -> Logs:
+        folders = {"log_location": tmp_path / "logs", "metrics_location": tmp_path / "numbers"}
+        opened.append(configure(Settings(**{**folders, **settings}), console))  # type: ignore[arg-type]
         return opened[-1]
 
-    yield open_them
+    yield open_with
     for each in opened:
         each.close()
 
@@ -134,8 +134,8 @@ def test_a_folder_that_cannot_be_written_is_told_and_done_without(
     (tmp_path / "taken").touch()
     opened = open_logs(log_location=tmp_path / "taken", metrics_location=None)
     opened.model_line("W-9000-ver_1.0", "stdout", "a line")
-    said = without_times(console.getvalue())
-    assert [line.split(" - ")[1].split(":")[0] for line in said] == [
+    shown = without_times(console.getvalue())
+    assert [line.split(" - ")[1].split(":")[0] for line in shown] == [
         "ts_log.log is not written",
         "model_log.log is not written",
         "access_log.log is not written",
@@ -159,8 +159,8 @@ def test_details_are_told_only_on_request(open_logs: Open, console: io.StringIO,
 def test_files_are_rolled_and_the_oldest_dropped(
     tmp_path: Path, open_logs: Open, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(logs, "ROLL", 100)
-    monkeypatch.setattr(logs, "KEPT", 2)
+    monkeypatch.setattr(handlers, "MAX_FILE_BYTES", 100)
+    monkeypatch.setattr(handlers, "BACKUP_COUNT", 2)
     opened = open_logs()
     for number in range(5):
         line = f"{number}{'x' * 100}"
@@ -201,4 +201,4 @@ def test_nothing_is_written_after_the_end(tmp_path: Path, open_logs: Open, conso
 
 
 def test_it_prints_its_state(open_logs: Open) -> None:
-    assert repr(open_logs()) == "<Logs 7 outputs, <AccessLog 0 waiting>>"
+    assert repr(open_logs()) == "<Logs 7 outputs, <AccessLog 0 pending>>"

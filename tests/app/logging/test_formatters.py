@@ -7,7 +7,14 @@ import time
 
 import pytest
 
-from app.logging.formatters import JsonFormatter, TextFormatter, bare_lines, stamp, utc_stamp, worker_words
+from app.logging.formatters import (
+    JsonFormatter,
+    TextFormatter,
+    format_metrics_for_file,
+    local_timestamp,
+    utc_timestamp,
+    worker_fields,
+)
 
 NOON = 1795262400.9995  # 2026-11-21T12:00:00.9995Z
 
@@ -33,7 +40,7 @@ def failure() -> logging.LogRecord:
 
 
 def test_times_are_local_with_milliseconds() -> None:
-    assert [stamp(NOON), stamp(NOON - 0.95), stamp(NOON + 1)] == [
+    assert [local_timestamp(NOON), local_timestamp(NOON - 0.95), local_timestamp(NOON + 1)] == [
         "2026-11-21T12:00:00,999",
         "2026-11-21T12:00:00,049",
         "2026-11-21T12:00:01,999",
@@ -41,7 +48,7 @@ def test_times_are_local_with_milliseconds() -> None:
 
 
 def test_times_in_json_are_utc() -> None:
-    assert utc_stamp(NOON) == "2026-11-21T12:00:00.999Z"
+    assert utc_timestamp(NOON) == "2026-11-21T12:00:00.999Z"
 
 
 def test_text_is_as_torchserve_writes_it() -> None:
@@ -71,7 +78,7 @@ def test_json_has_all_that_text_has() -> None:
 
 
 def test_json_names_model_version_and_worker_where_they_are_known() -> None:
-    entry = json.loads(JsonFormatter().format(record(**worker_words("W-9000-echo_1.0"))))
+    entry = json.loads(JsonFormatter().format(record(**worker_fields("W-9000-echo_1.0"))))
     assert (entry["model"], entry["version"], entry["worker"]) == ("echo", "1.0", "W-9000-echo_1.0")
 
 
@@ -86,12 +93,12 @@ def test_json_keeps_a_traceback_on_its_line() -> None:
     [("W-9000-echo_1.0", "echo", "1.0"), ("W-1-a-b_c_2", "a-b_c", "2"), ("W-1-echo_", "echo", "")],
 )
 def test_a_workers_label_tells_model_and_version(label: str, model: str, version: str) -> None:
-    assert worker_words(label) == {"model": model, "version": version, "worker": label}
+    assert worker_fields(label) == {"model": model, "version": version, "worker": label}
 
 
 def test_any_other_label_is_only_a_worker() -> None:
-    assert worker_words("loader") == {"worker": "loader"}
+    assert worker_fields("loader") == {"worker": "loader"}
 
 
 def test_a_metric_is_a_time_and_the_metric() -> None:
-    assert bare_lines(NOON, "TS_METRICS", ["A.Count:1|#x"]) == ["2026-11-21T12:00:00,999 - A.Count:1|#x"]
+    assert format_metrics_for_file(NOON, "TS_METRICS", ["A.Count:1|#x"]) == ["2026-11-21T12:00:00,999 - A.Count:1|#x"]
