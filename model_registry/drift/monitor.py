@@ -1,0 +1,54 @@
+"""Live traffic in windows, each scored against a profile, or collected to become one."""
+
+from collections.abc import Callable, Mapping
+from time import monotonic
+
+from model_registry.drift.features import Value
+from model_registry.drift.profile import Profile, Score
+
+WINDOW_SAMPLES = 500
+SAMPLES_PER_SECOND = 5.0
+"""Samples taken at most: extracting features costs about as much as reading the body once more."""
+
+
+class DriftMonitor:
+    """Takes samples at a bounded rate; every `window` of them are scored, and `scores` holds the last result.
+
+    Without a profile the first `window` samples become it.
+    """
+
+    def __init__(
+        self, profile: Profile | None = None, *, window: int = WINDOW_SAMPLES, rate: float = SAMPLES_PER_SECOND,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:  # fmt: skip
+        self.profile = profile
+        self.scores: list[Score] = []
+        self.windows = 0
+        self._window = window
+        self._interval = 1 / rate if rate else 0.0
+        self._clock = clock
+        self._due = clock()
+        self._samples: list[Mapping[str, Value]] = []
+
+    def __repr__(self) -> str:
+        return f"<DriftMonitor {len(self._samples)} of {self._window}, {self.windows} windows>"
+
+    def is_due(self) -> bool:
+        """Whether the next request is to be sampled; asking takes the sample."""
+        now = self._clock()
+        if now < self._due:
+            return False
+        self._due = now + self._interval
+        return True
+
+    def observe(self, sample: Mapping[str, Value]) -> None:
+        """Add the features of a request and its answer."""
+        self._samples.append(sample)
+        if len(self._samples) < self._window:
+            return
+        samples, self._samples = self._samples, []
+        if self.profile is None:
+            self.profile = Profile.of(samples)
+        else:
+            self.scores = self.profile.score(samples)
+            self.windows += 1

@@ -1,0 +1,1 @@
+"""Traffic of a model between its versions: rules, shadowing, rollouts and their guards."""

@@ -1,0 +1,162 @@
+"""A rollout: a new version gets more of the traffic step by step, or all of it goes back to the old one."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from model_registry.traffic.guards import GuardLimits, Guards
+
+State = Literal["shadowing", "stepping", "completed", "rolled_back", "aborted"]
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutPlan:
+    """The steps of a rollout from version `old` to version `new`.
+
+    `steps` are percentages of the traffic, rising to 100; a step ends when the new version has answered `hold` requests
+    (with `shadow_first`, that many compared answers come before the first step). Guards act at any time.
+    """
+
+    old: str
+    new: str
+    steps: tuple[float, ...] = (1, 5, 25, 100)
+    hold: int = 1000
+    shadow_first: bool = False
+    limits: GuardLimits = field(default_factory=GuardLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The place of a rollout: what is written down, so that it goes on after a restart."""
+
+    state: State
+    step: int = 0
+    is_paused: bool = False
+    reason: str = ""
+    started: float = field(default_factory=time.time)
+
+
+class Rollout:
+    """Moves traffic by `set_share` (0 to 1, of the new version) and `set_shadow`; `finish` is called once, at its end.
+
+    `finish` gets the version that serves from then on. The old version is never unloaded by a rollout.
+    """
+
+    def __init__(
+        self, plan: RolloutPlan, set_share: Callable[[float], object], set_shadow: Callable[[bool], object],
+        finish: Callable[[str], object], on_change: Callable[[], object], progress: Progress | None = None,
+    ) -> None:  # fmt: skip
+        self.plan = plan
+        self.guards = Guards(plan.limits)
+        self.progress = progress or Progress("shadowing" if plan.shadow_first else "stepping")
+        self.answers_in_step = 0
+        self._counts = {plan.old: [0, 0], plan.new: [0, 0]}
+        self._set_share = set_share
+        self._set_shadow = set_shadow
+        self._finish = finish
+        self._on_change = on_change
+
+    def __repr__(self) -> str:
+        return f"<Rollout to {self.plan.new}, {self.progress.state}, {self.share:.0%}>"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it still moves traffic."""
+        return self.progress.state in ("shadowing", "stepping")
+
+    @property
+    def share(self) -> float:
+        """The part of the traffic, 0 to 1, that the new version gets."""
+        if self.progress.state == "stepping":
+            return self.plan.steps[self.progress.step] / 100
+        return 1.0 if self.progress.state == "completed" else 0.0
+
+    def start(self) -> None:
+        """Begin, or go on where `progress` says."""
+        self._set_shadow(self.progress.state == "shadowing")
+        self._set_share(self.share)
+        self._on_change()
+
+    def observe(self, version: str, seconds: float, *, failed: bool) -> None:
+        """Add an answer of either version."""
+        if version not in self._counts or not self.is_active:
+            return
+        counts = self._counts[version]
+        counts[0] += 1
+        counts[1] += failed
+        if version == self.plan.old:
+            self.guards.observe_old(seconds, failed=failed)
+        else:
+            self.guards.observe_new(seconds, failed=failed)
+            self._count()
+
+    def observe_shadow(self, agrees: bool) -> None:
+        """Add a comparison of a shadowed answer."""
+        if self.is_active:
+            self.guards.observe_shadow(agrees=agrees)
+            if self.progress.state == "shadowing":
+                self._count()
+
+    def pause(self) -> None:
+        """Stay at the present share until `resume`; the guards go on watching."""
+        self._change(is_paused=True)
+
+    def resume(self) -> None:
+        """Go on."""
+        self._change(is_paused=False)
+
+    def abort(self, reason: str = "aborted on request") -> None:
+        """Give all traffic back to the old version."""
+        self._end("aborted", reason)
+
+    def describe(self) -> dict[str, Any]:
+        """The plan, the progress and the evidence, as JSON."""
+        plan, progress = self.plan, self.progress
+        return {
+            "from": plan.old,
+            "to": plan.new,
+            "state": "paused" if progress.is_paused and self.is_active else progress.state,
+            "share": self.share,
+            "steps": list(plan.steps),
+            "step": progress.step,
+            "hold": plan.hold,
+            "answersInStep": self.answers_in_step,
+            "reason": progress.reason or None,
+            "versions": {name: {"answers": count, "errors": errors} for name, (count, errors) in self._counts.items()},
+            "evidence": self.guards.evidence(),
+            "limits": self.guards.to_json(),
+        }
+
+    def _count(self) -> None:
+        reason = self.guards.verdict
+        if reason is not None:
+            self._end("rolled_back", reason)
+            return
+        self.answers_in_step += 1
+        if self.answers_in_step >= self.plan.hold and not self.progress.is_paused:
+            self._advance()
+
+    def _advance(self) -> None:
+        self.answers_in_step = 0
+        if self.progress.state == "shadowing":
+            self._set_shadow(False)
+            self._change(state="stepping")
+        elif self.progress.step + 1 < len(self.plan.steps):
+            self._change(step=self.progress.step + 1)
+        else:
+            self._change(state="completed")
+            self._finish(self.plan.new)
+            return
+        self._set_share(self.share)
+
+    def _end(self, state: State, reason: str) -> None:
+        if self.is_active:
+            self._set_shadow(False)
+            self._set_share(0.0)
+            self._change(state=state, reason=reason)
+            self._finish(self.plan.old)
+
+    def _change(self, **changes: Any) -> None:
+        self.progress = replace(self.progress, **changes)
+        self._on_change()

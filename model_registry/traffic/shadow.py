@@ -1,0 +1,146 @@
+"""Shadow traffic: requests are given to a second version as well, whose answers are compared and thrown away."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from handler.errors import HandlerError
+from handler.job import Input, Output
+from model_registry.errors import RegistryError
+from model_registry.reply import PendingReply, ResponseStream
+from model_registry.traffic.comparison import Difference, Response, Tolerance, compare
+from model_registry.version import ModelVersion
+
+MAX_PENDING = 64
+"""Requests of the shadow in flight; more are dropped."""
+MAX_SAMPLES = 50
+MAX_SAMPLE_BYTES = 4096
+RECENT_LATENCIES = 1000
+FAILED = Response(500, b"")
+"""The response that any failure counts as."""
+
+Outcome = Output | ResponseStream | Exception
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Two answers to one request that differ; bodies are cut to MAX_SAMPLE_BYTES."""
+
+    request_id: str
+    differences: list[Difference]
+    old_body: str
+    new_body: str
+    request_body: str | None = None
+    """Only where keeping requests has been switched on."""
+
+
+class ShadowMirror:
+    """Gives answered requests of one version to another, and compares.
+
+    A request is mirrored once its real answer is there, so that it never waits for the shadow; while more than a batch
+    of real requests waits, or too many mirrored ones are in flight, it is dropped and counted.
+    """
+
+    def __init__(
+        self, shadow: ModelVersion, tolerance: Tolerance, on_compared: Callable[[bool], object] | None = None, *,
+        keep_requests: bool = False,
+    ) -> None:  # fmt: skip
+        self.shadow = shadow
+        self.tolerance = tolerance
+        self.agreed = self.differed = self.dropped = 0
+        self.samples: deque[Disagreement] = deque(maxlen=MAX_SAMPLES)
+        self._on_compared = on_compared
+        self._keep_requests = keep_requests
+        self._pending = 0
+        self._old_latencies: deque[float] = deque(maxlen=RECENT_LATENCIES)
+        self._new_latencies: deque[float] = deque(maxlen=RECENT_LATENCIES)
+
+    def __repr__(self) -> str:
+        return f"<ShadowMirror to {self.shadow.version}: {self.agreed} agreed, {self.differed} differed>"
+
+    def mirror(self, real: ModelVersion, request: Input, request_id: str, reply: PendingReply) -> None:
+        """Mirror a request that has just been submitted to the real version."""
+        if self._pending >= MAX_PENDING:
+            self.dropped += 1
+            return
+        self._pending += 1
+        submitted = monotonic()
+
+        def on_answer(outcome: Outcome) -> None:
+            seconds = monotonic() - submitted
+            if isinstance(outcome, ResponseStream) or len(real.batcher) > real.batcher.batch_size:
+                self._drop()
+            else:
+                self._old_latencies.append(seconds)
+                self._submit(request, request_id, _response(outcome))
+
+        reply.observer = on_answer
+
+    def describe(self) -> dict[str, Any]:
+        """The counts and latencies, in milliseconds."""
+        compared = self.agreed + self.differed
+        return {
+            "version": self.shadow.version,
+            "agreed": self.agreed,
+            "differed": self.differed,
+            "dropped": self.dropped,
+            "agreement": self.agreed / compared if compared else None,
+            "latency": {"old": _quantiles(self._old_latencies), "new": _quantiles(self._new_latencies)},
+        }
+
+    def describe_samples(self) -> list[dict[str, Any]]:
+        """The recent disagreements, the newest last."""
+        return [asdict(sample) for sample in self.samples]
+
+    def _submit(self, request: Input, request_id: str, old: Response) -> None:
+        submitted = monotonic()
+        try:
+            reply = self.shadow.submit(request, request_id, "shadow")
+        except (RegistryError, HandlerError):
+            self._drop()
+            return
+
+        def on_answer(outcome: Outcome) -> None:
+            self._pending -= 1
+            if isinstance(outcome, ResponseStream):
+                reply.detach()
+                self.dropped += 1
+                return
+            self._new_latencies.append(monotonic() - submitted)
+            self._compare(request, request_id, old, _response(outcome))
+
+        reply.set_callback(on_answer)
+
+    def _drop(self) -> None:
+        self._pending -= 1
+        self.dropped += 1
+
+    def _compare(self, request: Input, request_id: str, old: Response, new: Response) -> None:
+        differences = compare(old, new, self.tolerance)
+        if differences:
+            self.differed += 1
+            kept = _text(b"\n".join(bytes(part.value) for part in request.parts)) if self._keep_requests else None
+            self.samples.append(Disagreement(request_id, differences, _text(old.body), _text(new.body), kept))
+        else:
+            self.agreed += 1
+        if self._on_compared is not None:
+            self._on_compared(not differences)
+
+
+def _response(outcome: Output | Exception) -> Response:
+    return Response(outcome.status, bytes(outcome.body)) if isinstance(outcome, Output) else FAILED
+
+
+def _text(body: bytes) -> str:
+    return body[:MAX_SAMPLE_BYTES].decode("utf-8", "replace")
+
+
+def _quantiles(seconds: deque[float]) -> dict[str, float] | None:
+    if not seconds:
+        return None
+    p50, p95 = np.quantile(np.fromiter(seconds, float), (0.5, 0.95))
+    return {"p50": round(float(p50) * 1000, 3), "p95": round(float(p95) * 1000, 3)}

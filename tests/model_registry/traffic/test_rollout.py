@@ -1,0 +1,97 @@
+"""A rollout: step by step, paused and resumed, given back when the new version is worse, going on where it was."""
+
+from dataclasses import dataclass, field
+
+from model_registry.traffic.rollout import Progress, Rollout, RolloutPlan
+
+
+@dataclass
+class Model:
+    share: float = -1.0
+    is_shadowing: bool = False
+    default: str = ""
+    saved: list[Progress] = field(default_factory=list)
+
+    def roll_out(self, plan: RolloutPlan, progress: Progress | None = None) -> Rollout:
+        rollout = Rollout(
+            plan, lambda share: setattr(self, "share", share), lambda on: setattr(self, "is_shadowing", on),
+            lambda version: setattr(self, "default", version), lambda: self.saved.append(rollout.progress), progress,
+        )  # fmt: skip
+        rollout.start()
+        return rollout
+
+
+PLAN = RolloutPlan("1.0", "2.0", steps=(1, 25, 100), hold=10)
+
+
+def answer(rollout: Rollout, count: int, *, version: str = "2.0", failed: bool = False) -> None:
+    for _ in range(count):
+        rollout.observe(version, 0.01, failed=failed)
+
+
+def test_shares_rise_and_the_new_version_becomes_the_default() -> None:
+    model = Model()
+    rollout = model.roll_out(PLAN)
+    shares = [model.share]
+    while rollout.is_active:
+        answer(rollout, 10)
+        shares.append(model.share)
+    assert shares == [0.01, 0.25, 1.0, 1.0]
+    assert model.default == "2.0"
+    assert rollout.describe()["state"] == "completed"
+
+
+def test_the_shadow_comes_first_where_it_is_asked_for() -> None:
+    model = Model()
+    rollout = model.roll_out(RolloutPlan("1.0", "2.0", hold=10, shadow_first=True))
+    assert (model.is_shadowing, model.share) == (True, 0.0)
+    for _ in range(10):
+        rollout.observe_shadow(agrees=True)
+    assert (model.is_shadowing, model.share) == (False, 0.01)
+
+
+def test_a_worse_version_gives_everything_back_at_once() -> None:
+    model = Model()
+    rollout = model.roll_out(PLAN)
+    answer(rollout, 500, version="1.0")
+    answer(rollout, 8, failed=True)
+    assert (model.share, model.default) == (0.0, "1.0")
+    told = rollout.describe()
+    assert told["state"] == "rolled_back"
+    assert "errors" in told["reason"]
+    assert told["versions"]["2.0"]["errors"] <= 8
+
+
+def test_a_paused_rollout_stays_and_is_still_guarded() -> None:
+    model = Model()
+    rollout = model.roll_out(PLAN)
+    rollout.pause()
+    answer(rollout, 500, version="1.0")
+    answer(rollout, 50)
+    assert (model.share, rollout.describe()["state"]) == (0.01, "paused")
+    rollout.resume()
+    answer(rollout, 1)
+    assert model.share == 0.25
+    rollout.pause()
+    answer(rollout, 50, failed=True)
+    assert rollout.describe()["state"] == "rolled_back"
+
+
+def test_aborting_gives_everything_back_once() -> None:
+    model = Model()
+    rollout = model.roll_out(PLAN)
+    rollout.abort()
+    model.default = "other"
+    rollout.abort()
+    answer(rollout, 50)
+    assert (model.share, model.default, rollout.describe()["state"]) == (0.0, "other", "aborted")
+
+
+def test_it_goes_on_where_it_was() -> None:
+    first = Model()
+    answer(first.roll_out(PLAN), 12)
+    again = Model()
+    rollout = again.roll_out(PLAN, first.saved[-1])
+    assert again.share == 0.25
+    answer(rollout, 10)
+    assert again.share == 1.0
