@@ -224,3 +224,30 @@ class InvalidModel(RegistryError):
     def bad_config(cls) -> "InvalidModel":
         """The YAML file that the manifest names cannot be read."""
         return cls("Failed to parse model config yaml file.")
+
+
+class InvalidTrafficRule(RegistryError):
+    """A member of traffic rules, or of a rollout's plan, cannot be used."""
+
+    def __init__(self, member: str, expected: str) -> None:
+        super().__init__(f"{member} must be {expected}.")
+
+
+class VersionNotLoaded(RegistryError):
+    """A traffic rule names a version that is not loaded."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(f"Version {version} is not loaded; register it before traffic is sent to it.")
+
+
+class VersionInTraffic(RegistryError):
+    """A version that still gets traffic was to be unregistered."""
+
+    def __init__(self, name: str, version: str) -> None:
+        super().__init__(
+            f"Version {version} of model {name} still gets traffic; change or delete the traffic rules first."
+        )
+
+
+class RolloutConflict(RegistryError):
+    """A rollout is in progress, or there is none, where a call needs the opposite."""

@@ -40,7 +40,9 @@ class PendingReply:
     Either `future` is awaited, or a callback is called, in the same iteration of the event loop.
     """
 
-    __slots__ = ("_callback", "_future", "_loop", "_on_detach", "_outcome", "_stream", "is_expired", "job", "label")
+    __slots__ = (
+        "_callback", "_future", "_loop", "_on_detach", "_outcome", "_stream", "is_expired", "job", "label", "observer",
+    )  # fmt: skip
 
     def __init__(self, loop: AbstractEventLoop, label: str, on_detach: Callable[[], None]) -> None:
         self.label = label
@@ -48,6 +50,8 @@ class PendingReply:
         self.job: Job | None = None
         self.is_expired = False
         """Whether an answer would come too late now."""
+        self.observer: Callable[[Output | ResponseStream | Exception], object] | None = None
+        """Called with the outcome as well, and raises nothing."""
         self._loop = loop
         self._on_detach = on_detach
         self._future: Future[Output | ResponseStream] | None = None
@@ -119,6 +123,8 @@ class PendingReply:
             _resolve(self._future, outcome)
         if self._callback is not None:
             self._callback(outcome)
+        if self.observer is not None:
+            self.observer(outcome)
 
 
 def _resolve(future: "Future[Output | ResponseStream]", outcome: Output | ResponseStream | Exception) -> None:

@@ -71,7 +71,7 @@ def _upper_bound(events: int, answers: int) -> float:
     return rate + (2 * sqrt(rate * (1 - rate) / answers) if events else 0.0)
 
 
-class Guards:
+class RegressionGuards:
     """Judges a new version after each answer of either version."""
 
     def __init__(self, limits: GuardLimits) -> None:
@@ -85,7 +85,7 @@ class Guards:
         self._slow = float("inf")
 
     def __repr__(self) -> str:
-        return f"<Guards {self.verdict or 'content'}>"
+        return f"<RegressionGuards {self.verdict or 'content'}>"
 
     def observe_old(self, seconds: float, *, failed: bool) -> None:
         """Add an answer of the old version."""

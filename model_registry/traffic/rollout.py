@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from model_registry.traffic.guards import GuardLimits, Guards
+from model_registry.traffic.guards import GuardLimits, RegressionGuards
 
 State = Literal["shadowing", "stepping", "completed", "rolled_back", "aborted"]
 
@@ -15,7 +15,7 @@ class RolloutPlan:
     """The steps of a rollout from version `old` to version `new`.
 
     `steps` are percentages of the traffic, rising to 100; a step ends when the new version has answered `hold` requests
-    (with `shadow_first`, that many compared answers come before the first step). Guards act at any time.
+    (with `shadow_first`, that many compared answers come before the first step). RegressionGuards act at any time.
     """
 
     old: str
@@ -48,7 +48,7 @@ class Rollout:
         finish: Callable[[str], object], on_change: Callable[[], object], progress: Progress | None = None,
     ) -> None:  # fmt: skip
         self.plan = plan
-        self.guards = Guards(plan.limits)
+        self.guards = RegressionGuards(plan.limits)
         self.progress = progress or Progress("shadowing" if plan.shadow_first else "stepping")
         self.answers_in_step = 0
         self._counts = {plan.old: [0, 0], plan.new: [0, 0]}

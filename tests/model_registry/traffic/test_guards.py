@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from model_registry.traffic.guards import MIN_REFERENCE, GuardLimits, Guards
+from model_registry.traffic.guards import MIN_REFERENCE, GuardLimits, RegressionGuards
 
 
 def judge(seed: int, *, errors: float = 0.0, factor: float = 1.0, answers: int = 1000) -> tuple[int, str | None]:
-    rng, guards = np.random.default_rng(seed), Guards(GuardLimits())
+    rng, guards = np.random.default_rng(seed), RegressionGuards(GuardLimits())
     for seconds in rng.lognormal(-4, 0.5, 500):
         guards.observe_old(seconds, failed=False)
     for count, seconds in enumerate(factor * rng.lognormal(-4, 0.5, answers), 1):
@@ -34,7 +34,7 @@ def test_a_worse_version_goes(bad: dict[str, float], within: int, reason: str) -
 
 
 def test_both_versions_slow_at_once_is_nobodys_fault() -> None:
-    guards = Guards(GuardLimits())
+    guards = RegressionGuards(GuardLimits())
     for _ in range(1000):
         guards.observe_old(0.01, failed=False)
     for _ in range(300):
@@ -45,7 +45,7 @@ def test_both_versions_slow_at_once_is_nobodys_fault() -> None:
 
 
 def test_answers_that_differ_count_against_the_new_version() -> None:
-    guards = Guards(GuardLimits(disagreement=0.02))
+    guards = RegressionGuards(GuardLimits(disagreement=0.02))
     for _ in range(200):
         guards.observe_shadow(agrees=True)
     for _ in range(30):
@@ -55,7 +55,7 @@ def test_answers_that_differ_count_against_the_new_version() -> None:
 
 
 def test_nothing_is_judged_without_a_reference() -> None:
-    guards = Guards(GuardLimits())
+    guards = RegressionGuards(GuardLimits())
     for _ in range(MIN_REFERENCE - 1):
         guards.observe_old(0.01, failed=False)
     for _ in range(100):
