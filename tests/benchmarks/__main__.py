@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import generator, machine, report
-from tests.benchmarks.jobs import JOBS, Body, Job, Serving, ask_bare, right_answers, write
+from tests.benchmarks.jobs import JOBS, Body, Job, Serving, right_answers, run_bare, write
 from tests.benchmarks.probe import Probe
-from tests.benchmarks.servers import OURS, Constant, Contestant, Server, Threaded
+from tests.benchmarks.servers import OURS, Candidate, Constant, Server, Threaded
 from tests.benchmarks.tables import RESULTS
 
 NOTES = """\
@@ -28,36 +28,38 @@ the rounds in which other processes used no more than {noise} cores (`others`); 
 so many rounds. CPU is that of the server's processes, PSS is taken right after the load, cold is from the start of the
 process to the first right answer. The bare handler's latency is a batch's. `wrong` counts answers that were not the
 right one, of those that were looked at."""
-PROBE = 0.5
-"""Seconds between two answers that are looked at under load."""
+PROBE_PAUSE_SECONDS = 0.5
+"""Between two answers that are checked under load."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured, and how long."""
+    """The jobs, the servers and the times of a run."""
 
     jobs: Sequence[Job]
     clients: Sequence[int]
-    contestants: Sequence[Contestant]
+    candidates: Sequence[Candidate]
     seconds: float
     warm_up: float
     rounds: int
     noise: float
     retries: int
-    patience: float
+    quiet_timeout: float
     serving: Serving
 
 
 class Run:
-    """Carries out a plan; cells are told as they come."""
+    """Carries out a plan; each cell is reported as it comes."""
 
-    def __init__(self, plan: Plan, generate: generator.Generator, work: Path, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, plan: Plan, generate: generator.Generator, work: Path, report_line: Callable[[str], None]
+    ) -> None:
         self.cells: list[report.Cell] = []
-        self._plan, self._generate, self._work, self._tell = plan, generate, work, tell
+        self._plan, self._generate, self._work, self._report = plan, generate, work, report_line
 
     def job(self, job: Job) -> None:
         """All rounds of one job."""
-        workers = {contestant.workers for contestant in self._plan.contestants}
+        workers = {candidate.workers for candidate in self._plan.candidates}
         for count in workers:
             store = self._store(count)
             store.mkdir(exist_ok=True)
@@ -67,32 +69,34 @@ class Run:
         answers = right_answers(self._store(min(workers)) / f"{job.name}.mar", bodies)
         for number in range(self._plan.rounds):
             self._bare(job)
-            turned = self._plan.contestants if number % 2 == 0 else self._plan.contestants[::-1]
-            for contestant in turned:
-                self._contest(job, contestant, bodies, answers)
+            ordered = self._plan.candidates if number % 2 == 0 else self._plan.candidates[::-1]
+            for candidate in ordered:
+                self._measure_candidate(job, candidate, bodies, answers)
 
-    def _contest(self, job: Job, contestant: Contestant, bodies: Sequence[Body], answers: Sequence[Any]) -> None:
-        path, wanted = f"/predictions/{job.name}", answers if contestant.answers else [None] * len(bodies)
+    def _measure_candidate(
+        self, job: Job, candidate: Candidate, bodies: Sequence[Body], answers: Sequence[Any]
+    ) -> None:
+        path, wanted = f"/predictions/{job.name}", answers if candidate.answers else [None] * len(bodies)
         with tempfile.TemporaryDirectory(dir=self._work, ignore_cleanup_errors=True) as folder:
-            machine.wait_until_quiet(self._plan.noise, self._plan.patience)
-            with contestant.server([job.name], self._store(contestant.workers), Path(folder), answers[0]) as server:
+            machine.wait_until_quiet(self._plan.noise, self._plan.quiet_timeout)
+            with candidate.server([job.name], self._store(candidate.workers), Path(folder), answers[0]) as server:
                 cold = server.until_right(path, bodies[0], wanted[0])
-                probe = Probe(server, path, bodies, wanted, PROBE)
+                probe = Probe(server, path, bodies, wanted, PROBE_PAUSE_SECONDS)
                 probe.all_at_once()
-                facts = {"job": job.name, "server": contestant.label, "cold": cold}
+                facts = {"job": job.name, "server": candidate.label, "cold": cold}
                 for clients in self._plan.clients:
                     self._generate(server.port, path, self._bodies(job), clients, self._plan.warm_up)
                     cell = self._quietest(lambda: self._measure(server, job, bodies, wanted, clients))  # noqa: B023
                     if clients == self._plan.clients[0]:
                         cell["wrong"] += probe.wrong
                         cell["errors"] += probe.failed
-                    self._note({**facts, "clients": clients, **cell})
+                    self._record({**facts, "clients": clients, **cell})
 
     def _measure(
         self, server: Server, job: Job, bodies: Sequence[Body], wanted: Sequence[Any], clients: int
     ) -> report.Cell:
         path = f"/predictions/{job.name}"
-        probe = Probe(server, path, bodies, wanted, PROBE if clients > 1 else 1e6)
+        probe = Probe(server, path, bodies, wanted, PROBE_PAUSE_SECONDS if clients > 1 else 1e6)
         before, own, busy, began = server.tree.cpu(), time.process_time(), machine.busy_seconds(), time.perf_counter()
         with probe:
             found = self._generate(server.port, path, self._bodies(job), clients, self._plan.seconds)
@@ -107,36 +111,36 @@ class Run:
         }  # fmt: skip
 
     def _bare(self, job: Job) -> None:
-        """The bare loop, for each size of a batch that so many clients can fill."""
+        """Measure the bare loop, for each batch size that so many clients can fill."""
         loops = {clients: (min(clients, self._plan.serving.batch), clients > 1) for clients in self._plan.clients}
-        for size, company in dict.fromkeys(loops.values()):
-            cell = self._quietest(lambda: self._bare_once(job, size, company))  # noqa: B023
-            for clients in (clients for clients, loop in loops.items() if loop == (size, company)):
-                self._note({"job": job.name, "server": report.BARE, "clients": clients, **cell})
+        for size, concurrent in dict.fromkeys(loops.values()):
+            cell = self._quietest(lambda: self._bare_once(job, size, concurrent))  # noqa: B023
+            for clients in (clients for clients, loop in loops.items() if loop == (size, concurrent)):
+                self._record({"job": job.name, "server": report.BARE, "clients": clients, **cell})
 
-    def _bare_once(self, job: Job, size: int, company: bool) -> report.Cell:
-        archive = self._store(self._plan.contestants[0].workers) / f"{job.name}.mar"
+    def _bare_once(self, job: Job, size: int, concurrent: bool) -> report.Cell:
+        archive = self._store(self._plan.candidates[0].workers) / f"{job.name}.mar"
         times = {"seconds": self._plan.seconds / 2, "warm-up": min(0.5, self._plan.warm_up)}
         options = [f"--batch={size}", *(f"--{name}={value}" for name, value in times.items())]
         busy, began, before = machine.busy_seconds(), time.perf_counter(), generator.children_seconds()
-        found = ask_bare(archive, self._bodies(job), *options, *([] if company else ["--alone"]))
+        found = run_bare(archive, self._bodies(job), *options, *([] if concurrent else ["--lone-client"]))
         ours = generator.children_seconds() - before
         others = (machine.busy_seconds() - busy - ours) / (time.perf_counter() - began)
         return {**found, "others": others, "errors": 0, "wrong": 0}
 
     def _quietest(self, measure: Callable[[], report.Cell]) -> report.Cell:
-        """The first that others have not disturbed, or the least disturbed of all tries."""
+        """The first measurement without disturbance by other processes, or the least disturbed."""
         cells: list[report.Cell] = []
         for _ in range(1 + self._plan.retries):
             cells.append(measure())
             if cells[-1]["others"] <= self._plan.noise:
                 break
-            machine.wait_until_quiet(self._plan.noise, self._plan.patience)
+            machine.wait_until_quiet(self._plan.noise, self._plan.quiet_timeout)
         return min(cells, key=lambda cell: cell["others"]) | {"tries": len(cells)}
 
-    def _note(self, cell: report.Cell) -> None:
+    def _record(self, cell: report.Cell) -> None:
         self.cells.append(cell)
-        self._tell(
+        self._report(
             f"{cell['job']:<10}{cell['clients']:>4} {cell['server']:<24}{cell['rate']:>9.1f}/s  p50 {cell['p50']:.2f}"
             f"  p99 {cell['p99']:.2f} ms  errors {cell['errors']}  wrong {cell['wrong']}  others {cell['others']:.2f}"
         )
@@ -148,35 +152,35 @@ class Run:
         return self._work / f"bodies-{job.name}"
 
 
-def contestants(ours: Sequence[int], torchserve: str | None) -> Iterator[Contestant]:
+def candidates(ours: Sequence[int], torchserve: str | None) -> Iterator[Candidate]:
     """marserve and TorchServe, with each number of workers, and the two applications that are limits."""
     for workers in ours:
-        yield Contestant("marserve", OURS, workers)
+        yield Candidate("marserve", OURS, workers)
         if torchserve:
-            yield Contestant("TorchServe", tuple(shlex.split(torchserve)), workers)
+            yield Candidate("TorchServe", tuple(shlex.split(torchserve)), workers)
     yield Constant(report.CONSTANT, workers=ours[0])
     yield Threaded(report.THREADED, workers=ours[0])
 
 
-def measure(plan: Plan, out: Path, generate: generator.Generator, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Carry out a plan, and write what came of it after each job."""
-    told: dict[str, Any] = {"machine": machine.describe(), "command": _command()}
+def measure(plan: Plan, out: Path, generate: generator.Generator, report_line: Callable[[str], None]) -> dict[str, Any]:
+    """Carry out a plan, and write the results after each job."""
+    results: dict[str, Any] = {"machine": machine.describe(), "command": _command()}
     with tempfile.TemporaryDirectory(prefix="marserve-benchmark-", ignore_cleanup_errors=True) as name:
         work = Path(name)
         (work / "ceiling").mkdir()
         most = generator.ceiling(generate, work / "ceiling", min(2.0, plan.seconds))
-        who = "wrk loads" if generate is generator.with_wrk else "callers of the harness itself load"
-        load = f"{who} it in a closed loop, with one thread that can do {most:.0f} requests per second at most"
-        told |= {
+        loader = "wrk loads" if generate is generator.with_wrk else "clients of the harness itself load"
+        load = f"{loader} it in a closed loop, with one thread that can do {most:.0f} requests per second at most"
+        results |= {
             "generator": load,
             "notes": NOTES.format(generator=load, **vars(plan.serving), noise=plan.noise),
         }
-        run = Run(plan, generate, work, tell)
+        run = Run(plan, generate, work, report_line)
         for job in plan.jobs:
             run.job(job)
-            told |= {"rows": report.rows(run.cells, plan.noise), "cells": run.cells}
-            report.write(told, out)
-    return told
+            results |= {"rows": report.rows(run.cells, plan.noise), "cells": run.cells}
+            report.write(results, out)
+    return results
 
 
 def main() -> int:
@@ -185,13 +189,13 @@ def main() -> int:
     plan = Plan(
         [JOBS[name] for name in chosen.jobs.split(",")],
         [int(number) for number in chosen.clients.split(",")],
-        list(contestants([int(number) for number in chosen.workers.split(",")], chosen.torchserve)),
-        chosen.seconds, chosen.warm_up, chosen.rounds, chosen.noise, chosen.retries, chosen.patience,
+        list(candidates([int(number) for number in chosen.workers.split(",")], chosen.torchserve)),
+        chosen.seconds, chosen.warm_up, chosen.rounds, chosen.noise, chosen.retries, chosen.quiet_timeout,
         Serving(batch=chosen.batch, delay=chosen.delay),
     )  # fmt: skip
-    told = measure(plan, chosen.out, generator.choose(), lambda line: print(line, flush=True))
-    print(report.markdown(told))
-    return 1 if any(row["wrong"] for row in told["rows"]) else 0
+    results = measure(plan, chosen.out, generator.choose(), lambda line: print(line, flush=True))
+    print(report.markdown(results))
+    return 1 if any(row["wrong"] for row in results["rows"]) else 0
 
 
 def _command() -> str:
@@ -212,7 +216,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--torchserve", metavar="COMMAND", help="TorchServe's own, of another environment")
     add("--noise", type=float, default=0.15, help="cores that others may use in a load; %(default)s by default")
     add("--retries", type=int, default=2, help="how often a disturbed load is repeated; %(default)s by default")
-    add("--patience", type=float, default=30.0, help="seconds to wait for quiet; %(default)s by default")
+    add("--quiet-timeout", type=float, default=30.0, help="seconds to wait for quiet; %(default)s by default")
     add("--out", type=Path, default=RESULTS, help="where results go")
     return parser
 

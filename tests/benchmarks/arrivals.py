@@ -1,4 +1,4 @@
-"""How long the batcher should wait for company: marserve's own patience, a fixed delay, and none, at every rate.
+"""Policies of gathering a batch at every rate of requests: marserve's own, a fixed delay, and none.
 
 Run `python -m tests.benchmarks.arrivals`. Requests arrive independently of each other (Poisson), without HTTP. The
 model takes 20 ms for a batch and 1 ms for each row: 47 requests a second one by one, 444 in batches of 16.
@@ -30,36 +30,36 @@ RATES = (10, 20, 40, 80, 160, 320, 640, 1000)
 BATCH = 16
 
 
-class Hopeful(GatherPolicy):
-    """Always expects a full batch, as a fixed delay does."""
+class AlwaysFullBatch(GatherPolicy):
+    """Expects a full batch always, as a fixed delay does."""
 
-    def note(self, in_flight: int) -> None:
-        """Learn nothing."""
+    def record_in_flight(self, jobs: int) -> None:
+        """Keep expecting a full batch."""
 
-    def gathered(self, seconds: float) -> None:
-        """Learn nothing."""
+    def record_gathering(self, seconds: float) -> None:
+        """Keep expecting a full batch."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """How the batcher waits: at most `delay` milliseconds, with this patience."""
+    """A wait of at most `delay` milliseconds, with a policy of gathering."""
 
     name: str
     delay: int
-    patience: Callable[[int], GatherPolicy] = GatherPolicy
+    make: Callable[[int], GatherPolicy] = GatherPolicy
 
 
 def policies(delay: int) -> list[Policy]:
-    """Those that are compared."""
+    """The policies that are compared."""
     return [
         Policy("marserve", delay),
-        Policy(f"fixed {delay} ms", delay, Hopeful),
+        Policy(f"fixed {delay} ms", delay, AlwaysFullBatch),
         Policy("no delay", 0),
     ]
 
 
 async def measure(version: ModelVersion, rate: float, seconds: float) -> dict[str, Any]:
-    """Requests at that rate, to a version that is ready."""
+    """Send requests at that rate to a version that is ready."""
     latencies: list[float] = []
     batches: set[float] = set()
     refused = 0
@@ -91,17 +91,19 @@ async def measure(version: ModelVersion, rate: float, seconds: float) -> dict[st
     }  # fmt: skip
 
 
-async def sweep(folder: Path, wanted: Sequence[Policy], rates: Sequence[float], seconds: float) -> list[dict[str, Any]]:
+async def sweep(
+    folder: Path, compared: Sequence[Policy], rates: Sequence[float], seconds: float
+) -> list[dict[str, Any]]:
     """A row for each rate and policy."""
     rows = []
     SLOW.build(folder, Serving(batch=BATCH, queue=100))
     async with serving(folder) as client:
         registry = client.application.registry
         for rate in rates:
-            for policy in wanted:
+            for policy in compared:
                 config = RequestConfig(BATCH, policy.delay, 1)
                 version = await registry.register(Registration("slow.mar", config=config))
-                version.batcher._policy = policy.patience(BATCH)
+                version.batcher._policy = policy.make(BATCH)
                 await measure(version, rate, min(1.0, seconds))
                 rows.append({"policy": policy.name, **await measure(version, rate, seconds)})
                 await registry.unregister("slow")

@@ -1,4 +1,4 @@
-"""The limit: an archive's handler in a loop, request bytes in, answer bytes out, with no server around it.
+"""The limit of the handler: an archive's handler in a loop, request bytes in, answer bytes out, without a server.
 
 `python -m tests.benchmarks.bare ARCHIVE BODIES --batch 16 --seconds 4` prints a JSON object; the harness runs it as a
 process of its own. It tries one and all threads for torch, and one Python thread for each core; the best counts.
@@ -50,7 +50,7 @@ class Unpacked:
         return (self.folder / f"{top}.py").is_file()
 
     def forbids(self, top: str) -> bool:
-        """None does harm here."""
+        """No module is hidden here."""
         return False
 
     def load(self, name: str) -> ModuleType:
@@ -82,42 +82,42 @@ class Unpacked:
 
 @dataclass(frozen=True)
 class Loop:
-    """How long the loop runs, and how many requests each turn of it has."""
+    """The seconds of the loop, and the requests of each iteration."""
 
     batch: int
     seconds: float
     warm_up: float
-    alone: bool = False
-    """Whether there is only one caller, so that nothing runs beside its request."""
+    lone_client: bool = False
+    """Whether nothing runs beside a request, as with only one client."""
 
 
 def measure(calls: Sequence[Call], bodies: Sequence[Body], loop: Loop) -> list[float]:
     """Seconds of each batch, of as many Python threads as there are handlers."""
-    begin = time.perf_counter() + loop.warm_up
+    start = time.perf_counter() + loop.warm_up
     with ThreadPoolExecutor(len(calls)) as pool:
-        runs = [pool.submit(_loop, call, bodies, loop, begin) for call in calls]
+        runs = [pool.submit(_loop, call, bodies, loop, start) for call in calls]
         return [took for run in runs for took in run.result()]
 
 
-def _loop(call: Call, bodies: Sequence[Body], loop: Loop, begin: float) -> list[float]:
-    turn, took = itertools.cycle(bodies), []
+def _loop(call: Call, bodies: Sequence[Body], loop: Loop, start: float) -> list[float]:
+    upcoming, took = itertools.cycle(bodies), []
     now = time.perf_counter()
-    while now < begin + loop.seconds or not took:
-        call(list(itertools.islice(turn, loop.batch)))
+    while now < start + loop.seconds or not took:
+        call(list(itertools.islice(upcoming, loop.batch)))
         before, now = now, time.perf_counter()
-        if before >= begin:
+        if before >= start:
             took.append(now - before)
     return took
 
 
 def best(make: Callable[[], Call], bodies: Sequence[Body], loop: Loop) -> dict[str, Any]:
-    """The fastest way to use the cores: requests a second, milliseconds of a batch, and which way it was."""
-    return max(_tries(make, bodies, loop), key=lambda found: found["rate"])
+    """The fastest way to use the cores: requests a second, milliseconds of a batch, and the way."""
+    return max(_measure_ways(make, bodies, loop), key=lambda found: found["rate"])
 
 
-def _tries(make: Callable[[], Call], bodies: Sequence[Body], loop: Loop) -> Iterator[dict[str, Any]]:
+def _measure_ways(make: Callable[[], Call], bodies: Sequence[Body], loop: Loop) -> Iterator[dict[str, Any]]:
     cores = usable_cores()
-    for threads, inner in dict.fromkeys([(1, 1), (1, cores), (1 if loop.alone else cores, 1)]):
+    for threads, inner in dict.fromkeys([(1, 1), (1, cores), (1 if loop.lone_client else cores, 1)]):
         calls = [make() for _ in range(threads)]
         torch = sys.modules.get("torch")
         if torch is None and inner > 1:
@@ -143,7 +143,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--warm-up", type=float, default=0.5)
-    parser.add_argument("--alone", action="store_true", help="as a single client would ask")
+    parser.add_argument("--lone-client", action="store_true", help="as a single client would ask")
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")
     bodies = read(chosen.bodies)
@@ -153,7 +153,7 @@ def main() -> None:
             call = unpacked.handler(1)
             print(json.dumps([json.loads(call([body])[0]) for body in bodies]))
         else:
-            loop = Loop(chosen.batch, chosen.seconds, chosen.warm_up, chosen.alone)
+            loop = Loop(chosen.batch, chosen.seconds, chosen.warm_up, chosen.lone_client)
             print(json.dumps(best(lambda: unpacked.handler(chosen.batch), bodies, loop)))
 
 

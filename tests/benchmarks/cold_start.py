@@ -1,4 +1,4 @@
-"""How long a start takes: from the spawn of the process to the first right answer.
+"""Cold starts: seconds from the spawn of the process to the first right answer.
 
 `python -m tests.benchmarks.cold_start --torchserve /path/to/torchserve` makes its archives and prints a table.
 Beside each server stands its limit: a bare program that imports the engine, loads the model and computes once.
@@ -19,7 +19,7 @@ from zipfile import ZipFile
 
 from tests.benchmarks import machine
 from tests.benchmarks.jobs import JOBS, Body, Serving, right_answers
-from tests.benchmarks.servers import OURS, Contestant
+from tests.benchmarks.servers import OURS, Candidate
 
 TORCH = """
 import sys, torch
@@ -43,7 +43,7 @@ used no more than {noise} cores. PSS is the memory after that answer; `torch` sa
 
 @dataclass
 class Starts:
-    """One row: the starts of one contestant, and how busy others were meanwhile."""
+    """The starts of one candidate, and the cores that other processes used meanwhile."""
 
     seconds: list[float] = field(default_factory=list)
     others: list[float] = field(default_factory=list)
@@ -51,39 +51,41 @@ class Starts:
     torch: bool = False
 
     def median(self, noise: float) -> float:
-        """Of the quiet starts, or of all where there were none."""
+        """The median of the quiet starts, or of all where there were none."""
         quiet = [took for took, used in zip(self.seconds, self.others, strict=True) if used <= noise]
         return median(quiet or self.seconds)
 
     def quiet(self, noise: float) -> int:
-        """How many starts were quiet."""
+        """The number of quiet starts."""
         return sum(used <= noise for used in self.others)
 
 
-class Race:
-    """The starts of one job: its limit's and every contestant's, in turn."""
+class Comparison:
+    """The starts of one job: of its limit and of every candidate, alternating."""
 
-    def __init__(self, job: str, contestants: Sequence[Contestant], store: Path, patience: float, noise: float) -> None:
-        self._job, self._contestants, self._store = job, contestants, store
-        self._patience, self._noise = patience, noise
+    def __init__(
+        self, job: str, candidates: Sequence[Candidate], store: Path, quiet_timeout: float, noise: float
+    ) -> None:
+        self._job, self._candidates, self._store = job, candidates, store
+        self._quiet_timeout, self._noise = quiet_timeout, noise
         self._archive = JOBS[job].build(store, Serving())
         self._body: Body = JOBS[job].bodies()[0]
-        (self._wanted,) = right_answers(self._archive, [self._body])
-        self.rows = {name: Starts() for name in ("bare", *(each.name for each in contestants))}
+        (self._expected,) = right_answers(self._archive, [self._body])
+        self.rows = {name: Starts() for name in ("bare", *(each.name for each in candidates))}
 
     def round(self) -> None:
         """Start each once."""
         self._timed("bare", self._bare)
-        for contestant in self._contestants:
-            self._timed(contestant.name, lambda contestant=contestant: self._serve(contestant))  # type: ignore[misc]
+        for candidate in self._candidates:
+            self._timed(candidate.name, lambda candidate=candidate: self._serve(candidate))  # type: ignore[misc]
 
-    def forget(self) -> None:
-        """Count from here."""
+    def reset(self) -> None:
+        """Drop the starts so far."""
         for row in self.rows.values():
             row.seconds, row.others = [], []
 
     def _timed(self, name: str, start: Callable[[], tuple[float, float]]) -> None:
-        machine.wait_until_quiet(self._noise, self._patience)
+        machine.wait_until_quiet(self._noise, self._quiet_timeout)
         busy, own, began = machine.busy_seconds(), sum(os.times()[:2]), time.perf_counter()
         took, used = start()
         others = machine.busy_seconds() - busy - (sum(os.times()[:2]) - own) - used
@@ -104,14 +106,14 @@ class Race:
             (name,) = (name for name in archive.namelist() if name.endswith((".pt", ".onnx")))
             return archive.extract(name, folder)
 
-    def _serve(self, contestant: Contestant) -> tuple[float, float]:
-        """The same of a server, to its first right answer."""
+    def _serve(self, candidate: Candidate) -> tuple[float, float]:
+        """The same for a server, to its first right answer."""
         with (
             tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-            contestant.server([self._job], self._store, Path(folder), self._wanted) as server,
+            candidate.server([self._job], self._store, Path(folder), self._expected) as server,
         ):
-            took = server.until_right(f"/predictions/{self._job}", self._body, self._wanted)
-            used, row = server.tree.cpu(), self.rows[contestant.name]
+            took = server.until_right(f"/predictions/{self._job}", self._body, self._expected)
+            used, row = server.tree.cpu(), self.rows[candidate.name]
             row.memory, row.torch = server.tree.memory() / (1 << 20), any(map(_holds_torch, server.tree.pids()))
             return took, used
 
@@ -139,25 +141,26 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--torchserve", metavar="COMMAND", help="a real TorchServe's `torchserve` command")
     parser.add_argument("--noise", type=float, default=0.3, help="cores that others may use in a quiet round")
-    parser.add_argument("--patience", type=float, default=20.0, help="seconds to wait for a quiet moment")
+    parser.add_argument("--quiet-timeout", type=float, default=20.0, help="seconds to wait for a quiet moment")
     chosen = parser.parse_args()
-    contestants = [Contestant("marserve", OURS)]
+    candidates = [Candidate("marserve", OURS)]
     if chosen.torchserve:
-        contestants.append(Contestant("TorchServe", tuple(shlex.split(chosen.torchserve))))
+        candidates.append(Candidate("TorchServe", tuple(shlex.split(chosen.torchserve))))
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed server's modules are compiled
     with tempfile.TemporaryDirectory() as store:
-        races = {
-            job: Race(job, contestants, Path(store), chosen.patience, chosen.noise) for job in chosen.jobs.split(",")
+        comparisons = {
+            job: Comparison(job, candidates, Path(store), chosen.quiet_timeout, chosen.noise)
+            for job in chosen.jobs.split(",")
         }
         for number in range(chosen.rounds + 1):
-            for race in races.values():
-                race.round()
+            for comparison in comparisons.values():
+                comparison.round()
                 if number == 0:
-                    race.forget()
+                    comparison.reset()
     print(machine.headline(machine.describe()))
     print(
         NOTES.format(rounds=chosen.rounds, noise=chosen.noise),
-        *table({job: race.rows for job, race in races.items()}, chosen.noise),
+        *table({job: comparison.rows for job, comparison in comparisons.items()}, chosen.noise),
         sep="\n",
     )
     return 0

@@ -1,4 +1,4 @@
-"""Closed loops of clients: wrk where it is installed, else callers in this process, whose ceiling is told."""
+"""Closed loops of clients: wrk where it is installed, else clients in this process."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ SCRIPT = Path(__file__).with_name("wrk.lua")
 
 @dataclass(frozen=True)
 class Load:
-    """What came back. Times are milliseconds; `cpu` is the seconds of cores that the generator took besides ours."""
+    """The result of a load: times in milliseconds; `cpu` is the seconds of cores of the generator's process."""
 
     answers: int
     seconds: float
@@ -39,11 +39,11 @@ class Generator(Protocol):
     """Loads a server with so many clients, each asking again as soon as it is answered."""
 
     def __call__(self, port: int, path: str, bodies: Path, clients: int, seconds: float) -> Load:
-        """The folder holds the bodies."""
+        """Load for so many seconds; the folder holds the bodies."""
 
 
 def choose() -> Generator:
-    """The best there is."""
+    """The best generator that is installed."""
     return with_wrk if shutil.which("wrk") else by_itself
 
 
@@ -51,12 +51,12 @@ def with_wrk(port: int, path: str, bodies: Path, clients: int, seconds: float) -
     """One thread of wrk; its time is whole seconds, at least one."""
     content_type, count = (bodies / "content-type").read_text(), len(read(bodies))
     before = children_seconds()
-    told = subprocess.run(
+    output = subprocess.run(
         ["wrk", "-t1", f"-c{clients}", f"-d{max(1, round(seconds))}s", "--timeout", "30s", "-s", str(SCRIPT),
          f"http://127.0.0.1:{port}", "--", str(bodies), str(count), path, content_type],
         check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
-    return Load(**json.loads(told.splitlines()[-1]), cpu=children_seconds() - before)
+    return Load(**json.loads(output.splitlines()[-1]), cpu=children_seconds() - before)
 
 
 def by_itself(port: int, path: str, bodies: Path, clients: int, seconds: float) -> Load:
@@ -86,13 +86,13 @@ def _listens(server: Server) -> bool:
 
 
 def children_seconds() -> float:
-    """Seconds of cores that processes which this one has started, and seen end, have used."""
+    """Seconds of cores that the ended child processes of this one have used."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
-class _Parrot(asyncio.Protocol):
-    """Answers whatever arrives, one answer for each piece."""
+class _ConstantResponder(asyncio.Protocol):
+    """Answers each piece of data with the same response."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -102,7 +102,7 @@ class _Parrot(asyncio.Protocol):
 
 
 async def _serve(port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(_Parrot, "127.0.0.1", port)
+    server = await asyncio.get_running_loop().create_server(_ConstantResponder, "127.0.0.1", port)
     await server.serve_forever()
 
 

@@ -1,7 +1,7 @@
-"""Where the microseconds of one request go: the time between the places that a prediction passes, for a lone client.
+"""The stages of one request of a lone client, in microseconds.
 
 Run `python -m tests.benchmarks.hot_path`. The server runs in this process with its functions wrapped, the client in
-another, so that the two share no interpreter; what the wrapping costs is told as well.
+another, so that the two share no interpreter; the cost of the wrapping is reported, too.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ STAGES = {
     "delivered": "other metrics of the worker, the batch is finished",
     "settled": "the event loop wakes",
     "written": "metrics, the head of the answer, the write",
-    "noted": "counted and logged",
+    "logged": "counted and logged",
 }
 """Marks in the order in which a request passes them, and what happens before each."""
 CLIENT = """
@@ -63,34 +63,34 @@ print(statistics.median(took) * 1e6)
 
 
 class Marks:
-    """Notes when the request that is under way passes each place; there is only one at a time."""
+    """Records the time when the request passes each place; there is only one request at a time."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
         self._row: dict[str, float] = {}
 
     def before(self, mark: str, function: Callable[..., Any], *, first: bool = False) -> Callable[..., Any]:
-        """The function, noted when it is called; the first mark begins a request."""
+        """Wrap the function to record its call; the first mark begins a request."""
 
-        def noted(*arguments: Any, **options: Any) -> Any:
+        def marked(*arguments: Any, **options: Any) -> Any:
             if first:
                 self._row = {}
             self._row[mark] = time.perf_counter()
             return function(*arguments, **options)
 
-        return noted
+        return marked
 
     def after(self, mark: str, function: Callable[..., Any], *, last: bool = False) -> Callable[..., Any]:
-        """The function, noted when it has returned; the last mark ends a request."""
+        """Wrap the function to record its return; the last mark ends a request."""
 
-        def noted(*arguments: Any, **options: Any) -> Any:
+        def marked(*arguments: Any, **options: Any) -> Any:
             result = function(*arguments, **options)
             self._row[mark] = time.perf_counter()
             if last:
                 self.rows.append(self._row)
             return result
 
-        return noted
+        return marked
 
     def stages(self) -> dict[str, float]:
         """Microseconds before each mark, as the median over the requests that have passed all."""
@@ -103,7 +103,7 @@ class Marks:
 
 
 def wrap(marks: Marks) -> None:
-    """Note where a request passes, in this process for good."""
+    """Wrap the functions that a request passes, for the life of this process."""
     places = {
         (TorchServeProtocol, "buffer_updated"): lambda function: marks.before("received", function, first=True),
         (Address, "begin"): lambda function: marks.before("parsed", function),
@@ -112,14 +112,14 @@ def wrap(marks: Marks) -> None:
         (Metrics, "emit"): lambda function: marks.before("encoded", marks.after("timed", function)),
         (ModelVersion, "receive"): lambda function: marks.before("delivered", function),
         (ModelVersion, "_deliver"): lambda function: marks.before("settled", function),
-        (Address, "note"): lambda function: marks.before("written", marks.after("noted", function, last=True)),
+        (Address, "note"): lambda function: marks.before("written", marks.after("logged", function, last=True)),
     }
     for (owner, name), wrapped in places.items():
         setattr(owner, name, wrapped(getattr(owner, name)))
 
 
 def wrap_handler(application: Application, marks: Marks) -> None:
-    """Note when the handler of the model is called, and when it returns."""
+    """Wrap the handler of the model."""
     for version in application.registry.versions():
         for worker in version.pool.workers:
             service = worker._service._service  # type: ignore[attr-defined]
@@ -128,7 +128,7 @@ def wrap_handler(application: Application, marks: Marks) -> None:
 
 
 async def measure(job: str, count: int, marks: Marks | None) -> float:
-    """So many requests, one after the other; the microseconds that the client has seen, as the median."""
+    """Send `count` requests, one after the other; returns the median microseconds at the client."""
     with tempfile.TemporaryDirectory() as name:
         store = Path(name)
         JOBS[job].build(store, Serving())
@@ -146,18 +146,18 @@ async def measure(job: str, count: int, marks: Marks | None) -> float:
 
 
 async def _ask(address: Address, port: int, job: str, count: int) -> float:
-    open_ones: set[TorchServeProtocol] = set()
+    connections: set[TorchServeProtocol] = set()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: TorchServeProtocol(address, open_ones, 600), "127.0.0.1", port)
+    server = await loop.create_server(lambda: TorchServeProtocol(address, connections, 600), "127.0.0.1", port)
     body = JOBS[job].bodies()[0]
     head = f"POST /predictions/{job} HTTP/1.1\r\nHost: x\r\nContent-Type: {body.content_type}\r\nContent-Length: "
     request = f"{head}{len(body.value)}\r\n\r\n".encode() + body.value
     client = await asyncio.create_subprocess_exec(
         sys.executable, "-c", CLIENT, str(port), str(count), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    told, _ = await client.communicate(request)
+    output, _ = await client.communicate(request)
     server.close()
-    return float(told)
+    return float(output)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What servers are asked to do: archives, 16 different requests for each, and the right answer to every request."""
+"""The jobs of the servers: archives, 16 different requests for each, and the right answer to every request."""
 
 import dataclasses
 import json
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent.parent
 MODELS = Path(__file__).parent / "models"
 BODIES = 16
 TOLERANCE = 3e-4
-"""How far a number may be from the right one: answers of signs are rounded to four digits."""
+"""The distance that a number may have from the right one: answers of signs are rounded to four digits."""
 
 
 class Body(NamedTuple):
@@ -35,7 +35,7 @@ class Body(NamedTuple):
 
 @dataclass(frozen=True)
 class Serving:
-    """How a model is served: what model-config.yaml says, for every server alike. The delay is in milliseconds."""
+    """The model-config.yaml of a job, the same for every server. The delay is in milliseconds."""
 
     workers: int = 1
     batch: int = 16
@@ -52,10 +52,10 @@ class Serving:
 
 @dataclass(frozen=True)
 class Job:
-    """A model that is asked: `recipe` makes its parts in a folder."""
+    """A model and its requests: `spec` makes its parts in a folder."""
 
     name: str
-    recipe: Callable[[Path], ArchiveSpec]
+    spec: Callable[[Path], ArchiveSpec]
     bodies: Callable[[], list[Body]]
 
     def build(self, store: Path, serving: Serving) -> Path:
@@ -64,31 +64,31 @@ class Job:
             folder = Path(name)
             config = folder / "model-config.yaml"
             config.write_text(serving.yaml())
-            return pack(dataclasses.replace(self.recipe(folder), config_file=str(config)), store, force=True)
+            return pack(dataclasses.replace(self.spec(folder), config_file=str(config)), store, force=True)
 
 
-def same(found: Any, wanted: Any) -> bool:
+def same(found: Any, expected: Any) -> bool:
     """Whether two JSON values are equal but for what floating point does to numbers."""
-    if isinstance(wanted, float):
-        return isinstance(found, (int, float)) and abs(found - wanted) <= TOLERANCE
-    if isinstance(wanted, dict):
-        return isinstance(found, dict) and found.keys() == wanted.keys() and all(
-            same(found[key], value) for key, value in wanted.items()
+    if isinstance(expected, float):
+        return isinstance(found, (int, float)) and abs(found - expected) <= TOLERANCE
+    if isinstance(expected, dict):
+        return isinstance(found, dict) and found.keys() == expected.keys() and all(
+            same(found[key], value) for key, value in expected.items()
         )  # fmt: skip
-    if isinstance(wanted, list):
-        return isinstance(found, list) and len(found) == len(wanted) and all(map(same, found, wanted))
-    return bool(found == wanted)
+    if isinstance(expected, list):
+        return isinstance(found, list) and len(found) == len(expected) and all(map(same, found, expected))
+    return bool(found == expected)
 
 
 def right_answers(archive: Path, bodies: Sequence[Body]) -> list[Any]:
-    """What the archive's own handler answers without a server, each request alone, in a process of its own."""
+    """The answers of the archive's own handler without a server, each request alone, in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         write(bodies, Path(folder))
-        return list(ask_bare(archive, Path(folder), "--answers"))
+        return list(run_bare(archive, Path(folder), "--answers"))
 
 
-def ask_bare(archive: Path, bodies: Path, *options: str) -> Any:
-    """What `bare` prints, run as a process of its own."""
+def run_bare(archive: Path, bodies: Path, *options: str) -> Any:
+    """Run `bare` as a process of its own; returns the JSON that it prints."""
     command = [sys.executable, "-m", "tests.benchmarks.bare", str(archive), str(bodies), *options]
     told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
     return json.loads(told.splitlines()[-1])
@@ -103,7 +103,7 @@ def write(bodies: Sequence[Body], folder: Path) -> None:
 
 
 def read(folder: Path) -> list[Body]:
-    """What `write` has written."""
+    """The bodies that `write` has written."""
     kind = (folder / "content-type").read_text()
     return [Body(kind, file.read_bytes()) for file in sorted(folder.glob("[0-9][0-9]"))]
 

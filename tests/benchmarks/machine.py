@@ -1,4 +1,4 @@
-"""What the machine and a server's processes have used, from /proc."""
+"""Processor time and memory of the machine and of a server's processes, from /proc."""
 
 import datetime
 import os
@@ -17,9 +17,9 @@ def busy_seconds() -> float:
     return (sum(fields) - fields[3] - fields[4]) / TICK
 
 
-def wait_until_quiet(limit: float, patience: float) -> float:
-    """Wait until others use no more than `limit` cores, but no longer than `patience` seconds; what they use then."""
-    deadline = time.monotonic() + patience
+def wait_until_quiet(limit: float, timeout: float) -> float:
+    """Wait until other processes use at most `limit` cores, or for `timeout` seconds; returns their cores."""
+    deadline = time.monotonic() + timeout
     while True:
         before, began = busy_seconds(), time.perf_counter()
         time.sleep(0.5)
@@ -29,13 +29,13 @@ def wait_until_quiet(limit: float, patience: float) -> float:
 
 
 class Watch:
-    """How many cores others than this process, and those that it has started and seen end, have used since."""
+    """Measures the cores that processes other than this one and its ended children use."""
 
     def __init__(self) -> None:
         self._before, self._began = self._foreign(), time.perf_counter()
 
     def others(self) -> float:
-        """Cores, on the average."""
+        """The average number of cores since the start of the watch."""
         return (self._foreign() - self._before) / (time.perf_counter() - self._began)
 
     def _foreign(self) -> float:
@@ -43,7 +43,7 @@ class Watch:
 
 
 def describe() -> dict[str, Any]:
-    """The machine by name, and when."""
+    """The processor, the system and the date."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return {
@@ -60,21 +60,21 @@ def headline(machine: dict[str, Any]) -> str:
 
 
 class Tree:
-    """A process and all that have come from it: they are in the session that it leads."""
+    """A process and its descendants: the processes of its session."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
 
     def pids(self) -> list[int]:
-        """Who lives."""
+        """The ids of the processes that run."""
         return [pid for pid, session, _ in _processes() if session == self.pid]
 
     def cpu(self) -> float:
-        """Seconds of all cores that they, and children that they have waited for, have used."""
+        """Seconds of all cores that they and their ended children have used."""
         return sum(ticks for _, session, ticks in _processes() if session == self.pid) / TICK
 
     def memory(self) -> int:
-        """Bytes in memory, shared pages split between who shares them (PSS)."""
+        """Bytes in memory, with shared pages divided among their processes (PSS)."""
         return sum(map(_pss, self.pids()))
 
 
@@ -99,9 +99,9 @@ def _pss(pid: int) -> int:
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
-def eventually(condition: Callable[[], bool], patience: float, pause: float = 0.01) -> bool:
+def eventually(condition: Callable[[], bool], timeout: float, pause: float = 0.01) -> bool:
     """Whether the condition comes to hold within so many seconds."""
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
             return False

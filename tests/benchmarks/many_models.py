@@ -1,7 +1,7 @@
 """Two hundred models registered and one of them busy; registrations, descriptions and scrapes beside predictions.
 
-Run `python -m tests.benchmarks.many_models`. Predictions come at an even rate meanwhile; the longest of them tells how
-long anything else has kept the server from answering, in the best of three tries. The status is 1 if that was more than
+Run `python -m tests.benchmarks.many_models`. Predictions come at an even rate meanwhile; the longest of them shows for
+how long anything else has blocked the server, in the best of three tries. The status is 1 if that was more than
 `--limit` milliseconds.
 """
 
@@ -33,13 +33,13 @@ def register(server: Server, number: int, prefix: str = "model") -> tuple[int, b
 
 
 def registering(server: Server, prefix: str) -> Act:
-    """Registers one model more at each call, whatever number it is told."""
+    """An action that registers one more model at each call."""
     numbers = count()
     return lambda _: register(server, next(numbers), prefix)
 
 
 async def beside(server: Server, name: str, act: Act | None, seconds: float) -> dict[str, Any]:
-    """Predict at an even rate while something is done again and again, with a pause as long as itself."""
+    """Predict at an even rate while an action is repeated, with a pause as long as itself."""
     done, over = 0, False
 
     async def again() -> None:
@@ -70,7 +70,7 @@ def _evenly(seconds: float) -> Iterator[float]:
 
 
 def quietest(server: Server, seconds: float, name: str, act: Act | None) -> dict[str, Any]:
-    """The best of three tries: what others on the machine do comes and goes, what the server does comes every time."""
+    """The best of three tries: disturbance by other processes is not in all of them."""
     rows = [asyncio.run(beside(server, name, act, seconds)) for _ in range(TRIES)]
     return min(rows, key=lambda row: row["longest ms"])
 
@@ -107,7 +107,7 @@ def measure(models: int, seconds: float) -> tuple[list[dict[str, Any]], float, f
 
 
 def main() -> int:
-    """Measure, and write the results; the status tells whether predictions were kept waiting."""
+    """Measure, and write the results; the status is 1 if predictions were kept waiting."""
     options = parser("many_models", __doc__)
     options.add_argument("--models", type=int, default=200)
     options.add_argument("--seconds", type=float, default=3.0)

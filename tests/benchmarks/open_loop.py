@@ -12,8 +12,8 @@ from typing import NamedTuple, Self
 from signflow.benchmark.load_generator import make_request
 from tests.benchmarks.jobs import Body
 
-LOST = 0
-"""The status of a request that got no answer."""
+NO_RESPONSE = 0
+"""The status of a request that got no response."""
 
 
 class Due(NamedTuple):
@@ -25,7 +25,7 @@ class Due(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What came of one: perf_counter seconds when it was due and when it was answered, and the status."""
+    """The result of one: perf_counter seconds when it was due and when it was answered, and the status."""
 
     kind: str
     due: float
@@ -65,11 +65,11 @@ def statuses(records: Sequence[Record]) -> dict[int, int]:
 class OpenLoop:
     """Sends requests to a port while the `async with` lasts; there are as many connections as are needed."""
 
-    def __init__(self, port: int, patience: float = 10.0) -> None:
+    def __init__(self, port: int, timeout: float = 10.0) -> None:
         self.records: list[Record] = []
         self.late = 0.0
-        """The most seconds by which a request was sent too late; if that is much, the generator is to blame."""
-        self._port, self._patience = port, patience
+        """The longest delay of a request in seconds; if it is large, the generator is too slow."""
+        self._port, self._timeout = port, timeout
         self._idle: list[_Connection] = []
         self._made: list[_Connection] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -81,14 +81,14 @@ class OpenLoop:
         """Send all when they are due, wait for the answers; returns the records in the order of their answers."""
         before, start = len(self.records), time.perf_counter()
         for due in sorted(dues):
-            rest = start + due.at - time.perf_counter()
-            if rest > 0:
-                await asyncio.sleep(rest)
-            self.late = max(self.late, -rest)
-            task = asyncio.create_task(self._one(due, start + due.at))
+            remaining = start + due.at - time.perf_counter()
+            if remaining > 0:
+                await asyncio.sleep(remaining)
+            self.late = max(self.late, -remaining)
+            task = asyncio.create_task(self._send_one(due, start + due.at))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-            if rest <= 0:
+            if remaining <= 0:
                 await asyncio.sleep(0)
         while self._tasks:
             await asyncio.wait(set(self._tasks))
@@ -102,17 +102,17 @@ class OpenLoop:
     ) -> None:
         for connection in self._made:
             connection.close()
-        await asyncio.gather(*(connection.gone for connection in self._made))
+        await asyncio.gather(*(connection.closed for connection in self._made))
 
-    async def _one(self, due: Due, at: float) -> None:
-        status, connection = LOST, None
+    async def _send_one(self, due: Due, at: float) -> None:
+        status, connection = NO_RESPONSE, None
         with suppress(OSError, TimeoutError):
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._timeout):
                 connection = await self._connection()
-                status = await connection.ask(due.request)
+                status = await connection.send(due.request)
         self.records.append(Record(due.kind, at, time.perf_counter(), status))
         if connection is not None:
-            if status == LOST or connection.last:
+            if status == NO_RESPONSE or connection.last:
                 connection.close()
             else:
                 self._idle.append(connection)
@@ -139,15 +139,15 @@ class _Connection(asyncio.Protocol):
         self._transport = transport
         self._received = bytearray()
         self._answer: asyncio.Future[int] | None = None
-        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_lost(self, error: Exception | None) -> None:
         self.open = False
-        self.gone.set_result(None)
+        self.closed.set_result(None)
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(ConnectionError("closed"))
 
-    async def ask(self, request: bytes) -> int:
+    async def send(self, request: bytes) -> int:
         """The status of the answer."""
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)

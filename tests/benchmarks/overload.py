@@ -1,4 +1,4 @@
-"""Offers three times what the server can do: how quickly it refuses, what it still answers, how soon it recovers.
+"""Overload by three times the capacity: time of refusals, throughput, time of recovery.
 
 Run `python -m tests.benchmarks.overload`. The model takes 20 ms for a batch and 1 ms for each row, so that the machine
 does not matter; the queue has TorchServe's usual 100 places.
@@ -14,8 +14,8 @@ from tests.benchmarks.open_loop import OpenLoop, Record, arrivals, percentile, p
 from tests.benchmarks.servers import marserve
 from tests.benchmarks.tables import parser, publish
 
-STEP = 0.25
-"""Seconds; the recovery is told in these."""
+STEP_SECONDS = 0.25
+"""The recovery is a multiple of it."""
 
 
 async def overload(port: int, capacity: float, seconds: float) -> tuple[list[dict[str, Any]], float]:
@@ -55,11 +55,15 @@ def recovery(before: Sequence[Record], after: Sequence[Record]) -> float:
     start = min(record.due for record in after)
     limit, last = 2 * percentile(before, 50) + 5, 0.0
     for number in count():
-        part = [record for record in after if start + number * STEP <= record.due < start + (number + 1) * STEP]
+        part = [
+            record
+            for record in after
+            if start + number * STEP_SECONDS <= record.due < start + (number + 1) * STEP_SECONDS
+        ]
         if not part:
             return last
         if any(record.status != 200 for record in part) or percentile(part, 50) > limit:
-            last = (number + 1) * STEP
+            last = (number + 1) * STEP_SECONDS
     raise AssertionError
 
 

@@ -26,7 +26,7 @@ def lines(title: str, across: str, up: str, series: Series) -> str:
 
 
 def bars(title: str, up: str, groups: Mapping[str, Mapping[str, float]]) -> str:
-    """A group of bars for each name, the same bars in each; the axis is logarithmic, and every bar tells its number."""
+    """A group of bars for each name, the same bars in each; the axis is logarithmic, a bar has its number as title."""
     names = list(dict.fromkeys(name for group in groups.values() for name in group))
     ys = _decades([value for group in groups.values() for value in group.values() if value > 0])
     parts = [_axes(title, "", up), *_grid(None, ys)]

@@ -1,4 +1,4 @@
-"""Looks whether answers are right: of many clients at once before a load, and now and then during it."""
+"""Checks answers: of many clients at once before a load, and periodically during it."""
 
 import contextlib
 import http.client
@@ -13,19 +13,19 @@ from tests.benchmarks.servers import Server, is_right
 
 
 class Probe:
-    """Asks in the background while the `with` lasts; `pause` is the seconds between two questions."""
+    """Sends requests in the background while the `with` lasts; `pause` is the seconds between two of them."""
 
     def __init__(self, server: Server, path: str, bodies: Sequence[Body], wanted: Sequence[Any], pause: float) -> None:
         self.right = self.wrong = self.failed = 0
         self._server, self._path, self._pause = server, path, pause
-        self._asked = list(zip(bodies, wanted, strict=True))
-        self._over = Event()
+        self._pairs = list(zip(bodies, wanted, strict=True))
+        self._stop = Event()
         self._thread = Thread(target=self._run, daemon=True)
 
     def all_at_once(self, times: int = 3) -> None:
         """Every body from a client of its own at the same time, so that answers to the wrong client show."""
-        with ThreadPoolExecutor(len(self._asked)) as pool:
-            list(pool.map(self._ask, range(len(self._asked) * times)))
+        with ThreadPoolExecutor(len(self._pairs)) as pool:
+            list(pool.map(self._check, range(len(self._pairs) * times)))
 
     def __enter__(self) -> "Probe":
         self._thread.start()
@@ -34,17 +34,17 @@ class Probe:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over.set()
+        self._stop.set()
         self._thread.join()
 
     def _run(self) -> None:
         number = 0
-        while not self._over.wait(self._pause):
-            self._ask(number)
+        while not self._stop.wait(self._pause):
+            self._check(number)
             number += 1
 
-    def _ask(self, number: int) -> None:
-        body, wanted = self._asked[number % len(self._asked)]
+    def _check(self, number: int) -> None:
+        body, wanted = self._pairs[number % len(self._pairs)]
         answer = (0, b"")
         with contextlib.suppress(OSError, http.client.HTTPException):
             answer = self._server.ask(self._path, body)

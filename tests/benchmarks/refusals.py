@@ -1,4 +1,4 @@
-"""What one refusal takes of the machine, on both ends of the connection: marserve's, and the least that is possible.
+"""The cost of one refusal, on both ends of the connection: marserve's, and the least that is possible.
 
 Run `python -m tests.benchmarks.refusals`. Windows of 120 kB are sent to a model without workers, and to a minimal
 program (`refuser.py`) that closes each connection, as TorchServe does, or keeps it. In an overload, a model that

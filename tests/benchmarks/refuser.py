@@ -1,4 +1,4 @@
-"""The least that a refusal takes: reads the head of a request, answers 503 with a constant, and drops the body.
+"""The cheapest possible refusal: reads the head of a request, answers 503 with a constant, and drops the body.
 
 `python -m tests.benchmarks.refuser PORT` closes the connection then, as TorchServe does with each error;
 `--keep` keeps it open.
@@ -20,7 +20,7 @@ class Refuser:
     def __init__(self, port: int, *, keep: bool) -> None:
         self._keep = keep
         self._answer = HEAD % (b"keep-alive" if keep else b"close", len(BODY)) + BODY
-        self._left: dict[socket.socket, int] = {}  # bytes of a body that are still to come
+        self._remaining: dict[socket.socket, int] = {}  # bytes of a body that are still to come
         self._buffer = bytearray(256 << 10)
         self._listening = socket.create_server(("127.0.0.1", port), backlog=1024)
         self._listening.setblocking(False)
@@ -28,7 +28,7 @@ class Refuser:
         self._selector.register(self._listening, selectors.EVENT_READ)
 
     def __repr__(self) -> str:
-        return f"<Refuser with {len(self._left)} connections>"
+        return f"<Refuser with {len(self._remaining)} connections>"
 
     def run(self) -> None:
         """Refuse until a signal ends the process."""
@@ -42,22 +42,22 @@ class Refuser:
     def _accept(self) -> None:
         connection, _ = self._listening.accept()
         connection.setblocking(False)
-        self._left[connection] = 0
+        self._remaining[connection] = 0
         self._selector.register(connection, selectors.EVENT_READ)
 
     def _read(self, connection: socket.socket) -> None:
         try:
             count = connection.recv_into(self._buffer)
-            left = self._left[connection]
-            if count and not left:
-                left = self._size(count)
+            remaining = self._remaining[connection]
+            if count and not remaining:
+                remaining = self._size(count)
                 connection.send(self._answer)
         except OSError:
-            count = left = 0
-        self._left[connection] = left - count
-        if not count or (left == count and not self._keep):
+            count = remaining = 0
+        self._remaining[connection] = remaining - count
+        if not count or (remaining == count and not self._keep):
             self._selector.unregister(connection)
-            del self._left[connection]
+            del self._remaining[connection]
             connection.close()
 
     def _size(self, count: int) -> int:

@@ -52,13 +52,13 @@ def _row(group: Sequence[Cell], noise: float) -> Cell:
     return row | {"rounds": len(counted), "noisy": not quiet, "way": group[0].get("way", "")}
 
 
-def markdown(told: dict[str, Any]) -> str:
-    """All of it as a page: what was measured on what, then a table for each job."""
-    lines = ["# marserve and its limits", "", machine.headline(told["machine"]), "", f"`{told['command']}`", ""]
-    lines += [told["notes"], ""]
-    for job in dict.fromkeys(row["job"] for row in told["rows"]):
+def markdown(results: dict[str, Any]) -> str:
+    """The results as a page: machine and command, then a table for each job."""
+    lines = ["# marserve and its limits", "", machine.headline(results["machine"]), "", f"`{results['command']}`", ""]
+    lines += [results["notes"], ""]
+    for job in dict.fromkeys(row["job"] for row in results["rows"]):
         lines += [f"## {job}", "", "| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
-        chosen = [row for row in told["rows"] if row["job"] == job]
+        chosen = [row for row in results["rows"] if row["job"] == job]
         lines += ["| " + " | ".join(_texts(row)) + " |" for row in sorted(chosen, key=lambda row: row["clients"])]
         lines += ["", f"![{job}]({job}.svg)", ""]
     return "\n".join(lines)
@@ -82,14 +82,14 @@ def _number(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
-def write(told: dict[str, Any], folder: Path) -> None:
+def write(results: dict[str, Any], folder: Path) -> None:
     """results.json, results.md and a chart of throughput for each job."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.json").write_text(json.dumps(told, indent=1) + "\n")
-    (folder / "results.md").write_text(markdown(told))
-    for job in dict.fromkeys(row["job"] for row in told["rows"]):
+    (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    (folder / "results.md").write_text(markdown(results))
+    for job in dict.fromkeys(row["job"] for row in results["rows"]):
         groups: dict[str, dict[str, float]] = {}
-        for row in told["rows"]:
+        for row in results["rows"]:
             if row["job"] == job:
                 groups.setdefault(f"{row['clients']} clients", {})[row["server"]] = row["rate"]
         (folder / f"{job}.svg").write_text(plot.bars(job, "requests per second", groups))

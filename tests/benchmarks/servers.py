@@ -21,8 +21,7 @@ from handler.devices.cpu_budget import usable_cores
 from tests.benchmarks.jobs import ROOT, Body, Job, Serving, same
 from tests.benchmarks.machine import Tree, eventually
 
-PATIENCE = 120.0
-"""Seconds that a server may take to answer, and to end."""
+START_TIMEOUT_SECONDS = 120.0
 OURS = (sys.executable, "-c", "import sys; from app.cli import torchserve; sys.exit(torchserve())")
 CONFIG = """
 inference_address=http://127.0.0.1:{}
@@ -36,14 +35,14 @@ enable_model_api=true
 
 
 @dataclass(frozen=True)
-class Contestant:
-    """Who is measured: `command` takes TorchServe's options."""
+class Candidate:
+    """A server that is measured: `command` takes TorchServe's options."""
 
     name: str
     command: tuple[str, ...] = ()
     workers: int = 1
     answers: bool = True
-    """Whether it calls the handler, so that its answers are right ones."""
+    """Whether it calls the handler, so that its answers can be checked."""
 
     @property
     def label(self) -> str:
@@ -65,7 +64,7 @@ class Contestant:
 
 
 @dataclass(frozen=True)
-class Limit(Contestant):
+class Limit(Candidate):
     """An application that knows no settings."""
 
     @property
@@ -103,7 +102,7 @@ def _limit(program: str, folder: Path, *arguments: str) -> "Server":
 
 
 class Server:
-    """Runs while the `with` lasts; what it says goes to the file `log` in its folder."""
+    """Runs while the `with` lasts; its output goes to the file `log` in its folder."""
 
     def __init__(
         self, command: Sequence[str], folder: Path, port: int, environ: Mapping[str, str] | None = None,
@@ -139,18 +138,18 @@ class Server:
         self._signal(signal.SIGKILL)
         self._process.wait()
 
-    def until_right(self, path: str, body: Body, wanted: Any | None) -> float:
+    def until_right(self, path: str, body: Body, expected: Any | None) -> float:
         """Ask until it gives the right answer (or any, without one); seconds since it was started."""
 
         def right() -> bool:
             if self._process.poll() is not None:
-                raise RuntimeError(f"{self} has ended: {self._said()}")
+                raise RuntimeError(f"{self} has ended: {self._log()}")
             with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
-                return is_right(self.ask(path, body), wanted)
+                return is_right(self.ask(path, body), expected)
             return False
 
-        if not eventually(right, PATIENCE):
-            raise RuntimeError(f"{self} gives no right answer: {self._said()}")
+        if not eventually(right, START_TIMEOUT_SECONDS):
+            raise RuntimeError(f"{self} gives no right answer: {self._log()}")
         return time.perf_counter() - self.began
 
     def ask(self, path: str, body: Body) -> tuple[int, bytes]:
@@ -165,7 +164,7 @@ class Server:
             answer = connection.getresponse()
             return answer.status, answer.read()
 
-    def _said(self) -> str:
+    def _log(self) -> str:
         return (self._folder / "log").read_text(errors="replace")[-3000:]
 
     def _signal(self, number: signal.Signals) -> None:
@@ -181,17 +180,17 @@ def marserve(jobs: Sequence[Job], serving: Serving = Serving()) -> Iterator[Serv
         store.mkdir()
         for job in jobs:
             job.build(store, serving)
-        contestant = Contestant("marserve", OURS, serving.workers)
-        with contestant.server([job.name for job in jobs], store, Path(name)) as server:
+        candidate = Candidate("marserve", OURS, serving.workers)
+        with candidate.server([job.name for job in jobs], store, Path(name)) as server:
             for job in jobs:
                 server.until_right(f"/predictions/{job.name}", job.bodies()[0], None)
             yield server
 
 
-def is_right(answer: tuple[int, bytes], wanted: Any | None) -> bool:
-    """Whether status and body are what was wanted; without that, only whether it is an answer."""
+def is_right(answer: tuple[int, bytes], expected: Any | None) -> bool:
+    """Whether status and body are as expected; with None, whether the status is 200."""
     status, body = answer
-    return status == 200 and (wanted is None or same(json.loads(body), wanted))
+    return status == 200 and (expected is None or same(json.loads(body), expected))
 
 
 def free_port() -> int:

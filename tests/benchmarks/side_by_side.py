@@ -45,18 +45,18 @@ class Plan:
 
 @dataclass
 class Tally:
-    """What came of it."""
+    """The answers and errors of a run."""
 
     answers: Counter[str] = field(default_factory=Counter)
     """Right answers by practice."""
     wrong: list[str] = field(default_factory=list)
     changes: Counter[str] = field(default_factory=Counter)
     refused: int = 0
-    """Requests to versions that were just leaving or coming."""
+    """Requests to versions that were being registered or unregistered."""
     calls: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    """The counts of calls that each worker has given."""
+    """The numbers of calls that each worker has reported."""
 
-    def note(self, served: Served, practice: str, answer: dict[str, Any]) -> None:
+    def record(self, served: Served, practice: str, answer: dict[str, Any]) -> None:
         """Check an answer."""
         if answer["who"] != "/".join(served):
             self.wrong.append(f"{'/'.join(served)} answered {answer['who']!r} to {practice!r}")
@@ -118,7 +118,7 @@ class Stress:
                 self.tally.wrong.append(f"{'/'.join(served)} answered {error!r} to {practice!r}")
         else:
             assert isinstance(output, Output)
-            self.tally.note(served, practice, json.loads(output.body))
+            self.tally.record(served, practice, json.loads(output.body))
 
     async def _reload(self) -> None:
         """Unregister a version that is not the default, and register it again."""
@@ -155,7 +155,7 @@ async def stress(store: Path, plan: Plan) -> Tally:
 
 
 def main() -> int:
-    """Run as the command line says, and tell what came of it."""
+    """Run as the command line says, and print the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("seconds", "archives", "versions", "workers", "clients", "processes", "seed"):
         default = getattr(Plan, name)

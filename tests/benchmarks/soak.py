@@ -1,4 +1,4 @@
-"""Registers and unregisters models again and again, and watches what the process holds on to.
+"""Registers and unregisters models again and again, and measures the resources that the process keeps.
 
 Run `python -m tests.benchmarks.soak --rounds 200`; its status is 0 if nothing was left behind and memory has settled.
 `--handler torch` takes a model of PyTorch instead of one that does all that Python offers, `--isolation process` has
@@ -69,18 +69,18 @@ class Soak:
     registry: Registry
     file: str
     isolation: str
-    tell: Callable[[str], None]
+    write_line: Callable[[str], None]
 
     async def run(self, rounds: int, temporary: Path) -> dict[str, object]:
-        """What the last rounds hold more than the first, by kind; "memory" where that has not settled."""
+        """The resources that the last rounds hold beyond the first, by kind; "memory" where it still grows."""
         await self._repeat(WARMING)
         before = Footprint.now(temporary)
         await self._repeat(rounds // 2)
         halfway = _footprint(temporary)
-        self.tell(_line(rounds // 2, halfway))
+        self.write_line(_line(rounds // 2, halfway))
         await self._repeat(rounds - rounds // 2)
         after = await _settled(before, temporary)
-        self.tell(_line(rounds, after))
+        self.write_line(_line(rounds, after))
         grown = after.grown(before)
         if after.memory - halfway.memory > SETTLED:
             grown["memory"] = after.memory - halfway.memory
@@ -125,18 +125,18 @@ def _line(rounds: int, footprint: Footprint) -> str:
 
 
 async def soak(
-    folder: Path, rounds: int, isolation: str, tell: Callable[[str], None], handler: str = "plain"
+    folder: Path, rounds: int, isolation: str, write_line: Callable[[str], None], handler: str = "plain"
 ) -> dict[str, object]:
     """Run all rounds in a server of their own, whose store and temporary files are in that folder."""
     store = folder / "store"
     files = {"handler.py": TORCH, "model.py": NET} if handler == "torch" else {}
     file = pack(store, "soaked", "1", "{}", files)
     async with serving(store) as client:
-        return await Soak(client.application.registry, file, isolation, tell).run(rounds, folder)
+        return await Soak(client.application.registry, file, isolation, write_line).run(rounds, folder)
 
 
 def main() -> int:
-    """Run as the command line says, and tell what came of it."""
+    """Run as the command line says, and print the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--isolation", choices=("thread", "process"), default="thread")
@@ -147,10 +147,10 @@ def main() -> int:
         folder = Path(name)
         (folder / "store").mkdir()
 
-        def tell(line: str) -> None:
+        def write_line(line: str) -> None:
             print(line, file=terminal)
 
-        grown = asyncio.run(soak(folder, options.rounds, options.isolation, tell, options.handler))
+        grown = asyncio.run(soak(folder, options.rounds, options.isolation, write_line, options.handler))
     print(f"Left behind: {grown or 'nothing'}")
     return 1 if grown else 0
 

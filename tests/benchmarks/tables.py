@@ -53,14 +53,14 @@ def publish(
     page = "\n\n".join([f"# {name}", machine.headline(found), f"`{command}`", notes, table(rows)])
     page += "".join(f"\n\n![{chart}]({chart}.svg)" for chart in charts or ())
     out.mkdir(parents=True, exist_ok=True)
-    told = {
+    results = {
         "machine": found,
         "others": others,
         "command": command,
         "notes": notes,
         "rows": [_without_nan(row) for row in rows],
     }
-    (out / f"{name}.json").write_text(json.dumps(told, indent=1) + "\n")
+    (out / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n")
     (out / f"{name}.md").write_text(page + "\n")
     for chart, drawn in (charts or {}).items():
         (out / f"{chart}.svg").write_text(drawn)

@@ -12,21 +12,21 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks import generator, plot, refusals, report
-from tests.benchmarks.__main__ import Plan, contestants, measure
+from tests.benchmarks.__main__ import Plan, candidates, measure
 from tests.benchmarks.arrivals import policies, sweep
 from tests.benchmarks.hot_path import STAGES
 from tests.benchmarks.jobs import BODIES, JOBS, LARGE, ROOT, Body, Job, Serving, read, same, write
 from tests.benchmarks.machine import eventually
-from tests.benchmarks.open_loop import LOST, OpenLoop, Record, arrivals, percentile, plan, statuses
+from tests.benchmarks.open_loop import NO_RESPONSE, OpenLoop, Record, arrivals, percentile, plan, statuses
 from tests.benchmarks.overload import recovery
 
 
 def test_a_short_run_measures_the_server_and_its_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("signflow.benchmark.load_generator.WARM_UP_SECONDS", 0)
     lines: list[str] = []
-    wanted = Plan([JOBS["echo"]], [4], list(contestants([1], None)), 0.3, 0, 1, 100, 0, 0, Serving())
-    told = measure(wanted, tmp_path, generator.by_itself, lines.append)
-    rows = {row["server"]: row for row in told["rows"]}
+    wanted = Plan([JOBS["echo"]], [4], list(candidates([1], None)), 0.3, 0, 1, 100, 0, 0, Serving())
+    results = measure(wanted, tmp_path, generator.by_itself, lines.append)
+    rows = {row["server"]: row for row in results["rows"]}
     assert set(rows) == {report.BARE, report.CONSTANT, report.THREADED, "marserve, 1 worker"}
     assert len(lines) == 4
     assert all(row["rate"] > 0 and row["errors"] == row["wrong"] == 0 for row in rows.values())
@@ -34,7 +34,7 @@ def test_a_short_run_measures_the_server_and_its_limits(tmp_path: Path, monkeypa
     assert ours["x_bare"] == ours["rate"] / rows[report.BARE]["rate"]
     assert ours["memory"] > 1e7
     assert ours["cold"] > 0
-    assert json.loads((tmp_path / "results.json").read_text())["rows"] == told["rows"]
+    assert json.loads((tmp_path / "results.json").read_text())["rows"] == results["rows"]
     assert "| 4 | marserve, 1 worker |" in (tmp_path / "results.md").read_text()
     assert len(list(ET.parse(tmp_path / "echo.svg").getroot().iter("{http://www.w3.org/2000/svg}rect"))) == 9
 
@@ -115,7 +115,7 @@ async def test_an_open_loop_sends_when_requests_are_due_and_counts_what_is_refus
         while len(closed) < made:
             await asyncio.sleep(0.001)
         await asyncio.gather(*closed, return_exceptions=True)
-    assert statuses(records) == {200: 2, 503: 1, LOST: 1}
+    assert statuses(records) == {200: 2, 503: 1, NO_RESPONSE: 1}
     assert [record.due for record in records] == sorted(record.due for record in records)
     assert percentile(records, 50) > 0
 
@@ -128,7 +128,7 @@ def test_independent_arrivals_come_at_their_rate() -> None:
 
 
 @pytest.mark.anyio
-async def test_at_a_trickle_a_fixed_delay_costs_what_patience_does_not(tmp_path: Path) -> None:
+async def test_at_a_low_rate_a_fixed_delay_costs_more_than_the_own_policy(tmp_path: Path) -> None:
     """Three policies of the batcher, each under its own short sweep."""
     rows = await sweep(tmp_path, policies(200), [5], 0.4)
     assert [row["policy"] for row in rows] == ["marserve", "fixed 200 ms", "no delay"]
@@ -140,19 +140,19 @@ async def test_at_a_trickle_a_fixed_delay_costs_what_patience_does_not(tmp_path:
 def test_the_least_of_refusals_are_refusals(options: tuple[str, ...]) -> None:
     with refusals.minimal(*options) as server:
         assert eventually(lambda: refusals.refuses(server), 10)
-        told = asyncio.run(refusals.measure(server, 100, 0.3))
-    assert list(ast.literal_eval(told["statuses"])) == [503]
+        results = asyncio.run(refusals.measure(server, 100, 0.3))
+    assert list(ast.literal_eval(results["statuses"])) == [503]
 
 
 def test_the_stages_of_a_request_add_up(tmp_path: Path) -> None:
     """In a process of its own: the server's functions stay wrapped."""
     command = [sys.executable, "-m", "tests.benchmarks.hot_path", "--requests", "50", "--out", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    told = json.loads((tmp_path / "hot_path.json").read_text())["rows"]
-    assert len(told) == len(STAGES) + 2
-    stages = [row["us"] for row in told[: len(STAGES) - 1]]
+    results = json.loads((tmp_path / "hot_path.json").read_text())["rows"]
+    assert len(results) == len(STAGES) + 2
+    stages = [row["us"] for row in results[: len(STAGES) - 1]]
     assert min(stages) > 0
-    assert told[-3]["us"] == pytest.approx(sum(stages))
+    assert results[-3]["us"] == pytest.approx(sum(stages))
 
 
 def test_the_server_has_recovered_when_a_quarter_of_a_second_is_as_before() -> None:

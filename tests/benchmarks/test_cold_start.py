@@ -1,4 +1,4 @@
-"""How starts are counted, and how they are told."""
+"""Starts are counted, and shown as a table."""
 
 from tests.benchmarks.cold_start import Starts, table
 

@@ -25,26 +25,26 @@ Waiting = tuple[Body, asyncio.Future[bytes]]
 class Batches:
     """Takes bodies on the event loop, and calls the handler on a thread of its own."""
 
-    def __init__(self, call: Call, most: int) -> None:
-        self._call, self._most = call, most
+    def __init__(self, call: Call, batch_size: int) -> None:
+        self._call, self._batch_size = call, batch_size
         self._waiting: queue.SimpleQueue[Waiting] = queue.SimpleQueue()
         threading.Thread(target=self._serve, daemon=True).start()
 
     async def answer(self, body: Body) -> bytes:
-        """What the handler makes of it."""
+        """The answer of the handler."""
         future = asyncio.get_running_loop().create_future()
         self._waiting.put((body, future))
         return await future
 
     def _serve(self) -> None:
         while batch := [self._waiting.get()]:
-            while len(batch) < self._most and not self._waiting.empty():
+            while len(batch) < self._batch_size and not self._waiting.empty():
                 batch.append(self._waiting.get())
             answers = self._call([body for body, _ in batch])
-            batch[0][1].get_loop().call_soon_threadsafe(_settle, batch, answers)
+            batch[0][1].get_loop().call_soon_threadsafe(_deliver, batch, answers)
 
 
-def _settle(batch: list[Waiting], answers: list[bytes]) -> None:
+def _deliver(batch: list[Waiting], answers: list[bytes]) -> None:
     for (_, future), answer in zip(batch, answers, strict=True):
         if not future.done():
             future.set_result(answer)
@@ -73,8 +73,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
         unpacked = Unpacked(archive, Path(folder))
-        most = unpacked.config["batchSize"]
-        batches = Batches(unpacked.handler(most), most)
+        batch_size = unpacked.config["batchSize"]
+        batches = Batches(unpacked.handler(batch_size), batch_size)
         uvicorn.run(
             application(batches), host="127.0.0.1", port=port,
             loop="uvloop", http="httptools", lifespan="off", access_log=False, log_level="error",

@@ -50,7 +50,7 @@ class ArchiveBuilder:
         self, name: str, handler: str, files: Mapping[str, str | bytes] | None = None, *,
         file: str | None = None, version: str = "1.0", form: str = "default", **parts: str,
     ) -> None:  # fmt: skip
-        """Make an archive of a model folder and further files; parts name the files that the manifest tells."""
+        """Make an archive of a model folder and further files; parts name the files of the manifest."""
         source = self._sources / (file or name)
         shutil.copytree(MODELS / handler, source, ignore=shutil.ignore_patterns("__pycache__"))
         write(source, files or {})
