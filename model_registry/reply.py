@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator, Callable
 from handler.job import Job, Outcome, Output, StreamChunk
 
 
+VERSION_HEADER = "x-marserve-version"
+
+
 class ResponseStream:
     """A streamed answer: `first` carries its status and headers, iterating yields the bytes of all chunks.
 
@@ -42,6 +45,7 @@ class PendingReply:
 
     __slots__ = (
         "_callback", "_future", "_loop", "_on_detach", "_outcome", "_stream", "is_expired", "job", "label", "observer",
+        "served_by",
     )  # fmt: skip
 
     def __init__(self, loop: AbstractEventLoop, label: str, on_detach: Callable[[], None]) -> None:
@@ -52,6 +56,8 @@ class PendingReply:
         """Whether an answer would come too late now."""
         self.observer: Callable[[Output | ResponseStream | Exception], object] | None = None
         """Called with the outcome as well, and raises nothing."""
+        self.served_by: str | None = None
+        """The version, where a traffic rule chose it; the answer says so in a header."""
         self._loop = loop
         self._on_detach = on_detach
         self._future: Future[Output | ResponseStream] | None = None
@@ -118,6 +124,8 @@ class PendingReply:
         self.job.cancelled = True
 
     def _set_outcome(self, outcome: Output | ResponseStream | Exception) -> None:
+        if self.served_by is not None:
+            outcome = _with_version(outcome, self.served_by)
         self._outcome = outcome
         if self._future is not None:
             _resolve(self._future, outcome)
@@ -132,3 +140,12 @@ def _resolve(future: "Future[Output | ResponseStream]", outcome: Output | Respon
         future.set_exception(outcome)
     else:
         future.set_result(outcome)
+
+
+def _with_version(outcome: Output | ResponseStream | Exception, version: str) -> Output | ResponseStream | Exception:
+    """The outcome with a header that names the version."""
+    if isinstance(outcome, ResponseStream):
+        outcome.first = outcome.first._replace(headers=(*outcome.first.headers, (VERSION_HEADER, version)))
+    elif isinstance(outcome, Output):
+        return outcome._replace(headers=(*outcome.headers, (VERSION_HEADER, version)))
+    return outcome

@@ -1,7 +1,7 @@
 """The guards of a rollout: the new version's errors, latency and agreement beside those of the old one."""
 
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
@@ -130,7 +130,3 @@ class RegressionGuards:
         """The evidence of each guard as a part, 0 to 1 and more, of what makes it act."""
         tests = {"errors": self._errors, "latency": self._slowness, "disagreement": self._differences}
         return {name: max(0.0, test.evidence / test.threshold) for name, test in tests.items()}
-
-    def to_json(self) -> dict[str, float]:
-        """The limits."""
-        return asdict(self.limits)

@@ -1,29 +1,14 @@
 """A rollout: a new version gets more of the traffic step by step, or all of it goes back to the old one."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from model_registry.traffic.guards import GuardLimits, RegressionGuards
+from model_registry.traffic.guards import RegressionGuards
+from model_registry.traffic.rollout_plan import RolloutPlan, limits_to_json
 
 State = Literal["shadowing", "stepping", "completed", "rolled_back", "aborted"]
-
-
-@dataclass(frozen=True, slots=True)
-class RolloutPlan:
-    """The steps of a rollout from version `old` to version `new`.
-
-    `steps` are percentages of the traffic, rising to 100; a step ends when the new version has answered `hold` requests
-    (with `shadow_first`, that many compared answers come before the first step). RegressionGuards act at any time.
-    """
-
-    old: str
-    new: str
-    steps: tuple[float, ...] = (1, 5, 25, 100)
-    hold: int = 1000
-    shadow_first: bool = False
-    limits: GuardLimits = field(default_factory=GuardLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +20,17 @@ class Progress:
     is_paused: bool = False
     reason: str = ""
     started: float = field(default_factory=time.time)
+    """Seconds since 1970."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The progress as `from_json` reads it."""
+        return {"state": self.state, "step": self.step, "paused": self.is_paused, "reason": self.reason,
+                "started": self.started}  # fmt: skip
+
+    @classmethod
+    def from_json(cls, text: Mapping[str, Any]) -> "Progress":
+        """Read a progress."""
+        return cls(text["state"], int(text["step"]), bool(text["paused"]), str(text["reason"]), float(text["started"]))
 
 
 class Rollout:
@@ -125,7 +121,7 @@ class Rollout:
             "reason": progress.reason or None,
             "versions": {name: {"answers": count, "errors": errors} for name, (count, errors) in self._counts.items()},
             "evidence": self.guards.evidence(),
-            "limits": self.guards.to_json(),
+            "limits": limits_to_json(plan.limits),
         }
 
     def _count(self) -> None:

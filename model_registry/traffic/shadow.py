@@ -11,7 +11,7 @@ import numpy as np
 from handler.errors import HandlerError
 from handler.job import Input, Output
 from model_registry.errors import RegistryError
-from model_registry.reply import PendingReply, ResponseStream
+from model_registry.reply import ResponseStream
 from model_registry.traffic.comparison import Difference, Response, Tolerance, compare
 from model_registry.version import ModelVersion
 
@@ -62,11 +62,11 @@ class ShadowMirror:
     def __repr__(self) -> str:
         return f"<ShadowMirror to {self.shadow.version}: {self.agreed} agreed, {self.differed} differed>"
 
-    def mirror(self, real: ModelVersion, request: Input, request_id: str, reply: PendingReply) -> None:
-        """Mirror a request that has just been submitted to the real version."""
+    def mirror(self, real: ModelVersion, request: Input, request_id: str) -> Callable[[Outcome], None] | None:
+        """The observer of the reply to a request that goes to the real version; None where the request is dropped."""
         if self._pending >= MAX_PENDING:
             self.dropped += 1
-            return
+            return None
         self._pending += 1
         submitted = monotonic()
 
@@ -78,7 +78,7 @@ class ShadowMirror:
                 self._old_latencies.append(seconds)
                 self._submit(request, request_id, _response(outcome))
 
-        reply.observer = on_answer
+        return on_answer
 
     def describe(self) -> dict[str, Any]:
         """The counts and latencies, in milliseconds."""

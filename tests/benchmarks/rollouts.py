@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from model_registry.traffic.guards import GuardLimits, RegressionGuards
-from model_registry.traffic.rollout import RolloutPlan
+from model_registry.traffic.rollout_plan import RolloutPlan
 
 OLD_PER_NEW = 4
 REFERENCE_ANSWERS = 500

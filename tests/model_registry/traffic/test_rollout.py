@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from model_registry.traffic.rollout import Progress, Rollout, RolloutPlan
+from model_registry.traffic.rollout import Progress, Rollout
+from model_registry.traffic.rollout_plan import RolloutPlan
 
 
 @dataclass

@@ -38,7 +38,7 @@ async def mirrored(mirror: ShadowMirror, real: ModelVersion, *bodies: bytes) -> 
     for body in bodies:
         request = Input((Part("body", "", body),))
         reply = real.submit(request, f"id-{body.decode()}")
-        mirror.mirror(real, request, f"id-{body.decode()}", reply)
+        reply.observer = mirror.mirror(real, request, f"id-{body.decode()}")
         answer = await reply.future
         assert isinstance(answer, Output)
         answers.append(answer)

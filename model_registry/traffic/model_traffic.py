@@ -1,0 +1,190 @@
+"""The traffic of one model between its versions: rules, shadow and rollout together."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from time import monotonic
+from typing import Any
+
+from handler.job import Input, Output
+from model_registry.errors import NoWorker, RolloutConflict
+from model_registry.reply import PendingReply, ResponseStream
+from model_registry.traffic.chooser import TrafficChooser
+from model_registry.traffic.comparison import Tolerance
+from model_registry.traffic.input_request import InputRequest
+from model_registry.traffic.rollout import Progress, Rollout
+from model_registry.traffic.rollout_plan import RolloutPlan, parse_plan
+from model_registry.traffic.rules import Shadow, TrafficRules, parse_rules
+from model_registry.traffic.shadow import Outcome, ShadowMirror
+from model_registry.version import ModelVersion
+
+LOG = logging.getLogger("marserve.traffic")
+NO_RULES = TrafficRules()
+SERVER_ERROR = 500
+
+
+class ModelTraffic:
+    """Gives requests that name no version to one of `versions`. `on_change` is called after each change of the state.
+
+    `default` is asked where no rule decides; `set_default` is called when a rollout ends with its new version.
+    """
+
+    def __init__(
+        self, name: str, versions: Mapping[str, ModelVersion], default: Callable[[], ModelVersion],
+        set_default: Callable[[str], object], on_change: Callable[[], object],
+    ) -> None:  # fmt: skip
+        self.name = name
+        self.rules = NO_RULES
+        self.rollout: Rollout | None = None
+        self.mirror: ShadowMirror | None = None
+        self.tolerance = Tolerance()
+        self._versions = versions
+        self._default = default
+        self._set_default = set_default
+        self._on_change = on_change
+        self._chooser = TrafficChooser(NO_RULES)
+
+    def __repr__(self) -> str:
+        return f"<ModelTraffic of {self.name}: {self._chooser}, {self.rollout or 'no rollout'}>"
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing but the default version has to do with the model's requests."""
+        return self.rules == NO_RULES and not (self.rollout is not None and self.rollout.is_active)
+
+    @property
+    def versions_in_use(self) -> set[str]:
+        """The versions that must stay loaded."""
+        used = set(self.rules.versions)
+        if self.rollout is not None and self.rollout.is_active:
+            used |= {self.rollout.plan.old, self.rollout.plan.new}
+        return used
+
+    def submit(self, request: Input, request_id: str, client: str | None = None) -> PendingReply:
+        """Accept a request that names no version; the reply says which one serves. Raises NoWorker."""
+        chosen = self._chooser.choose(InputRequest(request, client))
+        version = self._default() if chosen is None else self._versions[chosen]
+        try:
+            reply = version.submit(request, request_id, "default" if chosen is None else chosen)
+        except NoWorker:
+            self._observe(version.version, 0.0, failed=True)
+            raise
+        reply.served_by = chosen
+        self._watch(version, request, request_id, reply)
+        return reply
+
+    def set_rules(self, rules: TrafficRules) -> None:
+        """Put rules in force; raises VersionNotLoaded, and RolloutConflict during a rollout."""
+        rules.check_loaded(self._versions)
+        self._refuse_during_rollout()
+        self.rules = rules
+        self._apply(rules)
+        LOG.info("Model %s: traffic rules %s.", self.name, rules.to_json())
+        self._on_change()
+
+    def clear_rules(self) -> None:
+        """Give all requests to the default version again; raises RolloutConflict during a rollout."""
+        self._refuse_during_rollout()
+        self.rules = NO_RULES
+        self._apply(NO_RULES)
+        LOG.info("Model %s: no traffic rules.", self.name)
+        self._on_change()
+
+    def start_rollout(self, plan: RolloutPlan, progress: Progress | None = None) -> Rollout:
+        """Begin a rollout, or go on with one; raises VersionNotLoaded, and RolloutConflict during another."""
+        self._refuse_during_rollout()
+        TrafficRules(weights={plan.old: 1, plan.new: 1}).check_loaded(self._versions)
+        self.rollout = Rollout(plan, self._set_share, self._set_shadow, self._finish, self._on_rollout_change, progress)
+        if self.rollout.is_active:
+            self.rollout.start()
+        return self.rollout
+
+    def active_rollout(self) -> Rollout:
+        """The rollout in progress; raises RolloutConflict where there is none."""
+        if self.rollout is None or not self.rollout.is_active:
+            raise RolloutConflict(f"No rollout of model {self.name} is in progress.")
+        return self.rollout
+
+    def to_json(self) -> dict[str, Any]:
+        """The state to be kept over a restart."""
+        state: dict[str, Any] = {} if self.rules == NO_RULES else {"rules": self.rules.to_json()}
+        if self.rollout is not None:
+            state["rollout"] = {"plan": self.rollout.plan.to_json(), "progress": self.rollout.progress.to_json()}
+        return state
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up a kept state; raises InvalidTrafficRule and VersionNotLoaded."""
+        if "rules" in state:
+            self.set_rules(parse_rules(state["rules"]))
+        if "rollout" in state:
+            plan = parse_plan(state["rollout"]["plan"], self._default().version)
+            self.start_rollout(plan, Progress.from_json(state["rollout"]["progress"]))
+
+    def _watch(self, version: ModelVersion, request: Input, request_id: str, reply: PendingReply) -> None:
+        arrived, mirror, on_answer = monotonic(), self.mirror, None
+        if mirror is not None and version is not mirror.shadow and self._chooser.is_shadowed():
+            on_answer = mirror.mirror(version, request, request_id)
+
+        def observe(outcome: Outcome) -> None:
+            self._observe(version.version, monotonic() - arrived, failed=_is_failure(outcome))
+            if on_answer is not None:
+                on_answer(outcome)
+
+        if on_answer is not None or self.rollout is not None:
+            reply.observer = observe
+
+    def _observe(self, version: str, seconds: float, *, failed: bool) -> None:
+        if self.rollout is not None:
+            self.rollout.observe(version, seconds, failed=failed)
+
+    def _apply(self, rules: TrafficRules) -> None:
+        self._chooser = TrafficChooser(rules)
+        shadow = rules.shadow
+        if shadow is None:
+            self.mirror = None
+        elif self.mirror is None or self.mirror.shadow is not self._versions[shadow.version]:
+            self.mirror = ShadowMirror(self._versions[shadow.version], self.tolerance, self._observe_shadow)
+
+    def _observe_shadow(self, agrees: bool) -> None:
+        if self.rollout is not None:
+            self.rollout.observe_shadow(agrees)
+
+    def _set_share(self, share: float) -> None:
+        assert self.rollout is not None
+        plan = self.rollout.plan
+        weights = {plan.old: 1 - share, plan.new: share} if share else {}
+        self._apply(replace(self._chooser.rules, weights=weights))
+
+    def _set_shadow(self, on: bool) -> None:
+        assert self.rollout is not None
+        shadow = Shadow(self.rollout.plan.new, 1.0) if on else self.rules.shadow
+        self._apply(replace(self._chooser.rules, shadow=shadow))
+
+    def _finish(self, version: str) -> None:
+        """Leave the rollout's weights: from now on the default version serves, under the rules of before."""
+        assert self.rollout is not None
+        if version == self.rollout.plan.new:
+            self._set_default(version)
+            self.rules = replace(self.rules, weights={})
+        self._apply(self.rules)
+
+    def _on_rollout_change(self) -> None:
+        assert self.rollout is not None
+        progress = self.rollout.progress
+        level = logging.WARNING if progress.state == "rolled_back" else logging.INFO
+        reason = f": {progress.reason}" if progress.reason else ""
+        LOG.log(level, "Model %s: rollout to %s %s at %.0f %%%s.", self.name, self.rollout.plan.new,
+                progress.state.replace("_", " "), 100 * self.rollout.share, reason)  # fmt: skip
+        self._on_change()
+
+    def _refuse_during_rollout(self) -> None:
+        if self.rollout is not None and self.rollout.is_active:
+            raise RolloutConflict(
+                f"A rollout of model {self.name} to version {self.rollout.plan.new} is in progress; abort it first."
+            )
+
+
+def _is_failure(outcome: Outcome) -> bool:
+    if isinstance(outcome, ResponseStream):
+        return False
+    return not isinstance(outcome, Output) or outcome.status >= SERVER_ERROR
