@@ -1,8 +1,12 @@
 """A model: a name, its versions, and their default."""
 
+from collections.abc import Callable
 from typing import Literal
 
-from model_registry.errors import UnknownDefault, VersionNotFound
+from handler.job import Input, Output
+from model_registry.errors import UnknownDefault, VersionInTraffic, VersionNotFound
+from model_registry.reply import PendingReply, ResponseStream
+from model_registry.traffic.model_traffic import ModelTraffic
 from model_registry.version import ModelVersion
 
 Role = Literal["model", "node", "function"]
@@ -17,6 +21,8 @@ class Model:
         self.role = role
         self.versions: dict[str, ModelVersion] = {}
         self.default = ""
+        self.traffic: ModelTraffic | None = None
+        """Decides which version serves a request that names none; None as long as nothing was ever set."""
 
     def __repr__(self) -> str:
         return f"<Model {self.name}: {', '.join(self.versions)}; default {self.default}>"
@@ -33,6 +39,38 @@ class Model:
             return self.versions[number]
         except KeyError:
             raise VersionNotFound(self.name, number) from None
+
+    def submit(
+        self, request: Input, request_id: str, version: str | None = None, client: str | None = None
+    ) -> PendingReply:
+        """Accept a request, for the version that it names or the traffic rules choose. `client` is its address.
+
+        Raises VersionNotFound and NoWorker.
+        """
+        if version is None and self.traffic is not None:
+            return self.traffic.submit(request, request_id, client)
+        return self.choose(version).submit(request, request_id, version or "default")
+
+    async def predict(
+        self, request: Input, request_id: str, version: str | None = None, client: str | None = None
+    ) -> Output | ResponseStream:
+        """The handler's answer to a request; raises VersionNotFound, and what ModelVersion.predict raises."""
+        reply = self.submit(request, request_id, version, client)
+        try:
+            return await reply.future
+        finally:
+            reply.detach()
+
+    def control_traffic(self, on_change: Callable[[], object]) -> ModelTraffic:
+        """The traffic of the model, made where it has none; `on_change` is called after each change of its state."""
+        if self.traffic is None:
+            self.traffic = ModelTraffic(self.name, self.versions, self.choose, self.set_default, on_change)
+        return self.traffic
+
+    def check_unused(self, version: str) -> None:
+        """Raise VersionInTraffic for a version that rules or a rollout need."""
+        if self.traffic is not None and version in self.traffic.versions_in_use:
+            raise VersionInTraffic(self.name, version)
 
     def set_default(self, version: str) -> None:
         """Make a version the default; raises UnknownDefault."""

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from handler.devices.allocator import give_back_memory
 from handler.errors import LoadFailed
@@ -12,6 +13,7 @@ from model_registry.errors import (
     Conflict,
     InvalidVersionRemoval,
     ModelNotFound,
+    RegistryError,
     WorkersFailed,
     WorkersOutOfMemory,
 )
@@ -20,6 +22,7 @@ from model_registry.model import Model, Role
 from model_registry.pagination import page_of
 from model_registry.snapshot import Occasion, SnapshotWriter
 from model_registry.tasks.shielded_tasks import ShieldedTasks
+from model_registry.traffic.model_traffic import ModelTraffic
 from model_registry.version import ModelVersion
 
 LOG = logging.getLogger("marserve.registry")
@@ -40,6 +43,7 @@ class Registry:
         self._hung_limit = hung_limit
         self._models: dict[str, Model] = {}
         self._restored: set[str] = set()
+        self._kept_traffic: dict[str, Mapping[str, Any]] = {}
         self._installing, self._closing = ShieldedTasks(), ShieldedTasks()
         self.startup_models: set[str] = set()
         """Names of the models that were loaded at start."""
@@ -111,8 +115,20 @@ class Registry:
         names, following = page_of(listed, start, limit)
         return [self._models[name] for name in names], following
 
+    async def find_model(self, name: str) -> Model:
+        """The model of that name, which is waited for while the server starts; raises ModelNotFound."""
+        if name not in self._models and not self.started.is_set():
+            await self.started.wait()
+        return self.model(name)
+
+    def traffic(self, name: str) -> ModelTraffic:
+        """The traffic of a model, whose changes are written to snapshots; raises ModelNotFound."""
+        return self.model(name).control_traffic(self._changed)
+
     def mark_started(self) -> None:
         """Declare the start-up models registered."""
+        for name, state in self._kept_traffic.items():
+            self._restore_traffic(name, state)
         self.started.set()
         self._save("startup")
 
@@ -158,12 +174,14 @@ class Registry:
     async def unregister(self, name: str, version: str | None = None) -> None:
         """Remove a version, answer what it has accepted, and end it.
 
-        Raises ModelNotFound, VersionNotFound, and InvalidVersionRemoval for a default that is not the last.
+        Raises ModelNotFound, VersionNotFound, InvalidVersionRemoval for a default that is not the last, and
+        VersionInTraffic.
         """
         model = self.model(name)
         chosen = model.choose(version)
         if chosen.version == model.default and len(model.versions) > 1:
             raise InvalidVersionRemoval(name)
+        model.check_unused(chosen.version)
         await self._remove(chosen)
         await asyncio.to_thread(give_back_memory)
         LOG.info("Model %s %s unregistered.", name, chosen.version)
@@ -189,6 +207,15 @@ class Registry:
             self._restored.add(version.name)
             if registration.state.get("defaultVersion"):
                 model.set_default(version.version)
+            if registration.state.get("traffic"):
+                self._kept_traffic[version.name] = registration.state["traffic"]
+
+    def _restore_traffic(self, name: str, state: Mapping[str, Any]) -> None:
+        """Take up the traffic of a snapshot; where that cannot be, the default version serves, and the log says so."""
+        try:
+            self.traffic(name).restore(state)
+        except (RegistryError, KeyError, TypeError, ValueError) as error:
+            LOG.error("The traffic of model %s is not restored: %s", name, error)
 
     def _changed(self, role: Role = "model") -> None:
         if role == "model":  # snapshots leave workflows out

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable
 
 from handler.job import Job, Outcome, Output, StreamChunk
 
-
 VERSION_HEADER = "x-marserve-version"
 
 

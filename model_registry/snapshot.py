@@ -79,6 +79,8 @@ def _entry(model: Model, version: ModelVersion) -> dict[str, Any]:
     if manifest.handler != manifest.raw.get("model", {}).get("handler"):
         # the registration named it: TorchServe does not keep that, and ignores keys it does not know
         entry["handler"] = manifest.handler
+    if entry["defaultVersion"] and model.traffic is not None and (state := model.traffic.to_json()):
+        entry["traffic"] = state
     return entry
 
 
