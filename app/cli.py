@@ -25,6 +25,7 @@ COMMANDS = {
     "check": "app.commands.check.command",
     "compare": "app.commands.compare.command",
     "compat": "app.commands.compat",
+    "new": "app.commands.new.command",
     "switch": "app.commands.switch",
     "tune": "app.commands.tune.command",
     "verify": "app.commands.verify",

@@ -6,10 +6,11 @@ _FORMAT = argparse.RawDescriptionHelpFormatter
 
 _MARSERVE = """\
 examples:
+  marserve new my_model                                 a handler to begin with
   marserve serve                                        the archives that config.properties names, at 127.0.0.1:8080
   marserve serve --model-store store --models all       every archive of a folder
   marserve archive --model-name mlp --version 1.0 --handler handler.py --export-path store
-  marserve verify                                       one prediction, from the archive to the answer
+  marserve verify                                       the machine, and a tiny inference on each device
   marserve check mlp.mar --request input.json           what is in an archive, whether it loads, and how fast it is
   marserve tune mlp.mar --request input.json            batch size, workers and threads, found by measuring
   marserve compare --baseline http://old:8080 --candidate http://127.0.0.1:8080 samples/
@@ -63,8 +64,11 @@ def marserve_parser() -> argparse.ArgumentParser:
         formatter_class=_FORMAT,
     )
     _add_serve_options(serve)
+    commands.add_parser("new", help="write a handler to begin with, its test, and a sample request", add_help=False)
     commands.add_parser("archive", help="make a model archive; the options are torch-model-archiver's", add_help=False)
-    commands.add_parser("verify", help="check that this installation serves and predicts", add_help=False)
+    commands.add_parser(
+        "verify", help="show this machine, and whether each engine infers on each device", add_help=False
+    )
     commands.add_parser("check", help="load an archive without a server, and tell what it holds", add_help=False)
     commands.add_parser(
         "compare", help="send the same requests to two servers, and tell the differences", add_help=False
