@@ -1,4 +1,4 @@
-"""The commands: `marserve`, `torchserve` and `torch-model-archiver`. What is heavy is imported when it is needed."""
+"""The commands `marserve`, `torchserve` and `torch-model-archiver`; heavy modules are imported when needed."""
 
 import argparse
 import os
@@ -30,24 +30,24 @@ COMMANDS = {
     "tune": "app.commands.tune.command",
     "verify": "app.commands.verify",
 }
-"""Commands that read their own options: the modules whose `main` carries them out."""
+"""The commands that parse their own options, and the modules with their `main`."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The `marserve` command; returns its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words and words[0] in COMMANDS:
-        return _command(COMMANDS[words[0]], words[1:])
+        return _run(COMMANDS[words[0]], words[1:])
     return _marserve(words)
 
 
-def _command(module: str, words: Sequence[str]) -> int:
-    """Carry out a command that only tells something; a reader who has had enough, such as `head`, ends it quietly."""
+def _run(module: str, words: Sequence[str]) -> int:
+    """Run the `main` of a module; a reader of the output that closes it early, such as `head`, is no error."""
     try:
         status = int(import_module(module).main(words))
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left goes nowhere at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the rest of the output is dropped
         return 1
     return status
 
@@ -80,7 +80,7 @@ def torchserve(argv: Sequence[str] | None = None) -> int:
 def _start(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     if torchserve_process.is_running():
         raise AlreadyRunning
-    _check(arguments, os.environ)
+    _check_files(arguments, os.environ)
     from app.settings.loading import torchserve_settings
 
     settings = torchserve_settings(arguments, os.environ, Path.cwd())
@@ -89,8 +89,8 @@ def _start(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     return torchserve_process.in_background(words)
 
 
-def _check(arguments: argparse.Namespace, environ: Mapping[str, str]) -> None:
-    """What TorchServe asks of its options and of TEMP, although little of it has a use here."""
+def _check_files(arguments: argparse.Namespace, environ: Mapping[str, str]) -> None:
+    """Check the options and TEMP as TorchServe does, although little of it is used here."""
     for option, file in (("--log-config", arguments.log_config), ("--cpp-log-config", arguments.cpp_log_config)):
         if file and not Path(file).is_file():
             raise ConfigurationError(f"{option} file not found: {Path(file).resolve()}")

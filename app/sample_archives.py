@@ -1,4 +1,4 @@
-"""The archives that marserve brings along to show a prediction: an everyday one, and signs. Neither needs torch."""
+"""The sample archives that come with marserve: flowers and signs. Neither needs torch."""
 
 import argparse
 import logging
@@ -13,7 +13,7 @@ EXAMPLES = Path(handler.__file__).parent / "examples"
 
 
 def build_samples(store: Path) -> list[str]:
-    """Put the archives into the folder, which is made if need be; returns "name=file" for each, as `--models` wants it.
+    """Write the archives to the folder, which is created if missing; returns "name=file" for each, as for `--models`.
 
     Older archives of these names are replaced if the files that they were made of have changed since. Raises OSError.
     """
@@ -53,7 +53,7 @@ def sign() -> ArchiveSpec:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Make the archives in the folder that is named, and print what to serve."""
+    """Write the archives to the named folder, and print them as `--models` takes them."""
     parser = argparse.ArgumentParser(prog="python -m app.sample_archives", description=__doc__)
     parser.add_argument("store", type=Path, help="the folder for the archives")
     print(*build_samples(parser.parse_args(argv).store))

@@ -1,4 +1,4 @@
-"""What a server shows that nobody has configured yet: the sample archives."""
+"""The models of a server that nobody has configured: the sample archives."""
 
 import logging
 import tempfile
@@ -8,13 +8,13 @@ from pathlib import Path
 from app.settings.model import Settings
 from app.settings.types import parse_initial_models
 
-NOTE = """no model is configured, so the samples in {folder} are served (see --model-store and --models). Try:
+MESSAGE = """no model is configured, so the samples in {folder} are served (see --model-store and --models). Try:
   curl {address}/predictions/everyday -H 'Content-Type: application/json' -d '{{"features": [5.1, 3.5, 1.4, 0.2]}}'"""
-LOG = logging.getLogger("marserve.first_run")
+LOG = logging.getLogger("marserve.samples")
 
 
 def with_samples(settings: Settings, environ: Mapping[str, str]) -> Settings:
-    """The same settings, with the sample archives to serve where neither a model store nor a model is named."""
+    """The settings, with the sample archives as models if neither a model store nor a model is named."""
     if settings.model_store is not None or settings.load_models or settings.config_file is not None:
         return settings
     from app.sample_archives import build_samples
@@ -25,13 +25,13 @@ def with_samples(settings: Settings, environ: Mapping[str, str]) -> Settings:
         except OSError as error:
             LOG.debug("No sample archives in %s: %s", folder, error)
             continue
-        note = NOTE.format(folder=folder, address=settings.inference_address)
+        message = MESSAGE.format(folder=folder, address=settings.inference_address)
         chosen = {"model_store": folder, "load_models": parse_initial_models(",".join(models))}
-        return settings.replace(**chosen, warnings=(*settings.warnings, note))
+        return settings.replace(**chosen, warnings=(*settings.warnings, message))
     return settings
 
 
 def _folders(environ: Mapping[str, str]) -> list[Path]:
-    """Where the archives may be kept: the user's cache, else a temporary folder on a machine that has no home."""
+    """The folders for the archives: the user's cache, else a temporary folder on a machine without a home."""
     cache = environ.get("XDG_CACHE_HOME") or str(Path(environ.get("HOME", "/nonexistent"), ".cache"))
     return [Path(cache, "marserve", "samples"), Path(tempfile.gettempdir(), "marserve-samples")]

@@ -1,4 +1,4 @@
-"""The models that the server loads when it starts."""
+"""The models that the server loads at its start."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -16,11 +16,11 @@ from model_registry.registry import Registry
 from model_registry.snapshot import registrations
 
 LOG = logging.getLogger("marserve.startup")
-MANAGER = {"ts_logger": "org.pytorch.serve.ModelServer"}
+TORCHSERVE_LOGGER = {"ts_logger": "org.pytorch.serve.ModelServer"}
 
 
 def initial_models(settings: Settings, store: ModelStore) -> list[Registration]:
-    """What `--models` or load_models names, "all" being every archive of the store; a snapshot wins over both."""
+    """The models of `--models` or load_models, all archives of the store for "all"; a snapshot wins over both."""
     if settings.model_snapshot is not None:
         return list(registrations(settings.model_snapshot))
     if any(model.name is None and model.url.lower() == "all" for model in settings.load_models):
@@ -29,13 +29,13 @@ def initial_models(settings: Settings, store: ModelStore) -> list[Registration]:
 
 
 def initial_workers(settings: Settings, devices: Sequence[Device]) -> int:
-    """Workers of a start-up model that asks for no number: as configured, else one for each GPU, else for each core."""
+    """Workers of a start-up model that names no number: as configured, else one for each GPU, else for each core."""
     gpus = sum(device.kind == "cuda" for device in devices)
     return settings.default_workers_per_model or gpus or max(1, int(cpu_budget()))
 
 
 async def register_all(registry: Registry, models: Iterable[Registration]) -> None:
-    """Register the models in order, one that cannot be skipped with a warning; their workers load in the background."""
+    """Register the models in order; one that fails is skipped with a warning. Workers load in the background."""
     for model in models:
         await _register(registry, model)
     registry.mark_started()
@@ -52,14 +52,14 @@ def _registration(model: InitialModel) -> Registration:
 
 
 async def _register(registry: Registry, registration: Registration) -> None:
-    LOG.info("Loading initial models: %s", registration.url, extra=MANAGER)
+    LOG.info("Loading initial models: %s", registration.url, extra=TORCHSERVE_LOGGER)
     shown = InitialModel(registration.model_name, registration.url)
     try:
         await registry.register(registration)
     except RegistryError as error:
         registry.startup_failed = True
         cause = f" ({error.__cause__})" if error.__cause__ else ""
-        LOG.warning("Failed to load model: %s: %s%s", shown, error, cause, extra=MANAGER)
+        LOG.warning("Failed to load model: %s: %s%s", shown, error, cause, extra=TORCHSERVE_LOGGER)
     except Exception:
         registry.startup_failed = True
-        LOG.exception("Failed to load model: %s", shown, extra=MANAGER)
+        LOG.exception("Failed to load model: %s", shown, extra=TORCHSERVE_LOGGER)

@@ -1,4 +1,4 @@
-"""The pid file: the number of the running server's process, locked as long as that process lives."""
+"""The pid file: the process number of the running server, locked as long as that process lives."""
 
 import fcntl
 import os
@@ -17,7 +17,7 @@ class PidFile:
         self._fd: int | None = None
 
     def __repr__(self) -> str:
-        return f"<PidFile {self.path}, {'not ' if self._fd is None else ''}held>"
+        return f"<PidFile {self.path}, {'not ' if self._fd is None else ''}locked>"
 
     def holder(self) -> int | None:
         """The process of the running server, or None."""
@@ -26,31 +26,31 @@ class PidFile:
         except FileNotFoundError:
             return None
         try:
-            return None if _lock(fd, fcntl.LOCK_SH) else _living(os.read(fd, 32))
+            return None if _lock(fd, fcntl.LOCK_SH) else _living_process(os.read(fd, 32))
         finally:
             os.close(fd)
 
-    def hold(self) -> None:
+    def acquire(self) -> None:
         """Make this process the running server. Raises AlreadyRunning, or OSError where the file cannot be written."""
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         if not _lock(fd, fcntl.LOCK_EX):
             os.close(fd)
             raise AlreadyRunning
         self._fd = fd
-        self.name(os.getpid())
+        self.write(os.getpid())
 
     def descriptor(self) -> int:
-        """What holds the file: a process that inherits it goes on holding, whatever becomes of this one."""
-        assert self._fd is not None, "the file is not held"
+        """The descriptor with the lock: a process that inherits it keeps the lock when this one ends."""
+        assert self._fd is not None, "the file is not locked"
         return self._fd
 
-    def name(self, pid: int) -> None:
-        """Write into the held file that `pid` is the server."""
+    def write(self, pid: int) -> None:
+        """Write to the locked file that `pid` is the server."""
         os.ftruncate(self.descriptor(), 0)
         os.pwrite(self.descriptor(), str(pid).encode(), 0)
 
     def release(self) -> None:
-        """Remove the file and let go of it."""
+        """Remove the file and its lock."""
         self.path.unlink(missing_ok=True)
         if self._fd is not None:
             os.close(self._fd)
@@ -65,8 +65,8 @@ def _lock(fd: int, kind: int) -> bool:
     return True
 
 
-def _living(written: bytes) -> int | None:
-    """The process of that number; a process that the server left behind may hold the lock after its end."""
+def _living_process(written: bytes) -> int | None:
+    """The process of that number, None if it has ended: a process that it started may have kept the lock."""
     try:
         pid = int(written)
         os.kill(pid, 0)

@@ -1,4 +1,4 @@
-"""How `torchserve` starts a server, here or in the background, and stops it."""
+"""Starting a server with `torchserve`, in this process or in the background, and stopping it."""
 
 import os
 import signal
@@ -22,13 +22,13 @@ def pid_file() -> PidFile:
 
 
 def is_running() -> bool:
-    """Whether a server is there; what one left behind is removed."""
-    return _running(pid_file()) is not None
+    """Whether a server runs; the pid file of one that has ended is removed."""
+    return _running_process(pid_file()) is not None
 
 
 def in_foreground(serve: Callable[[], int]) -> int:
-    """Serve in this process until it is told to stop. Raises AlreadyRunning."""
-    file = _held()
+    """Serve in this process until a signal ends it. Raises AlreadyRunning."""
+    file = _locked_pid_file()
     try:
         return serve()
     finally:
@@ -37,20 +37,20 @@ def in_foreground(serve: Callable[[], int]) -> int:
 
 
 def in_background(arguments: Sequence[str]) -> int:
-    """Start a server with these `torchserve` arguments, apart from this terminal, and return. Raises AlreadyRunning."""
-    file = _held()
+    """Start a server with these `torchserve` arguments, detached from this terminal. Raises AlreadyRunning."""
+    file = _locked_pid_file()
     command = [sys.executable, "-P", str(MARSERVE), "background", *arguments]
     inherited = () if file is None else (file.descriptor(),)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=inherited)  # noqa: S603
     if file is not None:
-        file.name(process.pid)
+        file.write(process.pid)
     return 0
 
 
 def stop() -> int:
-    """Tell the running server to stop, and wait until it has; returns the exit status."""
+    """Stop the running server, and wait for its end; returns the exit status."""
     file = pid_file()
-    pid = _running(file)
+    pid = _running_process(file)
     if pid is None:
         print("TorchServe is not currently running.")
         return 0
@@ -59,7 +59,7 @@ def stop() -> int:
     except OSError as error:
         print(f"TorchServe cannot be stopped (process {pid}): {error.strerror}")
         return 1
-    if not _ends(file, pid):
+    if not _ends_in_time(file, pid):
         print("Stopping TorchServe took too long.")
         return 1
     file.release()
@@ -68,7 +68,7 @@ def stop() -> int:
     return 0
 
 
-def _running(file: PidFile) -> int | None:
+def _running_process(file: PidFile) -> int | None:
     pid = file.holder()
     if pid is None and file.path.exists():
         print("Removing orphan pid file.")
@@ -76,18 +76,18 @@ def _running(file: PidFile) -> int | None:
     return pid
 
 
-def _held() -> PidFile | None:
+def _locked_pid_file() -> PidFile | None:
     """The pid file, or None where there can be none: a read-only file system must not keep a server from starting."""
     try:
         file = pid_file()
-        file.hold()
+        file.acquire()
     except OSError as error:
         print(f"No pid file, so that torchserve --stop will not find this server: {error}")
         return None
     return file
 
 
-def _ends(file: PidFile, pid: int) -> bool:
+def _ends_in_time(file: PidFile, pid: int) -> bool:
     deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
     while file.holder() == pid:
         if time.monotonic() > deadline:

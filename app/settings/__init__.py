@@ -1,1 +1,1 @@
-"""Everything that can be configured: where it is written, which place wins, and what it means."""
+"""The configuration: its sources, their order of precedence, and the settings that follow."""

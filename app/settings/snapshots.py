@@ -1,4 +1,4 @@
-"""What a snapshot says besides the models: the whole configuration in force."""
+"""The part of a snapshot that is not about models: the configuration in force."""
 
 import sys
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ from model_registry.snapshot import SnapshotWriter
 
 
 def snapshot_writer(settings: Settings, gpus: int) -> SnapshotWriter | None:
-    """Writes to the folder `config` among the logs, if snapshots are wanted; `gpus` is how many are in use."""
+    """The writer of snapshots to the folder `config` of the logs, None without snapshots; `gpus` are those in use."""
     if not settings.snapshots or settings.log_location is None:
         return None
-    configuration = in_force(settings, gpus)
+    configuration = configuration_in_force(settings, gpus)
 
     def text(models: str) -> str:
         return properties.dump({**configuration, "model_snapshot": models}, "Saving snapshot")
@@ -22,7 +22,7 @@ def snapshot_writer(settings: Settings, gpus: int) -> SnapshotWriter | None:
     return SnapshotWriter(settings.log_location / "config", text)
 
 
-def in_force(settings: Settings, gpus: int) -> Mapping[str, str]:
+def configuration_in_force(settings: Settings, gpus: int) -> Mapping[str, str]:
     """The configuration as it was written, and what TorchServe adds to it."""
     added = {
         "model_store": settings.model_store,

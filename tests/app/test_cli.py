@@ -97,7 +97,7 @@ def test_an_invalid_configuration_is_told_before_a_server_is_left_in_the_backgro
 
 def test_a_second_start_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     file = torchserve_process.pid_file()
-    file.hold()
+    file.acquire()
     said = "TorchServe is already running, please use torchserve --stop to stop TorchServe.\n"
     assert refused(capsys, "--model-store", "store") == said
     file.release()

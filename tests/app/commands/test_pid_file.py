@@ -21,7 +21,7 @@ def test_nobody_holds_a_file_that_is_not_there(path: Path) -> None:
 
 def test_it_names_its_holder_until_it_is_released(path: Path) -> None:
     file = PidFile(path)
-    file.hold()
+    file.acquire()
     assert (PidFile(path).holder(), path.read_text()) == (os.getpid(), str(os.getpid()))
     file.release()
     assert PidFile(path).holder() is None
@@ -30,11 +30,11 @@ def test_it_names_its_holder_until_it_is_released(path: Path) -> None:
 
 def test_it_is_held_once(path: Path) -> None:
     first, second = PidFile(path), PidFile(path)
-    first.hold()
+    first.acquire()
     with pytest.raises(AlreadyRunning):
-        second.hold()
+        second.acquire()
     first.release()
-    second.hold()
+    second.acquire()
     second.release()
 
 
@@ -49,15 +49,15 @@ def test_a_lock_without_a_living_process_is_nobody(path: Path) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     file = PidFile(path)
-    file.hold()
-    file.name(gone.pid)
+    file.acquire()
+    file.write(gone.pid)
     assert PidFile(path).holder() is None
     file.release()
 
 
 def test_what_is_no_number_is_nobody(path: Path) -> None:
     file = PidFile(path)
-    file.hold()
+    file.acquire()
     path.write_text("soon")
     assert PidFile(path).holder() is None
     file.release()
@@ -65,9 +65,9 @@ def test_what_is_no_number_is_nobody(path: Path) -> None:
 
 def test_whoever_inherits_the_descriptor_goes_on_holding(path: Path) -> None:
     file = PidFile(path)
-    file.hold()
+    file.acquire()
     heir = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(file.descriptor(),))
-    file.name(heir.pid)
+    file.write(heir.pid)
     os.close(file.descriptor())
     assert PidFile(path).holder() == heir.pid
     heir.communicate(b"\n")
@@ -76,7 +76,7 @@ def test_whoever_inherits_the_descriptor_goes_on_holding(path: Path) -> None:
 
 def test_it_prints_its_state(path: Path) -> None:
     file = PidFile(path)
-    assert repr(file) == f"<PidFile {path}, not held>"
-    file.hold()
-    assert repr(file) == f"<PidFile {path}, held>"
+    assert repr(file) == f"<PidFile {path}, not locked>"
+    file.acquire()
+    assert repr(file) == f"<PidFile {path}, locked>"
     file.release()

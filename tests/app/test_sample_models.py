@@ -1,0 +1,33 @@
+"""A server that nobody has configured serves the sample archives."""
+
+from pathlib import Path
+
+import pytest
+
+from app.sample_models import with_samples
+from app.settings.model import Settings
+
+
+def test_the_samples_are_in_the_users_cache_and_the_log_says_how_to_call_them(tmp_path: Path) -> None:
+    settings = with_samples(Settings(), {"XDG_CACHE_HOME": str(tmp_path)})
+    store = tmp_path / "marserve" / "samples"
+    assert settings.model_store == store
+    assert [str(model) for model in settings.load_models] == ["everyday=everyday.mar", "sign=sign.mar"]
+    assert sorted(path.name for path in store.iterdir()) == ["everyday.mar", "sign.mar"]
+    (message,) = settings.warnings
+    assert f"the samples in {store} are served" in message
+    assert "curl http://127.0.0.1:8080/predictions/everyday" in message
+
+
+def test_a_home_that_cannot_be_written_is_replaced_by_a_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "home").write_text("a file, no folder")
+    assert with_samples(Settings(), {"HOME": str(tmp_path / "home")}).model_store == tmp_path / "marserve-samples"
+
+
+@pytest.mark.parametrize("chosen", [{"model_store": "store"}, {"load_models": "a.mar"}, {"config_file": "a"}])
+def test_any_configured_model_turns_the_samples_off(chosen: dict[str, str]) -> None:
+    settings = Settings(**chosen)  # type: ignore[arg-type]
+    assert with_samples(settings, {}) is settings
