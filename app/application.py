@@ -30,11 +30,10 @@ from handler.isolation.process.environ import Environment
 from handler.metrics.server_metrics import Metrics
 from handler.metrics.system_metrics import SystemMetrics
 from model_registry.archive.store import ModelStore
-from model_registry.config import Defaults
-from model_registry.factory import ModelFactory, ServerDefaults
+from model_registry.factory import ModelFactory
 from model_registry.memory_guard import MemoryGuard
 from model_registry.registry import Registry
-from model_registry.sequence_routing import SequenceHeaders
+from model_registry.server_defaults import SequenceHeaders, ServerDefaults
 from model_registry.workflows.workflows import Workflows
 
 if TYPE_CHECKING:
@@ -94,19 +93,16 @@ class Application:
 
     def _factory(self) -> ModelFactory:
         settings = self.settings
-        defaults = Defaults(
+        defaults = ServerDefaults(
             workers=settings.default_workers_per_model,
             startup_workers=initial_workers(settings, self.devices),
             gpus=self._gpus,
             response_timeout=settings.default_response_timeout,
             startup_timeout=settings.default_startup_timeout,
             job_queue_size=settings.job_queue_size,
-        )
-        rules = ServerDefaults(
-            defaults=defaults,
             memory_guard=MemoryGuard.of_container() if settings.check_memory else MemoryGuard(None),
             keep_serialized_files=settings.keep_serialized_files,
-            settings=settings.models,
+            models=settings.models,
             envelope=settings.service_envelope,
             default_handler=settings.default_service_handler,
             decode=settings.decode_input_request,
@@ -122,7 +118,7 @@ class Application:
                 settings.ts_header_key_sequence_end,
             ),
         )
-        return ModelFactory(self.store, rules, self.devices, self.metrics, self.logs.model_line)
+        return ModelFactory(self.store, defaults, self.devices, self.metrics, self.logs.model_line)
 
     def addresses(self) -> dict[ListenAddress, Address]:
         """Who answers on each address. APIs that name the same one share it, in the order that TorchServe asks them."""

@@ -13,9 +13,8 @@ from app.application import Application
 from app.file_watcher import HANDLER, Stamp, changed_files, forget, likeness, stamps
 from model_registry.archive.manifest import Manifest
 from model_registry.archive.naming import default_name
-from model_registry.config import RequestConfig
 from model_registry.errors import RegistryError
-from model_registry.factory import Registration
+from model_registry.registration import Registration
 from model_registry.registry import Registry
 from model_registry.version import ModelVersion
 
@@ -146,7 +145,7 @@ def _registration(path: Path, place: Path, suffix: str) -> Registration:
     return Registration(
         str(folder),
         handler=HANDLER if unnamed else None,
-        config=RequestConfig(initial_workers=1),
+        initial_workers=1,
         fallback_name=default_name(path.name),
         version_suffix=suffix,
     )

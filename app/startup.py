@@ -9,9 +9,8 @@ from handler.devices.cpu_budget import cpu_budget
 from handler.devices.device import Device
 from model_registry.archive.naming import default_name
 from model_registry.archive.store import ModelStore
-from model_registry.config import RequestConfig
 from model_registry.errors import RegistryError
-from model_registry.factory import Registration
+from model_registry.registration import Registration
 from model_registry.registry import Registry
 from model_registry.snapshot import registrations
 
@@ -45,7 +44,7 @@ def _registration(model: InitialModel) -> Registration:
     return Registration(
         model.url,
         model.name,
-        config=RequestConfig(at_startup=True),
+        at_startup=True,
         wait=False,
         fallback_name=default_name(model.url),
     )

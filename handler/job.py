@@ -1,6 +1,6 @@
 """The values that travel between the event loop and the workers: a request's input, its job, and its outcome."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -77,3 +77,5 @@ class Job:
 
 
 JobOutcomes = Sequence[tuple[Job, Outcome]]
+Deliver = Callable[[JobOutcomes], None]
+"""Takes outcomes of jobs, from any thread."""

@@ -2,22 +2,22 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from model_registry.archive.model_yaml import load_model_config, readable_model_config, server_settings
+from model_registry.archive.model_yaml import server_settings
+from model_registry.registration import Registration
+from model_registry.server_defaults import DEFAULT_TIMEOUT_SECONDS, ServerDefaults
 from model_registry.values import parse_int
 
-__all__ = ["Defaults", "ModelConfig", "RequestConfig", "load_model_config", "readable_model_config"]
-
 LOG = logging.getLogger("marserve.config")
-TIMEOUT = 120
-"""Seconds; what a YAML file or a snapshot means that names no timeout."""
-AS_SAID = (
+FROM_YAML_ALONE = (
     "max_retry_timeout", "client_timeout", "use_job_ticket", "device_type", "continuous_batching",
-    "async_communication", "use_venv", "stateful", "isolation", "threads",
+    "async_communication", "use_venv", "stateful",
 )  # fmt: skip
-STATE = {
+SWITCHES = ("adaptive_batching", "thread_tuning", "loop_pacing")
+"""The learned controllers of docs/batching.md."""
+SNAPSHOT_NAMES = {
     "minWorkers": "min_workers",
     "maxWorkers": "max_workers",
     "batchSize": "batch_size",
@@ -26,39 +26,6 @@ STATE = {
     "startupTimeout": "startup_timeout",
     "parallelLevel": "parallel_level",
 }
-"""The names of a snapshot."""
-
-
-@dataclass(frozen=True, slots=True)
-class RequestConfig:
-    """What a registration asks for; None is "not given", and so are -1 (-100 for the delay), as in TorchServe."""
-
-    batch_size: int | None = None
-    max_batch_delay: int | None = None
-    initial_workers: int | None = None
-    response_timeout: int | None = None
-    startup_timeout: int | None = None
-    isolation: str | None = None
-    threads: int | None = None
-    at_startup: bool = False
-    """Whether the server loads the model by itself: only then do the workers of the `models` setting count."""
-
-
-@dataclass(frozen=True, slots=True)
-class Defaults:
-    """What the server's configuration says of models that say nothing."""
-
-    batch_size: int = 1
-    max_batch_delay: int = 100
-    response_timeout: int = TIMEOUT
-    startup_timeout: int = TIMEOUT
-    workers: int = 0
-    """Of a registration."""
-    startup_workers: int = 1
-    """Of a model loaded at start."""
-    job_queue_size: int = 100
-    gpus: int = 0
-    """How many GPUs there are: other device ids do not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +36,14 @@ class ModelConfig:
     max_workers: int = 0
     batch_size: int = 1
     max_batch_delay: int = 100
-    response_timeout: int = TIMEOUT
-    startup_timeout: int = TIMEOUT
+    response_timeout: int = DEFAULT_TIMEOUT_SECONDS
+    startup_timeout: int = DEFAULT_TIMEOUT_SECONDS
     max_retry_timeout: int = 300
     client_timeout: int = 0
     parallel_type: str = ""
     parallel_level: int = 0
     device_type: str = ""
-    """What the archive asks for: "cpu", "gpu", or nothing."""
+    """The kind of device that the archive requires: "cpu", "gpu", or "" for any."""
     device_ids: tuple[int, ...] = ()
     continuous_batching: bool = False
     use_job_ticket: bool = False
@@ -85,9 +52,15 @@ class ModelConfig:
     """Where workers run: as a "thread" of the server, each in a "process" of its own, or "": threads, if its packages
     allow that."""
     threads: int = 0
-    """How many threads torch uses in each worker; 0 leaves it to the server."""
+    """The number of torch's threads in each worker; 0 leaves it to the server."""
     async_communication: bool = False
     job_queue_size: int = 100
+    adaptive_batching: bool = True
+    """Whether the time to gather a batch is learned; else it is always `max_batch_delay`, as in TorchServe."""
+    thread_tuning: bool = True
+    """Whether the number of threads that compute a batch is learned; else it is always the worker's share."""
+    loop_pacing: bool = True
+    """Whether the event loop may wait for quick batches; else it never does."""
     stateful: bool = False
     sequence_max_idle: int = 0
     sequence_timeout: int = 0
@@ -96,110 +69,102 @@ class ModelConfig:
 
     @classmethod
     def merge(
-        cls, request: RequestConfig, yaml: object, setting: Mapping[str, Any], defaults: Defaults
+        cls, request: Registration, yaml: object, setting: Mapping[str, Any], defaults: ServerDefaults
     ) -> "ModelConfig":
         """The configuration in force, with TorchServe's order of precedence.
 
-        `yaml` is the content of model-config.yaml, `setting` what the `models` setting says of this version.
-        Batch size and delay: request, yaml, setting, default. Timeouts: any yaml (120 where it says nothing), setting,
-        request, default. Workers: yaml if it names a sound pair, then the request, or at start the setting; default.
+        `yaml` is the content of model-config.yaml, `setting` the version's entry in the `models` setting.
+        Batch size and delay: request, yaml, setting, default. Timeouts: any yaml (120 where it names none), setting,
+        request, default. Workers: yaml if it names a valid pair, then the request, or at start the setting; default.
+        A snapshot's entry wins over all.
         """
-        said = server_settings(yaml)
-        sources = _Sources(request, said if isinstance(yaml, dict) and yaml else None, setting, defaults)
-        fields = {name: said[name] for name in AS_SAID if name in said}
-        fields |= _workers(sources) | _batches(sources) | _timeouts(sources)
-        fields |= _devices(said, defaults) | _sequences(said)
-        own = {"isolation": request.isolation, "threads": request.threads}
-        fields |= {name: value for name, value in own.items() if value is not None}
-        if fields.get("use_venv"):
-            fields.setdefault("isolation", "process")  # an environment of its own is a process's
+        sources = _Sources(request, server_settings(yaml), isinstance(yaml, dict) and bool(yaml), setting, defaults)
+        fields = {name: sources.yaml[name] for name in FROM_YAML_ALONE if name in sources.yaml}
+        fields |= sources.workers() | sources.batches() | sources.timeouts() | sources.devices()
+        fields |= sources.isolation() | sources.sequences()
+        if request.state is not None:
+            state = request.state
+            fields |= dict.fromkeys(("response_timeout", "startup_timeout"), DEFAULT_TIMEOUT_SECONDS)
+            fields |= {field: int(state[name]) for name, field in SNAPSHOT_NAMES.items() if state.get(name) is not None}
         return cls(**fields)
-
-    @classmethod
-    def restore(cls, state: Mapping[str, Any], yaml: object, defaults: Defaults) -> "ModelConfig":
-        """The configuration that a snapshot's entry of this version asks for; it wins over the YAML."""
-        fields: dict[str, Any] = {"response_timeout": TIMEOUT, "startup_timeout": TIMEOUT}
-        fields |= {field: int(state[name]) for name, field in STATE.items() if state.get(name) is not None}
-        return replace(cls.merge(RequestConfig(isolation=state.get("isolation")), yaml, {}, defaults), **fields)
 
 
 @dataclass(frozen=True, slots=True)
 class _Sources:
-    """Who says what: `said` is None where there is no YAML."""
+    """All that is known about a version; each method returns some fields of its ModelConfig."""
 
-    request: RequestConfig
-    said: Mapping[str, Any] | None
+    request: Registration
+    yaml: Mapping[str, Any]
+    has_yaml: bool
     setting: Mapping[str, Any]
-    defaults: Defaults
+    defaults: ServerDefaults
 
-    def yaml(self, name: str) -> int | None:
-        """What the YAML says, unless 0."""
-        return (self.said or {}).get(name) or None
+    def workers(self) -> dict[str, int]:
+        minimum, maximum = self.yaml.get("min_workers") or 0, self.yaml.get("max_workers") or 0
+        if not 0 < minimum <= maximum:
+            if self.request.at_startup:
+                default = self.defaults.startup_workers
+                minimum = self._from_setting("minWorkers") or default
+                maximum = self._from_setting("maxWorkers") or default
+            else:
+                minimum = maximum = max(0, _first(self.request.initial_workers, self.defaults.workers))
+        return {"min_workers": minimum, "max_workers": maximum}
 
-    def positive(self, key: str) -> int | None:
-        """A number of the `models` setting; also one written as text, but only above 0."""
+    def batches(self) -> dict[str, Any]:
+        request, defaults, yaml = self.request, self.defaults, self.yaml
+        size = _given(request.batch_size, -1), yaml.get("batch_size"), self._from_setting("batchSize")
+        # A delay of 0 in the YAML counts as none given, as in TorchServe.
+        delay = (
+            _given(request.max_batch_delay, -100), yaml.get("max_batch_delay") or None,
+            self._from_setting("maxBatchDelay"),
+        )  # fmt: skip
+        return {
+            "batch_size": _first(*size, defaults.batch_size),
+            "max_batch_delay": _first(*delay, defaults.max_batch_delay),
+            "job_queue_size": _first(yaml.get("job_queue_size") or None, defaults.job_queue_size),
+            **{name: yaml.get(name, getattr(defaults, name)) for name in SWITCHES},
+        }
+
+    def timeouts(self) -> dict[str, int]:
+        names = {"response_timeout": "responseTimeout", "startup_timeout": "startupTimeout"}
+        if self.has_yaml:
+            return {name: self.yaml.get(name, DEFAULT_TIMEOUT_SECONDS) for name in names}
+        return {
+            name: _first(self._from_setting(key), _given(getattr(self.request, name), -1), getattr(self.defaults, name))
+            for name, key in names.items()
+        }
+
+    def devices(self) -> dict[str, Any]:
+        ids = self.yaml.get("device_ids", ())
+        fields: dict[str, Any] = {"device_ids": ids if all(0 <= id_ < self.defaults.gpus for id_ in ids) else ()}
+        if self.yaml.get("device_type") == "gpu" and not self.defaults.gpus:
+            fields["device_type"] = "cpu"
+        if self.yaml.get("parallel_type") and self.yaml.get("parallel_level"):  # neither means anything alone
+            fields |= {name: self.yaml[name] for name in ("parallel_type", "parallel_level")}
+        return fields
+
+    def isolation(self) -> dict[str, Any]:
+        # A virtual environment needs a process.
+        default = "process" if self.yaml.get("use_venv") else ""
+        isolation = self.request.isolation or self.yaml.get("isolation") or default
+        return {"isolation": isolation, "threads": _first(self.request.threads, self.yaml.get("threads"), 0)}
+
+    def sequences(self) -> dict[str, int]:
+        """As in TorchServe: all of them are 0 unless sequences may idle, and then one is the minimum."""
+        if not self.yaml.get("sequence_max_idle"):
+            return {}
+        minima = {"sequence_timeout": 0, "max_num_sequence": 1, "max_sequence_job_queue_size": 1}
+        fields = {name: self.yaml.get(name, minimum) for name, minimum in minima.items()}
+        return {"sequence_max_idle": self.yaml["sequence_max_idle"], **fields}
+
+    def _from_setting(self, key: str) -> int | None:
+        """A positive number of the `models` setting, which may be written as text."""
         try:
             number = parse_int(self.setting.get(key, 0))
         except ValueError as reason:
             LOG.error("Invalid %s in the models setting: expected %s, not %r", key, reason, self.setting[key])
             return None
         return number if number > 0 else None
-
-
-def _workers(sources: _Sources) -> dict[str, int]:
-    least, most = sources.yaml("min_workers") or 0, sources.yaml("max_workers") or 0
-    if not 0 < least <= most:
-        least, most = _asked_workers(sources)
-    return {"min_workers": least, "max_workers": most}
-
-
-def _asked_workers(sources: _Sources) -> tuple[int, int]:
-    if sources.request.at_startup:
-        default = sources.defaults.startup_workers
-        return sources.positive("minWorkers") or default, sources.positive("maxWorkers") or default
-    asked = max(0, _first(sources.request.initial_workers, sources.defaults.workers))
-    return asked, asked
-
-
-def _batches(sources: _Sources) -> dict[str, int]:
-    request, defaults = sources.request, sources.defaults
-    size = (_given(request.batch_size, -1), sources.yaml("batch_size"), sources.positive("batchSize"))
-    delay = (_given(request.max_batch_delay, -100), sources.yaml("max_batch_delay"), sources.positive("maxBatchDelay"))
-    return {
-        "batch_size": _first(*size, defaults.batch_size),
-        "max_batch_delay": _first(*delay, defaults.max_batch_delay),
-        "job_queue_size": _first(sources.yaml("job_queue_size"), defaults.job_queue_size),
-    }
-
-
-def _timeouts(sources: _Sources) -> dict[str, int]:
-    said, request, defaults = sources.said, sources.request, sources.defaults
-    if said is not None:
-        return {name: said.get(name, TIMEOUT) for name in ("response_timeout", "startup_timeout")}
-    response = (sources.positive("responseTimeout"), _given(request.response_timeout, -1))
-    startup = (sources.positive("startupTimeout"), _given(request.startup_timeout, -1))
-    return {
-        "response_timeout": _first(*response, defaults.response_timeout),
-        "startup_timeout": _first(*startup, defaults.startup_timeout),
-    }
-
-
-def _devices(said: Mapping[str, Any], defaults: Defaults) -> dict[str, Any]:
-    ids = said.get("device_ids", ())
-    fields: dict[str, Any] = {"device_ids": ids if all(0 <= number < defaults.gpus for number in ids) else ()}
-    if said.get("device_type") == "gpu" and not defaults.gpus:
-        fields["device_type"] = "cpu"
-    if said.get("parallel_type") and said.get("parallel_level"):  # neither means anything alone
-        fields |= {name: said[name] for name in ("parallel_type", "parallel_level")}
-    return fields
-
-
-def _sequences(said: Mapping[str, Any]) -> dict[str, int]:
-    """As TorchServe does: all of them are 0 unless sequences may idle, and then one is the least."""
-    if not said.get("sequence_max_idle"):
-        return {}
-    least = {"sequence_timeout": 0, "max_num_sequence": 1, "max_sequence_job_queue_size": 1}
-    return {"sequence_max_idle": said["sequence_max_idle"]} | {name: said.get(name, least[name]) for name in least}
 
 
 def _given(number: int | None, default: int) -> int | None:

@@ -1,16 +1,13 @@
 """A model: a name, its versions, and their default."""
 
 from collections.abc import Callable
-from typing import Literal
 
 from handler.job import Input, Output
 from model_registry.errors import UnknownDefault, VersionInTraffic, VersionNotFound
+from model_registry.registration import Role
 from model_registry.reply import PendingReply, ResponseStream
 from model_registry.traffic.model_traffic import ModelTraffic
 from model_registry.version import ModelVersion
-
-Role = Literal["model", "node", "function"]
-"""A model of its own, or a node of a workflow: another archive, or a function of the workflow's own handler."""
 
 
 class Model:

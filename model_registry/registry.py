@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from handler.devices.allocator import give_back_memory
+from handler.devices.allocator import trim_malloc
 from handler.errors import LoadFailed
+from model_registry.archive.archive import Archive
 from model_registry.archive.packages import install
+from model_registry.config import ModelConfig
 from model_registry.errors import (
     Conflict,
     InvalidVersionRemoval,
@@ -17,9 +19,10 @@ from model_registry.errors import (
     WorkersFailed,
     WorkersOutOfMemory,
 )
-from model_registry.factory import ModelFactory, Registration
-from model_registry.model import Model, Role
+from model_registry.factory import ModelFactory
+from model_registry.model import Model
 from model_registry.pagination import page_of
+from model_registry.registration import Registration, Role
 from model_registry.snapshot import Occasion, SnapshotWriter
 from model_registry.tasks.shielded_tasks import ShieldedTasks
 from model_registry.traffic.model_traffic import ModelTraffic
@@ -143,10 +146,9 @@ class Registry:
         A version that cannot load its workers while the caller waits is unregistered again. Raises the errors of
         ModelStore.open, Conflict, and WorkersFailed or WorkersOutOfMemory.
         """
-        archive = await asyncio.to_thread(self._factory.open, registration)
+        archive, config = await asyncio.to_thread(self._factory.open, registration)
         try:
-            version = self._factory.make(archive, registration)
-            self._add(version, registration)
+            version = self._add(archive, config, registration)
         except Exception:
             # a download stays in the store, as in TorchServe
             await asyncio.to_thread(replace(archive, downloaded=None).remove)
@@ -183,7 +185,7 @@ class Registry:
             raise InvalidVersionRemoval(name)
         model.check_unused(chosen.version)
         await self._remove(chosen)
-        await asyncio.to_thread(give_back_memory)
+        await asyncio.to_thread(trim_malloc)
         LOG.info("Model %s %s unregistered.", name, chosen.version)
 
     async def close(self, seconds: float | None = None) -> None:
@@ -195,13 +197,15 @@ class Registry:
         self._models.clear()
         await asyncio.gather(*(version.close(seconds) for version in versions), self._closing.wait())
 
-    def _add(self, version: ModelVersion, registration: Registration) -> None:
-        model = self._models.get(version.name) or Model(version.name, registration.role)
-        if version.version in model.versions:
-            raise Conflict(version.name, version.version)
+    def _add(self, archive: Archive, config: ModelConfig, registration: Registration) -> ModelVersion:
+        name, number = str(archive.manifest.model_name), archive.manifest.version
+        model = self._models.get(name) or Model(name, registration.role)
+        if number in model.versions:
+            raise Conflict(name, number)
+        version = self._factory.make(archive, config)
         model.add(version)
         self._models[version.name] = model
-        if registration.config.at_startup:
+        if registration.at_startup:
             self.startup_models.add(version.name)
         if registration.state is not None:
             self._restored.add(version.name)
@@ -209,6 +213,7 @@ class Registry:
                 model.set_default(version.version)
             if registration.state.get("traffic"):
                 self._kept_traffic[version.name] = registration.state["traffic"]
+        return version
 
     def _restore_traffic(self, name: str, state: Mapping[str, Any]) -> None:
         """Take up the traffic of a snapshot; where that cannot be, the default version serves, and the log says so."""

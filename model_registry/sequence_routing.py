@@ -1,24 +1,15 @@
 """How requests to a stateful model say which sequence they belong to."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from uuid import uuid4
 
 from handler.batching.sequence_batcher import SequenceBatcher
 from handler.batching.sequences import SequenceLimits, Sequences
 from handler.job import Input, Job
 from model_registry.config import ModelConfig
+from model_registry.server_defaults import SequenceHeaders
 
 Headers = Iterable[tuple[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class SequenceHeaders:
-    """The names of the headers for a sequence's id, its first and its last request."""
-
-    id: str = "ts_request_sequence_id"
-    start: str = "ts_request_sequence_start"
-    end: str = "ts_request_sequence_end"
 
 
 class SequenceRouter:
@@ -33,7 +24,10 @@ class SequenceRouter:
         )
         # As TorchServe does: requests that are new get room beside those that go on.
         size = config.batch_size * 2 if config.continuous_batching else config.batch_size
-        self.batcher = SequenceBatcher(size, config.max_batch_delay / 1000, config.job_queue_size, Sequences(limits))
+        self.batcher = SequenceBatcher(
+            size, config.max_batch_delay / 1000, config.job_queue_size, Sequences(limits),
+            adaptive=config.adaptive_batching,
+        )  # fmt: skip
         self._headers = headers
 
     def __repr__(self) -> str:

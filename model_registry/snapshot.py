@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from model_registry.archive.naming import file_name
-from model_registry.config import STATE
-from model_registry.factory import Registration
+from model_registry.config import SNAPSHOT_NAMES
 from model_registry.files.atomic_file import atomic_file
 from model_registry.model import Model
+from model_registry.registration import Registration
 from model_registry.version import ModelVersion
 
 LOG = logging.getLogger("marserve.snapshots")
@@ -57,7 +57,7 @@ def registrations(snapshot: Mapping[str, Any]) -> Iterator[Registration]:
         for entry in versions.values():
             yield Registration(
                 str(entry.get("marName", "")), name, entry.get("handler"), entry.get("runtimeType"),
-                wait=False, state=entry,
+                isolation=entry.get("isolation"), wait=False, state=entry,
             )  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def timestamp(milliseconds: int) -> str:
 def _entry(model: Model, version: ModelVersion) -> dict[str, Any]:
     config, manifest = version.config, version.archive.manifest
     entry: dict[str, Any] = {"defaultVersion": version.version == model.default, "marName": _mar_name(version)}
-    entry |= {name: getattr(config, field) for name, field in STATE.items()}
+    entry |= {name: getattr(config, field) for name, field in SNAPSHOT_NAMES.items()}
     entry["runtimeType"] = manifest.runtime
     if not config.parallel_level:
         del entry["parallelLevel"]

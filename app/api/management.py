@@ -8,8 +8,7 @@ from app.api.parameters import given, integer, one_of, optional, page_asked, wor
 from app.errors import BadRequest, MethodNotAllowed, ResourceNotFound
 from app.http.request import Call
 from app.http.responses import Answer, json_answer, json_text, output_answer, status_answer
-from model_registry.config import RequestConfig
-from model_registry.factory import Registration
+from model_registry.registration import Registration
 from model_registry.registry import Registry
 from model_registry.version import ModelVersion
 
@@ -85,21 +84,18 @@ class Management:
         if "url" not in parameters:
             raise BadRequest("Parameter url is required.")
         wait = str(parameters.get("synchronous", "true")).lower() == "true"
-        config = RequestConfig(
-            batch_size=optional(parameters, "batch_size"),
-            max_batch_delay=optional(parameters, "max_batch_delay"),
-            initial_workers=workers(parameters, "initial_workers"),
-            response_timeout=optional(parameters, "response_timeout"),
-            startup_timeout=optional(parameters, "startup_timeout"),
-            isolation=one_of(parameters, "isolation", "thread", "process"),
-        )
         version = await self._registry.register(
             Registration(
                 str(parameters["url"]),
                 parameters.get("model_name") or None,
                 parameters.get("handler") or None,
                 parameters.get("runtime"),
-                config,
+                batch_size=optional(parameters, "batch_size"),
+                max_batch_delay=optional(parameters, "max_batch_delay"),
+                initial_workers=workers(parameters, "initial_workers"),
+                response_timeout=optional(parameters, "response_timeout"),
+                startup_timeout=optional(parameters, "startup_timeout"),
+                isolation=one_of(parameters, "isolation", "thread", "process"),
                 wait=wait,
             )
         )

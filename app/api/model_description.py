@@ -70,18 +70,18 @@ def metadata_of(body: bytes) -> dict[str, Any] | None:
 
 
 def _kind(version: ModelVersion) -> str:
-    return "gpu" if any(worker.post.device.kind == "cuda" for worker in version.pool.workers) else "cpu"
+    return "gpu" if any(worker.spec.device.kind == "cuda" for worker in version.pool.workers) else "cpu"
 
 
 def _describe_worker(worker: Worker) -> dict[str, Any]:
-    gpu = worker.post.device.kind == "cuda"
+    gpu = worker.spec.device.kind == "cuda"
     started = datetime.fromtimestamp(worker.started_at, UTC)
     return {
-        "id": str(worker.post.number),
+        "id": str(worker.spec.number),
         "startTime": started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "status": "READY" if worker.state == "ready" else "UNLOADING",
         "memoryUsage": 0,
         "pid": worker.pid,
         "gpu": gpu,
-        "gpuUsage": f"gpuId::{worker.post.device.gpu_id}" if gpu else "N/A",
+        "gpuUsage": f"gpuId::{worker.spec.device.gpu_id}" if gpu else "N/A",
     }

@@ -15,7 +15,7 @@ from handler.errors import PredictionRefused
 from handler.job import Input, Output, Part
 from model_registry.registry import Registry
 from model_registry.reply import ResponseStream
-from model_registry.sequence_routing import SequenceHeaders
+from model_registry.server_defaults import SequenceHeaders
 
 SERVICE = f"{INFERENCE}.InferenceAPIsService"
 Response = message(INFERENCE, "PredictionResponse")

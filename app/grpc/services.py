@@ -10,7 +10,7 @@ from app.grpc import inference as grpc_inference
 from app.grpc import management as grpc_management
 from app.grpc import open_inference as grpc_open_inference
 from app.grpc.calls import Edge
-from model_registry.sequence_routing import SequenceHeaders
+from model_registry.server_defaults import SequenceHeaders
 
 PATHS = {"inference": "/predictions", "management": "/models"}
 

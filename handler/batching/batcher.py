@@ -39,17 +39,20 @@ class Batcher:
     An idle worker takes what is queued, or its share where others are idle too. While fewer than `batch_size` jobs are
     queued and more are expected, it gathers until `max_delay` seconds after the first arrival. A worker that was busy
     meanwhile finds that time spent.
-    Queued jobs count against `capacity`; running ones do not. Several batchers may share a `lock`.
+    Queued jobs count against `capacity`; running ones do not. Unless it is `adaptive` it expects full batches,
+    and gathers for the whole delay. With `tickets` a job is accepted if a worker is idle. Batchers may share a `lock`.
     """
 
     def __init__(
-        self, batch_size: int, max_delay: float, capacity: int, *, tickets: bool = False, lock: "RLock | None" = None
-    ) -> None:
+        self, batch_size: int, max_delay: float, capacity: int, *, adaptive: bool = True, tickets: bool = False,
+        lock: "RLock | None" = None,
+    ) -> None:  # fmt: skip
         self.batch_size = max(1, batch_size)
         self.capacity = capacity
         self.deferred = False
         """Whether jobs wait for `release_deferred`, and then for one worker, which neither gathers nor shares."""
         self._max_delay = max(0.0, max_delay)
+        self._adaptive = adaptive
         self._tickets = tickets
         self._policy = GatherPolicy(self.batch_size)
         self._jobs: deque[Job] = deque()
@@ -244,7 +247,7 @@ class Batcher:
         delay = self._jobs[0].arrived_at + self._max_delay - started_at
         if self.deferred or len(self._jobs) >= self._missing_jobs() or delay <= 0:
             return
-        max_wait = self._policy.max_wait(delay)
+        max_wait = self._policy.max_wait(delay) if self._adaptive else delay
         if not max_wait:
             return
         while self._open:
@@ -258,7 +261,7 @@ class Batcher:
 
     def _missing_jobs(self) -> int:
         """How many jobs the next batch should have."""
-        return self._share(self._policy.expected_in_flight - self._running)
+        return self._share(self._policy.expected_in_flight - self._running) if self._adaptive else self.batch_size
 
     def _share(self, jobs: int) -> int:
         """How many of so many jobs one batch gets: idle workers share them, as they compute at the same time."""

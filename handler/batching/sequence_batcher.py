@@ -17,11 +17,13 @@ class SequenceBatcher(Batcher):
     here.
     """
 
-    def __init__(self, batch_size: int, max_delay: float, capacity: int, sequences: Sequences) -> None:
+    def __init__(
+        self, batch_size: int, max_delay: float, capacity: int, sequences: Sequences, *, adaptive: bool = True
+    ) -> None:
         super().__init__(batch_size, max_delay, capacity)
         self._sequences = sequences
         self._queues: dict[Consumer, Batcher] = {}
-        self._new_queue = partial(Batcher, batch_size, max_delay, maxsize, lock=self._lock)
+        self._new_queue = partial(Batcher, batch_size, max_delay, maxsize, adaptive=adaptive, lock=self._lock)
 
     def __len__(self) -> int:
         return super().__len__() + sum(map(len, self._queues.values())) + self._sequences.queued

@@ -1,4 +1,4 @@
-"""How many cores this process may use, and each worker's share of them."""
+"""The number of cores that this process may use, and each worker's share of them."""
 
 import os
 from collections.abc import Mapping
@@ -30,16 +30,16 @@ def cpu_budget() -> float:
     return min(float(usable_cores()), cpu_quota() or float("inf"))
 
 
-def cores_of_worker(workers: int, environ: Mapping[str, str] = os.environ) -> Cores:
+def cores_for_worker(workers: int, environ: Mapping[str, str] = os.environ) -> Cores:
     """The cores of one of `workers` workers; OMP_NUM_THREADS decides where the user has set it."""
-    wish = environ.get("OMP_NUM_THREADS", "")
-    if wish.isdigit():
-        return fixed_cores(int(wish))
+    requested = environ.get("OMP_NUM_THREADS", "")
+    if requested.isdigit():
+        return fixed_cores(int(requested))
     budget = cpu_budget()
     share = max(1, int(budget / max(1, workers)))
     return Cores(share, max(1, int(budget)), max(1, share - 1))
 
 
-def fixed_cores(wish: int) -> Cores:
-    """What somebody has chosen, in any company."""
-    return Cores(max(1, wish), max(1, wish), max(1, wish))
+def fixed_cores(cores: int) -> Cores:
+    """A number that does not depend on the load."""
+    return Cores(max(1, cores), max(1, cores), max(1, cores))

@@ -26,14 +26,14 @@ from handler.isolation.torch.torch_load import PICKLE_POLICY, PicklePolicy
 class WorkerEnvironment:
     """One worker's modules, `sys.path`, working directory, output_capture, logging and way to exit.
 
-    `folder` is the unpacked archive, `label` names the worker in the server's log, `say` takes each line that its code
-    writes or logs, from any thread. `unshare` parts the thread's working directory, and is False where that is refused.
-    `packages` is a further folder of modules, `environment` is how `os.environ` looks, `allow_pickles` lets the handler
-    load any object from files while it is loaded itself.
+    `folder` is the unpacked archive, `label` names the worker in the log, `write_line` takes each line that its
+    code writes or logs, from any thread. `unshare` gives the thread a working directory of its own; it returns False
+    where the system refuses. `packages` is a further folder of modules, `environment` is how `os.environ` looks,
+    `allow_pickles` lets the handler load any object from files while it is loaded itself.
     """
 
     def __init__(
-        self, folder: Path, label: str, say: WriteLine, unshare: Callable[[], bool] = unshare, *,
+        self, folder: Path, label: str, write_line: WriteLine, unshare: Callable[[], bool] = unshare, *,
         packages: Path | None = None, environment: Environment | None = None, allow_pickles: bool = True,
     ) -> None:  # fmt: skip
         _install()
@@ -42,7 +42,7 @@ class WorkerEnvironment:
         """Called with the status when the archive's code calls `os._exit` on another thread than the worker's own."""
         self.namespace = Namespace(folder.absolute(), packages)
         self._folder = WorkingDirectory(folder.absolute(), unshare)
-        self._output = OutputCapture(say)
+        self._output = OutputCapture(write_line)
         self._exits = ExitTrap(lambda status: self.on_exit(status))  # noqa: PLW0108 (it may be set later)
         self._logs = LoggerTree(self._output)
         self._pickle_policy = PicklePolicy(allow_pickles)
@@ -68,9 +68,9 @@ class WorkerEnvironment:
                 for told in self._variables.told():
                     LOG.warning("%s: its load %s", self.label, told)
 
-    def say(self, stream: str, line: str) -> None:
+    def write_line(self, stream: str, line: str) -> None:
         """Hand a line to the worker's log, as if its code had written it."""
-        self._output.say(stream, line)
+        self._output.write_line(stream, line)
 
     def exited(self) -> int | None:
         """The status with which the archive's code called `os._exit`, on whatever thread, or None."""

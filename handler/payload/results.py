@@ -1,4 +1,4 @@
-"""From a handler's results to the bytes that clients get, encoded as TorchServe does."""
+"""The bytes that clients get of a handler's results, encoded as TorchServe does."""
 
 import io
 import sys
@@ -8,7 +8,7 @@ from handler.errors import BadOutput
 from handler.payload.json_indent import dumps
 
 
-def check(results: Any, rows: int) -> list[Any]:
+def checked_results(results: Any, rows: int) -> list[Any]:
     """The results, if they are a list with one element for each row; raises BadOutput."""
     if not isinstance(results, list):
         cause = f"handle must return a list of answers, one for each row; it returned a {type(results).__name__}."
@@ -22,7 +22,7 @@ def check(results: Any, rows: int) -> list[Any]:
 def encode(value: Any) -> bytes:
     """One result: bytes as they are, text as UTF-8, a tensor as `torch.save` writes it, anything else as indented JSON.
 
-    Raises BadOutput for what JSON cannot say.
+    Raises BadOutput for what JSON cannot express.
     """
     if type(value) is not dict:  # which most are
         if isinstance(value, str):
@@ -34,11 +34,11 @@ def encode(value: Any) -> bytes:
     try:
         return dumps(value)
     except (TypeError, ValueError, RecursionError) as error:
-        cause = f"An answer must be text, bytes, a tensor or what JSON can say ({error}); of numpy, take tolist()."
+        cause = f"An answer must be text, bytes, a tensor or what JSON can express ({error}); of numpy, take tolist()."
         raise BadOutput("Unsupported model output data type.", cause) from error
 
 
-def status_of(value: Any) -> int:
+def http_status(value: Any) -> int:
     """A status that a handler set, as HTTP can send it; raises BadOutput for anything else. None and 0 are 200."""
     try:
         status = int(value or 200)

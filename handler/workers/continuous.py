@@ -4,35 +4,36 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from handler.devices.device import Device
-from handler.job import Job, Outcome, StreamChunk
-from handler.workers.service import HandlerEnvironment, Service, ServiceSpec
+from handler.job import Outcome, StreamChunk
+from handler.workers.service import HandlerEnvironment, Service
+from handler.workers.spec import ServiceSpec
 
-NEXT = "ts_stream_next"
+NEXT_CHUNK_HEADER = "ts_stream_next"
 
 
 class ContinuousService(Service):
     """A service whose handler sets `context.stopping_criteria`, one function for each row, in every call.
 
-    Each is given the row's result: false means that it is a piece and the request goes on, true that it is the last
-    piece, None that it is the whole answer. A request that goes on comes again with the same id and headers, and with
-    an empty row.
+    Each is called with the row's result: false means that it is a chunk and the request goes on, true that it is the
+    last chunk, None that it is the whole answer. A request that goes on comes again with the same id and headers, and
+    with an empty row.
     """
 
-    def _outcomes(self, jobs: Sequence[Job], results: Sequence[Any]) -> list[Outcome]:
+    def _outcomes(self, results: Sequence[Any]) -> list[Outcome]:
         return [self._outcome(index, value) for index, value in enumerate(results)]
 
     def _outcome(self, index: int, value: Any) -> Outcome:
         context = self._context
-        stops = context.stopping_criteria[index](value) if context.stopping_criteria else None
-        if stops is not None:
-            context.set_response_header(index, NEXT, "false" if stops else "true")
+        is_last = context.stopping_criteria[index](value) if context.stopping_criteria else None
+        if is_last is not None:
+            context.set_response_header(index, NEXT_CHUNK_HEADER, "false" if is_last else "true")
         output = self._output(index, value)
-        return output if stops is None or stops else StreamChunk(output)
+        return output if is_last is None or is_last else StreamChunk(output)
 
 
 def load_service(
-    blueprint: ServiceSpec, around: HandlerEnvironment, device: Device, imported: Callable[[], object]
+    spec: ServiceSpec, environment: HandlerEnvironment, device: Device, on_import: Callable[[], object]
 ) -> Service:
-    """A service of the kind that the blueprint asks for; raises whatever the handler raises."""
-    kind = ContinuousService if blueprint.continuous else Service
-    return kind.load(blueprint, around, device, imported)
+    """A service of the kind that the specification asks for; raises whatever the handler raises."""
+    kind = ContinuousService if spec.continuous else Service
+    return kind.load(spec, environment, device, on_import)

@@ -1,27 +1,18 @@
-"""The workers of one model version: how many there should be, dealt over devices, mended when they die."""
+"""The workers of one model version: scaled, watched for hanging, replaced when they die."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from handler.batching.batcher import Batcher
-from handler.devices.device import Device
 from handler.errors import ChildFailed
+from handler.job import Deliver
 from handler.metrics.server_metrics import ModelMetrics
-from handler.workers.service import ServiceSpec
+from handler.workers.spec import WorkerSpec
 from handler.workers.traces import own_traceback
-from handler.workers.worker import Post, Worker
+from handler.workers.worker import Worker
 
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where the workers of a pool go: `assign_device(index)` names the device of the index-th worker."""
-
-    assign_device: Callable[[int], Device]
-    number: Callable[[], int]
-    """The next worker id; counts up over the life of the server."""
-    post: Callable[[int, Device], Post]
-    """The post of a worker with that id on that device."""
+CallLater = Callable[[float, Callable[[], object]], object]
+"""Calls a function after so many seconds, on the thread of the pool."""
 
 
 def restart_delays() -> Iterator[float]:
@@ -34,26 +25,28 @@ def restart_delays() -> Iterator[float]:
 
 
 class WorkerPool:
-    """Keeps `size` workers alive. It belongs to one thread: all methods are called there, workers report there.
+    """Keeps a number of workers alive. All methods belong to one thread; `on_end` is called on others.
 
-    A worker that dies is replaced; a load that keeps failing is tried again, ever later, until `retry_for` seconds
-    after the first failure.
+    `new_spec` makes the specification of a worker from its index. A worker that dies is replaced; a load that keeps
+    failing is tried again, ever later, until `retry_seconds` after the first failure.
     """
 
     def __init__(
-        self, blueprint: ServiceSpec, batcher: Batcher, placement: Placement, metrics: ModelMetrics,
-        *, retry_for: float = 300.0,
+        self, new_spec: Callable[[int], WorkerSpec], batcher: Batcher, metrics: ModelMetrics, deliver: Deliver, *,
+        on_end: Callable[[Worker], object], call_later: CallLater, retry_seconds: float = 300.0,
     ) -> None:  # fmt: skip
-        self._blueprint = blueprint
+        self._new_spec = new_spec
         self._batcher = batcher
-        self._placement = placement
         self._metrics = metrics
-        self._retry_for = retry_for
+        self._deliver = deliver
+        self._on_end = on_end
+        self._call_later = call_later
+        self._retry_seconds = retry_seconds
         self._delays = restart_delays()
         self._failing_since: float | None = None
         self.workers: list[Worker] = []
-        self._left: list[Worker] = []
-        self._told = ""
+        self._stopped: list[Worker] = []
+        self._reported_cause = ""
         self.abandoned_count = 0
 
     def __repr__(self) -> str:
@@ -70,88 +63,74 @@ class WorkerPool:
         return sum(worker.state in ("ready", "loading") for worker in self.workers)
 
     def scale(self, size: int) -> list[Worker]:
-        """Add or dismiss workers until there are `size`; returns those that now have to load."""
+        """Start or stop workers until there are `size`; returns those that now have to load."""
         for worker in self.workers[size:]:
             self._stop(worker)
-        return [self._start(self._placement.assign_device(index)) for index in range(len(self.workers), size)]
+        return [self._start(index) for index in range(len(self.workers), size)]
 
     def replace_worker(self, worker: Worker) -> None:
         """Replace a worker that ended unasked, unless its loads have failed for too long."""
         failure = worker.loaded.exception()
         if failure is not None:
-            self._tell(worker, failure)
+            self._report(worker, failure)
         if worker not in self.workers:
             return
         self._stop(worker)
         if failure is None:
-            self._failing_since, self._delays, self._told = None, restart_delays(), ""
+            self._failing_since, self._delays, self._reported_cause = None, restart_delays(), ""
         elif self._failing_since is None:
             self._failing_since = time.monotonic()
-        if self._failing_since is None or time.monotonic() - self._failing_since < self._retry_for:
-            self._start(worker.post.device, next(self._delays))
+        if self._failing_since is None or time.monotonic() - self._failing_since < self._retry_seconds:
+            self._start(worker.spec.index, next(self._delays))
         else:
-            worker.post.say("stderr", f"No worker is started any more: loading has failed for {self._retry_for:g} s.")
+            reason = f"loading has failed for {self._retry_seconds:g} s"
+            worker.spec.write_line("stderr", f"No worker is started any more: {reason}.")
 
-    def abandon_overdue(self, response_timeout: float, startup_timeout: float) -> float | None:
-        """Give up workers that hang, also dismissed ones, and replace them.
+    def abandon_hung(self, response_timeout: float, startup_timeout: float) -> float | None:
+        """Give up workers that hang, also stopped ones, and replace them.
 
         Returns seconds until the next one may be due, None if none can be.
         """
-        now, rests = time.monotonic(), []
-        for worker in (*self.workers, *self._left):
-            rest = _rest(worker, now, response_timeout, startup_timeout)
-            if rest is not None and rest <= 0:
-                worker.abandon(_reason(worker, response_timeout, startup_timeout))
+        waits = []
+        for worker in (*self.workers, *self._stopped):
+            remaining = worker.remaining_seconds(response_timeout, startup_timeout)
+            if remaining is not None and remaining <= 0:
+                worker.abandon(
+                    f"no answer within the response timeout of {response_timeout:g} s"
+                    if worker.loaded.done()
+                    else f"not loaded within the startup timeout of {startup_timeout:g} s"
+                )
                 self.abandoned_count += worker.abandoned
                 self.replace_worker(worker)
-            elif rest is not None:
-                rests.append(rest)
-        return min(rests, default=None)
+            elif remaining is not None:
+                waits.append(remaining)
+        return min(waits, default=None)
 
     def stop(self) -> list[Worker]:
-        """Dismiss all workers; returns those that are still to end. For hanging threads nobody can wait."""
+        """Stop all workers; returns those that are still to end. Hanging threads are not waited for."""
         self.scale(0)
-        return [worker for worker in self._left if not worker.abandoned]
+        return [worker for worker in self._stopped if not worker.abandoned]
 
-    def _start(self, device: Device, delay: float = 0.0) -> Worker:
-        post = self._placement.post(self._placement.number(), device)
-        worker = Worker(self._blueprint, self._batcher, post, self._metrics)
+    def _start(self, index: int, delay: float = 0.0) -> Worker:
+        worker = Worker(self._new_spec(index), self._batcher, self._metrics, self._deliver, self._on_end, delay)
         self.workers.append(worker)
-        worker.start(delay)
+        if delay:
+            self._call_later(delay, worker.start)
+        else:
+            worker.start()
         return worker
 
     def _stop(self, worker: Worker) -> None:
         self.workers.remove(worker)
-        self._left = [other for other in self._left if not other.join(0)] + [worker]
+        self._stopped = [other for other in self._stopped if not other.join(0)] + [worker]
         worker.stop()
 
-    def _tell(self, worker: Worker, failure: BaseException) -> None:
-        """Show the handler's own traceback once; when the next attempt fails alike, a line is enough."""
+    def _report(self, worker: Worker, failure: BaseException) -> None:
+        """Write the handler's own traceback once; when the next attempt fails alike, a line is enough."""
         lines: Sequence[str] = [str(failure)]
-        if failure.__cause__ is not None and repr(failure.__cause__) != self._told:
-            self._told = repr(failure.__cause__)
-            lines = _lines(failure.__cause__)
+        cause = failure.__cause__
+        if cause is not None and repr(cause) != self._reported_cause:
+            self._reported_cause = repr(cause)
+            lines = cause.lines if isinstance(cause, ChildFailed) else own_traceback(cause)
         for line in ("The model could not be loaded.", *lines):
-            worker.post.say("stderr", line)
-
-
-def _lines(error: BaseException) -> Sequence[str]:
-    if isinstance(error, ChildFailed):
-        return error.lines
-    return own_traceback(error)
-
-
-def _rest(worker: Worker, now: float, response_timeout: float, startup_timeout: float) -> float | None:
-    """Seconds that a busy or loading worker still has; None for one that is idle or at its end."""
-    if worker.state == "ended":
-        return None
-    if not worker.loaded.done():
-        return worker.loading_since + startup_timeout - now
-    batch = worker.batch
-    return None if batch is None else batch.progressed_at + response_timeout - now
-
-
-def _reason(worker: Worker, response_timeout: float, startup_timeout: float) -> str:
-    if worker.loaded.done():
-        return f"no answer within the response timeout of {response_timeout:g} s"
-    return f"not loaded within the startup timeout of {startup_timeout:g} s"
+            worker.spec.write_line("stderr", line)

@@ -7,94 +7,92 @@ from typing import ParamSpec, TypeVar
 
 from handler.batching.thread_governor import ThreadGovernor
 from handler.devices import onnx_sessions
-from handler.devices.allocator import keep_freed_memory
-from handler.devices.device_thread import caller_for
+from handler.devices.allocator import disable_malloc_trim
+from handler.devices.device_thread import device_executor
 from handler.isolation.torch.torch_state import TorchState
 from handler.isolation.worker_environment import WorkerEnvironment
-from handler.job import Job, Outcome
+from handler.job import Deliver, Job, Outcome
 from handler.workers.continuous import load_service
-from handler.workers.service import Deliver, Seat, Service, ServiceSpec
+from handler.workers.service import Service
+from handler.workers.spec import WorkerSpec
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class ThreadService:
-    """Loads and calls a service on the calling thread, or on the one thread that its device bears.
+    """Loads and calls a service on the calling thread, or on the one thread that its device allows.
 
-    `on_exit` is told the status with which the archive's code ended the worker from another thread than that.
+    `on_exit` is called with the status with which the archive's code ended the worker from another thread than that.
     """
 
-    def __init__(self, seat: Seat, blueprint: ServiceSpec, on_exit: Callable[[int], None]) -> None:
+    def __init__(self, spec: WorkerSpec, on_exit: Callable[[int], None]) -> None:
         onnx_sessions.install()
         self.pid = os.getpid()
-        self._seat = seat
-        self._blueprint = blueprint
-        self._elsewhere = caller_for(seat.device)
+        self._spec = spec
+        self._executor = device_executor(spec.device)
         self._service: Service | None = None
-        self._governor = ThreadGovernor(seat.cores)
+        self._governor = ThreadGovernor(spec.cores)
         self._torch_state = TorchState()
-        self._surroundings = WorkerEnvironment(
-            blueprint.folder, seat.label, seat.say, packages=blueprint.packages, environment=blueprint.environment,
-            allow_pickles=blueprint.allow_pickles,
+        service = spec.service
+        self._environment = WorkerEnvironment(
+            service.folder, spec.label, spec.write_line, packages=service.packages, environment=service.environment,
+            allow_pickles=service.allow_pickles,
         )  # fmt: skip
-        self._surroundings.on_exit = on_exit
+        self._environment.on_exit = on_exit
 
     def __repr__(self) -> str:
-        return f"<ThreadService {self._surroundings}>"
+        return f"<ThreadService {self._environment}>"
 
     def load(self) -> None:
         """Import and initialize the handler; raises whatever it raises."""
-        keep_freed_memory()
-        self._settle_in()
-        self._service = self._call(self._load)
+        disable_malloc_trim()
+        self._enter()
+        self._service = self._call(
+            load_service, self._spec.service, self._environment, self._spec.device, self._governor.apply_share
+        )
         self._governor.apply_share()
 
     def predict(self, jobs: Sequence[Job], deliver: Deliver, *, concurrent: bool) -> list[Outcome]:
-        """What each job has come to, while other requests are usually in flight or not.
+        """The outcome of each job, while several requests are usually in flight or not.
 
-        What is no `Exception` passes through.
+        All but `Exception` pass through.
         """
         assert self._service is not None
         self._governor.choose(concurrent=concurrent)
-        began = perf_counter()
-        outcomes = self._call(self._service.predict, jobs, deliver)
-        self._governor.record(len(jobs), perf_counter() - began)
+        started_at = perf_counter()
+        if self._executor is None:
+            outcomes = self._service.predict(jobs, deliver)
+        else:
+            outcomes = self._call(self._service.predict, jobs, deliver)
+        self._governor.record(len(jobs), perf_counter() - started_at)
         return outcomes
 
     def kill(self) -> bool:
-        """False: nobody can kill a hanging thread. Its modules are forgotten all the same."""
-        self._surroundings.close()
+        """False: a hanging thread cannot be killed. Its modules are forgotten all the same."""
+        self._environment.close()
         return False
 
     def close(self) -> None:
-        """End what the handler has started by itself, and forget it with its modules."""
+        """Stop the threads that the handler has started, and forget it with its modules."""
         service, self._service = self._service, None
         # Its threads may live on, and lead here; they must not keep it: executors end when they are forgotten.
-        self._surroundings.on_exit = _ignore
+        self._environment.on_exit = lambda status: None
         if service is not None:
             service.close()
-        self._surroundings.close()
+        self._environment.close()
 
-    def _load(self) -> Service:
-        return load_service(self._blueprint, self._surroundings, self._seat.device, self._governor.apply_share)
-
-    def _settle_in(self) -> None:
-        self._surroundings.enter()
+    def _enter(self) -> None:
+        self._environment.enter()
         self._governor.apply_share()
 
     def _call(self, function: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
-        if self._elsewhere is None:
+        if self._executor is None:
             return function(*arguments, **options)
 
-        def settled() -> T:
-            self._settle_in()
+        def enter_and_call() -> T:
+            self._enter()
             with self._torch_state.in_force():
                 return function(*arguments, **options)
 
-        result: T = self._elsewhere(settled)
-        return result
-
-
-def _ignore(status: int) -> None:
-    """Who has ended already cannot end again."""
+        return self._executor.submit(enter_and_call).result()

@@ -10,22 +10,26 @@ from pathlib import Path
 from typing import Any
 
 from handler.errors import HandlerError
-from handler.job import Input, Job, JobOutcomes, Outcome, Part, StreamChunk
+from handler.job import Deliver, Input, Job, Outcome, Part, StreamChunk
 
-Predict = Callable[[Sequence[Job], Callable[[JobOutcomes], None]], list[Outcome]]
-KINDS = {"json": "application/json", "text": "text/plain", "file": ""}
-"""What a request may be made of, with the content type of each; that of a file follows from its ending."""
+Predict = Callable[[Sequence[Job], Deliver], list[Outcome]]
+CONTENT_TYPES = {"json": "application/json", "text": "text/plain", "file": ""}
+"""The kinds of requests; the content type of a file follows from its suffix."""
 
 
 class WarmUpFailed(Exception):
-    """The model does not answer its own examples, or they cannot be understood; it is not served."""
+    """The model does not answer its own examples, or they are not valid; it is not served."""
 
 
 def warm_up(predict: Predict, config: object, folder: Path) -> None:
-    """Ask for each request under `warmup`, in order, one by one; its files lie in `folder`. Raises WarmUpFailed."""
+    """Serve each request under `warmup`, in order, one by one; its files lie in `folder`. Raises WarmUpFailed."""
     requests = listed_requests(config, folder)
     for number, request in enumerate(requests, 1):
-        outcome = _answered(predict, Job(request, f"warmup-{number}"))
+        job = Job(request, f"warmup-{number}")
+        (outcome,) = predict([job], lambda outcomes: None)
+        while isinstance(outcome, StreamChunk):  # a handler that is called again for a job
+            job.continued = True
+            (outcome,) = predict([job], lambda outcomes: None)
         if isinstance(outcome, HandlerError):
             raise WarmUpFailed(f"warm-up request {number} of {len(requests)} was answered with an error: {outcome}")
 
@@ -40,23 +44,16 @@ def listed_requests(config: object, folder: Path) -> list[Input]:
     return [_request(each, folder) for each in listed]
 
 
-def _answered(predict: Predict, job: Job) -> Outcome:
-    """The last outcome of a job: a handler that is called again for a job gives pieces before."""
-    while True:
-        (outcome,) = predict([job], _drop)
-        if not isinstance(outcome, StreamChunk):
-            return outcome
-        job.continued = True
-
-
-def _request(told: object, folder: Path) -> Input:
-    kinds = KINDS.keys() & told.keys() if isinstance(told, Mapping) else set()
-    if not isinstance(told, Mapping) or len(kinds) != 1 or told.keys() - kinds - {"content_type"}:
-        raise WarmUpFailed(f"a warm-up request has one of {', '.join(KINDS)}, and maybe content_type; not {told!r}")
+def _request(entry: object, folder: Path) -> Input:
+    kinds = CONTENT_TYPES.keys() & entry.keys() if isinstance(entry, Mapping) else set()
+    if not isinstance(entry, Mapping) or len(kinds) != 1 or entry.keys() - kinds - {"content_type"}:
+        raise WarmUpFailed(
+            f"a warm-up request has one of {', '.join(CONTENT_TYPES)}, and maybe content_type; not {entry!r}"
+        )
     (kind,) = kinds
-    guessed = KINDS[kind] or mimetypes.guess_type(str(told[kind]))[0] or "application/octet-stream"
-    content_type = str(told.get("content_type", guessed))
-    body = Part("body", content_type.partition(";")[0].strip(), _body(kind, told[kind], folder))
+    guessed = CONTENT_TYPES[kind] or mimetypes.guess_type(str(entry[kind]))[0] or "application/octet-stream"
+    content_type = str(entry.get("content_type", guessed))
+    body = Part("body", content_type.partition(";")[0].strip(), _body(kind, entry[kind], folder))
     return Input((body,), (("content-type", content_type), ("content-length", str(len(body.value)))))
 
 
@@ -69,7 +66,3 @@ def _body(kind: str, value: Any, folder: Path) -> bytes:
         return (folder / str(value)).read_bytes()
     except OSError as error:
         raise WarmUpFailed(f"the file of a warm-up request cannot be read: {error}") from error
-
-
-def _drop(answers: JobOutcomes) -> None:
-    """Nobody waits for a piece."""

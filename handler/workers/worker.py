@@ -4,21 +4,24 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
 from signal import Signals
-from threading import Event, Thread
-from typing import Protocol
+from threading import Thread
+from typing import Literal, Protocol
 
 from handler.batching.batcher import Batch, Batcher, Consumer
-from handler.devices.device import Device
 from handler.errors import LoadFailed, WorkerDied
 from handler.isolation.process.exit_trap import WorkerExit
-from handler.job import Job, JobOutcomes, Outcome, StreamChunk
+from handler.job import Deliver, Job, JobOutcomes, Outcome, StreamChunk
 from handler.metrics.server_metrics import ModelMetrics
-from handler.workers.service import Deliver, ServiceSpec
+from handler.workers.process.process_service import ProcessService
+from handler.workers.spec import WorkerSpec
+from handler.workers.thread_service import ThreadService
 
-SIGNALLED = 128
-"""What shells add to the number of the signal that killed a process."""
+SIGNAL_STATUS = 128
+"""Shells add it to the number of the signal that killed a process."""
+RETRY_SECONDS = 0.1
+"""The wait between attempts to deliver outcomes; only a lack of memory makes one fail."""
+State = Literal["loading", "ready", "stopping", "ended"]
 
 
 class WorkerService(Protocol):
@@ -32,65 +35,54 @@ class WorkerService(Protocol):
         """Import and initialize the handler; raises whatever it raises."""
 
     def predict(self, jobs: Sequence[Job], deliver: Deliver, *, concurrent: bool) -> list[Outcome]:
-        """What each job has come to, while other requests are usually in flight or not; raises what ends the worker."""
+        """The outcome of each job, while several requests are usually in flight or not; raises what ends the worker."""
 
     def kill(self) -> bool:
-        """End it where it hangs; false where nobody can."""
+        """Kill it where it hangs; false where that is impossible."""
 
     def close(self) -> None:
-        """End it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """A worker's place: what it is called, where it runs, and whom it tells."""
-
-    number: int
-    """The worker id that describe shows; TorchServe counts them up from `initial_worker_port`."""
-    label: str
-    """The name in logs and metrics: "W-9000-ver_1.0"."""
-    device: Device
-    service: Callable[[ServiceSpec, Callable[[int], None]], WorkerService]
-    """Makes its service, which tells the function the status with which the handler ended it, outside of a call."""
-    say: Callable[[str, str], None]
-    """Takes each line ("stdout" or "stderr", text) that the handler writes."""
-    deliver: Callable[[JobOutcomes], None]
-    """Takes outcomes, from any thread."""
-    ended: Callable[["Worker"], None]
-    """Told once, on some thread, when the worker ended unasked: its load failed, or its handler took it down."""
+        """Stop it."""
 
 
 class Worker(Consumer):
     """Owns one service for the life of one thread.
 
-    It ends when told to `stop` (the batch in hand is finished first), when its handler raises what is no `Exception`
-    or exits, or when it hangs: its jobs are answered for it, and its service is killed. Where nobody can do that, since
-    it is a thread, the worker is abandoned: whatever it still returns is dropped.
+    It ends when it is stopped (the batch in hand is finished first), when its handler exits or raises what is no
+    `Exception`, or when it hangs: then its jobs are answered in its place, and its service is killed. A hanging thread
+    cannot be killed: its worker is abandoned, and whatever it still returns is dropped.
+
+    `on_end` is called once, on some thread, when the worker has ended unasked. A worker with a `delay` (seconds) is to
+    be started that much later.
     """
 
-    def __init__(self, blueprint: ServiceSpec, batcher: Batcher, post: Post, metrics: ModelMetrics) -> None:
-        self.post = post
+    def __init__(
+        self, spec: WorkerSpec, batcher: Batcher, metrics: ModelMetrics, deliver: Deliver,
+        on_end: Callable[["Worker"], object], delay: float = 0.0,
+    ) -> None:  # fmt: skip
+        self.spec = spec
         self.started_at = time.time()
-        self.loading_since = time.monotonic()
+        self.loading_since = time.monotonic() + delay
         self.loaded: Future[None] = Future()
         """Resolves when the service is loaded; fails with LoadFailed."""
         self.batch: Batch | None = None
         self.abandoned = False
-        self._blueprint = blueprint
         self._batcher = batcher
         self._metrics = metrics
-        self._over = False
-        self._told = Event()
-        self._thread = Thread(target=self._run, name=post.label, daemon=True)
-        self._service = post.service(blueprint, lambda status: self._die(WorkerExit(status)))
+        self._deliver = deliver
+        self._on_end = on_end
+        self._ended = False
+        self._undelivered: JobOutcomes = ()
+        self._thread = Thread(target=self._run, name=spec.label, daemon=True)
+        service = ProcessService if spec.in_process else ThreadService
+        self._service: WorkerService = service(spec, lambda status: self._fail(WorkerExit(status)))
 
     def __repr__(self) -> str:
-        return f"<Worker {self.post.label} {self.state} on {self.post.device.torch_name}>"
+        return f"<Worker {self.spec.label} {self.state} on {self.spec.device.torch_name}>"
 
     @property
-    def state(self) -> str:
-        """One of "loading", "ready", "stopping" and "ended"."""
-        if self._over:
+    def state(self) -> State:
+        """Where it is in its life."""
+        if self._ended:
             return "ended"
         if self.stopping:
             return "stopping"
@@ -101,121 +93,150 @@ class Worker(Consumer):
         """The process that its service runs in."""
         return self._service.pid
 
-    def start(self, delay: float = 0.0) -> None:
-        """Start the thread, which rests `delay` seconds before it loads."""
-        self.loading_since += delay
-        self._delay = delay
-        self._thread.start()
+    def start(self) -> None:
+        """Start the thread, unless the worker was stopped before; a thread that cannot start is a failed load."""
+        if self.stopping:
+            return
+        try:
+            self._thread.start()
+        except (RuntimeError, MemoryError) as error:
+            self._fail(error)
 
     def stop(self) -> None:
         """End after the batch in hand, if any."""
         self.stopping = True
-        self._told.set()
+        if self._thread.ident is None:
+            self._end_thread()
         self._batcher.wake_workers()
 
     def abandon(self, reason: str) -> None:
-        """Give up a worker that hangs: its jobs are answered with WorkerDied, its service is killed if that can be."""
-        self._die(TimeoutError(reason))
+        """Give up a worker that hangs: its jobs are answered with WorkerDied, its service is killed if possible."""
+        self._fail(TimeoutError(reason))
         self.abandoned = not self._service.kill()
         fate = "abandoned: its thread cannot be killed and may go on alone" if self.abandoned else "killed"
-        self.post.say("stderr", f"The worker is {fate}; {reason}.")
+        self.spec.write_line("stderr", f"The worker is {fate}; {reason}.")
 
     def join(self, seconds: float) -> bool:
-        """Wait for the thread to end; false if it did not."""
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
+        """Wait for the thread to end with all its jobs answered; false if it did not."""
+        if self._thread.ident is not None:
+            self._thread.join(seconds)
+        return not self._thread.is_alive() and not self._undelivered
 
-    def end(self, seconds: float) -> None:
-        """Wait for the thread to end, and give it up if it does not."""
+    def join_or_abandon(self, seconds: float) -> None:
+        """Wait for the thread to end, and abandon the worker if it does not."""
         if not self.join(seconds):
             self.abandon(f"it did not end within {seconds:.1f} s")
             self.join(0 if self.abandoned else seconds)
 
+    def remaining_seconds(self, response_timeout: float, startup_timeout: float) -> float | None:
+        """The time that a busy or loading worker still has; None for an idle or ended one."""
+        now = time.monotonic()
+        if self._ended:
+            return self._retry_delivery()
+        if not self.loaded.done():
+            return self.loading_since + startup_timeout - now
+        batch = self.batch
+        return None if batch is None else batch.progressed_at + response_timeout - now
+
     def _run(self) -> None:
         try:
-            if not self._told.wait(self._delay):
-                self._load()
-                self._serve()
+            self._load()
+            serve = self._serve_continuously if self.spec.service.continuous else self._serve_once
+            while batch := self._batcher.take(self):
+                self.batch = batch
+                serve(batch)
+                self.batch = batch = None  # or it would be kept until the next one comes
         except BaseException as error:  # archive code raises anything, SystemExit and KeyboardInterrupt included
-            self._die(error)
+            self._fail(error)
         finally:
-            self._over = True
             self._service.close()
-            self._fail_load(InterruptedError("it was told to leave before it had loaded"))
+            self._end_thread()
 
     def _load(self) -> None:
-        self.loading_since = began = time.monotonic()
-        with self._blueprint.files:
+        self.loading_since = started_at = time.monotonic()
+        with self.spec.service.files:
             self._service.load()
-        milliseconds = (time.monotonic() - began) * 1000
-        self._metrics.record_load(self.post.label, milliseconds)
-        self.post.say("stdout", "Torch worker started.")
+        self._metrics.record_load(self.spec.label, (time.monotonic() - started_at) * 1000)
+        self.spec.write_line("stdout", "Torch worker started.")
         if not self.loaded.done():
             self.loaded.set_result(None)
 
-    def _serve(self) -> None:
-        serve = self._serve_on if self._blueprint.continuous else self._serve_once
-        while batch := self._batcher.take(self):
-            self.batch = batch
-            serve(batch)
-            self.batch = batch = None  # or it would be kept for as long as no other comes
-
     def _serve_once(self, batch: Batch) -> None:
-        outcomes = self._predict(batch)
+        outcomes = list(zip(batch.jobs, self._predict(batch), strict=True))
         if self._batcher.finish(batch):
-            self.post.deliver(list(zip(batch.jobs, outcomes, strict=True)))
+            self._deliver_finished(outcomes)
 
-    def _serve_on(self, batch: Batch) -> None:
-        """Call the handler until all jobs are done; others come in the places of those that are."""
-        while jobs := batch.jobs:
-            outcomes = self._predict(batch)
-            going = [job for job, outcome in zip(jobs, outcomes, strict=True) if isinstance(outcome, StreamChunk)]
-            for job in going:
+    def _serve_continuously(self, batch: Batch) -> None:
+        """Call the handler until all jobs are done; others take the places of those that are."""
+        while batch.jobs:
+            outcomes = list(zip(batch.jobs, self._predict(batch), strict=True))
+            unfinished = [job for job, outcome in outcomes if isinstance(outcome, StreamChunk)]
+            for job in unfinished:
                 job.continued = True
-            if not self._batcher.continue_batch(batch, going, self):
+            if not self._batcher.continue_batch(batch, unfinished, self):
                 return
-            self.post.deliver(list(zip(jobs, outcomes, strict=True)))
+            self._deliver_finished(outcomes)
 
     def _predict(self, batch: Batch) -> list[Outcome]:
-        began = time.monotonic()
-        outcomes = self._service.predict(
-            batch.jobs, self._deliver_piece, concurrent=self._batcher.expected_in_flight > 1
-        )
-        self._metrics.record_batch(len(batch.jobs), (time.monotonic() - began) * 1000)
+        started_at, concurrent = time.monotonic(), self._batcher.expected_in_flight > 1
+        outcomes = self._service.predict(batch.jobs, self._deliver_chunk, concurrent=concurrent)
+        self._metrics.record_batch(len(batch.jobs), (time.monotonic() - started_at) * 1000)
         return outcomes
 
-    def _deliver_piece(self, answers: JobOutcomes) -> None:
+    def _deliver_chunk(self, outcomes: JobOutcomes) -> None:
         if self.batch is not None:
-            self.batch.progressed_at = time.monotonic()  # response_timeout applies to each piece
-        self.post.deliver(answers)
+            self.batch.progressed_at = time.monotonic()  # response_timeout applies to each chunk
+        self._deliver(outcomes)
 
-    def _die(self, error: BaseException) -> None:
-        """Answer the batch in hand, then tell the pool; harmless when it comes again from another thread."""
-        unasked = not self._over and not self.stopping
-        self.stopping = True
-        self._over = True
-        batch = self.batch
-        if batch is not None and self._batcher.finish(batch):
-            died = WorkerDied(getattr(error, "status", 1))
-            self.post.deliver([(job, died) for job in batch.jobs])
-        if unasked and self.loaded.done() and not isinstance(error, TimeoutError):
-            self.post.say("stderr", f"The worker has ended: {_in_words(error)}.")
-        self._fail_load(error)
-        self._batcher.wake_workers()
-        if unasked:
-            self.post.ended(self)
+    def _deliver_finished(self, outcomes: JobOutcomes) -> None:
+        """Deliver outcomes that no other worker will; they stay here, to be tried again, where that fails."""
+        self._undelivered = outcomes
+        self._deliver(outcomes)
+        self._undelivered = ()
+
+    def _retry_delivery(self) -> float | None:
+        """Seconds until the next attempt is due, None if all outcomes are delivered."""
+        try:
+            if self._undelivered:
+                self._deliver_finished(self._undelivered)
+        except Exception:
+            return RETRY_SECONDS
+        return None
+
+    def _fail(self, error: BaseException) -> None:
+        """Answer the batch in hand, then report the end; may be called again, by any thread."""
+        is_first = not self._ended and not self.stopping
+        is_reported = is_first and self.loaded.done() and not isinstance(error, TimeoutError)
+        self.stopping = self._ended = True
+        try:
+            self._retry_delivery()
+            batch = self.batch
+            if batch is not None and self._batcher.finish(batch):
+                died = WorkerDied(getattr(error, "status", 1))
+                self._deliver_finished([(job, died) for job in batch.jobs])
+        finally:
+            self._fail_load(error)
+            self._batcher.wake_workers()
+            if is_first:
+                self._on_end(self)
+            if is_reported:
+                self.spec.write_line("stderr", f"The worker has ended: {_cause_of(error)}.")
+
+    def _end_thread(self) -> None:
+        self._ended = True
+        self._fail_load(InterruptedError("it was stopped before it had loaded"))
 
     def _fail_load(self, error: BaseException) -> None:
         if not self.loaded.done():
-            self.loaded.set_exception(LoadFailed(self.post.label, error))
+            self.loaded.set_exception(LoadFailed(self.spec.label, error))
 
 
-def _in_words(error: BaseException) -> str:
-    """What a worker has ended of; statuses are as shells tell them."""
+def _cause_of(error: BaseException) -> str:
+    """The reason why a worker has ended; statuses are as shells show them."""
     status = getattr(error, "status", None)
-    if isinstance(status, int) and status > SIGNALLED:
+    if isinstance(status, int) and status > SIGNAL_STATUS:
         with suppress(ValueError):
-            return f"killed by {Signals(status - SIGNALLED).name}"
+            return f"killed by {Signals(status - SIGNAL_STATUS).name}"
     if isinstance(error, SystemExit):
         return f"its handler exited with status {error.code if status is None else status}"
     return f"its handler raised {type(error).__name__}"

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from model_registry.archive.archive import Archive
 from model_registry.archive.store import ModelStore
-from model_registry.config import RequestConfig
 from model_registry.errors import (
     ArchiveNotFound,
     EmptyUrl,
@@ -20,8 +19,8 @@ from model_registry.errors import (
     WorkflowFailed,
     WorkflowNotFound,
 )
-from model_registry.factory import Registration
 from model_registry.pagination import page_of
+from model_registry.registration import Registration
 from model_registry.registry import Registry
 from model_registry.tasks.shielded_tasks import ShieldedTasks
 from model_registry.version import ModelVersion
@@ -136,16 +135,18 @@ class Workflows:
 
 def _node_registration(workflow: Workflow, node: Node, registration: WorkflowRegistration) -> Registration:
     name = workflow.model_name(node)
-    config = RequestConfig(
-        node.config.batch_size, node.config.max_batch_delay, node.config.max_workers,
-        registration.response_timeout, registration.startup_timeout,
+    node_registration = Registration(
+        str(node.url), name, batch_size=node.config.batch_size, max_batch_delay=node.config.max_batch_delay,
+        initial_workers=node.config.max_workers, response_timeout=registration.response_timeout,
+        startup_timeout=registration.startup_timeout, role="node",
     )  # fmt: skip
     if node.url is not None:
-        return Registration(node.url, name, config=config, role="node")
+        return node_registration
     # as in TorchServe the configuration is not for functions
-    config = replace(config, batch_size=1, max_batch_delay=0, initial_workers=1)
-    handler = f"{workflow.spec.handler}:{node.name}"
-    return Registration(str(workflow.archive.folder), name, handler, config=config, role="function")
+    return replace(
+        node_registration, url=str(workflow.archive.folder), handler=f"{workflow.spec.handler}:{node.name}",
+        batch_size=1, max_batch_delay=0, initial_workers=1, role="function",
+    )  # fmt: skip
 
 
 def _failures(workflow: Workflow, results: Sequence[object]) -> list[str]:

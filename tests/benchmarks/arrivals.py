@@ -15,9 +15,8 @@ from typing import Any
 from handler.batching.gather_policy import GatherPolicy
 from handler.errors import HandlerError
 from handler.job import Input, Part
-from model_registry.config import RequestConfig
 from model_registry.errors import RegistryError
-from model_registry.factory import Registration
+from model_registry.registration import Registration
 from model_registry.version import ModelVersion
 from tests.benchmarks import plot
 from tests.benchmarks.jobs import SLOW, Serving
@@ -101,8 +100,9 @@ async def sweep(
         registry = client.application.registry
         for rate in rates:
             for policy in compared:
-                config = RequestConfig(BATCH, policy.delay, 1)
-                version = await registry.register(Registration("slow.mar", config=config))
+                version = await registry.register(
+                    Registration("slow.mar", batch_size=BATCH, max_batch_delay=policy.delay, initial_workers=1)
+                )
                 version.batcher._policy = policy.make(BATCH)
                 await measure(version, rate, min(1.0, seconds))
                 rows.append({"policy": policy.name, **await measure(version, rate, seconds)})

@@ -27,8 +27,9 @@ from handler.devices.device import CPU, Device
 from handler.job import Input, Job, Part
 from handler.payload.request_rows import make_row
 from handler.payload.results import encode
+from handler.workers.batch_context import BatchContext
 from handler.workers.loader import load_entry
-from handler.workers.service import ServiceSpec, make_context
+from handler.workers.spec import ServiceSpec
 from tests.benchmarks.jobs import Body, read
 
 Call = Callable[[Sequence[Body]], list[bytes]]
@@ -65,15 +66,13 @@ class Unpacked:
     def handler(self, batch: int, device: Device = CPU) -> Call:
         """A handler that has been initialized: bodies in, encoded answers out."""
         model = self.manifest["model"]
-        blueprint = ServiceSpec(
-            model["modelName"], self.folder, lambda: self.manifest, model["handler"], batch, lambda: self.config
-        )
-        context, entry = make_context(blueprint, device), load_entry(self, model["handler"])
+        spec = ServiceSpec(model["modelName"], self.folder, self.manifest, model["handler"], batch, lambda: self.config)
+        context, entry = BatchContext.of_worker(spec, device), load_entry(self, model["handler"])
         entry.initialize(context)
 
         def call(bodies: Sequence[Body]) -> list[bytes]:
             jobs = [Job(Input((Part("body", *body),)), "") for body in bodies]
-            context.begin(jobs)
+            context.start_batch(jobs)
             answers: Any = entry.handle([make_row(job.input) for job in jobs], context)
             return [encode(answer) for answer in answers]
 

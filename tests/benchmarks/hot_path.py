@@ -25,6 +25,7 @@ from app.lifespan import running
 from app.settings.model import Settings
 from app.settings.types import InitialModel, ListenAddress
 from handler.batching.batcher import Batcher
+from handler.batching.loop_pacing import LoopPacer
 from handler.metrics.server_metrics import Metrics
 from model_registry.version import ModelVersion
 from tests.benchmarks.jobs import JOBS, Serving
@@ -110,7 +111,7 @@ def wrap(marks: Marks) -> None:
         (Batcher, "submit"): lambda function: marks.before("routed", marks.after("queued", function)),
         (Batcher, "take"): lambda function: marks.after("taken", function),
         (Metrics, "emit"): lambda function: marks.before("encoded", marks.after("timed", function)),
-        (ModelVersion, "receive"): lambda function: marks.before("delivered", function),
+        (LoopPacer, "receive"): lambda function: marks.before("delivered", function),
         (ModelVersion, "_deliver"): lambda function: marks.before("settled", function),
         (Address, "note"): lambda function: marks.before("written", marks.after("logged", function, last=True)),
     }

@@ -18,9 +18,8 @@ from typing import Any
 
 from handler.errors import HandlerError
 from handler.job import Input, Output, Part
-from model_registry.config import RequestConfig
 from model_registry.errors import RegistryError
-from model_registry.factory import Registration
+from model_registry.registration import Registration
 from model_registry.registry import Registry
 from tests.benchmarks.colliding import PRACTICES, pack
 from tests.benchmarks.silence import silence
@@ -144,8 +143,7 @@ class Stress:
         await asyncio.sleep(0.01)
 
     async def _register(self, served: Served) -> None:
-        config = RequestConfig(initial_workers=self._plan.workers)
-        await self._registry.register(Registration(self._files[served], config=config))
+        await self._registry.register(Registration(self._files[served], initial_workers=self._plan.workers))
 
 
 async def stress(store: Path, plan: Plan) -> Tally:

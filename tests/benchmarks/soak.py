@@ -22,8 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handler.job import Input, Output, Part
-from model_registry.config import RequestConfig
-from model_registry.factory import Registration
+from model_registry.registration import Registration
 from model_registry.registry import Registry
 from tests.benchmarks.colliding import PRACTICES, pack
 from tests.benchmarks.silence import silence
@@ -91,8 +90,7 @@ class Soak:
             await self._round()
 
     async def _round(self) -> None:
-        config = RequestConfig(initial_workers=2, isolation=self.isolation)
-        version = await self.registry.register(Registration(self.file, config=config))
+        version = await self.registry.register(Registration(self.file, initial_workers=2, isolation=self.isolation))
         for practice in PRACTICES:
             output = await version.predict(Input((Part("body", "text/plain", practice.encode()),)), "id")
             assert isinstance(output, Output)

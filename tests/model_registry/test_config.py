@@ -4,14 +4,21 @@ from typing import Any
 
 import pytest
 
-from model_registry.config import Defaults, ModelConfig, RequestConfig
+from model_registry.config import ModelConfig
+from model_registry.registration import Registration
+from model_registry.server_defaults import ServerDefaults
 
-NOTHING = RequestConfig()
+
+def asks(**fields: Any) -> Registration:
+    return Registration("m.mar", **fields)
 
 
-def merged(yaml: object = None, request: RequestConfig = NOTHING, setting: Any = None, **defaults: int) -> ModelConfig:
+NOTHING = asks()
+
+
+def merged(yaml: object = None, request: Registration = NOTHING, setting: Any = None, **defaults: int) -> ModelConfig:
     """The configuration in force; what is left out says nothing."""
-    return ModelConfig.merge(request, yaml, setting or {}, Defaults(**defaults))
+    return ModelConfig.merge(request, yaml, setting or {}, ServerDefaults(**defaults))
 
 
 def test_with_nothing_said_the_defaults_are_in_force() -> None:
@@ -26,20 +33,26 @@ def test_with_nothing_said_the_defaults_are_in_force() -> None:
 @pytest.mark.parametrize(
     ("request_", "yaml", "setting", "size", "delay"),
     [
-        (RequestConfig(7, 9), {"batchSize": 3, "maxBatchDelay": 150}, {"batchSize": 4, "maxBatchDelay": 5}, 7, 9),
+        (
+            asks(batch_size=7, max_batch_delay=9),
+            {"batchSize": 3, "maxBatchDelay": 150},
+            {"batchSize": 4, "maxBatchDelay": 5},
+            7,
+            9,
+        ),
         (NOTHING, {"batchSize": 3, "maxBatchDelay": 150}, {"batchSize": 4, "maxBatchDelay": 5}, 3, 150),
         (NOTHING, {"minWorkers": 1}, {"batchSize": 4, "maxBatchDelay": 5}, 4, 5),
         (NOTHING, None, {"batchSize": "4", "maxBatchDelay": "5"}, 4, 5),
         (NOTHING, None, {"batchSize": 0, "maxBatchDelay": -1}, 1, 100),
         (NOTHING, None, {"batchSize": "many", "maxBatchDelay": None}, 1, 100),
-        (RequestConfig(-1, -100), {"batchSize": 3, "maxBatchDelay": 150}, {}, 3, 150),
-        (RequestConfig(-5, -7), {"batchSize": 3, "maxBatchDelay": 150}, {}, -5, -7),
-        (RequestConfig(0, 0), None, {}, 0, 0),
+        (asks(batch_size=-1, max_batch_delay=-100), {"batchSize": 3, "maxBatchDelay": 150}, {}, 3, 150),
+        (asks(batch_size=-5, max_batch_delay=-7), {"batchSize": 3, "maxBatchDelay": 150}, {}, -5, -7),
+        (asks(batch_size=0, max_batch_delay=0), None, {}, 0, 0),
         (NOTHING, {"batchSize": 0, "maxBatchDelay": 0}, {}, 1, 100),
     ],
 )
 def test_batch_size_and_delay_come_from_request_then_yaml_then_setting(
-    request_: RequestConfig, yaml: object, setting: dict[str, Any], size: int, delay: int
+    request_: Registration, yaml: object, setting: dict[str, Any], size: int, delay: int
 ) -> None:
     config = merged(yaml, request_, setting)
     assert (config.batch_size, config.max_batch_delay) == (size, delay)
@@ -49,18 +62,18 @@ def test_batch_size_and_delay_come_from_request_then_yaml_then_setting(
     ("request_", "yaml", "setting", "response", "startup"),
     [
         (
-            RequestConfig(response_timeout=11, startup_timeout=13),
+            asks(response_timeout=11, startup_timeout=13),
             {"responseTimeout": 7, "startupTimeout": 55}, {"responseTimeout": 70}, 7, 55,
         ),
-        (RequestConfig(response_timeout=11, startup_timeout=13), {"batchSize": 2}, {"responseTimeout": 70}, 120, 120),
-        (RequestConfig(response_timeout=11, startup_timeout=13), None, {"responseTimeout": 70}, 70, 13),
-        (RequestConfig(response_timeout=-1, startup_timeout=-1), {}, {}, 60, 61),
-        (RequestConfig(response_timeout=0, startup_timeout=-3), None, {}, 0, -3),
+        (asks(response_timeout=11, startup_timeout=13), {"batchSize": 2}, {"responseTimeout": 70}, 120, 120),
+        (asks(response_timeout=11, startup_timeout=13), None, {"responseTimeout": 70}, 70, 13),
+        (asks(response_timeout=-1, startup_timeout=-1), {}, {}, 60, 61),
+        (asks(response_timeout=0, startup_timeout=-3), None, {}, 0, -3),
         (NOTHING, {"responseTimeout": 0, "startupTimeout": -1}, {}, 120, 120),
     ],
 )  # fmt: skip
 def test_timeouts_come_from_any_yaml_then_setting_then_request(
-    request_: RequestConfig, yaml: object, setting: dict[str, Any], response: int, startup: int
+    request_: Registration, yaml: object, setting: dict[str, Any], response: int, startup: int
 ) -> None:
     """With a YAML file they are 120 where it says nothing, as in TorchServe."""
     config = merged(yaml, request_, setting, response_timeout=60, startup_timeout=61)
@@ -84,7 +97,7 @@ def test_timeouts_come_from_any_yaml_then_setting_then_request(
 def test_workers_of_a_registration_come_from_a_sound_pair_in_the_yaml_then_the_request(
     yaml: object, asked: int | None, workers: tuple[int, int]
 ) -> None:
-    config = merged(yaml, RequestConfig(initial_workers=asked), {"minWorkers": 8, "maxWorkers": 9}, workers=3)
+    config = merged(yaml, asks(initial_workers=asked), {"minWorkers": 8, "maxWorkers": 9}, workers=3)
     assert (config.min_workers, config.max_workers) == workers
 
 
@@ -100,7 +113,7 @@ def test_workers_of_a_registration_come_from_a_sound_pair_in_the_yaml_then_the_r
 def test_workers_at_start_come_from_the_yaml_then_the_setting(
     yaml: object, setting: dict[str, int], workers: tuple[int, int]
 ) -> None:
-    config = merged(yaml, RequestConfig(at_startup=True), setting, workers=3, startup_workers=4)
+    config = merged(yaml, asks(at_startup=True), setting, workers=3, startup_workers=4)
     assert (config.min_workers, config.max_workers) == workers
 
 
@@ -183,9 +196,9 @@ def test_a_snapshot_wins_over_the_yaml() -> None:
         "startupTimeout": 7, "marName": "m.mar", "runtimeType": "python",
     }  # fmt: skip
     yaml = {"minWorkers": 1, "maxWorkers": 1, "batchSize": 1, "responseTimeout": 9, "useJobTicket": True}
-    assert ModelConfig.restore(state, yaml, Defaults()) == ModelConfig(2, 3, 4, 5, 6, 7, use_job_ticket=True)
+    assert merged(yaml, asks(state=state)) == ModelConfig(2, 3, 4, 5, 6, 7, use_job_ticket=True)
 
 
 def test_a_snapshot_without_timeouts_means_120() -> None:
-    config = ModelConfig.restore({"minWorkers": 1, "responseTimeout": None}, {"responseTimeout": 9}, Defaults())
+    config = merged({"responseTimeout": 9}, asks(state={"minWorkers": 1, "responseTimeout": None}))
     assert (config.response_timeout, config.startup_timeout) == (120, 120)

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from model_registry.config import RequestConfig
 from model_registry.errors import Conflict, InvalidVersionRemoval, ModelNotFound, WorkersFailed
-from model_registry.factory import Registration
+from model_registry.registration import Registration
 from tests.conftest import MakeArchive
 from tests.support.serving import serving
 
@@ -16,7 +15,6 @@ pytestmark = pytest.mark.anyio
 
 ECHO = "def handle(data, context):\n    return data\n"
 FAILS = "raise RuntimeError('at import')\n"
-ONE_WORKER = RequestConfig(initial_workers=1)
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +32,7 @@ async def test_a_version_is_found_by_name_and_number(store: Path, archive: MakeA
     archive("m", ECHO)
     async with serving(store) as client:
         registry = client.application.registry
-        version = await registry.register(Registration("m.mar", config=ONE_WORKER))
+        version = await registry.register(Registration("m.mar", initial_workers=1))
         assert registry.resolve("m") is registry.resolve("m", "1.0") is await registry.find("m") is version
         assert list(registry.versions()) == [version]
         assert registry.get("n") is None
@@ -58,10 +56,10 @@ async def test_what_cannot_load_is_unregistered_only_if_the_caller_waits(store: 
     async with serving(store) as client:
         registry = client.application.registry
         with pytest.raises(WorkersFailed):
-            await registry.register(Registration("fails.mar", config=ONE_WORKER))
+            await registry.register(Registration("fails.mar", initial_workers=1))
         assert registry.get("fails") is None
         assert unpacked(store) == 0
-        await registry.register(Registration("fails.mar", config=ONE_WORKER, wait=False))
+        await registry.register(Registration("fails.mar", initial_workers=1, wait=False))
         assert registry.get("fails") is not None
 
 
@@ -82,7 +80,7 @@ async def test_a_registration_goes_on_without_its_caller(store: Path, archive: M
     archive("slow", f"import threading\nthreading.Event().wait(0.2)\n{ECHO}")
     async with serving(store) as client:
         registry = client.application.registry
-        caller = asyncio.create_task(registry.register(Registration("slow.mar", config=ONE_WORKER)))
+        caller = asyncio.create_task(registry.register(Registration("slow.mar", initial_workers=1)))
         while not any(version.pool.workers for version in registry.versions()):
             await asyncio.sleep(0.001)
         caller.cancel()
@@ -95,6 +93,6 @@ async def test_a_model_of_the_start_is_waited_for(store: Path, archive: MakeArch
         registry = client.application.registry
         registry.started.clear()
         finding = asyncio.create_task(registry.find("m"))
-        version = await registry.register(Registration("m.mar", config=ONE_WORKER))
+        version = await registry.register(Registration("m.mar", initial_workers=1))
         registry.mark_started()
         assert await finding is version

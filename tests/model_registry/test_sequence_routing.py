@@ -8,7 +8,8 @@ import pytest
 
 from handler.job import Input, Job
 from model_registry.config import ModelConfig
-from model_registry.sequence_routing import SequenceHeaders, SequenceRouter
+from model_registry.sequence_routing import SequenceRouter
+from model_registry.server_defaults import SequenceHeaders
 from tests.conftest import MakeArchive
 from tests.support.serving import serving
 

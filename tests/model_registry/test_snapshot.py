@@ -12,7 +12,7 @@ from app.settings import properties
 from app.settings.last_snapshot import newest_snapshot
 from app.settings.sources import PropertiesFile
 from app.settings.types import parse_model_snapshot
-from model_registry.factory import Registration
+from model_registry.registration import Registration
 from model_registry.snapshot import SnapshotWriter, timestamp
 from tests.conftest import MakeArchive
 from tests.support.serving import Client, serving

@@ -11,7 +11,8 @@ import yaml
 
 from handler.devices.device import Device
 from handler.job import Input, Job, Output, Part
-from handler.workers.service import Service, ServiceSpec
+from handler.workers.service import Service
+from handler.workers.spec import ServiceSpec
 from tests.support.one_worker import OneWorker
 
 Predict = Callable[..., list[tuple[int, Any]]]
@@ -25,11 +26,11 @@ def service_of(archive: Path, folder: Path) -> Iterator[Predict]:
         packed.extractall(folder)
     manifest = json.loads((folder / "MAR-INF" / "MANIFEST.json").read_text())
     config = yaml.safe_load((folder / "model-config.yaml").read_text())
-    blueprint = ServiceSpec(
-        manifest["model"]["modelName"], folder, lambda: manifest, manifest["model"]["handler"], 4, lambda: config
+    spec = ServiceSpec(
+        manifest["model"]["modelName"], folder, manifest, manifest["model"]["handler"], 4, lambda: config
     )
     worker = OneWorker(folder)
-    service = worker.run(Service.load, blueprint, worker.environment, Device("cpu"), lambda: None)
+    service = worker.run(Service.load, spec, worker.environment, Device("cpu"), lambda: None)
 
     def predict(*inputs: Input) -> list[tuple[int, Any]]:
         jobs = [Job(each, str(number)) for number, each in enumerate(inputs)]

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from handler.devices.cpu_budget import cores_of_worker
+from handler.devices.cpu_budget import cores_for_worker
 from handler.devices.device import Device
-from handler.devices.device_thread import caller_for
+from handler.devices.device_thread import device_executor
 from tests.conftest import MakeArchive
 from tests.support.serving import serving
 
@@ -129,7 +129,7 @@ async def test_law_2_jobs_whose_clients_leave_are_not_served_and_harm_nobody(sto
         leaving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await leaving
-        version.pool.abandon_overdue(0, 60)
+        version.pool.abandon_hung(0, 60)
         assert (await hanging).status_code == 500
         assert (await client.predict("hangs", "work")).json() == 1  # the replacement never saw the one that left
 
@@ -143,11 +143,12 @@ async def test_law_3_one_thread_imports_loads_and_serves_for_life(store: Path, a
 
 
 def test_law_3_on_mps_one_thread_serves_all_models() -> None:
-    first, second = (caller_for(Device("mps")) for _ in range(2))
+    first, second = (device_executor(Device("mps")) for _ in range(2))
     assert first is not None
     assert second is not None
-    assert first(threading.get_ident) == second(threading.get_ident) != threading.get_ident()
-    assert caller_for(Device("cpu")) is None
+    threads = [executor.submit(threading.get_ident).result() for executor in (first, second)]
+    assert threads[0] == threads[1] != threading.get_ident()
+    assert device_executor(Device("cpu")) is None
 
 
 async def test_law_4_each_worker_has_its_own_modules(store: Path, archive: MakeArchive) -> None:
@@ -178,8 +179,7 @@ async def test_law_6_an_unknown_error_tells_the_client_nothing(
     archive("counts", COUNTS)
     async with serving(store, "counts.mar") as client:
         version = client.application.registry.resolve("counts")
-        monkeypatch.setattr(version.pool, "workers", "no list")  # a defect of ours
-        monkeypatch.setattr(version, "_enqueue", None)
+        monkeypatch.setattr(version, "_pacer", None)  # a defect of ours
         answer = await client.predict("counts")
         monkeypatch.undo()
     assert answer.status_code == 500
@@ -216,8 +216,8 @@ asyncio.run(main())
 
 def test_law_10_the_cpu_budget_is_shared_between_workers() -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    assert cores_of_worker(1, {}).share <= cores
-    assert cores_of_worker(cores, {}).share == 1
+    assert cores_for_worker(1, {}).share <= cores
+    assert cores_for_worker(cores, {}).share == 1
 
 
 @pytest.mark.parametrize("isolation", ["thread", "process"])
@@ -239,5 +239,5 @@ async def test_law_10_an_archive_may_ask_for_a_number_of_threads(
 async def test_law_10_each_worker_is_given_its_share_in_its_own_thread(store: Path, archive: MakeArchive) -> None:
     archive("threads", "import torch\ndef handle(data, context):\n    return data and [torch.get_num_threads()]\n")
     async with serving(store, "threads.mar") as client:
-        assert (await client.predict("threads")).json() == cores_of_worker(1).maximum
+        assert (await client.predict("threads")).json() == cores_for_worker(1).maximum
         await client.manage("PUT", "/models/threads", min_worker=4, synchronous="true")

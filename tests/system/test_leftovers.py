@@ -12,7 +12,7 @@ import pytest
 from app.http.parser import RequestParser
 from app.http.protocol import TorchServeProtocol
 from handler.job import Part
-from handler.workers.service import LARGE
+from handler.workers.batch_context import KEPT_BODY_BYTES
 from tests.conftest import MakeArchive
 from tests.support.serving import serving
 from tests.support.wire import Door, opened
@@ -124,7 +124,7 @@ async def test_an_idle_model_keeps_no_large_body(store: Path, archive: MakeArchi
     async with serving(store, "serves.mar") as client, opened(client) as door:
         wires = [await door.connect() for _ in range(6)]
         for wire in wires:
-            body = b'"%s"' % (MARK * LARGE)
+            body = b'"%s"' % (MARK * KEPT_BODY_BYTES)
             head = f"Host: x\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
             wire.send(f"POST /predictions/serves HTTP/1.1\r\n{head}".encode() + body)
         for wire in wires:

@@ -20,9 +20,8 @@ from handler.devices.device import assign_device
 from handler.isolation.thread_inheritance import outside
 from model_registry.archive.naming import default_name
 from model_registry.archive.packages import install
-from model_registry.config import RequestConfig
 from model_registry.errors import RegistryError
-from model_registry.factory import Registration
+from model_registry.registration import Registration
 from model_registry.version import ModelVersion
 
 WriteLine = Callable[[str], None]
@@ -105,7 +104,7 @@ def make_settings(path: Path, ts_config: str | None) -> Settings:
 def make_registration(path: Path, handler: str | None) -> Registration:
     """A model at start, so that it gets the workers that it would have in a deployment."""
     url = str(path.resolve()) if path.is_dir() else path.name
-    return Registration(url, None, handler, config=RequestConfig(at_startup=True), fallback_name=default_name(url))
+    return Registration(url, None, handler, at_startup=True, fallback_name=default_name(url))
 
 
 def _open(application: Application, path: Path, handler: str | None) -> tuple[ModelVersion, ModelVersion]:
@@ -113,14 +112,9 @@ def _open(application: Application, path: Path, handler: str | None) -> tuple[Mo
 
     Neither has workers yet. Raises RegistryError.
     """
-    registration = make_registration(path, handler)
-    archive = application.factory.open(registration)
-    try:
-        at_once = replace(registration, config=RequestConfig(at_startup=True, max_batch_delay=0))
-        return application.factory.make(archive, registration), application.factory.make(archive, at_once)
-    except RegistryError:
-        archive.remove()
-        raise
+    archive, config = application.factory.open(make_registration(path, handler))
+    make = application.factory.make
+    return make(archive, config), make(archive, replace(config, max_batch_delay=0))
 
 
 async def _run_smoke_test(

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from app.application import Application
 from app.commands.check.runner import (
@@ -24,11 +25,11 @@ from handler.devices.device import Device, assign_device
 from handler.errors import LoadFailed
 from handler.job import Input
 from handler.workers.warmup import listed_requests
-from model_registry.archive.model_yaml import server_settings
+from model_registry.archive.model_yaml import load_model_config, server_settings
 from model_registry.archive.packages import install
-from model_registry.config import ModelConfig, RequestConfig, load_model_config
+from model_registry.config import ModelConfig
 from model_registry.errors import RegistryError
-from model_registry.factory import Registration
+from model_registry.registration import Registration
 from model_registry.version import ModelVersion
 
 
@@ -65,13 +66,12 @@ class TuningSession:
     async def prepare(self, samples: Sequence[Sample]) -> SmokeTestResult:
         """Load it once and send each sample once. Raises RegistryError or CannotTune."""
         factory = self._application.factory
-        archive = await asyncio.to_thread(factory.open, self._registration)
-        version = factory.make(archive, self._registration)
-        self.config, self.name = version.config, version.name
+        archive, self.config = await asyncio.to_thread(factory.open, self._registration)
+        self.name = str(archive.manifest.model_name)
         if factory.installs(archive):
-            await install(archive, version.name)
+            await install(archive, self.name)
         # Served from its folder from now on, so that it is unpacked only once.
-        self._registration = replace(self._registration, url=str(archive.folder), model_name=version.name)
+        self._registration = replace(self._registration, url=str(archive.folder), model_name=self.name)
         yaml = load_model_config(archive)
         self._has_delay = "max_batch_delay" in server_settings(yaml)
         self._inputs = [make_input(sample) for sample in samples] or listed_requests(yaml, archive.folder)
@@ -79,7 +79,7 @@ class TuningSession:
             raise CannotTune(
                 "there is no request to send; name one with --request, or list some under warmup in its YAML"
             )
-        version = await self._make(RequestConfig(at_startup=True, max_batch_delay=0))
+        version = await self._make(max_batch_delay=0)
         try:
             return await run_smoke_test(version, samples, 0, self._output.mute)
         finally:
@@ -92,8 +92,10 @@ class TuningSession:
 
     async def measure(self, setting: Setting, concurrency: int, seconds: float, gives_up: GivesUp) -> Measurement:
         """Load it with that setting, and measure it under the load of so many clients."""
-        config = RequestConfig(setting.batch_size, setting.delay, setting.workers, threads=setting.threads)
-        version = await self._make(config)
+        version = await self._make(
+            batch_size=setting.batch_size, max_batch_delay=setting.delay, initial_workers=setting.workers,
+            threads=setting.threads, at_startup=False,
+        )  # fmt: skip
         version.batcher.capacity = max(version.batcher.capacity, concurrency)
         try:
             await version.scale(setting.workers, setting.workers)
@@ -103,10 +105,9 @@ class TuningSession:
         finally:
             await version.close(CLOSE_TIMEOUT_SECONDS)
 
-    async def _make(self, config: RequestConfig) -> ModelVersion:
-        registration = replace(self._registration, config=config)
-        archive = await asyncio.to_thread(self._application.factory.open, registration)
-        return self._application.factory.make(archive, registration)
+    async def _make(self, **changes: Any) -> ModelVersion:
+        registration = replace(self._registration, **changes)
+        return self._application.factory.make(*await asyncio.to_thread(self._application.factory.open, registration))
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ class _WorkerOutputHandler(Handler):
     def emit(self, record: LogRecord) -> None:
         try:
             for line in LINE_END.split(self.format(record)):
-                self._output.say("stdout", line)
+                self._output.write_line("stdout", line)
         except Exception:
             self.handleError(record)
 

@@ -24,20 +24,20 @@ MAX_LINE_CHARACTERS = 1 << 16
 class OutputCapture:
     """One worker's two streams."""
 
-    def __init__(self, say: WriteLine) -> None:
+    def __init__(self, write_line: WriteLine) -> None:
         self.redirected: dict[str, Any] = {}
         """What the archive's code put in place of a stream, by its name."""
-        self._say = say
+        self._write_line = write_line
         self._partial_lines: dict[tuple[str, int], str] = {}  # lines without an end yet, for each stream and thread
         self._echoing: set[tuple[str, int]] = set()
 
     def __repr__(self) -> str:
         return f"<OutputCapture, {len(self._partial_lines)} lines begun>"
 
-    def say(self, stream: str, line: str) -> None:
+    def write_line(self, stream: str, line: str) -> None:
         """Hand a line to the worker, whose own printing and logging meanwhile is the server's."""
         with outside():
-            self._say(stream, line)
+            self._write_line(stream, line)
 
     def write(self, stream: str, text: str) -> None:
         """Take what the calling thread prints."""
@@ -51,7 +51,7 @@ class OutputCapture:
         elif rest:
             self._partial_lines[place] = rest
         for line in lines:
-            self.say(stream, line)
+            self.write_line(stream, line)
 
     def redirect(self, stream: str, target: Any) -> Any:
         """Put something in place of a stream, None for silence, or the stream itself; returns what was there."""
@@ -64,7 +64,7 @@ class OutputCapture:
         """Write the lines that have no end yet."""
         while self._partial_lines:
             (stream, _), line = self._partial_lines.popitem()
-            self.say(stream, line)
+            self.write_line(stream, line)
 
     def _echo(self, redirected: Any, place: tuple[str, int], text: str) -> None:
         """Many a replacement writes to what it replaced as well; that must not come back to it."""

@@ -10,22 +10,21 @@ from io import BytesIO
 from pickle import PickleBuffer
 from typing import Any, NoReturn
 
-LARGE = 1 << 17
-"""Bytes from which on shared memory is quicker than the socket."""
+SHARED_MEMORY_BYTES = 1 << 17  # from which on shared memory is quicker than the socket
 _HEAD = struct.Struct("!QI")
 
 
-def spare(value: bytes | bytearray) -> bytes | bytearray | PickleBuffer:
-    """What to put into a message for bytes that may be large; large ones arrive as bytes."""
-    return value if len(value) < LARGE else PickleBuffer(value)
+def out_of_band(value: bytes | bytearray) -> bytes | bytearray | PickleBuffer:
+    """A value for a message: large ones travel in shared memory, and arrive as bytes."""
+    return value if len(value) < SHARED_MEMORY_BYTES else PickleBuffer(value)
 
 
 class Channel:
     """One end of a pair; one thread may send while another receives.
 
-    A message is made of None, numbers, texts, bytes, tuples, lists and dicts alone, so that reading one runs no code,
-    whoever wrote it. Shared memory has no name, only a descriptor that goes with the message: it is gone with both
-    processes, however they end, and no quota of /dev/shm applies.
+    A message is made of None, numbers, strings, bytes, tuples, lists and dicts alone, so that reading one runs no code.
+    Shared memory has no name, only a descriptor that goes with the message: it is gone with both processes, however
+    they end, and no quota of /dev/shm applies.
     """
 
     def __init__(self, end: socket.socket) -> None:
@@ -114,7 +113,7 @@ def _values(sizes: Iterable[int], descriptors: Sequence[int]) -> Iterator[bytes]
 
 @contextmanager
 def _memory(values: Iterable[PickleBuffer]) -> Iterator[int]:
-    """The descriptor of memory that holds the values; whoever receives it keeps it beyond the block."""
+    """The descriptor of memory that holds the values; its receiver keeps it beyond the block."""
     with _open_memory() as file:
         for value in values:
             view = value.raw()

@@ -29,7 +29,8 @@ from handler.workers.process.channel import Channel
 from handler.workers.process.child_reports import Reports, flush
 from handler.workers.process.parent_watch import end_with_server
 from handler.workers.process.serialization import pack_outcome, unpack_job
-from handler.workers.service import ResponseTooLarge, ServiceSpec
+from handler.workers.service import ResponseTooLarge
+from handler.workers.spec import ServiceSpec
 from handler.workers.traces import own_traceback
 
 _ANY_OBJECT = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
@@ -37,30 +38,30 @@ _ANY_OBJECT = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 
 
 def main(descriptors: Sequence[int]) -> None:
-    """Load what the first message describes, and serve until the server finishes; ends as the handler ends it.
+    """Load the service that the first message specifies, and serve until the server finishes; ends as the handler does.
 
-    The descriptors are those of the sockets for answers and for news.
+    The descriptors are those of the sockets for answers and for other messages.
     """
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)
-    channel, news = (Channel(socket(fileno=descriptor)) for descriptor in descriptors)
-    end_with_server(news)
-    reports = Reports(channel, news)
+    channel, messages = (Channel(socket(fileno=descriptor)) for descriptor in descriptors)
+    end_with_server(messages)
+    reports = Reports(channel, messages)
     onnx_sessions.install()
-    blueprint, device, cores = pickle.loads(channel.receive())  # noqa: S301 (it comes from the server)
-    _settle_in(blueprint)
-    service = _Child(replace(blueprint, metric_sink=reports.metric), reports, ThreadGovernor(cores))
+    spec, device, cores = pickle.loads(channel.receive())  # noqa: S301 (it comes from the server)
+    _prepare_process(spec)
+    service = _Child(replace(spec, metric_sink=reports.metric), reports, ThreadGovernor(cores))
     try:
         with reports.batch():
             service.load(device)
         service.serve(channel)
     except BaseException as error:
-        _leave(error)
+        _exit(error)
 
 
-def _settle_in(blueprint: ServiceSpec) -> None:
+def _prepare_process(spec: ServiceSpec) -> None:
     """Make the process the archive's own, as a worker process of TorchServe is."""
-    own = [str(folder) for folder in (blueprint.folder, blueprint.packages) if folder]
+    own = [str(folder) for folder in (spec.folder, spec.packages) if folder]
     sys.path[:] = dict.fromkeys([*own, *sys.path])
     sys.argv[1:] = []
     for stream in (sys.stdout, sys.stderr):
@@ -87,8 +88,8 @@ class _OtherPackages:
         return spec
 
 
-def _leave(error: BaseException) -> NoReturn:
-    """End as Python does, but without its wait for threads: nobody is to wait for an answer that does not come."""
+def _exit(error: BaseException) -> NoReturn:
+    """End as Python does, but without its wait for threads: clients would wait for an answer that does not come."""
     status: object = 1
     if isinstance(error, SystemExit):
         status = error.code or 0
@@ -102,7 +103,7 @@ def _leave(error: BaseException) -> NoReturn:
 
 
 class _WorkerEnvironment:
-    """What a service finds around its handler: Python as it is."""
+    """The environment of the only handler in a process: Python as it is."""
 
     def __init__(self, folder: Path, allow_pickles: bool) -> None:
         self.namespace = OwnPython(folder)
@@ -120,7 +121,8 @@ class _WorkerEnvironment:
             if given is None:
                 os.environ.pop(_ANY_OBJECT, None)
 
-    def say(self, stream: str, line: str) -> None:
+    def write_line(self, stream: str, line: str) -> None:
+        """Write to the process's own streams."""
         with suppress(OSError, ValueError):  # its code may have closed the stream
             print(line, file=getattr(sys, stream), flush=True)
 
@@ -150,17 +152,17 @@ class OwnPython:
 class _Child:
     """JobOutcomes one batch after the other, on the main thread."""
 
-    def __init__(self, blueprint: ServiceSpec, reports: Reports, governor: ThreadGovernor) -> None:
-        self._blueprint = blueprint
+    def __init__(self, spec: ServiceSpec, reports: Reports, governor: ThreadGovernor) -> None:
+        self._spec = spec
         self._reports = reports
         self._governor = governor
 
     def load(self, device: Device) -> None:
-        """Tell whether it has loaded; exits where it has not."""
+        """Report whether it has loaded; exits where it has not."""
         self._governor.apply_share()
         try:
-            around = _WorkerEnvironment(self._blueprint.folder, self._blueprint.allow_pickles)
-            self._service = load_service(self._blueprint, around, device, self._governor.apply_share)
+            environment = _WorkerEnvironment(self._spec.folder, self._spec.allow_pickles)
+            self._service = load_service(self._spec, environment, device, self._governor.apply_share)
         except BaseException as error:
             lines = own_traceback(error)
             self._reports.answer("failed", (wants_memory(error), f"{type(error).__name__}: {error}", lines))
@@ -169,14 +171,14 @@ class _Child:
         self._reports.answer("loaded")
 
     def serve(self, channel: Channel) -> None:
-        """Serve until the server finishes. What is no `Exception` ends the process."""
-        for turn, concurrent, packed in channel:
-            jobs = [unpack_job(job, (turn, index)) for index, job in enumerate(packed)]
+        """Serve until the server finishes. All but `Exception` end the process."""
+        for number, concurrent, packed in channel:
+            jobs = [unpack_job(job, (number, index)) for index, job in enumerate(packed)]
             self._governor.choose(concurrent=concurrent)
             with self._reports.batch():
-                began = perf_counter()
+                started_at = perf_counter()
                 outcomes = self._predict(jobs)
-                self._governor.record(len(jobs), perf_counter() - began)
+                self._governor.record(len(jobs), perf_counter() - started_at)
                 self._reports.answer("done", [pack_outcome(outcome) for outcome in outcomes])
         self._service.close()
 
@@ -184,8 +186,8 @@ class _Child:
         try:
             return self._service.predict(jobs, self._deliver)
         except ResponseTooLarge:
-            raise SystemExit(1) from None  # it has been told, and is nobody's bug
+            raise SystemExit(1) from None  # it is in the log, and is nobody's bug
 
-    def _deliver(self, answers: JobOutcomes) -> None:
-        for job, outcome in answers:
-            self._reports.answer("piece", (*job.reply, pack_outcome(outcome)))
+    def _deliver(self, outcomes: JobOutcomes) -> None:
+        for job, outcome in outcomes:
+            self._reports.answer("chunk", (*job.reply, pack_outcome(outcome)))

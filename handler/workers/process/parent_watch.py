@@ -16,10 +16,10 @@ def end_with_server(channel: Channel) -> None:
     if sys.platform == "linux":
         # Also where native code never lets the thread below run. The worker's thread counts as the parent.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    Thread(target=_wait, args=(channel,), name="lifeline", daemon=True).start()
+    Thread(target=_wait, args=(channel,), name="parent watch", daemon=True).start()
 
 
 def _wait(channel: Channel) -> None:
-    for _ in channel:  # the server says nothing on it
+    for _ in channel:  # the server sends nothing on it
         pass
     os.killpg(0, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""A service in a process of its own: what it crashes is its batch only, and where it hangs it can be killed."""
+"""A service in a process of its own: a crash costs one batch only, and where it hangs it can be killed."""
 
 import os
 import pickle
@@ -12,28 +12,27 @@ from typing import Any
 from handler.errors import ChildFailed, ChildOutOfMemory
 from handler.isolation.process.environ import Environment
 from handler.isolation.process.exit_trap import WorkerExit
-from handler.job import Job, Outcome, StreamChunk
+from handler.job import Deliver, Job, Outcome, StreamChunk
 from handler.workers.process.child_process import ChildProcess
 from handler.workers.process.serialization import pack_job, unpack_outcome
-from handler.workers.service import Deliver, Seat, ServiceSpec
+from handler.workers.spec import WorkerSpec
 
 
 class ProcessService:
     """Loads and calls a service in a child process, for a worker's thread, which waits meanwhile.
 
-    `on_exit` is told the exit status of a process that ends while nobody waits for it.
+    `on_exit` is called with the exit status of a process that ends between two calls.
     """
 
-    def __init__(self, seat: Seat, blueprint: ServiceSpec, on_exit: Callable[[int], None]) -> None:
-        self._seat = seat
-        self._blueprint = blueprint
+    def __init__(self, spec: WorkerSpec, on_exit: Callable[[int], None]) -> None:
+        self._spec = spec
         self._on_exit = on_exit
         self._child: ChildProcess | None = None
-        self._turn = 0
-        self._asked = self._killed = self._over = False
+        self._call_number = 0
+        self._is_calling = self._is_killed = self._is_closed = False
 
     def __repr__(self) -> str:
-        return f"<ProcessService {self._seat.label} in {self._child}>"
+        return f"<ProcessService {self._spec.label} in {self._child}>"
 
     @property
     def pid(self) -> int:
@@ -42,90 +41,76 @@ class ProcessService:
 
     def load(self) -> None:
         """Start the process, and load there; raises ChildFailed, or WorkerExit if it ends instead."""
-        hello = pickle.dumps((_portable(self._blueprint), self._seat.device, self._seat.cores))
-        environ = _environ(self._blueprint.environment)
-        self._child = ChildProcess(self._blueprint.folder, environ, self._seat.say, self._count, self._note_end)
-        if self._killed:
+        service = self._spec.service
+        portable = replace(
+            service, config=partial(deepcopy, service.config()), metric_sink=None, files=nullcontext(),
+            environment=Environment(),
+        )  # fmt: skip
+        variables = {**os.environ, **service.environment.added}
+        environ = {name: value for name, value in variables.items() if not service.environment.hides(name)}
+        hello = pickle.dumps((portable, self._spec.device, self._spec.cores))
+        self._child = ChildProcess(service.folder, environ, self._spec.write_line, self._emit, self._on_child_end)
+        if self._is_killed:
             self._child.kill()
-        kind, content = self._ask(self._child, hello, lambda *piece: None)
+        kind, content = self._call(self._child, hello, lambda *chunk: None)
         if kind == "failed":
-            self._over = True
+            self._is_closed = True
             out_of_memory, text, lines = content
             raise (ChildOutOfMemory if out_of_memory else ChildFailed)(text, lines)
 
     def predict(self, jobs: Sequence[Job], deliver: Deliver, *, concurrent: bool) -> list[Outcome]:
-        """What each job has come to; raises WorkerExit if the process ends instead."""
+        """The outcome of each job; raises WorkerExit if the process ends instead."""
         assert self._child is not None
-        self._turn += 1
+        self._call_number += 1
 
-        def pass_on(turn: int, index: int, packed: Sequence[Any]) -> None:
-            if turn == self._turn:  # threads of a handler may go on with a batch that is answered
+        def deliver_chunk(number: int, index: int, packed: Sequence[Any]) -> None:
+            if number == self._call_number:  # threads of a handler may go on with a batch that is answered
                 deliver([(jobs[index], unpack_outcome(packed))])
 
-        question = self._turn, concurrent, [pack_job(job) for job in jobs]
-        _, answers = self._ask(self._child, question, pass_on)
-        outcomes = [unpack_outcome(packed) for packed in answers]
+        request = self._call_number, concurrent, [pack_job(job) for job in jobs]
+        _, packed_outcomes = self._call(self._child, request, deliver_chunk)
+        outcomes = [unpack_outcome(packed) for packed in packed_outcomes]
         for job, outcome in zip(jobs, outcomes, strict=True):
             job.continued = isinstance(outcome, StreamChunk)
         return outcomes
 
     def kill(self) -> bool:
         """True: the process ends, and all that it has started."""
-        self._killed = True
+        self._is_killed = True
         if self._child is not None:
             self._child.kill()
         return True
 
     def close(self) -> None:
         """Let the process end by itself, but not for long."""
-        self._over = True
+        self._is_closed = True
         if self._child is not None:
             self._child.close()
 
-    def _ask(self, child: ChildProcess, question: Any, pass_on: Callable[..., None]) -> tuple[str, Any]:
-        """The answer to a question, with what was printed and measured before it."""
-        self._asked = True
-        with suppress(OSError):  # it has ended, as the next line will tell
-            child.channel.send(question)
-        kind = "piece"
-        while kind == "piece":
-            kind, metrics, content = self._hear_answer(child)
-            self._count(metrics)
-            if kind == "piece":
-                pass_on(*content)
-        child.say_printed()
-        self._asked = False
+    def _call(self, child: ChildProcess, request: Any, on_chunk: Callable[..., None]) -> tuple[str, Any]:
+        """The kind and content of the answer to a request, after all that was printed and measured before it."""
+        self._is_calling = True
+        with suppress(OSError):  # it has ended, as receiving will show
+            child.channel.send(request)
+        kind = "chunk"
+        while kind == "chunk":
+            try:
+                kind, metrics, content = child.channel.receive()
+            except (EOFError, ConnectionError):
+                raise WorkerExit(child.close()) from None
+            self._emit(metrics)
+            if kind == "chunk":
+                on_chunk(*content)
+        child.write_printed()
+        self._is_calling = False
         return kind, content
 
-    def _hear_answer(self, child: ChildProcess) -> Any:
-        try:
-            return child.channel.receive()
-        except (EOFError, ConnectionError):
-            raise WorkerExit(child.close()) from None
-
-    def _count(self, metrics: Sequence[Any]) -> None:
-        sink = self._blueprint.metric_sink
-        for metric in metrics:
-            if sink is not None:
+    def _emit(self, metrics: Sequence[Any]) -> None:
+        sink = self._spec.service.metric_sink
+        if sink is not None:
+            for metric in metrics:
                 sink(*metric)
 
-    def _note_end(self, status: int) -> None:
-        if not self._asked and not self._over:
+    def _on_child_end(self, status: int) -> None:
+        if not self._is_calling and not self._is_closed:
             self._on_exit(status)
-
-
-def _portable(blueprint: ServiceSpec) -> ServiceSpec:
-    """The same, made of values alone."""
-    return replace(
-        blueprint,
-        manifest=partial(deepcopy, blueprint.manifest()),
-        config=partial(deepcopy, blueprint.config()),
-        metric_sink=None,
-        files=nullcontext(),
-        environment=Environment(),
-    )
-
-
-def _environ(environment: Environment) -> dict[str, str]:
-    variables = {**os.environ, **environment.added}
-    return {name: value for name, value in variables.items() if not environment.hides(name)}

@@ -1,18 +1,18 @@
-"""Jobs and outcomes as plain values, as they travel between the server and the process of a worker."""
+"""Jobs and outcomes as plain values, which travel between the server and the process of a worker."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from handler.errors import BadOutput, HandlerError, OutOfMemory, PredictionFailed, PredictionRefused
 from handler.job import Input, Job, Outcome, Output, Part, StreamChunk
-from handler.workers.process.channel import spare
+from handler.workers.process.channel import out_of_band
 
 _PLAIN = (int, float, str, bytes)
 _NAMED = {kind.__name__: kind for kind in (OutOfMemory, PredictionFailed)}
 
 
 def plain(value: Any) -> Any:
-    """The value itself, or what it is apart from its class: an enumeration's number, say; else its text."""
+    """The value itself, or that of its built-in type: the number of an enumeration, say; else its text."""
     if value is None or type(value) in (bool, *_PLAIN):
         return value
     kind = next((kind for kind in _PLAIN if isinstance(value, kind)), str)
@@ -22,24 +22,24 @@ def plain(value: Any) -> Any:
 def pack_job(job: Job) -> tuple[Any, ...]:
     """A job without its reply; one that its handler has seen needs no body any more."""
     request = job.input
-    parts = () if job.continued else [(part.name, part.content_type, spare(part.value)) for part in request.parts]
+    parts = () if job.continued else [(part.name, part.content_type, out_of_band(part.value)) for part in request.parts]
     return job.request_id, job.continued, parts, [*map(tuple, request.headers)], request.case_preserved
 
 
 def unpack_job(packed: Sequence[Any], reply: object) -> Job:
     """The job, whose answer is for that `reply`."""
-    request_id, begun, parts, headers, case_known = packed
-    job = Job(Input(tuple(Part(*part) for part in parts), headers, case_known), request_id, reply)
-    job.continued = begun
+    request_id, continued, parts, headers, case_preserved = packed
+    job = Job(Input(tuple(Part(*part) for part in parts), headers, case_preserved), request_id, reply)
+    job.continued = continued
     return job
 
 
 def pack_outcome(outcome: Outcome) -> tuple[Any, ...]:
-    """An outcome: its kind, and what it is made of."""
+    """An outcome: its kind, and its content."""
     if isinstance(outcome, Output):
         return "output", *_pack_output(outcome)
     if isinstance(outcome, StreamChunk):
-        return "piece", *_pack_output(outcome.output)
+        return "chunk", *_pack_output(outcome.output)
     if isinstance(outcome, PredictionRefused):
         return "refused", plain(outcome.message), plain(outcome.code)
     if isinstance(outcome, BadOutput):
@@ -52,7 +52,7 @@ def unpack_outcome(packed: Sequence[Any]) -> Outcome:
     kind, *content = packed
     if kind == "output":
         return Output(*content)
-    if kind == "piece":
+    if kind == "chunk":
         return StreamChunk(Output(*content))
     return _error(kind, content)
 
@@ -66,4 +66,4 @@ def _error(kind: str, content: Sequence[Any]) -> HandlerError:
 
 
 def _pack_output(output: Output) -> tuple[Any, ...]:
-    return spare(output.body), plain(output.status), plain(output.phrase), output.headers
+    return out_of_band(output.body), plain(output.status), plain(output.phrase), output.headers

@@ -9,8 +9,7 @@ import pytest
 
 from app.commands.sample_requests import Sample
 from app.commands.smoke_test import SmokeTestResult, make_input, resident_memory, run_smoke_test
-from model_registry.config import RequestConfig
-from model_registry.factory import Registration
+from model_registry.registration import Registration
 from tests.conftest import MakeArchive
 from tests.support.serving import serving
 
@@ -34,8 +33,8 @@ async def smoke_test(path: Path, *samples: Sample, repeat: int = 3, **options: A
     failures = count()
     async with serving(path.parent) as client:
         factory = client.application.factory
-        registration = Registration(path.name, config=RequestConfig(max_batch_delay=0))
-        version = factory.make(factory.open(registration), registration)
+        registration = Registration(path.name, max_batch_delay=0)
+        version = factory.make(*factory.open(registration))
         try:
             result = await run_smoke_test(version, samples, repeat, lambda: next(failures) and None, **options)
         finally:

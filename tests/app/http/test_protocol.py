@@ -289,7 +289,7 @@ async def test_a_client_that_leaves_is_not_served(store: Path) -> None:
         leaver.writer.transport.abort()
         while not job.cancelled:
             await asyncio.sleep(0)
-        version.pool.abandon_overdue(0, 60)
+        version.pool.abandon_hung(0, 60)
         last.send(post("hello"))
         assert (await busy.answer())[0] == "HTTP/1.1 500 Internal Server Error"
         assert (await last.answer())[0] == "HTTP/1.1 200 "

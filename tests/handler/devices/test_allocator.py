@@ -8,7 +8,7 @@ import pytest
 
 CODE = """
 import resource, threading
-from handler.devices.allocator import keep_freed_memory
+from handler.devices.allocator import disable_malloc_trim
 
 def batches():
     for _ in range(40):
@@ -22,7 +22,7 @@ def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 without = faults()
-keep_freed_memory()
+disable_malloc_trim()
 print(without, faults())
 """
 PAGES = 40 * 4 * 256
@@ -51,7 +51,7 @@ def test_what_is_free_can_be_given_back() -> None:
     code = """
 import threading
 from pathlib import Path
-from handler.devices.allocator import give_back_memory, keep_freed_memory
+from handler.devices.allocator import trim_malloc, disable_malloc_trim
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
@@ -62,12 +62,12 @@ def work():
     arrays = [bytearray(64 << 10) for _ in range(640)]
     left.append(arrays.pop())  # what is free lies below something that is not
 
-keep_freed_memory()
+disable_malloc_trim()
 thread = threading.Thread(target=work)
 thread.start()
 thread.join()
 kept = resident()
-give_back_memory()
+trim_malloc()
 print(kept - resident())
 """
     assert int(subprocess.check_output([sys.executable, "-c", code], text=True)) > 20 << 20

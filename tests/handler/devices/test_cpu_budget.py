@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from handler.devices.cgroup import cpu_quota, memory_limit
-from handler.devices.cpu_budget import cores_of_worker, cpu_budget, usable_cores
+from handler.devices.cpu_budget import cores_for_worker, cpu_budget, usable_cores
 
 
 def tree(folder: Path, own: str, **files: str) -> tuple[Path, Path]:
@@ -71,10 +71,10 @@ def test_the_budget_is_within_the_usable_cores() -> None:
 
 def test_workers_share_the_budget_and_each_gets_a_thread() -> None:
     most = max(1, int(cpu_budget()))
-    assert cores_of_worker(1, {}) == cores_of_worker(0, {}) == (most, most, max(1, most - 1))
-    assert cores_of_worker(1000, {}) == (1, most, 1)
+    assert cores_for_worker(1, {}) == cores_for_worker(0, {}) == (most, most, max(1, most - 1))
+    assert cores_for_worker(1000, {}) == (1, most, 1)
 
 
 @pytest.mark.parametrize(("wish", "threads"), [("3", 3), ("0", 1)])
 def test_the_users_own_number_of_threads_is_kept(wish: str, threads: int) -> None:
-    assert cores_of_worker(1000, {"OMP_NUM_THREADS": wish}) == (threads, threads, threads)
+    assert cores_for_worker(1000, {"OMP_NUM_THREADS": wish}) == (threads, threads, threads)

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from handler.errors import BadOutput
-from handler.payload.results import check, encode
+from handler.payload.results import checked_results, encode
 
 
 @pytest.mark.parametrize("results", [{"a": 1}, "text", None, ("a",), (item for item in "a"), np.zeros(1)])
 def test_what_is_no_list_is_refused(results: Any) -> None:
     with pytest.raises(BadOutput, match="Invalid model predict output") as error:
-        check(results, 1)
+        checked_results(results, 1)
     returned = f"it returned a {type(results).__name__}."
     assert error.value.cause == f"handle must return a list of answers, one for each row; {returned}"
 
@@ -23,7 +23,7 @@ def test_what_is_no_list_is_refused(results: Any) -> None:
 @pytest.mark.parametrize("results", [[], ["a", "b"]])
 def test_a_list_of_another_length_is_refused(results: list[str]) -> None:
     with pytest.raises(BadOutput, match="number of batch response mismatched") as error:
-        check(results, 1)
+        checked_results(results, 1)
     assert error.value.cause == f"handle must return one answer for each row; for 1 it returned {len(results)}."
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from handler.devices.device import Device
 from handler.job import Input, Job, Output, Part
-from handler.workers.service import LARGE, BatchContext, ServiceSpec, make_context
+from handler.workers.batch_context import KEPT_BODY_BYTES, BatchContext
+from handler.workers.spec import ServiceSpec
 
 BODY = Part("body", "application/json", b"{}")
 
@@ -15,14 +16,14 @@ BODY = Part("body", "application/json", b"{}")
 @pytest.fixture
 def context() -> BatchContext:
     """A context before its first batch."""
-    blueprint = ServiceSpec("model", Path("/nowhere"), lambda: {"model": {}}, "handler.py", 4)
-    return make_context(blueprint, Device("cpu"))
+    spec = ServiceSpec("model", Path("/nowhere"), {"model": {}}, "handler.py", 4)
+    return BatchContext.of_worker(spec, Device("cpu"))
 
 
 @pytest.fixture
 def busy(context: BatchContext) -> BatchContext:
     """A context with a batch of two requests."""
-    context.begin([job("first", X="1", explain="False"), job("second", X="2")])
+    context.start_batch([job("first", X="1", explain="False"), job("second", X="2")])
     return context
 
 
@@ -47,12 +48,12 @@ def test_all_ways_to_a_rows_headers_lead_to_the_same_mapping(busy: BatchContext)
     assert busy.get_all_request_header(1) == {"body": {"content-type": "application/json"}, "X": "2"}
 
 
-@pytest.mark.parametrize("size", [2, LARGE + 1])
+@pytest.mark.parametrize("size", [2, KEPT_BODY_BYTES + 1])
 def test_headers_can_be_looked_up_after_the_batch(context: BatchContext, size: int) -> None:
     body = Part("body", "text/plain", b"x" * size)
-    context.begin([Job(Input((body,), (("X", "1"),)), "first")])
-    context.end()
-    assert (context.jobs is None) == (size > LARGE)
+    context.start_batch([Job(Input((body,), (("X", "1"),)), "first")])
+    context.end_batch()
+    assert (context.jobs is None) == (size > KEPT_BODY_BYTES)
     assert [context.get_request_header(0, name) for name in ("X", "body")] == ["1", {"content-type": "text/plain"}]
     assert context.get_all_request_header(0) == {"body": {"content-type": "text/plain"}, "X": "1"}
     assert context.get_request_id(0) == "first"
@@ -86,7 +87,7 @@ def test_after_a_look_at_headers_a_status_is_answered_all_the_same(busy: BatchCo
 def test_the_next_batch_has_headers_of_its_own(busy: BatchContext) -> None:
     assert busy.get_request_header(0, "X") == "1"
     busy.get_all_request_header(1)["X"] = "changed"
-    busy.begin([job("third", X="3"), job("fourth")])
+    busy.start_batch([job("third", X="3"), job("fourth")])
     assert [busy.get_request_header(row, "X") for row in (0, 1)] == ["3", None]
     assert [processor.get_request_property("X") for processor in busy.request_processor] == ["3", None]
 
@@ -94,7 +95,7 @@ def test_the_next_batch_has_headers_of_its_own(busy: BatchContext) -> None:
 def test_a_job_that_was_seen_before_has_no_parts_among_its_headers(context: BatchContext) -> None:
     seen = job("first", X="1")
     seen.continued = True
-    context.begin([seen])
+    context.start_batch([seen])
     assert [context.get_request_header(0, name) for name in ("X", "body")] == ["1", None]
     assert context.get_all_request_header(0) == {"X": "1"}
 

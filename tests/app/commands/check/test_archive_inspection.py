@@ -8,7 +8,9 @@ import pytest
 from app.commands.check.archive_inspection import ArchiveInspection, describe_entry_point, inspect_archive
 from model_registry.archive.model_yaml import readable_model_config
 from model_registry.archive.store import ModelStore
-from model_registry.config import Defaults, ModelConfig, RequestConfig
+from model_registry.config import ModelConfig
+from model_registry.registration import Registration
+from model_registry.server_defaults import ServerDefaults
 from tests.conftest import MakeArchive
 
 
@@ -36,7 +38,7 @@ def test_the_entry_point_is_described(source: str, handler: str, entry: str, tmp
 
 def inspect(path: Path, tmp_path: Path) -> ArchiveInspection:
     archive = ModelStore(path.parent, temporary=tmp_path).open(path.name)
-    config = ModelConfig.merge(RequestConfig(), readable_model_config(archive), {}, Defaults())
+    config = ModelConfig.merge(Registration(""), readable_model_config(archive), {}, ServerDefaults())
     return inspect_archive(archive, config, "handler.py", "cpu")
 
 

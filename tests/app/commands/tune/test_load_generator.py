@@ -9,8 +9,7 @@ import pytest
 from app.commands.tune.load_generator import MAX_ERRORS, MIN_RESPONSES, LoadGenerator
 from app.commands.tune.search_space import Measurement, Setting
 from handler.job import Input, Part
-from model_registry.config import RequestConfig
-from model_registry.factory import Registration
+from model_registry.registration import Registration
 from model_registry.version import ModelVersion
 from tests.conftest import MakeArchive
 from tests.support.serving import serving
@@ -24,7 +23,7 @@ REQUEST = Input((Part("body", "text/plain", b"hello"),))
 async def version_of(path: Path) -> AsyncIterator[ModelVersion]:
     async with serving(path.parent) as client:
         registry = client.application.registry
-        yield await registry.register(Registration(path.name, config=RequestConfig(4, 5, 1)))
+        yield await registry.register(Registration(path.name, batch_size=4, max_batch_delay=5, initial_workers=1))
 
 
 async def measure(path: Path, *, gives_up: bool = False) -> Measurement:

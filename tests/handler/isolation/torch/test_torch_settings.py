@@ -13,7 +13,7 @@ from handler.devices.cpu_budget import Cores
 from handler.devices.device import CPU, Device
 from handler.isolation.torch import profiling
 from handler.job import Input, Job, Output
-from handler.workers.service import Seat, ServiceSpec
+from handler.workers.spec import ServiceSpec, WorkerSpec
 from handler.workers.thread_service import ThreadService
 from tests.support.one_worker import OneWorker, write
 
@@ -52,9 +52,10 @@ def services(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[st
     services, threads = {}, []
     for name, source in (("sets", SETS), ("plain", PLAIN), ("explains", EXPLAINS)):
         folder = write(tmp_path / name, {"handler.py": source})
-        seat = Seat(f"W-9000-{name}", request.param, Cores(1, 1, 1), lambda stream, line: None)
+        service = ServiceSpec(name, folder, {}, "handler.py", 1)
+        spec = WorkerSpec(service, 0, 9000, f"W-9000-{name}", request.param, Cores(1, 1, 1), lambda stream, line: None)
         threads.append(ThreadPoolExecutor(1))
-        services[name] = threads[-1], ThreadService(seat, ServiceSpec(name, folder, dict, "handler.py", 1), print)
+        services[name] = threads[-1], ThreadService(spec, print)
         threads[-1].submit(services[name][1].load).result()
     yield services
     for thread, service in services.values():

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.workers.process.channel import LARGE, Channel, spare
+from handler.workers.process.channel import SHARED_MEMORY_BYTES, Channel, out_of_band
 from tests.support.footprint import open_files
 
 Ends = tuple[Channel, Channel]
@@ -50,10 +50,10 @@ def test_plain_values_arrive_as_they_were(message: Any) -> None:
     theirs.close()
 
 
-@pytest.mark.parametrize("size", [0, 1, LARGE - 1, LARGE, LARGE + 1, 5 << 20])
+@pytest.mark.parametrize("size", [0, 1, SHARED_MEMORY_BYTES - 1, SHARED_MEMORY_BYTES, SHARED_MEMORY_BYTES + 1, 5 << 20])
 def test_bytes_of_any_size_arrive_as_bytes(ends: Ends, size: int) -> None:
     value = os.urandom(size)
-    arrived = through(ends, [spare(value), "between", spare(value[::-1])])
+    arrived = through(ends, [out_of_band(value), "between", out_of_band(value[::-1])])
     assert arrived == [value, "between", value[::-1]]
     assert {type(arrived[0]), type(arrived[2])} == {bytes}
 
@@ -95,5 +95,5 @@ def test_a_message_that_names_a_class_is_refused(ends: Ends) -> None:
 def test_shared_memory_is_gone_once_it_was_read(ends: Ends) -> None:
     before = len(open_files())
     for _ in range(20):
-        through(ends, spare(bytes(LARGE)))
+        through(ends, out_of_band(bytes(SHARED_MEMORY_BYTES)))
     assert len(open_files()) == before

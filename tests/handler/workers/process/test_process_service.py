@@ -20,7 +20,7 @@ from handler.isolation.process.environ import Environment
 from handler.isolation.process.exit_trap import WorkerExit
 from handler.job import Input, Job, Output, Part, StreamChunk
 from handler.workers.process.process_service import ProcessService
-from handler.workers.service import Seat, ServiceSpec
+from handler.workers.spec import ServiceSpec, WorkerSpec
 from tests.support.footprint import children, has_ended, open_files
 from tests.support.load import until
 from tests.support.one_worker import write
@@ -31,15 +31,16 @@ PATIENCE = 20
 class Remote:
     """A loaded service with what it has told."""
 
-    def __init__(self, folder: Path, handler: str, files: dict[str, str], **blueprint: Any) -> None:
+    def __init__(self, folder: Path, handler: str, files: dict[str, str], **service_options: Any) -> None:
         self.lines: list[tuple[str, str]] = []
         self.metrics: list[tuple[Any, ...]] = []
         self.exits: list[int] = []
         self.ended = threading.Event()
         write(folder, {"handler.py": textwrap.dedent(handler), **files})
-        seat = Seat("W-9000-m_1.0", CPU, Cores(1, 1, 1), lambda *line: self.lines.append(line))
-        plan = {"metric_sink": lambda *metric: self.metrics.append(metric), "batch_size": 4, **blueprint}
-        self.service = ProcessService(seat, ServiceSpec("m", folder, dict, "handler.py", **plan), self._note)
+        options = {"metric_sink": lambda *metric: self.metrics.append(metric), "batch_size": 4, **service_options}
+        service = ServiceSpec("m", folder, {}, "handler.py", **options)
+        spec = WorkerSpec(service, 0, 9000, "W-9000-m_1.0", CPU, Cores(1, 1, 1), lambda *line: self.lines.append(line))
+        self.service = ProcessService(spec, self._note)
 
     def ask(self, *values: Any, deliver: Callable[[Any], None] = lambda answers: None) -> list[Any]:
         """The outcomes of one batch of texts: the bodies of outputs, errors as they are."""
@@ -60,8 +61,8 @@ def make(tmp_path: Path) -> Iterator[Make]:
     """Makes services of a handler's source; they are closed after the test."""
     made: list[Remote] = []
 
-    def make(handler: str, files: dict[str, str] | None = None, *, load: bool = True, **blueprint: Any) -> Remote:
-        made.append(Remote(tmp_path / str(len(made)), handler, files or {}, **blueprint))
+    def make(handler: str, files: dict[str, str] | None = None, *, load: bool = True, **service_options: Any) -> Remote:
+        made.append(Remote(tmp_path / str(len(made)), handler, files or {}, **service_options))
         if load:
             made[-1].service.load()
         return made[-1]
@@ -489,9 +490,10 @@ from pathlib import Path
 from handler.devices.cpu_budget import Cores
 from handler.devices.device import CPU
 from handler.workers.process.process_service import ProcessService
-from handler.workers.service import ServiceSpec, Seat
-seat = Seat("W", CPU, Cores(1, 1, 1), lambda stream, line: print(line, flush=True))
-ProcessService(seat, ServiceSpec("m", Path({str(tmp_path / "archive")!r}), dict, "handler.py", 1), print).load()
+from handler.workers.spec import ServiceSpec, WorkerSpec
+service = ServiceSpec("m", Path({str(tmp_path / "archive")!r}), {{}}, "handler.py", 1)
+write_line = lambda stream, line: print(line, flush=True)
+ProcessService(WorkerSpec(service, 0, 9000, "W", CPU, Cores(1, 1, 1), write_line), print).load()
 """
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None

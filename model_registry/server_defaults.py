@@ -1,0 +1,53 @@
+"""The server's configuration, as far as it concerns every model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from handler.isolation.process.environ import Environment
+from model_registry.memory_guard import MemoryGuard
+
+DEFAULT_TIMEOUT_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceHeaders:
+    """The names of the headers for a sequence's id, its first and its last request."""
+
+    id: str = "ts_request_sequence_id"
+    start: str = "ts_request_sequence_start"
+    end: str = "ts_request_sequence_end"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerDefaults:
+    """The values in force for models that name none of their own, and what all handlers have in common."""
+
+    batch_size: int = 1
+    max_batch_delay: int = 100
+    response_timeout: int = DEFAULT_TIMEOUT_SECONDS
+    startup_timeout: int = DEFAULT_TIMEOUT_SECONDS
+    workers: int = 0
+    """Of a registration."""
+    startup_workers: int = 1
+    """Of a model loaded at start."""
+    job_queue_size: int = 100
+    adaptive_batching: bool = True
+    thread_tuning: bool = True
+    loop_pacing: bool = True
+    gpus: int = 0
+    """The number of GPUs: other device ids do not count."""
+    models: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    """The `models` setting: name -> version -> its configuration."""
+    envelope: str | None = None
+    default_handler: str | None = None
+    decode: bool = True
+    limit_max_image_pixels: bool = True
+    allow_pickles: bool = True
+    max_response_size: int = 6553500
+    first_worker_id: int = 9000
+    sequence_headers: SequenceHeaders = field(default_factory=SequenceHeaders)
+    environment: Environment = field(default_factory=Environment)
+    install_packages: bool = False
+    memory_guard: MemoryGuard = field(default_factory=lambda: MemoryGuard(None))
+    keep_serialized_files: bool = True
