@@ -52,15 +52,15 @@ async def test_five_idle_models_have_neither_timers_that_ring_soon_nor_threads_t
         # What is left looks for a hanging handler, once, when the time for an answer has passed.
         assert len(timers.waiting()) <= len(MODELS)
         assert all(seconds > 60 for seconds in timers.waiting())
-        resting = {thread.name: _waits_for(thread) for thread in threading.enumerate() if thread.name.startswith("W-")}
-        assert len(resting) == len(MODELS)
-        assert set(resting.values()) == {None}
+        waits = {thread.name: _waits_for(thread) for thread in threading.enumerate() if thread.name.startswith("W-")}
+        assert len(waits) == len(MODELS)
+        assert set(waits.values()) == {None}
 
 
 def _waits_for(thread: threading.Thread) -> float | None:
     """The seconds after which a waiting thread would wake by itself; fails for one that does not wait."""
     frame: FrameType | None = sys._current_frames()[thread.ident or 0]
-    while frame is not None and frame.f_code.co_name not in ("wait", "_rest"):
+    while frame is not None and frame.f_code.co_name not in ("wait", "_sleep"):
         frame = frame.f_back
     assert frame is not None, f"{thread.name} does not wait"
     return frame.f_locals.get("timeout")
