@@ -55,7 +55,7 @@ def __getattr__(name: str) -> Any:
     if name != "app":
         raise AttributeError(f"module 'marserve' has no attribute {name!r}")
     find_own_packages()
-    from app.asgi import create_app
+    from app.application import create_app
 
     return create_app()
 

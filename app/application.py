@@ -1,202 +1,176 @@
-"""Puts the server together from its settings: one registry behind one to three addresses."""
+"""The ASGI application: its routes, middleware, errors and lifespan.
 
-import asyncio
-import re
-from collections.abc import Sequence
+A new API is a module of `app/api` that ends in `routes = [...]`: endpoints are small functions which take a Starlette
+Request, find registry, metrics and settings in `ModelServer.of(request.scope)`, and return a response of
+`app.http.responses` (or any of Starlette's). It is plugged in by one entry in `routes_of`; the errors it raises are
+answered by the table in `app.errors`; a path that needs the management token is named in `app.authorization`.
+"""
+
+import logging
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import ts
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
 
-from app import release
-from app.access_policy import AccessPolicy
-from app.api.health import OpenInference, ServerHealth
-from app.api.inference import Inference
-from app.api.management import Management
-from app.api.metrics import MetricsPage
-from app.api.openapi import DESCRIPTION, INFERENCE, MANAGEMENT, METRICS, Descriptions, Operation
-from app.api.workflows import WorkflowInference, WorkflowManagement
-from app.authorization import Tokens
-from app.http.address import Address, Router
-from app.http.responses import Headers
-from app.logging.files import Logs
+from app.api import health, index, inference, management, metrics, openapi, tokens, workflows
+from app.errors import ErrorResponse, MethodNotAllowed, RequestError, ResourceNotFound
+from app.fast_path import PredictionFastPath
+from app.grpc.listeners import grpc_serving
+from app.http.fast_path import FAST_PATH
+from app.http.response_head import with_common_headers
+from app.http.responses import Headers, TorchServeResponse, error_response, raw_error
+from app.http.scope import target
+from app.lifespan import running
+from app.middleware import AccessLog, Authorization, BodyLimit, CommonHeaders
+from app.model_server import ModelServer
+from app.sample_models import with_samples
+from app.settings.loading import marserve_settings
 from app.settings.model import Settings
-from app.settings.snapshots import snapshot_writer
 from app.settings.types import ListenAddress
-from app.startup import initial_models, initial_workers, register_all
-from handler.devices.device import find_devices
-from handler.isolation.process.environ import Environment
-from handler.metrics.server_metrics import Metrics
-from handler.metrics.system_metrics import SystemMetrics
-from model_registry.archive.store import ModelStore
-from model_registry.factory import ModelFactory
-from model_registry.memory_guard import MemoryGuard
-from model_registry.registry import Registry
-from model_registry.server_defaults import SequenceHeaders, ServerDefaults
-from model_registry.workflows.workflows import Workflows
+from app.uvicorn_shutdown import ending_with_uvicorn
+from handler.errors import HandlerError
+from model_registry.errors import RegistryError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+LOG = logging.getLogger("marserve.server")
+APIS = ("inference", "management", "metrics")
+Lifespan = Callable[[Starlette], AbstractAsyncContextManager[dict[str, Any]]]
 
 
-class Application:
-    """One server: made from settings, started and stopped once, on one event loop."""
+def create_app(settings: Settings | None = None) -> Starlette:
+    """All APIs on one port, for any ASGI server, or mounted into another application that enters its lifespan.
 
-    def __init__(self, settings: Settings, logs: Logs) -> None:
-        self.settings = settings
-        self.logs = logs
-        self.metrics = Metrics(
-            settings.metrics_mode,
-            settings.metrics_config,
-            settings.model_metrics_auto_detect,
-            settings.marserve_metrics,
-            system=None if settings.disable_system_metrics else SystemMetrics(settings.metric_time_interval),
-        )
-        self.metrics.log.sink = logs.metric_lines
-        allowed = [re.compile(url, re.IGNORECASE) for url in settings.allowed_urls]
-        self.store = ModelStore(settings.model_store, allowed)
-        self.devices = find_devices(number_of_gpu=settings.number_of_gpu)
-        self._gpus = sum(device.kind == "cuda" for device in self.devices)
-        self.guards = AccessPolicy(settings, Path.cwd())
-        self.factory = self._factory()
-        self.registry = Registry(
-            self.factory,
-            drain_seconds=settings.drain_timeout,
-            hung_limit=settings.hung_workers_limit,
-            snapshots=snapshot_writer(settings, self._gpus),
-        )
-        self.workflow_store = ModelStore(settings.workflow_store or settings.model_store, allowed)
-        self.workflows = Workflows(self.registry, self.workflow_store)
-        self._starting: asyncio.Task[None] | None = None
-        self._deadline: float | None = None
+    Settings come from config.properties and the environment unless they are given.
+    """
+    settings = settings or marserve_settings(os.environ, Path.cwd(), authorization="management")
 
-    def start(self) -> None:
-        """Begin to register the start-up models; requests for one that is still to come wait for it."""
-        chosen = initial_models(self.settings, self.store)
-        self._starting = asyncio.create_task(register_all(self.registry, chosen))
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
+        async with running(with_samples(settings, os.environ)) as server, grpc_serving(server):
+            app.state.model_server = server
+            with ending_with_uvicorn(server.deadline):
+                yield _state(app, server, APIS)
 
-    def begin_to_stop(self) -> None:
-        """From now on runs the time that `drain_timeout` allows."""
-        self._deadline = monotonic() + self.settings.drain_timeout
-
-    async def stop(self) -> None:
-        """Answer what was accepted, end the workers, and remove what was unpacked."""
-        if self._starting is not None:
-            self._starting.cancel()
-            await asyncio.wait({self._starting})
-        rest = self.settings.drain_timeout if self._deadline is None else self._deadline - monotonic()
-        self.workflows.close()
-        await self.registry.close(rest)
-        for store in (self.store, self.workflow_store):
-            await asyncio.to_thread(store.close)
-
-    def _factory(self) -> ModelFactory:
-        settings = self.settings
-        defaults = ServerDefaults(
-            workers=settings.default_workers_per_model,
-            startup_workers=initial_workers(settings, self.devices),
-            gpus=self._gpus,
-            response_timeout=settings.default_response_timeout,
-            startup_timeout=settings.default_startup_timeout,
-            job_queue_size=settings.job_queue_size,
-            memory_guard=MemoryGuard.of_container() if settings.check_memory else MemoryGuard(None),
-            keep_serialized_files=settings.keep_serialized_files,
-            models=settings.models,
-            envelope=settings.service_envelope,
-            default_handler=settings.default_service_handler,
-            decode=settings.decode_input_request,
-            limit_max_image_pixels=settings.limit_max_image_pixels,
-            allow_pickles=settings.allow_pickles,
-            max_response_size=settings.max_response_size,
-            first_worker_id=settings.initial_worker_port,
-            environment=worker_environment(settings),
-            install_packages=settings.install_py_dep_per_model,
-            sequence_headers=SequenceHeaders(
-                settings.ts_header_key_sequence_id,
-                settings.ts_header_key_sequence_start,
-                settings.ts_header_key_sequence_end,
-            ),
-        )
-        return ModelFactory(self.store, defaults, self.devices, self.metrics, self.logs.model_line)
-
-    def addresses(self) -> dict[ListenAddress, Address]:
-        """Who answers on each address. APIs that name the same one share it, in the order that TorchServe asks them."""
-        settings = self.settings
-        apis = {"inference": settings.inference_address, "management": settings.management_address}
-        if settings.enable_metrics_api:
-            apis["metrics"] = settings.metrics_address
-        shared: dict[ListenAddress, list[str]] = {}
-        for api, binding in apis.items():
-            shared.setdefault(binding, []).append(api)
-        for names in shared.values():
-            if names == ["inference", "management"] and settings.enable_metrics_api:
-                names.append("metrics")  # besides the address of its own
-        return {binding: self._address(names) for binding, names in shared.items()}
-
-    def _address(self, apis: Sequence[str]) -> Address:
-        described = [operations for api in apis for operations in OPERATIONS[api]]
-        routers: list[Router] = [Descriptions(described, greeting() if self.settings.one_port else None)]
-        routers += [router for api in apis for router in self._routers(api)]
-        settings = self.settings
-        guard = self.guards.guard(apis)
-        quick = Inference(self.registry) if "inference" in apis else None
-        return Address(routers, guard, settings.max_request_size, self.metrics, self.logs.access, cors(settings), quick)
-
-    def _routers(self, api: str) -> "Iterator[Router]":
-        if api == "inference":
-            yield Inference(self.registry, one_port=self.settings.one_port)
-            yield WorkflowInference(self.workflows)
-            if self.settings.one_port:
-                yield ServerHealth(self.registry)
-            if self.settings.ts_open_inference_protocol:
-                yield OpenInference()
-        elif api == "metrics":
-            yield MetricsPage(self.metrics)
-        else:
-            yield Management(self.registry, enabled=self.settings.enable_model_api)
-            yield WorkflowManagement(self.workflows)
-            if self.guards.keys is not None:
-                yield Tokens(self.guards.keys)
+    return build_app(settings, APIS, lifespan)
 
 
-OPERATIONS: dict[str, list[Operation]] = {
-    "inference": [*DESCRIPTION, *METRICS, *INFERENCE],
-    "management": [*DESCRIPTION, *METRICS, *MANAGEMENT],
-    "metrics": METRICS,
-}
-"""What each address describes, as TorchServe does: /metrics everywhere, and the metrics address nothing else."""
+def create_apps(server: ModelServer) -> dict[ListenAddress, Starlette]:
+    """The application of each address of a running server. APIs that name the same address share it."""
+
+    def lifespan_of(apis: tuple[str, ...]) -> Lifespan:
+        @asynccontextmanager
+        async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
+            yield _state(app, server, apis)
+
+        return lifespan
+
+    shared = addresses(server.settings)
+    apps = {address: build_app(server.settings, apis, lifespan_of(apis)) for address, apis in shared.items()}
+    for app in apps.values():
+        app.state.model_server = server
+    return apps
 
 
-def greeting() -> dict[str, Any]:
-    """What "/" tells on a port that serves every API, where TorchServe has nothing to say."""
-    return {
-        "name": "marserve",
-        "version": release.version(),
-        "torchserve": ts.__version__,
-        "predict": "POST /predictions/{model_name}",
-        "models": "GET /models",
-        "metrics": "GET /metrics",
-        "description": "GET /api-description",
+def build_app(settings: Settings, apis: tuple[str, ...], lifespan: Lifespan) -> Starlette:
+    """The application of one address that serves these APIs."""
+    return Starlette(
+        routes=routes_of(settings, apis),
+        middleware=middleware_of(settings, apis),
+        exception_handlers={
+            RequestError: on_error, RegistryError: on_error, HandlerError: on_error,
+            HTTPException: on_http_exception, Exception: on_unexpected_error,
+        },
+        lifespan=lifespan,
+    )  # fmt: skip
+
+
+def middleware_of(settings: Settings, apis: tuple[str, ...]) -> list[Middleware]:
+    """The middleware around the routes, the outermost first."""
+    return [
+        Middleware(BodyLimit, limit=settings.max_request_size),
+        Middleware(AccessLog),
+        Middleware(CommonHeaders, cors=cors_headers(settings)),
+        Middleware(Authorization, apis=apis),
+    ]
+
+
+def routes_of(settings: Settings, apis: tuple[str, ...]) -> list[BaseRoute]:
+    """The routes of an address that serves these APIs, in the order in which TorchServe looks for them."""
+    by_api: dict[str, list[BaseRoute]] = {
+        "inference": [
+            *inference.routes(hides_management=not settings.one_port),
+            *workflows.inference_routes,
+            *(health.routes if settings.one_port else ()),
+            *(health.torchserve_routes if settings.ts_open_inference_protocol else ()),
+        ],
+        "management": [
+            *management.routes(enabled=settings.enable_model_api),
+            *workflows.management_routes,
+            *tokens.routes,
+        ],
+        "metrics": [*metrics.routes],
     }
+    routes = [route for api in apis for route in by_api[api]]
+    described = routes if apis == ("metrics",) else [*metrics.routes, *routes]  # TorchServe describes it everywhere
+    descriptions = openapi.description_routes(described, with_own=apis != ("metrics",))
+    return [*descriptions, *(index.routes if settings.one_port else ()), *routes]
 
 
-def worker_environment(settings: Settings) -> Environment:
-    """The variables that handlers find: those that TorchServe sets, and none that are blacklisted."""
-    added = {
-        "TS_DECODE_INPUT_REQUEST": settings.decode_input_request,
-        "TS_IPEX_ENABLE": settings.ipex_enable,
-        "TS_IPEX_GPU_ENABLE": settings.ipex_gpu_enable,
-    }
-    hidden = re.compile(settings.blacklist_env_vars) if settings.blacklist_env_vars else None
-    return Environment(hidden, {name: str(value).lower() for name, value in added.items()})
+def addresses(settings: Settings) -> dict[ListenAddress, tuple[str, ...]]:
+    """The APIs that each address serves, in the order in which TorchServe asks them."""
+    configured = {"inference": settings.inference_address, "management": settings.management_address}
+    if settings.enable_metrics_api:
+        configured["metrics"] = settings.metrics_address
+    shared: dict[ListenAddress, tuple[str, ...]] = {}
+    for api, address in configured.items():
+        shared[address] = (*shared.get(address, ()), api)
+    both = ("inference", "management")
+    # Metrics are there besides the address of their own.
+    return {address: APIS if apis == both and settings.enable_metrics_api else apis for address, apis in shared.items()}
 
 
-def cors(settings: Settings) -> Headers:
-    """The configured cross-origin headers, with the text as it is."""
+def cors_headers(settings: Settings) -> Headers:
+    """The configured headers for requests from other origins, as they are written."""
     configured = {
         b"access-control-allow-origin": settings.cors_allowed_origin,
         b"access-control-allow-methods": settings.cors_allowed_methods,
         b"access-control-allow-headers": settings.cors_allowed_headers,
     }
     return tuple((name, value.encode()) for name, value in configured.items() if value)
+
+
+async def on_error(request: Request, error: Exception) -> Response:
+    """The response to an error of the domain, from the table of errors."""
+    return TorchServeResponse(error_response(error, request.method, target(request.scope)))
+
+
+async def on_unexpected_error(request: Request, error: Exception) -> Response:
+    """The response to a defect, whole: Starlette sends it outside of the middleware, and raises the error again."""
+    cors = cors_headers(ModelServer.of(request.scope).settings)
+    raw = error_response(error, request.method, target(request.scope))
+    return TorchServeResponse(raw._replace(headers=with_common_headers(raw.headers, request.state.request_id, cors)))
+
+
+async def on_http_exception(request: Request, error: Exception) -> Response:
+    """Starlette's own errors, in TorchServe's words where it has some."""
+    assert isinstance(error, HTTPException)
+    known = {404: ResourceNotFound, 405: MethodNotAllowed}.get(error.status_code)
+    if known is not None:
+        return await on_error(request, known())
+    return TorchServeResponse(raw_error(ErrorResponse(error.status_code, "HTTPException", error.detail)))
+
+
+def _state(app: Starlette, server: ModelServer, apis: tuple[str, ...]) -> dict[str, Any]:
+    """The state of a running application: the server for its endpoints, and the fast path for TorchServeProtocol."""
+    expected = [each.cls for each in middleware_of(server.settings, apis)]
+    if [each.cls for each in app.user_middleware] != expected:
+        LOG.info("Middleware was added to the application: predictions pass it, and take the fast path no more.")
+        return {}
+    return {FAST_PATH: PredictionFastPath(app, server, apis, cors_headers(server.settings))}

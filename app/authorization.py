@@ -1,106 +1,165 @@
-"""Token authorisation: who may call which API."""
+"""Token authorization: TorchServe's keys, one token for management alone, or none."""
 
 import hmac
 import json
+import logging
 import os
 import secrets
+import tempfile
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from app.errors import InvalidKey
-from app.http.request import Call
-from app.http.responses import JSON, Answer
+from app.errors import InvalidKey, ManagementLocked
+from app.settings.model import Settings
 
+LOG = logging.getLogger("marserve.security")
 KEY_FILE = "key_file.json"
-REFUSED = "Token {} failed. Token either incorrect, expired, or not provided correctly"
+INVALID_KEY = "Token {} failed. Token either incorrect, expired, or not provided correctly"
+MANAGEMENT_RESOURCES = {"models", "workflows", "token"}
+"""First segments of the management API's paths, where all APIs share one port."""
 
 
 class Keys:
-    """The keys of a running server and the file that tells its owner of them.
+    """The keys of a running server, and the file that gives them to its owner.
 
     Every start makes new ones: {"management"|"inference": {"key", "expiration time"}, "API": {"key"}}, as TorchServe
     does; the API key renews the others and never expires.
     """
 
     def __init__(self, path: Path, minutes: float) -> None:
-        self._path = path
-        self._life = timedelta(minutes=minutes)
-        self._keys = {kind: new_key() for kind in ("management", "inference", "API")}
-        self._expiry = {kind: self._later() for kind in ("management", "inference")}
+        self.path = path
+        self._lifetime = timedelta(minutes=minutes)
+        self._keys = {kind: _new_key() for kind in ("management", "inference", "API")}
+        self._expiry = {kind: self._next_expiry() for kind in ("management", "inference")}
         self._write()
 
-    def opens(self, kind: str, call: Call) -> bool:
-        """Whether the call carries the valid key of that kind."""
-        return matches(call, self._keys[kind]) and self._expiry[kind] > datetime.now(UTC)
+    def __repr__(self) -> str:
+        return f"<Keys in {self.path}>"
 
-    def check(self, kind: str, call: Call) -> None:
-        """Raise InvalidKey unless the call carries the valid key of that kind."""
-        if not self.opens(kind, call):
-            raise InvalidKey(REFUSED.format("Authorization"))
+    def is_valid(self, api: str, authorization: str) -> bool:
+        """Whether an Authorization header carries the current key of that API."""
+        return has_token(authorization, self._keys[api]) and self._expiry[api] > datetime.now(UTC)
 
-    def renew(self, call: Call) -> None:
-        """Make a new key of the type that the query names; needs the API key. Raises InvalidKey."""
-        kind = call.query.get("type", "")
-        if not matches(call, self._keys["API"]) or kind not in self._expiry:
-            raise InvalidKey(REFUSED.format("Authentication"))
-        self._keys[kind], self._expiry[kind] = new_key(), self._later()
+    def check(self, api: str, authorization: str) -> None:
+        """Raise InvalidKey unless an Authorization header carries the current key of that API."""
+        if not self.is_valid(api, authorization):
+            raise InvalidKey(INVALID_KEY.format("Authorization"))
+
+    def renew(self, api: str, authorization: str) -> None:
+        """Make a new key for an API; needs the API key. Raises InvalidKey."""
+        if not has_token(authorization, self._keys["API"]) or api not in self._expiry:
+            raise InvalidKey(INVALID_KEY.format("Authentication"))
+        self._keys[api], self._expiry[api] = _new_key(), self._next_expiry()
         self._write()
 
-    def _later(self) -> datetime:
-        return datetime.now(UTC) + self._life
+    def _next_expiry(self) -> datetime:
+        return datetime.now(UTC) + self._lifetime
 
     def _write(self) -> None:
         content = {
             kind: {"key": key, **({"expiration time": _instant(self._expiry[kind])} if kind in self._expiry else {})}
             for kind, key in self._keys.items()
         }
-        beside = self._path.with_suffix(".tmp")
-        beside.unlink(missing_ok=True)
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        temporary = self.path.with_suffix(".tmp")
+        temporary.unlink(missing_ok=True)
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(json.dumps(content, indent=2))
-        beside.replace(self._path)
+        temporary.replace(self.path)
 
 
-class Tokens:
-    """Answers /token on the management address: a renewed key."""
+class AccessPolicy:
+    """Decides which calls need which token; writes the key file where TorchServe's token authorization is on."""
 
-    def __init__(self, keys: Keys) -> None:
-        self._keys = keys
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self._kind = settings.authorization
+        self._token = settings.management_token
+        self.keys: Keys | None = None
+        if self._kind == "all" or (self._kind == "management" and self._token is None):
+            self.keys = _keys((folder, Path(tempfile.gettempdir())), settings.token_expiration_min)
 
-    async def answer(self, call: Call) -> Answer | None:
-        """Renew a key; None for other paths."""
-        if call.segments[0] != "token":
-            return None
-        self._keys.renew(call)
-        return Answer(200, b"\n", JSON, b"OK")
+    def __repr__(self) -> str:
+        return f"<AccessPolicy {self._kind}>"
+
+    @property
+    def asks_for_inference(self) -> bool:
+        """Whether predictions need a token."""
+        return self._kind == "all"
+
+    def check(self, api: str, authorization: str) -> None:
+        """Let a call of an API pass, or raise InvalidKey or ManagementLocked."""
+        if self._kind == "off" or api == "metrics":
+            return
+        if self._kind == "all":
+            assert self.keys is not None
+            self.keys.check(api, authorization)
+        elif api == "management" and not self._opens_management(authorization):
+            raise ManagementLocked
+
+    def check_path(self, path: str, apis: Sequence[str], authorization: str) -> None:
+        """Let an HTTP request to an address that serves these APIs pass, or raise InvalidKey or ManagementLocked."""
+        if self._kind == "off":
+            return
+        segments = path_segments(path)
+        if self._kind == "all" and _is_open(segments, apis):
+            return
+        self.check(self._api_of(segments, apis), authorization)
+
+    def _api_of(self, segments: Sequence[str], apis: Sequence[str]) -> str:
+        if list(apis) != ["metrics"] and (self._kind == "management" or {"inference", "management"}.issubset(apis)):
+            return "management" if is_management(segments) else "inference"
+        return apis[0]
+
+    def _opens_management(self, authorization: str) -> bool:
+        if self._token is not None:
+            return has_token(authorization, self._token)
+        assert self.keys is not None
+        return self.keys.is_valid("management", authorization)
 
 
-def is_free(call: Call, apis: Sequence[str]) -> bool:
-    """Whether a call needs no token where these APIs are: descriptions, metrics, and /token, which asks by itself."""
-    if call.segments in ([""], ["api-description"]):
+def path_segments(path: str) -> list[str]:
+    """The parts of a path between its slashes; those at its end do not count."""
+    return path.rstrip("/").split("/")[1:] or [""]
+
+
+def _is_open(segments: Sequence[str], apis: Sequence[str]) -> bool:
+    """Whether a path needs no token: the descriptions, metrics, and /token, which checks the API key itself."""
+    if segments in ([""], ["api-description"]):
         return True
-    return ("metrics" in apis and call.segments[0] == "metrics") or (
-        "management" in apis and call.segments[0] == "token"
-    )
+    return ("metrics" in apis and segments[0] == "metrics") or ("management" in apis and segments[0] == "token")
 
 
-def is_management(call: Call) -> bool:
-    """Whether a call belongs to the management API where all APIs share one port."""
-    segments = call.segments
-    if segments[0] in ("models", "workflows", "token"):
+def is_management(segments: Sequence[str]) -> bool:
+    """Whether a path belongs to the management API where all APIs share one port."""
+    if segments[0] in MANAGEMENT_RESOURCES:
         return not (len(segments) == 3 and segments[2] == "invoke")
-    return segments[:2] == ["v1", "models"] and ":" not in segments[-1]
+    return list(segments[:2]) == ["v1", "models"] and ":" not in segments[-1]
 
 
-def matches(call: Call, key: str) -> bool:
-    """Whether the call's bearer token is `key`; takes the same time whatever the token."""
-    scheme, *token = call.header(b"authorization").split(maxsplit=1) or [""]
-    return hmac.compare_digest("".join(token).strip().encode(), key.encode()) and scheme == "Bearer"
+def has_token(authorization: str, token: str) -> bool:
+    """Whether an Authorization header is that bearer token; takes the same time whatever the token."""
+    scheme, *given = authorization.split(maxsplit=1) or [""]
+    return hmac.compare_digest("".join(given).strip().encode(), token.encode()) and scheme == "Bearer"
 
 
-def new_key() -> str:
+def _keys(folders: Sequence[Path], minutes: float) -> Keys:
+    """Keys, with their file in the first folder that can be written: a container's own tree often cannot."""
+    *preferred, last = folders
+    for folder in preferred:
+        try:
+            return _logged(Keys(folder / KEY_FILE, minutes))
+        except OSError as error:
+            LOG.warning("The key file cannot be in %s: %s.", folder, error.strerror)
+    return _logged(Keys(last / KEY_FILE, minutes))
+
+
+def _logged(keys: Keys) -> Keys:
+    LOG.info("Token authorisation is on; the keys are in %s.", keys.path)
+    return keys
+
+
+def _new_key() -> str:
     """Eight URL-safe characters of randomness, as TorchServe's keys are."""
     return urlsafe_b64encode(secrets.token_bytes(6)).decode()
 

@@ -3,7 +3,7 @@
 import asyncio
 from types import TracebackType
 
-from app.application import Application
+from app.model_server import ModelServer
 
 FLUSH = 0.1
 """Seconds that a line of the access log may wait in memory."""
@@ -12,7 +12,7 @@ FLUSH = 0.1
 class PeriodicTasks:
     """Flushes the access log soon after it was written to, and (in log mode) reads the host's gauges at intervals."""
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: ModelServer) -> None:
         self._access = application.logs.access
         self._metrics = application.metrics
         settings = application.settings

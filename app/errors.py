@@ -7,6 +7,10 @@ from handler import errors as handler
 from model_registry import errors as registry
 
 
+class CannotListen(OSError):
+    """An address to listen on is taken, or does not belong to this machine."""
+
+
 class RequestError(Exception):
     """A request that no model is needed to refuse."""
 
@@ -66,7 +70,7 @@ class PayloadTooLarge(RequestError):
     """The body exceeds max_request_size; TorchServe answers this without a body, whatever the route."""
 
 
-class Wire(NamedTuple):
+class ErrorResponse(NamedTuple):
     """How an error looks to a client: HTTP status, TorchServe's `type`, and the message (None: the error's own).
 
     `grpc` names its gRPC code where that does not follow from the status.
@@ -78,75 +82,81 @@ class Wire(NamedTuple):
     grpc: str = ""
 
 
-TABLE: dict[type[Exception], Wire] = {
-    ResourceNotFound: Wire(404, "ResourceNotFoundException"),
-    MethodNotAllowed: Wire(405, "MethodNotAllowedException"),
-    BadRequest: Wire(400, "BadRequestException"),
-    BadJson: Wire(500, "JsonSyntaxException"),
-    BadForm: Wire(500, "ErrorDataDecoderException"),
-    BadEscape: Wire(403, "IllegalArgumentException"),
-    InvalidKey: Wire(400, "InvalidKeyException", grpc="PERMISSION_DENIED"),
-    ManagementLocked: Wire(401, "InvalidKeyException"),
-    ModelApiDisabled: Wire(403, "ModelException"),
-    registry.NoWorker: Wire(503, "ServiceUnavailableException", grpc="INTERNAL"),
-    registry.ClientTimedOut: Wire(408, "RequestTimeoutException", grpc="DEADLINE_EXCEEDED"),
-    registry.ModelNotFound: Wire(404, "ModelNotFoundException"),
-    registry.WorkflowNotFound: Wire(404, "WorkflowNotFoundException"),
-    registry.WorkflowArchiveNotFound: Wire(404, "WorkflowNotFoundException"),
-    registry.WorkflowExists: Wire(409, "ConflictStatusException"),
-    registry.InvalidWorkflow: Wire(500, "InvalidWorkflowException"),
-    registry.InvalidDag: Wire(400, "InvalidDAGException"),
-    registry.WorkflowFailed: Wire(500, "WorkflowException"),
-    registry.NodeFailed: Wire(500, "InternalServerException"),
-    registry.ArchiveNotFound: Wire(404, "ModelNotFoundException"),
-    registry.EmptyUrl: Wire(404, "ModelNotFoundException"),
-    registry.UrlRefused: Wire(404, "ModelNotFoundException"),
-    registry.VersionNotFound: Wire(404, "ModelVersionNotFoundException"),
-    registry.UnknownDefault: Wire(404, "ModelVersionNotFoundException"),
-    registry.Conflict: Wire(409, "ConflictStatusException"),
-    registry.InvalidModel: Wire(400, "InvalidModelException"),
-    registry.InvalidRuntime: Wire(400, "BadRequestException"),
-    registry.InvalidVersionRemoval: Wire(403, "InvalidModelVersionException"),
-    registry.PackagesFailed: Wire(400, "ModelException"),
-    registry.DownloadFailed: Wire(400, "DownloadArchiveException"),
-    registry.ArchiveExists: Wire(500, "InternalServerException"),
-    registry.SaveFailed: Wire(500, "InternalServerException"),
-    registry.WorkersFailed: Wire(500, "InternalServerException"),
-    registry.WorkersOutOfMemory: Wire(507, "InternalServerException"),
-    registry.InsufficientMemory: Wire(507, "InternalServerException"),
-    handler.WorkerDied: Wire(500, "InternalServerException"),
-    handler.PredictionFailed: Wire(503, "InternalServerException"),
-    handler.BadOutput: Wire(503, "InternalServerException"),
-    handler.OutOfMemory: Wire(507, "InternalServerException"),
+ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
+    ResourceNotFound: ErrorResponse(404, "ResourceNotFoundException"),
+    MethodNotAllowed: ErrorResponse(405, "MethodNotAllowedException"),
+    BadRequest: ErrorResponse(400, "BadRequestException"),
+    BadJson: ErrorResponse(500, "JsonSyntaxException"),
+    BadForm: ErrorResponse(500, "ErrorDataDecoderException"),
+    BadEscape: ErrorResponse(403, "IllegalArgumentException"),
+    InvalidKey: ErrorResponse(400, "InvalidKeyException", grpc="PERMISSION_DENIED"),
+    ManagementLocked: ErrorResponse(401, "InvalidKeyException"),
+    ModelApiDisabled: ErrorResponse(403, "ModelException"),
+    registry.NoWorker: ErrorResponse(503, "ServiceUnavailableException", grpc="INTERNAL"),
+    registry.ClientTimedOut: ErrorResponse(408, "RequestTimeoutException", grpc="DEADLINE_EXCEEDED"),
+    registry.ModelNotFound: ErrorResponse(404, "ModelNotFoundException"),
+    registry.WorkflowNotFound: ErrorResponse(404, "WorkflowNotFoundException"),
+    registry.WorkflowArchiveNotFound: ErrorResponse(404, "WorkflowNotFoundException"),
+    registry.WorkflowExists: ErrorResponse(409, "ConflictStatusException"),
+    registry.InvalidWorkflow: ErrorResponse(500, "InvalidWorkflowException"),
+    registry.InvalidDag: ErrorResponse(400, "InvalidDAGException"),
+    registry.WorkflowFailed: ErrorResponse(500, "WorkflowException"),
+    registry.NodeFailed: ErrorResponse(500, "InternalServerException"),
+    registry.ArchiveNotFound: ErrorResponse(404, "ModelNotFoundException"),
+    registry.EmptyUrl: ErrorResponse(404, "ModelNotFoundException"),
+    registry.UrlRefused: ErrorResponse(404, "ModelNotFoundException"),
+    registry.VersionNotFound: ErrorResponse(404, "ModelVersionNotFoundException"),
+    registry.UnknownDefault: ErrorResponse(404, "ModelVersionNotFoundException"),
+    registry.Conflict: ErrorResponse(409, "ConflictStatusException"),
+    registry.InvalidModel: ErrorResponse(400, "InvalidModelException"),
+    registry.InvalidRuntime: ErrorResponse(400, "BadRequestException"),
+    registry.InvalidVersionRemoval: ErrorResponse(403, "InvalidModelVersionException"),
+    registry.PackagesFailed: ErrorResponse(400, "ModelException"),
+    registry.DownloadFailed: ErrorResponse(400, "DownloadArchiveException"),
+    registry.ArchiveExists: ErrorResponse(500, "InternalServerException"),
+    registry.SaveFailed: ErrorResponse(500, "InternalServerException"),
+    registry.WorkersFailed: ErrorResponse(500, "InternalServerException"),
+    registry.WorkersOutOfMemory: ErrorResponse(507, "InternalServerException"),
+    registry.InsufficientMemory: ErrorResponse(507, "InternalServerException"),
+    handler.WorkerDied: ErrorResponse(500, "InternalServerException"),
+    handler.PredictionFailed: ErrorResponse(503, "InternalServerException"),
+    handler.BadOutput: ErrorResponse(503, "InternalServerException"),
+    handler.OutOfMemory: ErrorResponse(507, "InternalServerException"),
 }
 """Looked up along an error's classes. What is not here is a 500 that tells the client nothing."""
 
-PHRASES = {
+REASON_PHRASES = {
     208: "Success (208)", 226: "Success (226)", 413: "Request Entity Too Large", 414: "Request-URI Too Long",
     416: "Requested Range Not Satisfiable", 418: "Client Error (418)", 425: "Unordered Collection",
     451: "Client Error (451)", 508: "Server Error (508)",
 }  # fmt: skip
 """Where TorchServe's words are not those of the standard library."""
-UNKNOWN = Wire(500, "InternalServerException", "Internal server error; the server's log has the cause.")
-KILLED = 137
-"""The exit status of a process that ran out of memory."""
+UNEXPECTED_ERROR = ErrorResponse(
+    500, "InternalServerException", "Internal server error; the server's log has the cause."
+)
+OUT_OF_MEMORY_EXIT_STATUS = 137
 
 
-def wire(error: Exception) -> Wire:
-    """How `error` goes over the wire."""
+def is_expected(error: BaseException) -> bool:
+    """Whether the error belongs to the domain; any other is a defect, whose details are for the log alone."""
+    return isinstance(error, handler.PredictionRefused) or any(kind in ERROR_RESPONSES for kind in type(error).__mro__)
+
+
+def describe_error(error: BaseException) -> ErrorResponse:
+    """The error as its client sees it."""
     if isinstance(error, handler.PredictionRefused):  # the handler chose the status; TorchServe writes 413 as 507
         status, grpc = (507, "RESOURCE_EXHAUSTED") if error.code == 413 else (error.code, "")
-        return Wire(status, "InternalServerException", error.message, grpc)
-    if isinstance(error, handler.WorkerDied) and error.status == KILLED:
-        return Wire(507, "InternalServerException", str(error))
-    found = next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), UNKNOWN)
+        return ErrorResponse(status, "InternalServerException", error.message, grpc)
+    if isinstance(error, handler.WorkerDied) and error.status == OUT_OF_MEMORY_EXIT_STATUS:
+        return ErrorResponse(507, "InternalServerException", str(error))
+    found = next((ERROR_RESPONSES[kind] for kind in type(error).__mro__ if kind in ERROR_RESPONSES), UNEXPECTED_ERROR)
     return found if found.message is not None else found._replace(message=str(error))
 
 
 def reason(status: int) -> str:
     """The reason phrase of a status as TorchServe writes it, also for codes that it has no name for."""
     try:
-        return PHRASES.get(status) or HTTPStatus(status).phrase
+        return REASON_PHRASES.get(status) or HTTPStatus(status).phrase
     except ValueError:
         kinds = {1: "Informational", 2: "Success", 3: "Redirection", 4: "Client Error", 5: "Server Error"}
         return f"{kinds.get(status // 100, 'Unknown Status')} ({status})"

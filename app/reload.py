@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from app.application import Application
 from app.file_watcher import HANDLER, Stamp, changed_files, forget, likeness, stamps
+from app.model_server import ModelServer
 from model_registry.archive.manifest import Manifest
 from model_registry.archive.naming import default_name
 from model_registry.errors import RegistryError
@@ -26,7 +26,7 @@ NAMED = 5
 
 
 @asynccontextmanager
-async def reloading(application: Application) -> AsyncIterator[None]:
+async def reloading(application: ModelServer) -> AsyncIterator[None]:
     """While the block runs, serve what `settings.reload` names, and follow its changes; do nothing without it."""
     folder = application.settings.reload
     if folder is None:

@@ -1,36 +1,38 @@
-"""The server process: listens on one to three addresses in one event loop, and ends without losing a request."""
+"""The server process: one uvicorn server for each address, in one event loop, ending without losing a request."""
 
 import asyncio
 import logging
-import os
+import select
 import signal
-import ssl
-from collections.abc import Sequence
-from contextlib import suppress
-from threading import Timer
-from typing import TYPE_CHECKING
+import socket
+from collections.abc import Iterable, Sequence
+from functools import partial
+from types import FrameType
+from typing import Any
 
+import anyio
+import uvicorn
 import uvloop
+from anyio.abc import TaskStatus
+from starlette.types import ASGIApp
 
-from app.http.address import Address
-from app.http.protocol import PATIENCE, TorchServeProtocol
+from app.application import create_apps
+from app.deadline import FINAL_SECONDS
+from app.errors import CannotListen
+from app.grpc.listeners import grpc_serving
+from app.http.protocol import TorchServeProtocol
+from app.http.sockets import bind, remove_socket_file
 from app.http.tls import server_context
 from app.http.tls_sniffer import PlainHttpRejector
-from app.http.unix_socket import remove, remove_stale
 from app.lifespan import running
-from app.listeners import grpc_listeners
+from app.model_server import ModelServer
 from app.settings.model import Settings
 from app.settings.types import ListenAddress
 
-if TYPE_CHECKING:
-    from app.grpc.server import GrpcListener
-
 LOG = logging.getLogger("marserve.server")
 BACKLOG = 2048
-LAST = 1.0
-"""Seconds that threads of archives get to end by themselves when everything else has ended."""
-KEEP_ALIVE = 620
-"""Seconds an idle connection is kept: longer than any common proxy does, so that none closes under its request."""
+KEEP_ALIVE_SECONDS = 620
+"""Longer than any common proxy keeps an idle connection, so that none is closed under its request."""
 
 
 def serve(settings: Settings) -> int:
@@ -40,134 +42,104 @@ def serve(settings: Settings) -> int:
 
 
 async def _serve(settings: Settings) -> int:
-    stop = _stop_on_signals()
-    async with running(settings) as application:
-        addresses = [Listener(binding, address, settings) for binding, address in application.addresses().items()]
-        listeners: list[Listener | GrpcListener] = [*addresses, *grpc_listeners(application)]
-        for listener in listeners:
-            try:
-                await listener.open()
-            except OSError as error:
-                LOG.error("Cannot listen on %s: %s", listener, error)
-                return 1
-        application.registry.start_recording()
-        print("Model server started.", flush=True)
-        await stop.wait()
-        await _accept_waiting(addresses)
-        LOG.info("Shutting down; accepted requests are answered first.")
-        application.begin_to_stop()
-        _leave_within(settings.drain_timeout + LAST)
-        for listener in listeners:
-            listener.close()
-        await asyncio.gather(*(listener.drain(settings.drain_timeout) for listener in listeners))
-    _leave_within(LAST)
+    async with running(settings) as server:
+        servers = [Server(app, address, server) for address, app in create_apps(server).items()]
+        try:
+            for each in servers:
+                each.bind()
+            async with grpc_serving(server):
+                await _serve_http(server, servers)
+        except CannotListen as error:
+            LOG.error("%s", error)
+            return 1
+    server.deadline.exit_after(FINAL_SECONDS)
     return 0
 
 
-class Listener:
-    """One address: its socket, and the connections that came through it."""
+async def _serve_http(server: ModelServer, servers: Sequence["Server"]) -> None:
+    """Serve on all addresses until a signal comes, then answer the accepted requests."""
+    with servers[0].capture_signals():
+        async with anyio.create_task_group() as tasks:
+            for each in servers:
+                await tasks.start(each.serve_bound)
+            server.registry.start_recording()
+            print("Model server started.", flush=True)
 
-    def __init__(self, binding: ListenAddress, address: Address, settings: Settings) -> None:
-        self._binding = binding
-        self._ssl: ssl.SSLContext | None = server_context(settings) if binding.scheme == "https" else None
-        self._address = address
-        self._connections: set[TorchServeProtocol] = set()
-        self._server: asyncio.Server | None = None
-        self._leaving = False
-        self._watch: asyncio.TimerHandle | None = None
-        self.accepted = 0
-        """Connections so far."""
 
-    def __str__(self) -> str:
-        return str(self._binding)
+class Server(uvicorn.Server):
+    """Serves one address of a model server.
+
+    Unlike uvicorn's own it wakes up for connections alone, accepts those that wait at its socket before it closes that,
+    and ends with status 0 after a signal.
+    """
+
+    def __init__(self, app: ASGIApp, address: ListenAddress, server: ModelServer) -> None:
+        context = server_context(server.settings) if address.scheme == "https" else None
+        protocol: Any = TorchServeProtocol if context is None else partial(PlainHttpRejector, context)
+        super().__init__(
+            uvicorn.Config(
+                app, http=protocol, ws="none", lifespan="on", interface="asgi3", proxy_headers=False, log_config=None,
+                log_level="warning", backlog=BACKLOG, timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            )
+        )  # fmt: skip
+        self.address = address
+        self._server = server
+        self._sockets: list[socket.socket] = []
+        self._loop = asyncio.get_running_loop()
 
     def __repr__(self) -> str:
-        return f"<Listener {self._binding}, {len(self._connections)} connections>"
+        return f"<Server {self.address}, {len(self.server_state.connections)} connections>"
 
-    async def open(self) -> None:
-        """Bind and accept; raises OSError."""
-        loop, where = asyncio.get_running_loop(), self._binding
-        if where.scheme == "unix":
-            remove_stale(where.path)
-            self._server = await loop.create_unix_server(self._door, where.path, backlog=BACKLOG)
-        else:
-            self._server = await loop.create_server(self._door, where.host, where.port, backlog=BACKLOG)
-        LOG.info("Listening on %s.", where)
+    def bind(self) -> None:
+        """Take the address; raises CannotListen."""
+        self._sockets = bind(self.address, BACKLOG)
 
     @property
     def port(self) -> int:
         """The port that is listened on; the system's choice where 0 was configured."""
-        assert self._server is not None
-        return int(self._server.sockets[0].getsockname()[1])
+        return int(self._sockets[0].getsockname()[1])
 
-    def close(self) -> None:
-        """Accept no more connections, and none of the open ones for another request."""
-        self._leaving = True
-        if self._server is not None:
-            self._server.close()
-            remove(self._binding.path)
-        for connection in list(self._connections):
-            connection.shutdown()
+    async def serve_bound(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Serve on the bound sockets until the shutdown is requested; ready when the task has started."""
+        self._task_status = task_status
+        await self._serve(self._sockets)
 
-    async def drain(self, seconds: float) -> None:
-        """Let the requests in progress be answered, for at most `seconds`; then the connections are cut."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while self._connections:
-                    await asyncio.wait([connection.gone for connection in self._connections])
-        for connection in list(self._connections):
-            connection.abort()
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept connections."""
+        await super().startup(sockets)
+        LOG.info("Listening on %s.", self.address)
+        self._task_status.started()
 
-    def _door(self) -> asyncio.BaseProtocol:
-        self.accepted += 1
-        return self._protocol() if self._ssl is None else PlainHttpRejector(self._ssl, self._protocol)
+    async def main_loop(self) -> None:
+        """Wait for the shutdown, without uvicorn's ticks, which only change a header that is not sent."""
+        await self._server.shutdown_requested.wait()
+        await _accept_waiting(self._sockets)
 
-    def _look(self) -> None:
-        """Look after silent connections now and then, as long as there are any; a timer for each would cost more."""
-        for connection in list(self._connections):
-            connection.close_if_silent()
-        self._watch = asyncio.get_running_loop().call_later(PATIENCE, self._look) if self._connections else None
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin the shutdown at the first signal; a second one ends the process at once."""
+        if self.should_exit:
+            signal.signal(sig, signal.SIG_DFL)
+            signal.raise_signal(sig)
+        self.should_exit = True
+        self._loop.call_soon_threadsafe(self._server.request_shutdown)
 
-    def _protocol(self) -> asyncio.BaseProtocol:
-        if self._watch is None:
-            self._watch = asyncio.get_running_loop().call_later(PATIENCE, self._look)
-        connection = TorchServeProtocol(self._address, self._connections, KEEP_ALIVE)
-        if self._leaving:  # it was accepted before the door was closed
-            connection.shutdown()
-        return connection
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer the accepted requests before the deadline, then cut the connections."""
+        remaining = self._server.deadline.remaining()
+        self.config.timeout_graceful_shutdown = remaining  # type: ignore[assignment] # any number does
+        remove_socket_file(self.address)
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            connection.abort()  # type: ignore[union-attr] # it is a TorchServeProtocol
 
 
-async def _accept_waiting(addresses: Sequence[Listener]) -> None:
-    """Accept the connections that were made before the signal: closing a socket resets those that still wait at it.
-
-    The event loop accepts one in a turn; the turn that begins with the signal, and the one after it, may bring none.
-    """
-    idle = 0
+async def _accept_waiting(sockets: Iterable[socket.socket]) -> None:
+    """Accept the connections that were made before the signal: closing a socket resets those that still wait at it."""
+    waiting = select.poll()
+    for each in sockets:
+        waiting.register(each, select.POLLIN)
     for _ in range(BACKLOG):
-        before = sum(listener.accepted for listener in addresses)
+        if not waiting.poll(0):
+            break
         await asyncio.sleep(0)
-        idle = 0 if sum(listener.accepted for listener in addresses) > before else idle + 1
-        if idle > 2:
-            return
-
-
-def _leave_within(seconds: float) -> None:
-    """End the process after a while, whatever threads it still has: a platform would kill it, and call that a crash."""
-    timer = Timer(seconds, os._exit, (0,))
-    timer.daemon = True
-    timer.start()
-
-
-def _stop_on_signals() -> asyncio.Event:
-    """An event for the first SIGTERM or SIGINT; a second signal ends the process at once."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-
-    def asked(number: signal.Signals) -> None:
-        if stop.is_set():
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked, number)
-    return stop
+    await asyncio.sleep(0)  # for the last one that was accepted

@@ -104,12 +104,12 @@ class ModelVersion:
             ClientTimeout(self._loop, reply, self.config.client_timeout / 1000)
         return reply
 
-    def early_refusal(self) -> NoWorker | None:
+    def early_refusal(self, label: str = "default") -> NoWorker | None:
         """The error, already counted, with which a request would be refused now; None if it would be accepted."""
         if self.pool.workers and not self.batcher.is_full:
             return None
-        self.metrics.record_request("default")
-        return self._refusal("default", "QueueFull" if self.pool.workers else "NoWorker")
+        self.metrics.record_request(label)
+        return self._refusal(label, "QueueFull" if self.pool.workers else "NoWorker")
 
     async def scale(self, min_workers: int, max_workers: int) -> None:
         """Set the number of workers; returns when they are loaded. Raises LoadFailed of the first that is not."""

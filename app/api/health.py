@@ -1,43 +1,59 @@
-"""The server's side of KServe's Open Inference Protocol: what it is, whether it lives, and whether it is ready."""
+"""The server's side of KServe's Open Inference Protocol: its metadata, its liveness, and its readiness."""
 
-from app.http.request import Call
-from app.http.responses import Answer, json_answer
-from model_registry.registry import Registry
+from starlette.requests import Request
+from starlette.responses import Response
 
-LIVE = ["v2", "health", "live"]
-READY = ["v2", "health", "ready"]
+from app.api.routing import ApiRoute
+from app.http.responses import json_response
+from app.model_server import ModelServer
+
 METADATA = {"name": "Torchserve", "version": "0.12.0", "extenstion": ["kserve", "kubeflow"]}  # sic
 NO_VERSIONS = {"error": "Model versioning is not yet supported."}
 
 
-class OpenInference:
-    """What TorchServe adds with ts_open_inference_protocol: it says that it is ready, whatever its models do."""
-
-    async def answer(self, call: Call) -> Answer | None:
-        """Tell about the server; None for other paths."""
-        if call.segments == ["v2"]:
-            return json_answer(METADATA)
-        if call.segments == LIVE:
-            return json_answer({"live": True})
-        if call.segments == READY:
-            return json_answer({"ready": True})
-        if len(call.segments) > 4 and "/versions" in "/".join(call.segments):
-            return json_answer(NO_VERSIONS, 501)
-        return None
+async def live(request: Request) -> Response:
+    """Whether a restart would help."""
+    return _health("live", ModelServer.of(request.scope).registry.is_within_hung_limit)
 
 
-class ServerHealth:
-    """The probes of a platform, answered truthfully."""
-
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
-
-    async def answer(self, call: Call) -> Answer | None:
-        """Tell about health; None for other paths."""
-        if call.segments == LIVE:
-            return _told("live", self._registry.is_within_hung_limit)
-        return _told("ready", self._registry.is_ready) if call.segments == READY else None
+async def ready(request: Request) -> Response:
+    """Whether the start-up models have loaded."""
+    return _health("ready", ModelServer.of(request.scope).registry.is_ready)
 
 
-def _told(word: str, is_so: bool) -> Answer:
-    return json_answer({word: is_so}, 200 if is_so else 503)
+async def metadata(request: Request) -> Response:
+    """The server, as TorchServe describes itself."""
+    return json_response(METADATA)
+
+
+async def always_live(request: Request) -> Response:
+    """TorchServe lives whatever its models do."""
+    return json_response({"live": True})
+
+
+async def always_ready(request: Request) -> Response:
+    """TorchServe is ready whatever its models do."""
+    return json_response({"ready": True})
+
+
+async def no_versions(request: Request) -> Response:
+    """TorchServe serves no versions under these paths."""
+    return json_response(NO_VERSIONS, 501)
+
+
+def _health(word: str, is_so: bool) -> Response:
+    return json_response({word: is_so}, 200 if is_so else 503)
+
+
+routes = [
+    ApiRoute("/v2/health/live", live),
+    ApiRoute("/v2/health/ready", ready),
+]
+"""The probes of a platform, answered truthfully, where marserve serves all APIs on one port."""
+torchserve_routes = [
+    ApiRoute("/v2", metadata),
+    ApiRoute("/v2/health/live", always_live),
+    ApiRoute("/v2/health/ready", always_ready),
+    ApiRoute("/v2/models/{model_name}/versions/{remaining:path}", no_versions),
+]
+"""The addition of ts_open_inference_protocol."""

@@ -1,147 +1,161 @@
-"""The inference API: predictions under each of TorchServe's URLs, explanations, and /ping."""
+"""The inference API: predictions under each of TorchServe's URLs, explanations, and /ping. No method matters to it."""
 
-import re
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from typing import Any
 
-from app.api.openapi import describe_model_inference
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.openapi import MODEL, VERSION, document, operation
+from app.api.parameters import query, query_list
+from app.api.routing import ApiRoute
 from app.errors import BadRequest, ResourceNotFound
-from app.http.request import Call, WireHeaders
-from app.http.request_body import parts_of
-from app.http.responses import Answer, output_answer, status_answer
+from app.http.request_body import parse_body
+from app.http.responses import json_response, prediction_response, status_response
+from app.http.scope import handler_headers, header, keeps_spelling
+from app.model_server import ModelServer
 from handler.job import Input, Part
-from model_registry.errors import VersionNotFound
-from model_registry.model import Model
-from model_registry.registry import Registry
-from model_registry.reply import PendingReply
 
-PREDICTION = (("explain", "False"), ("url_path", ""))
-"""The headers that TorchServe adds to a plain prediction."""
-VERB = re.compile(":(predict|explain)")
-EXPLAIN = {"predict": "False", "infer": "False", "explain": "True"}
+AddedHeaders = tuple[tuple[str, str], ...]
+PREDICT: AddedHeaders = (("explain", "False"),)
+EXPLAIN: AddedHeaders = (("explain", "True"),)
 
 
-Route = Callable[[Call, list[str]], Awaitable[Answer | None]]
+async def ping(request: Request) -> Response:
+    """Whether every default version has the workers that it should have."""
+    healthy = ModelServer.of(request.scope).registry.is_healthy
+    return status_response("Healthy" if healthy else "Unhealthy", 200 if healthy else 500)
 
 
-class Inference:
-    """Answers the calls of the inference address; the method of a request never matters, as with TorchServe."""
-
-    def __init__(self, registry: Registry, *, one_port: bool = False) -> None:
-        self._registry = registry
-        self._one_port = one_port
-        self._routes: dict[str, Route] = {
-            "ping": self._ping,
-            "predictions": self._predictions,
-            "explanations": self._explanations,
-            "invocations": self._invocations,
-            "v1": self._v1,
-            "v2": self._v2,
-            "models": self._invoke,
-        }
-
-    def begin(self, call: Call) -> PendingReply | None:
-        """Begin the everyday call, POST /predictions/{model}, at once; None: `answer` has to look at it.
-
-        Raises what `answer` raises.
-        """
-        model = self._asked(call)
-        if model is None:
-            return None
-        request = _input(call, (), PREDICTION)
-        return model.choose().submit(request, call.request_id)
-
-    def foresee(self, call: Call) -> Exception | None:
-        """That the model's queue is full."""
-        model = self._asked(call)
-        with suppress(VersionNotFound):
-            return model.choose().early_refusal() if model is not None else None
-        return None
-
-    async def answer(self, call: Call) -> Answer | None:
-        """Predict, explain, or tell about health; None for other paths."""
-        segments = call.segments
-        route = self._routes.get(segments[0])
-        answer = await route(call, segments) if route else None
-        if answer is not None:
-            return answer
-        if len(segments) in (2, 3) and segments[-1] == "predict" and segments[0] != "models":  # the oldest form
-            return await self._with_query(call, segments[0], segments[1] if len(segments) == 3 else None)
-        return None
-
-    def _asked(self, call: Call) -> Model | None:
-        segments = call.segments
-        if len(segments) != 2 or segments[0] != "predictions" or call.method == "OPTIONS":
-            return None
-        return self._registry.get(segments[1])
-
-    async def _ping(self, call: Call, segments: list[str]) -> Answer:
-        healthy = self._registry.is_healthy
-        return status_answer("Healthy" if healthy else "Unhealthy", 200 if healthy else 500)
-
-    async def _predictions(self, call: Call, segments: list[str], explain: str = "False") -> Answer | None:
-        if len(segments) < 2:
-            return None
-        version = segments[2] if len(segments) > 2 else None
-        extras = (("explain", explain), ("url_path", "/".join(segments[3:])))
-        return await self._predict(call, segments[1], version, extras=extras)
-
-    async def _explanations(self, call: Call, segments: list[str]) -> Answer | None:
-        return await self._predictions(call, segments, explain="True")
-
-    async def _v1(self, call: Call, segments: list[str]) -> Answer | None:
-        verb = VERB.search(segments[-1])
-        if len(segments) != 3 or segments[1] != "models" or verb is None:
-            return None
-        return await self._predict(call, segments[2].partition(":")[0], extras=(("explain", EXPLAIN[verb[1]]),))
-
-    async def _v2(self, call: Call, segments: list[str]) -> Answer | None:
-        if len(segments) != 4 or segments[1] != "models" or segments[3] not in ("infer", "explain"):
-            return None
-        return await self._predict(call, segments[2], extras=(("explain", EXPLAIN[segments[3]]),))
-
-    async def _invoke(self, call: Call, segments: list[str]) -> Answer | None:
-        if len(segments) != 3:
-            return None
-        if segments[2] != "invoke":
-            if self._one_port:
-                return None
-            raise ResourceNotFound  # even if the management API, which knows such paths, is on the same address
-        return await self._with_query(call, segments[1])
-
-    async def _invocations(self, call: Call, segments: list[str]) -> Answer | None:
-        if len(segments) > 1:
-            return None
-        parts = parts_of(call.body, call.header(b"content-type"))
-        fields = {part.name: part.value.decode("utf-8", "replace") for part in parts if part.name == "model_name"}
-        name = call.query.get("model_name", self._registry.only_startup_model or fields.get("model_name"))
-        if name is None:
-            raise BadRequest("Parameter model_name is required.")
-        return await self._with_query(call, name)
-
-    async def _with_query(self, call: Call, name: str, version: str | None = None) -> Answer:
-        return await self._predict(call, name, version, _query_parts(call))
-
-    async def _predict(
-        self,
-        call: Call,
-        name: str,
-        version: str | None = None,
-        query: tuple[Part, ...] = (),
-        extras: tuple[tuple[str, str], ...] = (),
-    ) -> Answer:
-        if call.method == "OPTIONS":
-            await self._registry.find(name, version)
-            return describe_model_inference(name)
-        request = _input(call, query, extras)
-        chosen = await self._registry.find(name, version)
-        return output_answer(await chosen.predict(request, call.request_id, version or "default"))
+async def predictions(request: Request) -> Response:
+    """/predictions: what follows the version is the handler's `url_path`."""
+    return await _predict(request, added=_added(request, "False"))
 
 
-def _input(call: Call, query: tuple[Part, ...], extras: tuple[tuple[str, str], ...]) -> Input:
-    parts = parts_of(call.body, call.header(b"content-type"))
-    return Input((*query, *parts) if query else parts, WireHeaders(call.headers, extras), call.case_known)
+async def explanations(request: Request) -> Response:
+    """/explanations: predictions for which the handler is asked to explain."""
+    return await _predict(request, added=_added(request, "True"))
 
 
-def _query_parts(call: Call) -> tuple[Part, ...]:
-    return tuple(Part(name, "", value.encode()) for name, value in call.query_list)
+async def predict_v1(request: Request) -> Response:
+    """KServe's /v1/models/{name}:predict."""
+    return await _predict(request, added=PREDICT)
+
+
+async def explain_v1(request: Request) -> Response:
+    """KServe's /v1/models/{name}:explain."""
+    return await _predict(request, added=EXPLAIN)
+
+
+async def infer_v2(request: Request) -> Response:
+    """The Open Inference Protocol's /v2/models/{name}/infer."""
+    return await _predict(request, added=PREDICT)
+
+
+async def explain_v2(request: Request) -> Response:
+    """The Open Inference Protocol's /v2/models/{name}/explain."""
+    return await _predict(request, added=EXPLAIN)
+
+
+async def predict_with_query(request: Request) -> Response:
+    """/{model}/predict and /models/{model}/invoke: query parameters are parts of the input."""
+    return await _predict(request, query_parts=_query_parts(request))
+
+
+async def invocations(request: Request) -> Response:
+    """SageMaker's /invocations: the model is a parameter, the only start-up model, or a field of the form."""
+    registry = ModelServer.of(request.scope).registry
+    parts = parse_body(await request.body(), header(request.scope, b"content-type"))
+    fields = {part.name: part.value.decode("utf-8", "replace") for part in parts if part.name == "model_name"}
+    name = query(request).get("model_name", registry.only_startup_model or fields.get("model_name"))
+    if name is None:
+        raise BadRequest("Parameter model_name is required.")
+    request.path_params["model_name"] = name
+    return await _predict(request, query_parts=_query_parts(request))
+
+
+async def not_found(request: Request) -> Response:
+    """A path of the management API that TorchServe's inference API answers where both share an address."""
+    raise ResourceNotFound
+
+
+async def _predict(request: Request, *, added: AddedHeaders = (), query_parts: tuple[Part, ...] = ()) -> Response:
+    registry, parameters = ModelServer.of(request.scope).registry, request.path_params
+    name, version = parameters["model_name"], parameters.get("model_version")
+    if request.method == "OPTIONS":
+        await registry.find(name, version)
+        return json_response(_model_document(name))
+    parts = parse_body(await request.body(), header(request.scope, b"content-type"))
+    given = Input((*query_parts, *parts), handler_headers(request, added), keeps_spelling(request.scope))
+    chosen = await registry.find(name, version)
+    return prediction_response(await chosen.predict(given, request.state.request_id, version or "default"))
+
+
+def _added(request: Request, explain: str) -> AddedHeaders:
+    """The headers that TorchServe adds to what it predicts or explains."""
+    return (("explain", explain), ("url_path", request.path_params.get("url_path", "")))
+
+
+def _query_parts(request: Request) -> tuple[Part, ...]:
+    return tuple(Part(name, "", value.encode()) for name, value in query_list(request))
+
+
+def _prediction(name: str, *parameters: dict[str, Any]) -> dict[str, Any]:
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    body = {
+        "description": "The handler's input: JSON, text, bytes, a form or files.",
+        "content": {"*/*": binary, "application/json": {"schema": {}}, "multipart/form-data": {"schema": {}}},
+    }
+    return {"post": operation("Predict with the model.", name, parameters, {}, requestBody=body)}
+
+
+_V1_MODEL = "/v1/models/(?P<model_name>[^/:]*)"
+"""TorchServe takes for the name everything up to the first colon, and the first verb that comes after it."""
+_KSERVE_ROUTES = [
+    ApiRoute(
+        "/v1/models/{model_name}:predict", predict_v1, operations=_prediction("predict_v1", MODEL),
+        pattern=f"{_V1_MODEL}(?:(?!:explain)[^/])*?:predict[^/]*",
+    ),
+    ApiRoute("/v2/models/{model_name}/infer", infer_v2, operations=_prediction("infer_v2", MODEL)),
+]  # fmt: skip
+
+_OLDEST_MODEL = "/(?!models/)(?P<model_name>[^/]*)"
+"""The first segment of the oldest URLs of predictions; /models belongs to the management API."""
+
+
+def _model_document(name: str) -> dict[str, Any]:
+    """The answer to OPTIONS on a prediction; "/prediction/" is how TorchServe writes it."""
+    plain = ApiRoute(f"/prediction/{name}", predictions, operations=_prediction("prediction"))
+    return document([plain, *_KSERVE_ROUTES])
+
+
+def routes(*, hides_management: bool) -> list[ApiRoute]:
+    """The routes, in the order in which TorchServe looks for them.
+
+    `hides_management`: /models/{model}/{version} is not found, as in TorchServe, even if the management API, which has
+    such paths, is on the same address.
+    """
+    hidden = [ApiRoute("/models/{model_name}/{model_version}", not_found)] if hides_management else []
+    return [
+        ApiRoute("/ping", ping, operations={"get": operation("Health of the server.", "ping")}),
+        ApiRoute("/ping/{remaining:path}", ping),
+        ApiRoute("/predictions/{model_name}", predictions, operations=_prediction("predictions", MODEL)),
+        ApiRoute(
+            "/predictions/{model_name}/{model_version}", predictions,
+            operations=_prediction("version_predictions", MODEL, VERSION),
+        ),
+        ApiRoute("/predictions/{model_name}/{model_version}/{url_path:path}", predictions),
+        ApiRoute("/explanations/{model_name}", explanations),
+        ApiRoute("/explanations/{model_name}/{model_version}", explanations),
+        ApiRoute("/explanations/{model_name}/{model_version}/{url_path:path}", explanations),
+        ApiRoute("/invocations", invocations),
+        *_KSERVE_ROUTES,
+        ApiRoute("/v1/models/{model_name}:explain", explain_v1, pattern=f"{_V1_MODEL}[^/]*?:explain[^/]*"),
+        ApiRoute("/v2/models/{model_name}/explain", explain_v2),
+        ApiRoute("/models/{model_name}/invoke", predict_with_query),
+        *hidden,
+        ApiRoute("/{model_name}/predict", predict_with_query, pattern=f"{_OLDEST_MODEL}/predict"),
+        ApiRoute(
+            "/{model_name}/{model_version}/predict", predict_with_query,
+            pattern=f"{_OLDEST_MODEL}/(?P<model_version>[^/]*)/predict",
+        ),
+    ]  # fmt: skip

@@ -1,140 +1,156 @@
 """The management API: register, list, describe, scale, choose the default, unregister."""
 
-from typing import Any
+from starlette.requests import Request
+from starlette.responses import Response
 
-from app.api.model_description import customized_answer, describe_version, metadata_of
-from app.api.openapi import describe_management_models
-from app.api.parameters import given, integer, one_of, optional, page_asked, workers
-from app.errors import BadRequest, MethodNotAllowed, ResourceNotFound
-from app.http.request import Call
-from app.http.responses import Answer, json_answer, json_text, output_answer, status_answer
-from model_registry.registration import Registration
+from app.api import model_management as models
+from app.api.model_description import DESCRIBE
+from app.api.openapi import MODEL, VERSION, document, operation, parameter
+from app.api.parameters import query, registration_parameters
+from app.api.routing import ApiRoute
+from app.errors import MethodNotAllowed
+from app.http.responses import (
+    TorchServeResponse,
+    json_response,
+    json_text,
+    output_response,
+    status_response,
+)
+from app.http.scope import handler_headers, keeps_spelling
+from app.model_server import ModelServer
 from model_registry.registry import Registry
-from model_registry.version import ModelVersion
-
-PROCESSING = "Processing worker updates..."
 
 
-class Management:
-    """Answers the calls of the management address; registering and unregistering only with the model API enabled."""
+async def list_models(request: Request) -> Response:
+    """GET /models."""
+    return json_response(models.list_models(await _registry(request), query(request)))
 
-    def __init__(self, registry: Registry, *, enabled: bool) -> None:
-        self._registry = registry
-        self._enabled = enabled
 
-    async def answer(self, call: Call) -> Answer | None:
-        """Manage models; None for other paths."""
-        segments = call.segments
-        if segments[0] in ("models", "v1"):
-            await self._registry.started.wait()
-        if segments[:2] == ["v1", "models"] and len(segments) == 3:
-            return self._ready(call, segments[2].partition(":")[0])
-        if segments[0] != "models":
-            return None
-        if len(segments) == 1:
-            return await self._collection(call)
-        if len(segments) == 4 and segments[3] == "set-default":
-            return await self._default(call, segments[1], segments[2])
-        if len(segments) > 3:
-            raise ResourceNotFound
-        return await self._item(call, segments[1], segments[2] if len(segments) == 3 else None)
+async def register_model(request: Request) -> Response:
+    """POST /models."""
+    registry = await _registry(request)
+    return status_response(*await models.register_model(registry, await registration_parameters(request)))
 
-    async def _collection(self, call: Call) -> Answer:
-        if call.method == "GET":
-            return self._list(call)
-        if call.method == "POST" and self._enabled:
-            return await self._register(call)
-        raise MethodNotAllowed
 
-    async def _item(self, call: Call, name: str, version: str | None) -> Answer:
-        if call.method == "GET":
-            return await self._describe(call, name, version)
-        if call.method == "PUT":
-            return await self._scale(call, name, version)
-        if call.method == "OPTIONS":
-            self._registry.resolve(name, version)
-            return describe_management_models(name)
-        if call.method == "DELETE" and self._enabled:
-            await self._registry.unregister(name, version)
-            return status_answer(f'Model "{name}" unregistered')
-        raise MethodNotAllowed
+async def describe_model(request: Request) -> Response:
+    """GET /models/{name} and /models/{name}/{version}."""
+    registry, name, version = await _registry(request), *_names(request)
+    if query(request).get("customized", "").lower() != "true" or version == "all":
+        return json_response(models.describe_model(registry, name, version))
+    headers, case_known = handler_headers(request, DESCRIBE), keeps_spelling(request.scope)
+    described, output = await models.describe_customized(
+        registry, name, version, headers, request.state.request_id, case_known=case_known
+    )
+    own = {name.lower(): value for name, value in output.headers}
+    all_headers = tuple({"content-type": "application/json", **own}.items())
+    return TorchServeResponse(output_response(output._replace(body=json_text(described), headers=all_headers)))
 
-    async def _default(self, call: Call, name: str, version: str) -> Answer:
-        if call.method == "GET":  # as TorchServe does: it describes the default version
-            return await self._describe(call, name, None)
-        if call.method == "OPTIONS":
-            return await self._item(call, name, None)
-        if call.method != "PUT":
-            raise MethodNotAllowed
-        self._registry.set_default(name, version)
-        return status_answer(f'Default version successfully updated for model "{name}" to "{version}"')
 
-    def _ready(self, call: Call, name: str) -> Answer:
-        if call.method != "GET":
-            raise MethodNotAllowed
-        return json_answer({"name": name, "ready": bool(self._registry.resolve(name).pool.workers)})
+async def scale_workers(request: Request) -> Response:
+    """PUT /models/{name} and /models/{name}/{version}."""
+    registry, name, version = await _registry(request), *_names(request)
+    return status_response(*await models.scale_workers(registry, name, version, query(request)))
 
-    def _list(self, call: Call) -> Answer:
-        models, following = self._registry.page(*page_asked(call))
-        listed = [{"modelName": model.name, "modelUrl": model.choose().archive.url} for model in models]
-        return json_answer({"nextPageToken": None if following is None else str(following), "models": listed})
 
-    async def _register(self, call: Call) -> Answer:
-        parameters = given(call)
-        if "url" not in parameters:
-            raise BadRequest("Parameter url is required.")
-        wait = str(parameters.get("synchronous", "true")).lower() == "true"
-        version = await self._registry.register(
-            Registration(
-                str(parameters["url"]),
-                parameters.get("model_name") or None,
-                parameters.get("handler") or None,
-                parameters.get("runtime"),
-                batch_size=optional(parameters, "batch_size"),
-                max_batch_delay=optional(parameters, "max_batch_delay"),
-                initial_workers=workers(parameters, "initial_workers"),
-                response_timeout=optional(parameters, "response_timeout"),
-                startup_timeout=optional(parameters, "startup_timeout"),
-                isolation=one_of(parameters, "isolation", "thread", "process"),
-                wait=wait,
-            )
-        )
-        least = version.config.min_workers
-        if least > 0 and not wait:
-            return status_answer(PROCESSING, 202)
-        more = "" if least > 0 else ". Use scale workers API to add workers for the model."
-        name, number = version.name, version.version
-        return status_answer(f'Model "{name}" Version: {number} registered with {max(0, least)} initial workers{more}')
+async def unregister_model(request: Request) -> Response:
+    """DELETE /models/{name} and /models/{name}/{version}."""
+    return status_response(*await models.unregister_model(await _registry(request), *_names(request)))
 
-    async def _describe(self, call: Call, name: str, version: str | None) -> Answer:
-        model = self._registry.model(name)
-        if version == "all":
-            return json_answer([self._description(one) for one in model.versions.values()])
-        chosen = model.choose(version)
-        if call.query.get("customized", "").lower() != "true":
-            return json_answer([self._description(chosen)])
-        answer = await customized_answer(chosen, call)
-        described = {**self._description(chosen), "customizedMetadata": metadata_of(answer.body)}
-        own = {name.lower(): value for name, value in answer.headers}
-        headers = tuple({"content-type": "application/json", **own}.items())
-        return output_answer(answer._replace(body=json_text([described]), headers=headers))
 
-    def _description(self, version: ModelVersion) -> dict[str, Any]:
-        return describe_version(version, at_startup=version.name in self._registry.startup_models)
+async def set_default(request: Request) -> Response:
+    """PUT /models/{name}/{version}/set-default."""
+    registry, name, version = await _registry(request), *_names(request)
+    return status_response(*models.set_default(registry, name, str(version)))
 
-    async def _scale(self, call: Call, name: str, version: str | None) -> Answer:
-        asked = workers(call.query, "min_worker")
-        least = 1 if asked is None else asked
-        most = integer(call.query, "max_worker", least)
-        if most < least:
-            raise BadRequest("max_worker cannot be less than min_worker.")
-        if least < 0:
-            raise BadRequest("min_worker cannot be negative.")
-        named = version or call.query.get("model_version")
-        chosen: ModelVersion = self._registry.resolve(name, named)
-        wait = call.query.get("synchronous", "false").lower() == "true"
-        await self._registry.scale(chosen, least, most, wait=wait)
-        if not wait:
-            return status_answer(PROCESSING, 202)
-        told = f", version: {named}" if named else ""
-        return status_answer(f"Workers scaled to {least} for model: {name}{told}")
+
+async def describe_operations(request: Request) -> Response:
+    """OPTIONS on a model."""
+    (await _registry(request)).resolve(*_names(request))
+    return json_response(document(_model_routes(enabled=True)))
+
+
+async def refuse(request: Request) -> Response:
+    """Registering and unregistering, where the model API is not enabled."""
+    raise MethodNotAllowed
+
+
+async def model_ready(request: Request) -> Response:
+    """KServe's GET /v1/models/{name}."""
+    name = request.path_params["name"].partition(":")[0]
+    version = (await _registry(request)).resolve(name)
+    return json_response({"name": name, "ready": bool(version.pool.workers)})
+
+
+async def _registry(request: Request) -> Registry:
+    """The registry, when the start-up models are registered."""
+    registry = ModelServer.of(request.scope).registry
+    await registry.started.wait()
+    return registry
+
+
+def _names(request: Request) -> tuple[str, str | None]:
+    """The model that a path names, and the version if it names one."""
+    return request.path_params["model_name"], request.path_params.get("model_version")
+
+
+WORKERS = [
+    parameter("min_worker", "query", "How many workers there should be.", "integer"),
+    parameter("max_worker", "query", "The ceiling that is shown; min_worker if left out.", "integer"),
+    parameter("synchronous", "query", "Answer only when the workers have loaded.", "boolean"),
+]
+REGISTRATION = [
+    parameter("url", "query", "Archive: a name in the model store, or an allowed URL.", required=True),
+    parameter("model_name", "query", "Name, instead of the manifest's."),
+    parameter("handler", "query", "Handler, instead of the manifest's."),
+    parameter("runtime", "query", "Runtime, instead of the manifest's: python."),
+    parameter("batch_size", "query", "Rows in a batch at most.", "integer"),
+    parameter("max_batch_delay", "query", "Milliseconds that a batch is gathered at most.", "integer"),
+    parameter("response_timeout", "query", "Seconds a handler may take for a batch.", "integer"),
+    parameter("startup_timeout", "query", "Seconds a handler may take to load.", "integer"),
+    parameter("initial_workers", "query", "Workers to start with.", "integer"),
+    parameter("synchronous", "query", "Answer only when the workers have loaded.", "boolean"),
+]
+PAGE = [
+    parameter("limit", "query", "Models on a page, 100 at most.", "integer"),
+    parameter("next_page_token", "query", "The nextPageToken of the page before.", "string"),
+]
+
+
+def routes(*, enabled: bool) -> list[ApiRoute]:
+    """The routes; models are registered and unregistered only if the model API is `enabled`."""
+    listing = operation("List the models.", "listModels", PAGE, {})
+    registering = operation("Register a model.", "registerModel", REGISTRATION)
+    return [
+        ApiRoute("/v1/models/{name}", model_ready, "GET"),
+        ApiRoute("/models", list_models, "GET", operations={"get": listing}),
+        ApiRoute("/models", register_model if enabled else refuse, "POST", operations={"post": registering}),
+        *_model_routes(enabled=enabled),
+    ]
+
+
+def _model_routes(*, enabled: bool) -> list[ApiRoute]:
+    """The routes of one model, which OPTIONS on it describes."""
+    unregister = unregister_model if enabled else refuse
+    name, version = "/models/{model_name}", "/models/{model_name}/{model_version}"
+    default = f"{version}/set-default"
+    return [
+        ApiRoute(name, describe_model, "GET", operations={
+            "get": operation("Describe the default version.", "describeModel", [MODEL], {})}),
+        ApiRoute(name, scale_workers, "PUT", operations={
+            "put": operation("Scale the workers.", "setAutoScale", [MODEL, *WORKERS])}),
+        ApiRoute(name, unregister, "DELETE", operations={
+            "delete": operation("Unregister the default version.", "unregisterModel", [MODEL])}),
+        ApiRoute(name, describe_operations, "OPTIONS"),
+        ApiRoute(version, describe_model, "GET", operations={
+            "get": operation("Describe a version, or all.", "version_describeModel", [MODEL, VERSION], {})}),
+        ApiRoute(version, scale_workers, "PUT", operations={
+            "put": operation("Scale a version's workers.", "version_setAutoScale", [MODEL, VERSION, *WORKERS])}),
+        ApiRoute(version, unregister, "DELETE", operations={
+            "delete": operation("Unregister a version.", "version_unregisterModel", [MODEL, VERSION])}),
+        ApiRoute(version, describe_operations, "OPTIONS"),
+        ApiRoute(default, set_default, "PUT", operations={
+            "put": operation("Make a version the default.", "setDefault", [MODEL, VERSION])}),
+        # For all but PUT, TorchServe overlooks the version.
+        ApiRoute("/models/{model_name}/{ignored}/set-default", describe_model, "GET"),
+        ApiRoute("/models/{model_name}/{ignored}/set-default", describe_operations, "OPTIONS"),
+    ]  # fmt: skip

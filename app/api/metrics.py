@@ -1,21 +1,28 @@
 """The metrics API: /metrics in Prometheus' text format."""
 
-from app.http.request import Call
-from app.http.responses import Answer
-from handler.metrics.server_metrics import Metrics
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.openapi import operation, parameter
+from app.api.parameters import query_list
+from app.api.routing import ApiRoute
+from app.http.responses import RawResponse, TorchServeResponse
+from app.model_server import ModelServer
 
 TEXT = ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),)
 
 
-class MetricsPage:
-    """Answers /metrics with any method; `name[]` parameters choose samples."""
+async def metrics(request: Request) -> Response:
+    """The samples that the `name[]` parameters choose, else all."""
+    names = [value for name, value in query_list(request) if name == "name[]"]
+    return TorchServeResponse(RawResponse(200, ModelServer.of(request.scope).metrics.expose(names), TEXT, b"OK"))
 
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
 
-    async def answer(self, call: Call) -> Answer | None:
-        """The exposition; None for other paths."""
-        if call.segments[0] != "metrics":
-            return None
-        names = [value for name, value in call.query_list if name == "name[]"]
-        return Answer(200, self._metrics.expose(names), TEXT, b"OK")
+_DESCRIPTION = operation(
+    "Metrics in Prometheus format.", "metrics",
+    [parameter("name[]", "query", "Only samples of these names.", "array")], {"type": "string"},
+)  # fmt: skip
+routes = [
+    ApiRoute("/metrics", metrics, operations={"get": _DESCRIPTION}),
+    ApiRoute("/metrics/{remaining:path}", metrics),
+]

@@ -1,14 +1,18 @@
-"""What the management API tells of a model version: its configuration, its workers, its queue."""
+"""The management API's description of a model version: its configuration, its workers, its queue."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from app.http.request import Call, WireHeaders
 from handler.job import Input, Output
 from handler.workers.worker import Worker
 from model_registry.errors import NoWorker, NoWorkerToDescribe
 from model_registry.version import ModelVersion
+
+Headers = Iterable[tuple[str, str]]
+DESCRIBE = (("describe", "True"),)
+"""The header that asks a handler to describe its model."""
 
 
 def describe_version(version: ModelVersion, *, at_startup: bool) -> dict[str, Any]:
@@ -48,11 +52,10 @@ def describe_version(version: ModelVersion, *, at_startup: bool) -> dict[str, An
     }
 
 
-async def customized_answer(version: ModelVersion, call: Call) -> Output:
-    """What the handler itself answers when it is asked to describe the model. Raises NoWorkerToDescribe."""
-    request = Input((), WireHeaders(call.headers, (("describe", "True"),)), call.case_known)
+async def customized_output(version: ModelVersion, headers: Headers, request_id: str, case_known: bool) -> Output:
+    """The answer of the handler itself, when it is asked to describe the model. Raises NoWorkerToDescribe."""
     try:
-        answer = await version.predict(request, call.request_id, exclusive=True)
+        answer = await version.predict(Input((), headers, case_known), request_id, exclusive=True)
     except NoWorker as error:
         raise NoWorkerToDescribe(version.name) from error
     return answer if isinstance(answer, Output) else answer.first

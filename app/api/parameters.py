@@ -1,43 +1,56 @@
-"""The parameters of management calls: from the query, or from a JSON body."""
+"""The parameters of a request: from the query, or from a JSON body."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
 
 from app.errors import BadJson, BadRequest
-from app.http.request import Call
+from app.http.request import check_escapes
+from app.http.scope import header, target
 from model_registry.values import INT32_MAX, INT32_MIN, parse_choice, parse_int
 
-PAGE = 100
-JSON_DELAY = -10000
-"""What TorchServe takes for max_batch_delay in a JSON body that does not name it: batches do not wait."""
+PAGE_SIZE = 100
+JSON_MAX_BATCH_DELAY = -10000
+"""TorchServe's max_batch_delay for a JSON body that does not name it: batches do not wait."""
 NUMBERS = ("batch_size", "max_batch_delay", "initial_workers", "response_timeout", "startup_timeout")
 TEXTS = ("url", "model_name", "workflow_name", "handler", "runtime")
 SWITCHES = ("synchronous", "s3_sse_kms")
-MOST_WORKERS = 1000
+MAX_WORKERS = 1000
 """More of one model are a mistake, which would take the machine down with it."""
 
 
-def given(call: Call) -> dict[str, Any]:
-    """What a registration asks for: the members of its JSON body if it has that type, else its query.
+def query_list(request: Request) -> list[tuple[str, str]]:
+    """The query parameters in order, repeated ones included; semicolons separate them too. Raises BadEscape."""
+    check_escapes(target(request.scope).decode("latin-1"))
+    text = request.scope["query_string"].decode("latin-1")
+    return [pair for piece in text.split(";") for pair in parse_qsl(piece, keep_blank_values=True)]
 
-    Raises BadJson.
-    """
-    if call.header(b"content-type").partition(";")[0].strip().lower() != "application/json":
-        return call.query
+
+def query(request: Request) -> dict[str, str]:
+    """The query parameters; the first of repeated ones wins. Raises BadEscape."""
+    return dict(reversed(query_list(request)))
+
+
+async def registration_parameters(request: Request) -> Mapping[str, Any]:
+    """The members of a JSON body if the request has one, else its query. Raises BadJson."""
+    if header(request.scope, b"content-type").partition(";")[0].strip().lower() != "application/json":
+        return query(request)
     try:
-        body = json.loads(call.body or b"{}")
+        body = json.loads(await request.body() or b"{}")
     except ValueError as error:
         raise BadJson(f"The body is not JSON: {error}") from error
     if not isinstance(body, dict):
         raise BadJson("The body is not a JSON object.")
     members = {name: value for name, value in body.items() if value is not None}
     _check_types(members)
-    return {"max_batch_delay": JSON_DELAY, **members}
+    return {"max_batch_delay": JSON_MAX_BATCH_DELAY, **members}
 
 
 def _check_types(members: Mapping[str, Any]) -> None:
-    """Refuse members of wrong types, which TorchServe cannot read; a number or a word may be a text."""
+    """Refuse members of wrong types, which TorchServe cannot read; a number or a boolean may be a string."""
     for name, value in members.items():
         if name in NUMBERS and optional(members, name) is None:
             raise BadJson(f"Expected an int but was {json.dumps(value)} at path $.{name}")
@@ -47,21 +60,21 @@ def _check_types(members: Mapping[str, Any]) -> None:
             raise BadJson(f"Expected a boolean but was {json.dumps(value)} at path $.{name}")
 
 
-def page_asked(call: Call) -> tuple[int, int]:
-    """Where a page of a list starts, and how much it holds at most, by the rules of TorchServe."""
-    limit = integer(call.query, "limit", PAGE)
-    return max(0, integer(call.query, "next_page_token", 0)), limit if 0 <= limit <= PAGE else PAGE
+def page_bounds(parameters: Mapping[str, Any]) -> tuple[int, int]:
+    """The start of a page of a list, and its size at most, by TorchServe's rules."""
+    limit = integer(parameters, "limit", PAGE_SIZE)
+    return max(0, integer(parameters, "next_page_token", 0)), limit if 0 <= limit <= PAGE_SIZE else PAGE_SIZE
 
 
 def optional(parameters: Mapping[str, Any], name: str) -> int | None:
-    """A number; what is not one silently means that none is given, as TorchServe does."""
+    """A number; anything else silently counts as not given, as in TorchServe."""
     try:
         return parse_int(parameters.get(name), INT32_MIN, INT32_MAX)
     except ValueError:
         return None
 
 
-def one_of(parameters: Mapping[str, Any], name: str, *words: str) -> str | None:
+def choice(parameters: Mapping[str, Any], name: str, *words: str) -> str | None:
     """One of the words, None where none is given; raises BadRequest for any other."""
     if name not in parameters:
         return None
@@ -78,8 +91,8 @@ def integer(parameters: Mapping[str, Any], name: str, default: int) -> int:
 
 
 def workers(parameters: Mapping[str, Any], name: str) -> int | None:
-    """A number of workers; raises BadRequest for one that no machine has room for."""
+    """A number of workers; raises BadRequest for more than MAX_WORKERS."""
     number = optional(parameters, name)
-    if number is not None and number > MOST_WORKERS:
-        raise BadRequest(f"{name} cannot exceed {MOST_WORKERS}.")
+    if number is not None and number > MAX_WORKERS:
+        raise BadRequest(f"{name} cannot exceed {MAX_WORKERS}.")
     return number

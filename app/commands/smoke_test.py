@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.commands.sample_requests import Sample
-from app.errors import wire
-from app.http.request_body import parts_of
+from app.errors import describe_error
+from app.http.request_body import parse_body
 from app.http.request_ids import new_request_id
-from app.http.responses import output_answer
 from handler.errors import HandlerError, LoadFailed
 from handler.job import Input
 from handler.workers.traces import own_traceback
 from model_registry.errors import RegistryError
 from model_registry.memory_guard import resident_bytes
+from model_registry.reply import ResponseStream
 from model_registry.version import ModelVersion
 
 MAX_START_BYTES = 200
@@ -114,13 +114,15 @@ async def _load(version: ModelVersion, on_failure: Callable[[], None]) -> None:
 async def _send(version: ModelVersion, sample: Sample) -> RequestResult:
     began = time.perf_counter()
     try:
-        answer = output_answer(await version.predict(make_input(sample), new_request_id()))
-        body = answer.body if answer.stream is None else b"".join([piece async for piece in answer.stream])
+        output = await version.predict(make_input(sample), new_request_id())
+        if isinstance(output, ResponseStream):
+            body = b"".join([piece async for piece in output])
+            output = output.first._replace(body=body)
     except (HandlerError, RegistryError) as error:
-        failure = wire(error)
+        failure = describe_error(error)
         return RequestResult(sample.place, failure.status, time.perf_counter() - began, error=failure.message or "")
-    seconds, start = time.perf_counter() - began, body[:MAX_START_BYTES].decode(errors="replace")
-    return RequestResult(sample.place, answer.status, seconds, size=len(body), start=start)
+    seconds, start = time.perf_counter() - began, output.body[:MAX_START_BYTES].decode(errors="replace")
+    return RequestResult(sample.place, output.status, seconds, size=len(output.body), start=start)
 
 
 async def _repeat(version: ModelVersion, sample: Sample, first: RequestResult, times: int) -> RequestResult:
@@ -140,7 +142,7 @@ def make_input(sample: Sample) -> Input:
     """A request as the server hands it to a model."""
     kinds = [value for name, value in sample.headers.items() if name.lower() == "content-type"]
     headers = [*sample.headers.items(), ("explain", "False"), ("url_path", "")]
-    return Input(parts_of(sample.body or b"", kinds[0] if kinds else ""), headers)
+    return Input(parse_body(sample.body or b"", kinds[0] if kinds else ""), headers)
 
 
 def _growth(before: int | None, after: int | None) -> int | None:

@@ -1,4 +1,4 @@
-"""What every gRPC call passes: the token, the translation of errors, the counters and the access log."""
+"""The edge of every gRPC call: the token, the translation of errors, the counters and the access log."""
 
 import logging
 import re
@@ -11,37 +11,33 @@ from urllib.parse import unquote
 
 import grpc
 
-from app.errors import UNKNOWN, wire
+from app.errors import is_expected
 from app.grpc.errors import failure
 from app.grpc.messages import CLASSES, methods
-from app.http.address import Guard
-from app.http.request import Call
-from app.logging.access_log import AccessLog, Client
-from handler.metrics.server_metrics import Metrics
+from app.logging.access_log import Client
+from app.model_server import ModelServer
 
 LOG = logging.getLogger("marserve.grpc")
-PREDICTING = {"Predictions", "StreamPredictions", "StreamPredictions2", "ModelInfer"}
-GONE = 499
-"""The status, among those of HTTP, of a call that its client gave up."""
+PREDICTION_METHODS = {"Predictions", "StreamPredictions", "StreamPredictions2", "ModelInfer"}
+CANCELLED_STATUS = 499
+"""The HTTP status that stands for a call which its client cancelled."""
 PEER = re.compile(r"ipv[46]:\[?(?P<host>.+?)\]?:(?P<port>\d+)")
 
 
 class Edge:
-    """Lets the calls of one API in. `path` is where HTTP has that API, which decides about the token that is needed."""
+    """Lets authorized calls of one API in, and counts, logs and translates what becomes of them."""
 
-    def __init__(self, path: str, guard: Guard, metrics: Metrics, log: AccessLog) -> None:
-        self._path = path
-        self._guard = guard
-        self._metrics = metrics
-        self._log = log
+    def __init__(self, api: str, server: ModelServer) -> None:
+        self._api = api
+        self._server = server
 
     def __repr__(self) -> str:
-        return f"<Edge {self._path}>"
+        return f"<Edge of {self._api}>"
 
     def handler(self, service: str, answers: Any) -> grpc.GenericRpcHandler:
         """The methods of a service, for a server: each is answered by the method of that name of `answers`.
 
-        Those take a request, or an iterator of requests, and its Call, and return a response, or yield responses.
+        Those take a request, or an iterator of requests, and return a response, or yield responses.
         """
         handlers = {method.name: self._method(service, method, answers) for method in methods(service)}
         return grpc.method_handlers_generic_handler(service, handlers)
@@ -59,55 +55,48 @@ class Edge:
 
     def _whole(self, path: str, answer: Any) -> Callable[..., Any]:
         async def answered(request: Any, context: Any) -> Any:
-            async with self._let_in(path, context) as call:
-                return await answer(request, call)
+            async with self._let_in(path, context):
+                return await answer(request)
 
         return answered
 
     def _streamed(self, path: str, answer: Any) -> Callable[..., Any]:
         async def answered(requests: Any, context: Any) -> AsyncIterator[Any]:
-            async with self._let_in(path, context) as call:
-                async for response in answer(requests, call):
+            async with self._let_in(path, context):
+                async for response in answer(requests):
                     yield response
 
         return answered
 
     @asynccontextmanager
-    async def _let_in(self, path: str, context: Any) -> AsyncIterator[Call]:
-        began, call = perf_counter(), self._call(path, context)
+    async def _let_in(self, path: str, context: Any) -> AsyncIterator[None]:
+        started = perf_counter()
         try:
-            self._guard(call)
-            yield call
+            self._server.access_policy.check(self._api, _authorization(context))
+            yield
         except Exception as error:
-            if wire(error) is UNKNOWN:
+            if not is_expected(error):
                 LOG.error("%s failed.", path, exc_info=error)
-            told = failure(error, predicting=path.rpartition("/")[2] in PREDICTING)
-            self._note(call, told.status, told.code, began)
-            await context.abort(told.code, told.details)
+            translated = failure(error, predicting=path.rpartition("/")[2] in PREDICTION_METHODS)
+            self._record(path, context, translated.status, translated.code, started)
+            await context.abort(translated.code, translated.details)
         except (CancelledError, GeneratorExit):
-            self._note(call, GONE, grpc.StatusCode.CANCELLED, began)
+            self._record(path, context, CANCELLED_STATUS, grpc.StatusCode.CANCELLED, started)
             raise
         else:
-            self._note(call, 200, grpc.StatusCode.OK, began)
+            self._record(path, context, 200, grpc.StatusCode.OK, started)
 
-    def _note(self, call: Call, status: int, code: grpc.StatusCode, began: float) -> None:
-        """Count and log a call; before it is answered, so that a client finds itself counted."""
-        self._metrics.record_status(status)
-        self._log.write(call.client, call.method, call.target, call.http_version, code.value[0], began)
+    def _record(self, path: str, context: Any, status: int, code: grpc.StatusCode, started: float) -> None:
+        """Count and log a call before it is answered, so that a client finds itself counted."""
+        self._server.metrics.record_status(status)
+        client = _client(context.peer())
+        self._server.logs.access.write(client, "gRPC", path.encode(), "2.0", code.value[0], started)
 
-    def _call(self, path: str, context: Any) -> Call:
-        sent = context.invocation_metadata() or ()
-        lines = [(b"authorization", value.encode()) for name, value in sent if name == "authorization"]
-        return Call(
-            "gRPC",
-            self._path,
-            b"",
-            lines,
-            b"",
-            target=path.encode(),
-            http_version="2.0",
-            client=_client(context.peer()),
-        )
+
+def _authorization(context: Any) -> str:
+    """The value of the first `authorization` that came with a call, "" without one."""
+    sent = context.invocation_metadata() or ()
+    return next((str(value) for name, value in sent if name == "authorization"), "")
 
 
 def _client(peer: str) -> Client:

@@ -1,10 +1,10 @@
-"""How an error goes over gRPC: the codes and texts of TorchServe, from the one table of errors."""
+"""Errors in gRPC: the codes and texts of TorchServe, from the one table of errors."""
 
 from dataclasses import dataclass
 
 import grpc
 
-from app.errors import RequestError, wire
+from app.errors import RequestError, describe_error
 from model_registry.errors import RegistryError
 
 CODES = {
@@ -54,17 +54,17 @@ class Failure:
 
 
 def failure(error: Exception, *, predicting: bool) -> Failure:
-    """How `error` goes over the wire; `predicting` if it kept a request from being predicted.
+    """The gRPC form of an error; `predicting` if it kept a request from being predicted.
 
-    What TorchServe refuses to predict is INTERNAL, even a model that does not exist.
+    TorchServe answers a refused prediction with INTERNAL, even one by a model that does not exist.
     """
-    told = wire(error)
-    name = told.grpc or CODES.get(told.status) or KINDS.get(told.status // 100, "UNKNOWN")
-    reason = _reason(told.type)
+    described = describe_error(error)
+    name = described.grpc or CODES.get(described.status) or KINDS.get(described.status // 100, "UNKNOWN")
+    reason = _reason(described.type)
     if predicting and isinstance(error, RegistryError | RequestError):
-        name = told.grpc or "INTERNAL"
-        reason = REFUSALS.get(told.type, reason)
-    return Failure(told.status, grpc.StatusCode[name], str(told.message), reason)
+        name = described.grpc or "INTERNAL"
+        reason = REFUSALS.get(described.type, reason)
+    return Failure(described.status, grpc.StatusCode[name], str(described.message), reason)
 
 
 def _reason(kind: str) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 from app.errors import BadRequest
 from app.grpc.errors import failure
 from app.grpc.messages import INFERENCE, RPC, message
-from app.http.request import Call
 from app.http.request_ids import new_request_id
 from app.http.responses import json_text
 from handler.errors import PredictionRefused
@@ -34,21 +33,21 @@ class InferenceApis:
         self._registry = registry
         self._sequence = sequence
 
-    async def ping(self, request: Any, call: Call) -> Any:
+    async def ping(self, request: Any) -> Any:
         """The text of /ping, which never fails here."""
         text = json_text({"status": "Healthy" if self._registry.is_healthy else "Unhealthy"})
         return Health(health=text.decode().rstrip("\n"))
 
-    async def predictions(self, request: Any, call: Call) -> Any:
+    async def predictions(self, request: Any) -> Any:
         """One whole answer, also of a handler that streams."""
-        return Response(prediction=await whole(await self._predict(request, call.request_id)))
+        return Response(prediction=await whole(await self._predict(request, new_request_id())))
 
-    async def stream_predictions(self, request: Any, call: Call) -> AsyncIterator[Any]:
+    async def stream_predictions(self, request: Any) -> AsyncIterator[Any]:
         """A response for each piece; one for a handler that does not stream."""
-        async for piece in pieces(await self._predict(request, call.request_id)):
+        async for piece in pieces(await self._predict(request, new_request_id())):
             yield Response(prediction=piece)
 
-    async def stream_predictions2(self, requests: AsyncIterator[Any], call: Call) -> AsyncIterator[Any]:
+    async def stream_predictions2(self, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """The answers to the requests of a sequence, in their order; all are begun as they come."""
         begun: Queue[Begun | None] = Queue()
         reading = asyncio.create_task(self._begin_each(requests, begun))

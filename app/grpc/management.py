@@ -1,15 +1,15 @@
-"""TorchServe's gRPC management service: each call is the HTTP call of the same meaning."""
+"""TorchServe's gRPC management service, over the same values as the HTTP API."""
 
-import json
 from typing import Any
-from urllib.parse import urlencode
 
-from app.api.management import Management
-from app.api.parameters import PAGE
+from app.api import model_management as models
+from app.api.model_description import DESCRIBE
+from app.api.parameters import PAGE_SIZE
 from app.errors import BadRequest, ModelApiDisabled
 from app.grpc.messages import MANAGEMENT, message
-from app.http.request import Call
-from app.http.responses import Answer
+from app.http.request_ids import new_request_id
+from app.http.responses import json_text
+from model_registry.registry import Registry
 
 SERVICE = f"{MANAGEMENT}.ManagementAPIsService"
 Response = message(MANAGEMENT, "ManagementResponse")
@@ -20,69 +20,71 @@ REGISTRATION = (
 
 
 class ManagementApis:
-    """Answers the calls of the management service: with the text of a description or a list, else with a sentence."""
+    """Answers the calls of the management service: with the JSON text of a description or a list, else a sentence."""
 
-    def __init__(self, management: Management, *, enabled: bool) -> None:
-        self._management = management
+    def __init__(self, registry: Registry, *, enabled: bool) -> None:
+        self._registry = registry
         self._enabled = enabled
 
-    async def describe_model(self, request: Any, call: Call) -> Any:
+    async def describe_model(self, request: Any) -> Any:
         """GET /models/{name}/{version}."""
-        query = {"customized": "true"} if request.customized else {}
-        return _text(await self._ask("GET", _path(request), query))
+        await self._registry.started.wait()
+        name, version = _names(request)
+        if not request.customized or version == "all":
+            return _json(models.describe_model(self._registry, name, version))
+        described = await models.describe_customized(self._registry, name, version, DESCRIBE, new_request_id())
+        return _json(described.models)
 
-    async def list_models(self, request: Any, call: Call) -> Any:
+    async def list_models(self, request: Any) -> Any:
         """GET /models. Without a limit TorchServe lists nothing here; that can serve nobody."""
-        query = {"limit": request.limit or PAGE, "next_page_token": request.next_page_token}
-        return _text(await self._ask("GET", ["models"], query))
+        await self._registry.started.wait()
+        query = {"limit": request.limit or PAGE_SIZE, "next_page_token": request.next_page_token}
+        return _json(models.list_models(self._registry, query))
 
-    async def register_model(self, request: Any, call: Call) -> Any:
+    async def register_model(self, request: Any) -> Any:
         """POST /models."""
         self._check_enabled()
-        return _sentence(await self._ask("POST", ["models"], _said(request, *REGISTRATION)))
+        await self._registry.started.wait()
+        return _sentence(await models.register_model(self._registry, _given(request, *REGISTRATION)))
 
-    async def scale_worker(self, request: Any, call: Call) -> Any:
+    async def scale_worker(self, request: Any) -> Any:
         """PUT /models/{name}/{version}."""
-        return _sentence(await self._ask("PUT", _path(request), _said(request, "min_worker", "max_worker")))
+        await self._registry.started.wait()
+        parameters = _given(request, "min_worker", "max_worker")
+        return _sentence(await models.scale_workers(self._registry, *_names(request), parameters))
 
-    async def set_default(self, request: Any, call: Call) -> Any:
+    async def set_default(self, request: Any) -> Any:
         """PUT /models/{name}/{version}/set-default."""
-        segments = ["models", request.model_name, request.model_version, "set-default"]
-        return _sentence(await self._ask("PUT", segments, {}))
+        await self._registry.started.wait()
+        return _sentence(models.set_default(self._registry, request.model_name, request.model_version))
 
-    async def unregister_model(self, request: Any, call: Call) -> Any:
+    async def unregister_model(self, request: Any) -> Any:
         """DELETE /models/{name}/{version}."""
         self._check_enabled()
         if not request.model_name:
             raise BadRequest("Parameter url is required.")  # TorchServe's slip of the pen
-        return _sentence(await self._ask("DELETE", _path(request), {}))
-
-    async def _ask(self, method: str, segments: list[str], query: dict[str, Any]) -> Answer:
-        call = Call(method, "/", urlencode(query).encode(), (), b"")
-        call.segments = segments  # a name may hold a slash
-        answer = await self._management.answer(call)
-        assert answer is not None
-        return answer
+        await self._registry.started.wait()
+        return _sentence(await models.unregister_model(self._registry, *_names(request)))
 
     def _check_enabled(self) -> None:
         if not self._enabled:
             raise ModelApiDisabled
 
 
-def _path(request: Any) -> list[str]:
-    return ["models", request.model_name, *filter(None, [request.model_version])]
+def _names(request: Any) -> tuple[str, str | None]:
+    return request.model_name, request.model_version or None
 
 
-def _said(request: Any, *names: str) -> dict[str, Any]:
-    """What a request says of these fields; nothing is said by a number that is not above zero, and by an empty text."""
+def _given(request: Any, *names: str) -> dict[str, Any]:
+    """The fields that a request sets: numbers above zero, and strings that are not empty."""
     fields = {name: getattr(request, name) for name in names}
-    said = {name: value for name, value in fields.items() if (value > 0 if isinstance(value, int) else value)}
-    return {**said, "synchronous": str(request.synchronous).lower()}
+    given = {name: value for name, value in fields.items() if (value > 0 if isinstance(value, int) else value)}
+    return {**given, "synchronous": request.synchronous}
 
 
-def _text(answer: Answer) -> Any:
-    return Response(msg=answer.body.decode().rstrip("\n"))
+def _json(value: Any) -> Any:
+    return Response(msg=json_text(value).decode().rstrip("\n"))
 
 
-def _sentence(answer: Answer) -> Any:
-    return Response(msg=json.loads(answer.body)["status"])
+def _sentence(confirmation: models.Confirmation) -> Any:
+    return Response(msg=confirmation.text)

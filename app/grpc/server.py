@@ -9,11 +9,12 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from app.application import Application
+from app.errors import CannotListen
 from app.grpc import health as grpc_health
 from app.grpc.messages import POOL
 from app.grpc.services import services
 from app.http.tls import server_identity
+from app.model_server import ModelServer
 from app.settings.model import Settings
 
 LOG = logging.getLogger("marserve.server")
@@ -28,15 +29,15 @@ class GrpcListener:
     Raises NoCertificate where calls are to be encrypted with one that cannot be read.
     """
 
-    def __init__(self, apis: Sequence[str], application: Application) -> None:
-        settings = application.settings
+    def __init__(self, apis: Sequence[str], server: ModelServer) -> None:
+        settings = server.settings
         self._address = address(apis[0], settings)
         self._drain_seconds = settings.drain_timeout
         self._credentials = _credentials(settings) if settings.enable_grpc_ssl else None
         self._server = grpc.aio.server(options=_options(apis[0], settings))
-        ours = {name: handler for api in apis for name, handler in services(api, application).items()}
+        ours = {name: handler for api in apis for name, handler in services(api, server).items()}
         self._server.add_generic_rpc_handlers(list(ours.values()))
-        self._health = grpc_health.Health(application.registry, list(ours))
+        self._health = grpc_health.Health(server.registry, list(ours))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection((*ours, grpc_health.SERVICE, reflection.SERVICE_NAME), self._server, POOL)
         self._stopping: asyncio.Task[None] | None = None
@@ -50,21 +51,22 @@ class GrpcListener:
         return f"<GrpcListener {self._address}>"
 
     async def open(self) -> None:
-        """Bind and accept; raises OSError."""
+        """Bind and accept; raises CannotListen."""
         try:
             if self._credentials is None:
                 self.port = self._server.add_insecure_port(self._address)
             else:
                 self.port = self._server.add_secure_port(self._address, self._credentials)
         except RuntimeError as error:
-            raise OSError(str(error)) from error
+            raise CannotListen(f"Cannot listen on {self}: {error}") from error
         await self._server.start()
         LOG.info("Listening on %s.", self)
 
     def close(self) -> None:
         """Accept no more calls."""
-        self._health.leave()
-        self._stopping = asyncio.ensure_future(self._server.stop(self._drain_seconds))
+        if self._stopping is None:
+            self._health.leave()
+            self._stopping = asyncio.ensure_future(self._server.stop(self._drain_seconds))
 
     async def drain(self, seconds: float) -> None:
         """Let the calls in progress be answered, for at most `seconds`; needs `close` before."""

@@ -1,30 +1,26 @@
-"""Which gRPC services belong to which API, and what answers them."""
+"""The gRPC services of each API, and the objects that answer them."""
 
 from typing import Any
 
 import grpc
 
-from app.api.management import Management
-from app.application import Application
 from app.grpc import inference as grpc_inference
 from app.grpc import management as grpc_management
 from app.grpc import open_inference as grpc_open_inference
 from app.grpc.calls import Edge
+from app.model_server import ModelServer
 from model_registry.server_defaults import SequenceHeaders
 
-PATHS = {"inference": "/predictions", "management": "/models"}
 
-
-def services(api: str, application: Application) -> dict[str, grpc.GenericRpcHandler]:
+def services(api: str, server: ModelServer) -> dict[str, grpc.GenericRpcHandler]:
     """The services of an API by their full names."""
-    answering = _management(application) if api == "management" else _inference(application)
-    guard = application.guards.guard([api])
-    edge = Edge(PATHS[api], guard, application.metrics, application.logs.access)
-    return {name: edge.handler(name, answers) for name, answers in answering.items()}
+    edge = Edge(api, server)
+    servicers = _management(server) if api == "management" else _inference(server)
+    return {name: edge.handler(name, servicer) for name, servicer in servicers.items()}
 
 
-def _inference(application: Application) -> dict[str, Any]:
-    settings, registry = application.settings, application.registry
+def _inference(server: ModelServer) -> dict[str, Any]:
+    settings, registry = server.settings, server.registry
     sequence = SequenceHeaders(
         settings.ts_header_key_sequence_id, settings.ts_header_key_sequence_start, settings.ts_header_key_sequence_end
     )
@@ -35,7 +31,6 @@ def _inference(application: Application) -> dict[str, Any]:
     }
 
 
-def _management(application: Application) -> dict[str, Any]:
-    enabled = application.settings.enable_model_api
-    management = Management(application.registry, enabled=enabled)
-    return {grpc_management.SERVICE: grpc_management.ManagementApis(management, enabled=enabled)}
+def _management(server: ModelServer) -> dict[str, Any]:
+    enabled = server.settings.enable_model_api
+    return {grpc_management.SERVICE: grpc_management.ManagementApis(server.registry, enabled=enabled)}

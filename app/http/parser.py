@@ -1,4 +1,4 @@
-"""Reads the requests of one connection: from bytes as they come to whole calls."""
+"""The parser of one connection: from bytes as they come to whole requests."""
 
 import logging
 from typing import Protocol, cast
@@ -7,117 +7,115 @@ from urllib.parse import unquote
 import httptools
 
 from app.errors import PayloadTooLarge
-from app.http.request import Call, check_length
+from app.http.request import HttpRequest, check_length
 
 LOG = logging.getLogger("marserve.http")
-HEAD_LIMIT = 64 << 10
-"""Bytes of a request line and its headers."""
+MAX_HEAD_BYTES = 64 << 10
 END_OF_HEAD = b"\r\n\r\n"
-BETWEEN = 4
-"""Bytes of a header line besides name and value."""
-SCRATCH = 256 << 10
+SEPARATOR_BYTES = len(b": \r\n")
+RECEIVE_BUFFER_SIZE = 256 << 10
 """Bytes that are received at once for the parser."""
-LARGE = 64 << 10
+DIRECT_BODY_THRESHOLD = 64 << 10
 """Bytes of a body from which on it is received where it stays, past the parser, which would copy every piece."""
-GROWTH = 4
-"""How many times what has come a large body is given room for: nobody takes memory by declaring a length alone."""
+BODY_GROWTH_FACTOR = 4
+"""A large body gets memory for so many times the bytes that have come: a declared length alone takes none."""
 
 
 class InvalidRequest(Exception):
-    """What came is no HTTP request, or its head exceeds HEAD_LIMIT."""
+    """The bytes are no HTTP request, or its head exceeds MAX_HEAD_BYTES."""
 
 
 class HeadTooLarge(Exception):
-    """A request line with its headers exceeds HEAD_LIMIT."""
+    """A request line with its headers exceeds MAX_HEAD_BYTES."""
 
 
-class Taker(Protocol):
-    """Whoever answers what is read."""
+class ParserCallbacks(Protocol):
+    """Called by a RequestParser as requests come."""
 
-    def foresee(self, call: Call) -> None:
-        """The head of a request with a large body is there: set its `refusal` if it will be refused anyway."""
+    def reject_early(self, request: HttpRequest) -> None:
+        """The head of a request with a large body has come: set its `rejection` if it cannot be served anyway."""
 
-    def take(self, call: Call, keep: bool) -> None:
-        """A request is whole; `keep` if its client keeps the connection open."""
+    def on_request(self, request: HttpRequest, keep_alive: bool) -> None:
+        """A request is whole; `keep_alive` if its client keeps the connection open."""
 
-    def encourage(self) -> None:
-        """A client waits to be asked for its body."""
+    def send_continue(self) -> None:
+        """The client waits for 100 Continue before it sends its body."""
 
-    def refuse(self) -> None:
-        """A body is too large: it is read and dropped from now on. Called once for a request."""
+    def on_body_too_large(self) -> None:
+        """A body exceeds the limit and is dropped from now on; called once for a request."""
 
-    def refused(self) -> None:
-        """What was refused has come to its end."""
+    def on_dropped_body_end(self) -> None:
+        """A dropped body has come to its end."""
 
 
 class RequestParser:
     """Parses with httptools, which calls the `on_...` methods. `limit` bounds a body, in bytes.
 
-    What comes is written into `room()`, and told with `received`. `scratch` may be shared by all readers of a thread:
-    nothing stays in it from one call to the next.
+    Bytes are written into `receive_buffer()`, then announced with `received`. `buffer` may be shared by all parsers of
+    a thread: nothing stays in it from one call to the next.
     """
 
-    def __init__(self, taker: Taker, limit: int, scratch: memoryview) -> None:
+    def __init__(self, callbacks: ParserCallbacks, limit: int, buffer: memoryview) -> None:
         self.in_message = False
         """Whether a request has begun and is not whole yet."""
         self.client: tuple[str, int] | None = None
-        self._taker = taker
+        self._callbacks = callbacks
         self._limit = limit
-        self._scratch = scratch
+        self._buffer = buffer
         self._parser = httptools.HttpRequestParser(self)
         self._body: list[bytes] = []
-        self._call: Call | None = None
+        self._request: HttpRequest | None = None
         self._large: bytearray | None = None
         self._in_head = False
         self._size = self._declared = self._open_head = 0
-        self._refused = False
+        self._dropped = False
 
     def __repr__(self) -> str:
         return f"<RequestParser {'in a request' if self.in_message else 'between requests'}>"
 
-    def room(self) -> memoryview:
-        """Where the next bytes belong."""
-        if self._call is None:
-            return self._scratch
-        if self._large is None:  # what is refused is dropped
-            return self._scratch[: self._declared - self._size]
+    def receive_buffer(self) -> memoryview:
+        """The memory that the next bytes belong into."""
+        if self._request is None:
+            return self._buffer
+        if self._large is None:  # a rejected body is dropped
+            return self._buffer[: self._declared - self._size]
         if self._size == len(self._large):
-            self._large += bytes(min(self._declared, GROWTH * self._size) - self._size)
+            self._large += bytes(min(self._declared, BODY_GROWTH_FACTOR * self._size) - self._size)
         return memoryview(self._large)[self._size :]
 
     def received(self, count: int) -> None:
-        """Take so many bytes, which are in the room now; raises InvalidRequest."""
-        if self._call is None:
-            self._feed(self._scratch[:count])
+        """Take so many bytes, which are in the receive buffer now; raises InvalidRequest."""
+        if self._request is None:
+            self._feed(self._buffer[:count])
             return
         self._size += count
         if self._size == self._declared:
-            call, self._call = self._call, None
-            call.body, self._large = self._large or b"", None
-            keep = self._parser.should_keep_alive()
+            request, self._request = self._request, None
+            request.body, self._large = self._large or b"", None
+            keep_alive = self._parser.should_keep_alive()
             self._parser = httptools.HttpRequestParser(self)  # the old one still waits for the body
-            self._complete(call, keep)
+            self._complete(request, keep_alive)
 
     def _feed(self, data: memoryview) -> None:
-        """Parse what came; a large body that begins in it goes past the parser, which would copy it."""
-        head = len(data) if self.in_message or len(data) <= LARGE else self._end_of_head(len(data))
+        """Parse the bytes; a large body that begins in them goes past the parser, which would copy it."""
+        head = len(data) if self.in_message or len(data) <= DIRECT_BODY_THRESHOLD else self._end_of_head(len(data))
         if not self._parse(data[:head]):
             return
-        rest = data[head:]
-        if self._is_large and len(rest) < self._declared:
-            self._pass_by(rest)
-        elif rest:
-            self._parse(rest)
+        remaining = data[head:]
+        if self._is_large and len(remaining) < self._declared:
+            self._receive_directly(remaining)
+        elif remaining:
+            self._parse(remaining)
 
     def _end_of_head(self, count: int) -> int:
-        """Where the first head in the scratch ends, or all that came does."""
-        found = cast("bytearray", self._scratch.obj).find(END_OF_HEAD, 0, min(count, HEAD_LIMIT))
+        """The end of the first head in the buffer, or of everything that came."""
+        found = cast("bytearray", self._buffer.obj).find(END_OF_HEAD, 0, min(count, MAX_HEAD_BYTES))
         return count if found < 0 else found + len(END_OF_HEAD)
 
     @property
     def _is_large(self) -> bool:
         """Whether the body of a request whose head is there is large, and more of it is to come."""
-        return self.in_message and not self._in_head and self._declared > LARGE and not self._refused
+        return self.in_message and not self._in_head and self._declared > DIRECT_BODY_THRESHOLD and not self._dropped
 
     def _parse(self, data: memoryview) -> bool:
         """Whether what follows is HTTP; raises InvalidRequest."""
@@ -131,24 +129,24 @@ class RequestParser:
             if isinstance(error, httptools.HttpParserCallbackError) and not isinstance(error.__context__, HeadTooLarge):
                 LOG.error("A request could not be taken.", exc_info=error)
             raise InvalidRequest from error
-        if self._in_head and self._open_head > HEAD_LIMIT:
+        if self._in_head and self._open_head > MAX_HEAD_BYTES:
             raise InvalidRequest
         return True
 
-    def _pass_by(self, came: memoryview) -> None:
-        """Receive the rest of a large body, of which this has come besides what is parsed, past the parser."""
-        self._call = self._head()
-        self._taker.foresee(self._call)
-        parsed, self._size = self._size, self._size + len(came)
-        if self._call.refusal is None:
-            self._large = bytearray(min(self._declared, GROWTH * self._size + LARGE))
+    def _receive_directly(self, received: memoryview) -> None:
+        """Receive the remaining bytes of a large body past the parser; `received` have come besides those parsed."""
+        self._request = self._head()
+        self._callbacks.reject_early(self._request)
+        parsed, self._size = self._size, self._size + len(received)
+        if self._request.rejection is None:
+            self._large = bytearray(min(self._declared, BODY_GROWTH_FACTOR * self._size + DIRECT_BODY_THRESHOLD))
             self._large[:parsed] = b"".join(self._body)
-            self._large[parsed : self._size] = came
+            self._large[parsed : self._size] = received
         self._body = []
 
     def close(self) -> None:
-        """Let go of what holds this reader, so that nothing waits for the garbage collector."""
-        self._taker = self._parser = self._call = self._large = None  # type: ignore[assignment] # nothing comes any more
+        """Break the circles of references, so that nothing waits for the garbage collector."""
+        self._callbacks = self._parser = self._request = self._large = None  # type: ignore[assignment] # nothing comes any more
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -157,7 +155,7 @@ class RequestParser:
         self._body = []
         self._size = self._declared = self._head_size = self._open_head = 0
         self._in_head = self.in_message = True
-        self._refused = False
+        self._dropped = False
 
     def on_url(self, url: bytes) -> None:
         """A piece of the request line."""
@@ -166,12 +164,12 @@ class RequestParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header line."""
-        self._count_head(len(name) + len(value) + BETWEEN)
+        self._count_head(len(name) + len(value) + SEPARATOR_BYTES)
         if self._in_head:  # else it comes after the body, where TorchServe reads none
             self._headers.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
-        """The head is whole: refuse a body that is declared too large, encourage one that asks."""
+        """The head is whole: drop a body that is declared too large, or have it sent by a client that waits."""
         self._in_head = False
         expecting = None
         for header in self._headers:
@@ -180,56 +178,56 @@ class RequestParser:
                 try:
                     self._declared = check_length(value, self._limit)
                 except PayloadTooLarge:
-                    self._refuse()
+                    self._drop()
             elif len(name) == 6 and name.lower() == b"expect":
                 expecting = header
-        if expecting and not self._refused:
-            self._encourage(expecting)
+        if expecting and not self._dropped:
+            self._send_continue(expecting)
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
         self._size += len(body)
         if self._size > self._limit:
-            self._refuse()
-        elif not self._refused:
+            self._drop()
+        elif not self._dropped:
             self._body.append(body)
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        if self._refused:
+        if self._dropped:
             self.in_message = False
-            self._taker.refused()
+            self._callbacks.on_dropped_body_end()
         else:
-            call = self._head()
-            call.body, self._body = self._body[0] if len(self._body) == 1 else b"".join(self._body), []
-            self._complete(call, self._parser.should_keep_alive())
+            request = self._head()
+            request.body, self._body = self._body[0] if len(self._body) == 1 else b"".join(self._body), []
+            self._complete(request, self._parser.should_keep_alive())
 
-    def _complete(self, call: Call, keep: bool) -> None:
+    def _complete(self, request: HttpRequest, keep_alive: bool) -> None:
         self.in_message = False
-        self._taker.take(call, keep)
+        self._callbacks.on_request(request, keep_alive)
 
-    def _head(self) -> Call:
-        """The call, without its body."""
+    def _head(self) -> HttpRequest:
+        """The request, without its body."""
         url = httptools.parse_url(self._url)
         path = url.path.decode("latin-1")
-        return Call(
+        return HttpRequest(
             self._parser.get_method().decode("ascii"), unquote(path) if "%" in path else path, url.query or b"",
-            self._headers, b"",
+            self._headers,
             target=self._url, http_version=self._parser.get_http_version(), client=self.client,
         )  # fmt: skip
 
-    def _encourage(self, header: tuple[bytes, bytes]) -> None:
-        """Ask for the body of a client that waits to be asked; handlers do not see that it did."""
+    def _send_continue(self, header: tuple[bytes, bytes]) -> None:
+        """Have 100 Continue sent to a client that waits for it; handlers do not see the header."""
         if header[1].lower() == b"100-continue" and self._parser.get_http_version() != "1.0":
             self._headers.remove(header)
-            self._taker.encourage()
+            self._callbacks.send_continue()
 
-    def _refuse(self) -> None:
-        if not self._refused:
-            self._refused, self._body = True, []
-            self._taker.refuse()
+    def _drop(self) -> None:
+        if not self._dropped:
+            self._dropped, self._body = True, []
+            self._callbacks.on_body_too_large()
 
     def _count_head(self, size: int) -> None:
         self._head_size += size
-        if self._head_size > HEAD_LIMIT:
+        if self._head_size > MAX_HEAD_BYTES:
             raise HeadTooLarge

@@ -1,239 +1,265 @@
-"""HTTP/1.1 as TorchServe's clients see it: connections that answer whole requests in their order.
+"""HTTP/1.1 as TorchServe's clients see it, for uvicorn's `http=` option.
 
-It does what an ASGI protocol cannot: header names as they were sent, reason phrases, TorchServe's own words for what is
-no HTTP; and the everyday prediction costs neither a task nor a second write.
+It does what uvicorn's own protocols cannot: header names as they were sent, reason phrases, TorchServe's own words for
+bytes that are no HTTP. Predictions on the fast path cost neither a task nor a scope nor a second write; every other
+request goes to the ASGI application.
 """
 
 import asyncio
 from collections import deque
+from collections.abc import Coroutine
 from time import perf_counter
-from typing import cast
+from typing import Any, cast
 
-from app.http.address import Address
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from app.http.asgi_cycle import AsgiCycle
+from app.http.connections import connections_of
 from app.http.parser import InvalidRequest, RequestParser
-from app.http.request import Call
-from app.http.request_ids import new_request_id
-from app.http.response_head import CONTINUE, INVALID, LAST_CHUNK, chunk_of, head_of, refusal, sendable
-from app.http.responses import Answer, output_answer
+from app.http.request import HttpRequest
+from app.http.response_head import (
+    CONTINUE,
+    INVALID_MESSAGE,
+    LAST_CHUNK,
+    payload_too_large,
+    render_chunk,
+    render_head,
+    render_response,
+    render_stream_head,
+)
+from app.http.responses import RawResponse, error_response, output_response
+from app.http.scope import Connection, make_scope
 from handler.job import Output
 from model_registry.reply import PendingReply, ResponseStream
 
-PATIENCE = 60.0
-"""Seconds that a client may take between two pieces of one request."""
-REST = 0.5
-"""Seconds for which a stopping server still hears an idle connection: a request may be on its way."""
-LINGER = 2.0
-"""Seconds that a refused body is still read and dropped, so that the client gets to see the refusal."""
+SHUTDOWN_READ_SECONDS = 0.5
+"""Time for which a stopping server still reads from an idle connection: a request may be on its way."""
+DISCARD_SECONDS = 2.0
+"""Time for which a rejected body is still read and dropped, so that its client gets to see the response."""
 
 
 class TorchServeProtocol(asyncio.BufferedProtocol):
     """One connection. Requests are answered in the order in which they came; while one is, no more are read."""
 
-    def __init__(self, address: Address, open_ones: set["TorchServeProtocol"], keep_alive: float) -> None:
-        self._address = address
-        self._keep_alive = keep_alive
-        self._connections = open_ones
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._loop = asyncio.get_running_loop()
-        self._reader = RequestParser(self, address.limit, address.scratch)
+    def __init__(
+        self, config: Config, server_state: ServerState, app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:  # fmt: skip
+        if not config.loaded:
+            config.load()
+        self._loop = _loop or asyncio.get_running_loop()
+        self._connections = connections_of(config, server_state, app_state)
+        self._fast_path = self._connections.fast_path
+        self._parser = RequestParser(self, self._fast_path.body_limit, self._connections.receive_buffer)
         self._transport: asyncio.Transport = None  # type: ignore[assignment] # until connection_made
-        self._waiting: deque[tuple[Call, bool]] = deque()
-        self._current: Call | None = None
+        self._waiting: deque[tuple[HttpRequest, bool]] = deque()
+        self._current: HttpRequest | None = None
         self._reply: PendingReply | None = None
         self._task: asyncio.Task[None] | None = None
-        self._held_back: asyncio.Event | None = None
+        self._writable: asyncio.Event | None = None
         self._closing = False
-        self._leaving = False
-        self._heard = self._loop.time()
-        self._gone: asyncio.Future[None] | None = None
+        self._shutting_down = False
+        self._last_read = self._loop.time()
 
     def __repr__(self) -> str:
-        return f"<TorchServeProtocol {self._reader.client}, {'answering' if self._current else 'idle'}>"
+        return f"<TorchServeProtocol {self._parser.client}, {'answering' if self._current else 'idle'}>"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a new connection."""
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
-        self._reader.client = (peer[0], peer[1]) if isinstance(peer, tuple) else None
+        self._parser.client = (peer[0], peer[1]) if isinstance(peer, tuple) else None
+        secure = transport.get_extra_info("sslcontext") is not None
+        self._facts = Connection(_server_address(transport), "https" if secure else "http", self._fast_path.body_limit)
         self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let go of what was being done for the client."""
-        self._connections.discard(self)
+        """Abandon the work for a client that has disconnected."""
+        self._connections.remove(self)
         self._closing = True
-        if self._gone is not None:
-            self._gone.set_result(None)
         self.resume_writing()
         if self._reply is not None:
             self._reply.detach()
         if self._task is not None:
             self._task.cancel()
-        self._reader.close()
+        self._parser.close()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Where the next bytes are to be written."""
-        return self._address.scratch if self._closing else self._reader.room()
+        """The memory that the next bytes belong into."""
+        return self._connections.receive_buffer if self._closing else self._parser.receive_buffer()
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Read what came."""
-        self._heard = self._loop.time()
+        """Parse the bytes that came."""
+        self._last_read = self._loop.time()
         if not self._closing:
             try:
-                self._reader.received(nbytes)
+                self._parser.received(nbytes)
             except InvalidRequest:
-                self._say_invalid()
+                self._reject_invalid()
 
     def pause_writing(self) -> None:
-        """Hold back: the client reads more slowly than we write."""
-        self._held_back = asyncio.Event()
+        """Hold back the pieces of a response: the client reads more slowly than they come."""
+        self._writable = asyncio.Event()
 
     def resume_writing(self) -> None:
-        """Go on."""
-        if self._held_back is not None:
-            self._held_back.set()
-            self._held_back = None
+        """Write on."""
+        if self._writable is not None:
+            self._writable.set()
+            self._writable = None
 
-    @property
-    def gone(self) -> asyncio.Future[None]:
-        """Done when the connection is closed; for an open one."""
-        if self._gone is None:
-            self._gone = self._loop.create_future()
-        return self._gone
-
-    def close_if_silent(self) -> None:
-        """Let go of a client that has said nothing for too long."""
-        silent = self._loop.time() - self._heard
-        if self._current is None and silent >= (PATIENCE if self._reader.in_message else self._keep_alive):
+    def close_if_idle(self, read_timeout: float, keep_alive: float) -> None:
+        """Close the connection if its client has been silent too long, within a request or between two; in seconds."""
+        silence = self._loop.time() - self._last_read
+        if self._current is None and silence >= (read_timeout if self._parser.in_message else keep_alive):
             self._transport.close()
 
     def shutdown(self) -> None:
-        """Answer what is in progress or comes at once, and close; a client that says nothing is let go soon."""
-        self._leaving = True
-        self._loop.call_later(REST, self._rest)
+        """Answer the requests in progress and those on their way, then close; an idle connection is closed soon."""
+        self._shutting_down = True
+        self._loop.call_later(SHUTDOWN_READ_SECONDS, self._close_between_requests)
 
     def abort(self) -> None:
         """Cut the connection."""
         self._transport.abort()
 
-    def foresee(self, call: Call) -> None:
-        """Refuse at its head what cannot be served; its body is dropped then."""
-        self._address.foresee(call)
+    def reject_early(self, request: HttpRequest) -> None:
+        """Reject at its head a request that cannot be served; its body is dropped then."""
+        self._fast_path.reject_early(request)
 
-    def take(self, call: Call, keep: bool) -> None:
+    def on_request(self, request: HttpRequest, keep_alive: bool) -> None:
         """Answer a request now, or after those before it."""
         if self._current is None:
-            self._start(call, keep)
+            self._start(request, keep_alive)
         else:
-            self._waiting.append((call, keep))
+            self._waiting.append((request, keep_alive))
             self._transport.pause_reading()
 
-    def encourage(self) -> None:
-        """Ask for the body."""
+    def send_continue(self) -> None:
+        """Have the client send its body."""
         self._transport.write(CONTINUE)
 
-    def refuse(self) -> None:
-        """Tell at once that a body is too large, and give its client a moment to hear it."""
-        self._address.note_refused()
-        self._transport.write(refusal(self._address.limit))
-        self._loop.call_later(LINGER, self._transport.close)
+    def on_body_too_large(self) -> None:
+        """Answer 413 at once, and leave the client a moment to read it."""
+        self._fast_path.record_unlogged(413)
+        head = render_head(413, b"Request Entity Too Large", payload_too_large(self._fast_path.body_limit))
+        self._transport.write(head)
+        self._loop.call_later(DISCARD_SECONDS, self._transport.close)
 
-    def refused(self) -> None:
-        """Close after a refusal."""
+    def on_dropped_body_end(self) -> None:
+        """Close after a 413."""
         self._closing = True
         self._transport.close()
 
-    def _start(self, call: Call, keep: bool) -> None:
-        self._current, self._keep, self._began = call, keep, perf_counter()
+    def _start(self, request: HttpRequest, keep_alive: bool) -> None:
+        self._current, self._keep_alive, self._started = request, keep_alive, perf_counter()
+        self._connections.state.total_requests += 1
         try:
-            reply = self._address.begin(call)
+            reply = self._fast_path.submit(request)
         except Exception as error:
-            self._finish(self._address.failure(call, error))
+            self._finish(error_response(error, request.method, request.target))
             return
         if reply is not None:
             self._reply = reply
-            reply.set_callback(self._replied)
-            return
-        self._task = self._loop.create_task(self._answer(call))
-        self._tasks.add(self._task)
-        self._task.add_done_callback(self._tasks.discard)
-
-    def _replied(self, outcome: Output | ResponseStream | Exception) -> None:
-        call, self._reply = self._current, None
-        if call is None:
-            return
-        failed = outcome if isinstance(outcome, Exception) else None
-        answer = (
-            self._address.failure(call, failed) if failed else output_answer(cast("Output | ResponseStream", outcome))
-        )
-        if answer.stream is None:
-            self._finish(answer)
-            return
-        self._task = self._loop.create_task(self._stream(call, answer))
-        self._tasks.add(self._task)
-        self._task.add_done_callback(self._tasks.discard)
-
-    async def _answer(self, call: Call) -> None:
-        answer = await self._address.answer(call)
-        if answer.stream is None:
-            self._finish(answer)
+            reply.set_callback(self._on_outcome)
         else:
-            await self._stream(call, answer)
+            self._run(self._run_app(request))
 
-    async def _stream(self, call: Call, answer: Answer) -> None:
-        assert answer.stream is not None
-        self._transport.write(head_of(answer, call.request_id, self._address.cors, close=False))
-        self._address.note(call, answer.status, self._began)  # a stream is logged at its first piece
-        try:
-            async for piece in answer.stream:
-                if self._held_back is not None:
-                    await self._held_back.wait()
-                self._transport.write(chunk_of(piece))
-        except Exception:
-            self._transport.close()  # without the last chunk: the client sees that the stream was cut
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        tasks = self._connections.state.tasks
+        self._task = self._loop.create_task(work)
+        tasks.add(self._task)
+        self._task.add_done_callback(tasks.discard)
+
+    def _on_outcome(self, outcome: Output | ResponseStream | Exception) -> None:
+        request, self._reply = self._current, None
+        if request is None:
             return
-        self._transport.write(LAST_CHUNK)
-        self._next(close=self._is_last)
+        if isinstance(outcome, ResponseStream):
+            self._run(self._stream(request, outcome))
+        elif isinstance(outcome, Exception):
+            self._finish(error_response(outcome, request.method, request.target))
+        else:
+            self._finish(output_response(outcome))
 
-    def _finish(self, answer: Answer) -> None:
-        call = self._current
-        assert call is not None
-        answer = sendable(answer)
-        close = answer.status >= 400 or self._is_last or self._closing
-        head = head_of(answer, call.request_id, self._address.cors, close=close)
-        self._transport.write(head if call.method == "HEAD" else head + answer.body)
-        self._address.note(call, answer.status, self._began)
-        self._next(close)
+    async def _run_app(self, request: HttpRequest) -> None:
+        scope = make_scope(request, self._facts, self._connections.config, self._connections.app_state)
+        await AsgiCycle(request, self).run(self._connections.app, scope)
+
+    async def _stream(self, request: HttpRequest, stream: ResponseStream) -> None:
+        head = output_response(stream.first)
+        self.write(render_stream_head(head, request.request_id, self._fast_path.cors))
+        self._fast_path.record(request, head.status, self._started)
+        try:
+            async for piece in stream:
+                await self.drain()
+                self.write(render_chunk(piece))
+        except Exception:
+            self.end_response(close=True)  # without the last chunk: the client sees that the stream was cut
+            return
+        self.write(LAST_CHUNK)
+        self.end_response(close=self._is_last)
+
+    def _finish(self, response: RawResponse) -> None:
+        request = self._current
+        assert request is not None
+        close = self.closes_after(response.status)
+        head_only, cors = request.method == "HEAD", self._fast_path.cors
+        self.write(render_response(response, request.request_id, cors, close=close, head_only=head_only))
+        self._fast_path.record(request, response.status, self._started)
+        self.end_response(close=close)
+
+    def write(self, data: bytes) -> None:
+        """Send bytes to the client."""
+        self._transport.write(data)
+
+    async def drain(self) -> None:
+        """Return when the client has read enough for more to be written."""
+        if self._writable is not None:
+            await self._writable.wait()
+
+    def closes_after(self, status: int) -> bool:
+        """Whether a response of that status is the last on this connection; TorchServe closes after every error."""
+        return status >= 400 or self._is_last or self._closing
 
     @property
     def _is_last(self) -> bool:
         """Whether the request in progress ends the connection."""
-        return not self._keep or (self._leaving and not self._waiting)
+        return not self._keep_alive or (self._shutting_down and not self._waiting)
 
-    def _next(self, close: bool) -> None:
+    def end_response(self, *, close: bool) -> None:
+        """Close the connection, or go on to the next request."""
         self._current = self._task = None
         if close or self._closing:
             self._closing = True
             self._transport.close()
         elif self._waiting:
-            self._current, keep = self._waiting.popleft()
-            self._loop.call_soon(self._start_waiting, self._current, keep)
+            self._current, keep_alive = self._waiting.popleft()
+            self._loop.call_soon(self._start_waiting, self._current, keep_alive)
 
-    def _start_waiting(self, call: Call, keep: bool) -> None:
+    def _start_waiting(self, request: HttpRequest, keep_alive: bool) -> None:
         if not self._closing:
             if not self._waiting:
                 self._transport.resume_reading()
-            self._start(call, keep)
+            self._start(request, keep_alive)
 
-    def _say_invalid(self) -> None:
+    def _reject_invalid(self) -> None:
         self._closing = True
-        if self._current is None:  # else the connection ends with the answer to that
-            self._transport.write(head_of(INVALID, new_request_id(), self._address.cors, close=True) + INVALID.body)
+        if self._current is None:  # else the connection ends with the response to that
+            # TorchServe logs it as a request of that name.
+            request = HttpRequest("GET", "/", b"", (), target=b"/bad-request", http_version="1.0")
+            request.client = self._parser.client
+            cors = self._fast_path.cors
+            self.write(render_response(INVALID_MESSAGE, request.request_id, cors, close=True, head_only=False))
             self._transport.close()
-            call = Call(
-                "GET", "/", b"", (), b"", target=b"/bad-request", http_version="1.0", client=self._reader.client
-            )
-            self._address.note(call, INVALID.status, perf_counter())  # TorchServe logs it as a request of that name
+            self._fast_path.record(request, INVALID_MESSAGE.status, perf_counter())
 
-    def _rest(self) -> None:
-        if self._current is None and not self._reader.in_message:
+    def _close_between_requests(self) -> None:
+        if self._current is None and not self._parser.in_message:
             self._transport.close()
+
+
+def _server_address(transport: asyncio.BaseTransport) -> tuple[str, int | None]:
+    """Host and port of the listening socket, or the path of a unix socket and no port."""
+    name = transport.get_extra_info("sockname")
+    return (name[0], name[1]) if isinstance(name, tuple) else (str(name), None)

@@ -1,76 +1,45 @@
-"""One HTTP request as the routers see it: method, path segments, query, headers, and the whole body."""
+"""One HTTP request as it came over the wire, and its headers as a handler sees them."""
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import cached_property
-from urllib.parse import parse_qsl
-
-from starlette.types import Receive, Scope
 
 from app.errors import BadEscape, PayloadTooLarge
 from app.http.request_ids import new_request_id
 
-Lines = Sequence[tuple[bytes, bytes]]
-"""Header lines: names and values as bytes."""
+HeaderLines = Sequence[tuple[bytes, bytes]]
+"""Names and values of header lines, spelled as the client did."""
+INVALID_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
-class Disconnected(Exception):
-    """The client left before it had its answer."""
+class HttpRequest:
+    """A parsed request; `body` is whole when it is answered.
 
-
-class Call:
-    """A request whose body has been read.
-
-    `case_known`: header names are spelled as the client did, not folded by a server in front. `target` is the path
-    with its query as it was sent. `refusal` is why it is refused, where that was known before its body had come.
+    `path` is percent-decoded, `target` is the path with its query as it was sent. `rejection` is the error to answer
+    with where that was known before the body had come; the body has been dropped then.
     """
 
     __slots__ = (
-        "__dict__", "body", "case_known", "client", "headers", "http_version", "method", "query_string", "refusal",
-        "request_id", "segments", "target",
+        "body", "client", "headers", "http_version", "method", "path", "query_string", "rejection", "request_id",
+        "target",
     )  # fmt: skip
 
     def __init__(
-        self, method: str, path: str, query_string: bytes, headers: Lines, body: bytes | bytearray, *,
-        case_known: bool = True, target: bytes = b"", http_version: str = "1.1", client: tuple[str, int] | None = None,
+        self, method: str, path: str, query_string: bytes, headers: HeaderLines, *,
+        target: bytes, http_version: str = "1.1", client: tuple[str, int] | None = None,
     ) -> None:  # fmt: skip
         self.method = method
+        self.path = path
         self.query_string = query_string
         self.headers = headers
-        self.body = body
-        self.case_known = case_known
+        self.body: bytes | bytearray = b""
         self.target = target
         self.http_version = http_version
         self.client = client
-        self.refusal: Exception | None = None
+        self.rejection: Exception | None = None
         self.request_id = new_request_id()
-        segments = path.split("/")
-        if len(segments) > 1:
-            del segments[0]
-        while len(segments) > 1 and not segments[-1]:
-            segments.pop()
-        self.segments: list[str] = segments
 
-    @classmethod
-    def of(cls, scope: Scope, body: bytes) -> "Call":
-        """The call of an ASGI request."""
-        raw, query = scope.get("raw_path") or scope["path"].encode(), scope["query_string"]
-        return cls(
-            scope["method"], scope["path"], query, scope["headers"], body, case_known=False,
-            target=raw + b"?" + query if query else raw, http_version=scope["http_version"], client=scope["client"],
-        )  # fmt: skip
-
-    @cached_property
-    def query(self) -> dict[str, str]:
-        """The query parameters; the first of repeated ones wins. Raises BadEscape."""
-        return dict(reversed(self.query_list))
-
-    @property
-    def query_list(self) -> list[tuple[str, str]]:
-        """The query parameters in order, repeated ones included; semicolons part them too. Raises BadEscape."""
-        check_escapes(self.target.decode("latin-1"))
-        text = self.query_string.decode("latin-1")
-        return [pair for piece in text.split(";") for pair in parse_qsl(piece, keep_blank_values=True)]
+    def __repr__(self) -> str:
+        return f"<HttpRequest {self.method} {self.target.decode('latin-1')}>"
 
     def header(self, name: bytes) -> str:
         """One header's value by its lower-case name, "" where it is missing."""
@@ -80,12 +49,12 @@ class Call:
         return ""
 
 
-class WireHeaders:
-    """A call's headers for a handler, decoded when it asks for them, and what the server adds to them."""
+class HandlerHeaders:
+    """The headers that a handler sees, decoded when it asks for them: those of a request, and those in `added`."""
 
     __slots__ = ("_added", "_lines")
 
-    def __init__(self, lines: Lines, added: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(self, lines: HeaderLines, added: tuple[tuple[str, str], ...] = ()) -> None:
         self._lines = lines
         self._added = added
 
@@ -95,23 +64,6 @@ class WireHeaders:
         yield from self._added
 
 
-async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The whole body; raises PayloadTooLarge as soon as more than `limit` bytes are declared or have come."""
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            check_length(value, limit)
-    body, more = bytearray(), True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Disconnected
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-        if len(body) > limit:
-            raise PayloadTooLarge
-    return bytes(body)
-
-
 def check_length(declared: bytes, limit: int) -> int:
     """The value of a Content-Length; raises PayloadTooLarge beyond the limit."""
     if not declared.isdigit() or int(declared) > limit:
@@ -119,13 +71,9 @@ def check_length(declared: bytes, limit: int) -> int:
     return int(declared)
 
 
-ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
-"""A percent sign that begins no escape."""
-
-
 def check_escapes(text: str) -> None:
-    """Refuse a path (and query) with a percent sign that no two hexadecimal digits follow; raises BadEscape."""
-    wrong = ESCAPE.search(text)
+    """Raise BadEscape for a path (and query) with a percent sign that no two hexadecimal digits follow."""
+    wrong = INVALID_ESCAPE.search(text)
     if wrong is None:
         return
     place, digits = wrong.start(), text[wrong.end() : wrong.end() + 2]

@@ -7,7 +7,7 @@ FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 
 
-def parts_of(body: bytes | bytearray, content_type: str) -> tuple[Part, ...]:
+def parse_body(body: bytes | bytearray, content_type: str) -> tuple[Part, ...]:
     """The parts of a body. Anything but a form is one part named "body" with the MIME type it was sent with.
 
     Raises BadForm.

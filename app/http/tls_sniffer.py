@@ -1,39 +1,40 @@
-"""The door of an https address: TLS comes in, and whoever speaks plainly is told that it takes TLS."""
+"""The first bytes on an https address: TLS is spoken with TorchServeProtocol, and plain HTTP is rejected."""
 
 import asyncio
 import logging
 import os
 import socket
 import ssl
-from collections.abc import Callable
-from typing import cast
+from functools import partial
+from typing import Any, cast
 
+from app.http.protocol import TorchServeProtocol
 from app.http.response_head import COMMON_LINES
 from app.http.responses import JSON, json_text
 
 LOG = logging.getLogger("marserve.http")
-PATIENCE = 60.0
-"""Seconds that a client may take to begin, and again to finish the handshake."""
-LINGER = 2.0
-"""Seconds that a refused request is still read and dropped."""
-HANDSHAKE = b"\x16"
+HANDSHAKE_TIMEOUT_SECONDS = 60.0
+"""Time that a client may take to begin, and again to finish the handshake."""
+DISCARD_SECONDS = 2.0
+"""Time for which a rejected request is still read and dropped."""
+HANDSHAKE_BYTE = b"\x16"
 """The first byte of every TLS connection, and of no HTTP request."""
-REFUSAL_BODY = json_text({"status": "This TorchServe instance only accepts HTTPS requests"})
-REFUSAL = b"HTTP/1.1 403 Forbidden\r\n%b: %b\r\n%bcontent-length: %d\r\nconnection: close\r\n\r\n%b" % (
-    *JSON[0], COMMON_LINES, len(REFUSAL_BODY), REFUSAL_BODY,
+REJECTION_BODY = json_text({"status": "This TorchServe instance only accepts HTTPS requests"})
+REJECTION = b"HTTP/1.1 403 Forbidden\r\n%b: %b\r\n%bcontent-length: %d\r\nconnection: close\r\n\r\n%b" % (
+    *JSON[0], COMMON_LINES, len(REJECTION_BODY), REJECTION_BODY,
 )  # fmt: skip
 
 
 class PlainHttpRejector(asyncio.Protocol):
-    """Looks at the first byte of a connection without taking it; `inside` makes the protocol that is spoken in TLS."""
+    """Looks at the first byte of a connection without taking it. Takes an SSL context, then uvicorn's arguments."""
 
-    def __init__(self, context: ssl.SSLContext, inside: Callable[[], asyncio.BaseProtocol]) -> None:
+    def __init__(self, context: ssl.SSLContext, **arguments: Any) -> None:
         self._context = context
-        self._inside = inside
+        self._inner_protocol = partial(TorchServeProtocol, **arguments)
         self._task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take a new connection out of the hands of its transport, which would read from it."""
+        """Take the socket of a new connection from its transport, which would read from it."""
         plain = cast("asyncio.Transport", transport)
         plain.pause_reading()
         try:
@@ -41,17 +42,17 @@ class PlainHttpRejector(asyncio.Protocol):
         finally:
             plain.abort()
         connection.setblocking(False)
-        self._task = asyncio.get_running_loop().create_task(self._admit(connection))
+        self._task = asyncio.get_running_loop().create_task(self._accept(connection))
 
-    async def _admit(self, connection: socket.socket) -> None:
+    async def _accept(self, connection: socket.socket) -> None:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(HANDSHAKE_TIMEOUT_SECONDS):
                 first = await _peek(connection)
-            if first != HANDSHAKE:
-                await _refuse(connection)
+            if first != HANDSHAKE_BYTE:
+                await _reject(connection)
                 return
             await asyncio.get_running_loop().connect_accepted_socket(
-                self._inside, connection, ssl=self._context, ssl_handshake_timeout=PATIENCE
+                self._inner_protocol, connection, ssl=self._context, ssl_handshake_timeout=HANDSHAKE_TIMEOUT_SECONDS
             )
         except OSError as error:  # also TimeoutError and ssl.SSLError
             LOG.debug("No TLS connection came of it: %s", error)
@@ -69,12 +70,12 @@ async def _peek(connection: socket.socket) -> bytes:
     return connection.recv(1, socket.MSG_PEEK)
 
 
-async def _refuse(connection: socket.socket) -> None:
+async def _reject(connection: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     with connection:
-        await loop.sock_sendall(connection, REFUSAL)
+        await loop.sock_sendall(connection, REJECTION)
         connection.shutdown(socket.SHUT_WR)
         # Closed with bytes unread, the connection would end in a reset, and the client might miss the answer.
-        async with asyncio.timeout(LINGER):
+        async with asyncio.timeout(DISCARD_SECONDS):
             while await loop.sock_recv(connection, 1 << 16):
                 pass

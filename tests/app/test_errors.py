@@ -3,7 +3,7 @@
 import pytest
 
 from app import errors
-from app.http.responses import error_answer
+from app.http.responses import raw_error
 from handler import errors as handler
 from model_registry import errors as registry
 
@@ -23,21 +23,23 @@ def everything_below(root: type[Exception]) -> set[type[Exception]]:
 
 @pytest.mark.parametrize("root", sorted(ABSTRACT, key=lambda kind: kind.__name__))
 def test_every_domain_error_has_its_line_in_the_table(root: type[Exception]) -> None:
-    found = {kind for kind in everything_below(root) if not any(parent in errors.TABLE for parent in kind.__mro__)}
+    found = {
+        kind for kind in everything_below(root) if not any(parent in errors.ERROR_RESPONSES for parent in kind.__mro__)
+    }
     assert found - ABSTRACT - INSIDE == set()
 
 
 def test_an_error_that_the_table_does_not_know_tells_the_client_nothing() -> None:
-    answer = error_answer(errors.wire(ZeroDivisionError("the secret path /etc/shadow")))
-    assert answer.status == 500
-    assert b"InternalServerException" in answer.body
-    assert b"secret" not in answer.body
+    response = raw_error(errors.describe_error(ZeroDivisionError("the secret path /etc/shadow")))
+    assert response.status == 500
+    assert b"InternalServerException" in response.body
+    assert b"secret" not in response.body
 
 
 def test_errors_are_written_as_clients_of_torchserve_know_them() -> None:
-    answer = error_answer(errors.wire(registry.ModelNotFound("m")))
+    response = raw_error(errors.describe_error(registry.ModelNotFound("m")))
     expected = b'{\n  "code": 404,\n  "type": "ModelNotFoundException",\n  "message": "Model not found: m"\n}\n'
-    assert (answer.status, answer.body, answer.reason) == (404, expected, b"Not Found")
+    assert (response.status, response.body, response.reason) == (404, expected, b"Not Found")
 
 
 @pytest.mark.parametrize(
@@ -45,19 +47,19 @@ def test_errors_are_written_as_clients_of_torchserve_know_them() -> None:
     [(403, 403, "Forbidden"), (413, 507, "Insufficient Storage"), (513, 513, "Server Error (513)")],
 )
 def test_a_prediction_exception_brings_its_own_code(code: int, status: int, reason: str) -> None:
-    answer = error_answer(errors.wire(handler.PredictionRefused("why", code)))
-    assert (answer.status, answer.reason.decode()) == (status, reason)
-    assert f'"code": {status},\n  "type": "InternalServerException",\n  "message": "why"'.encode() in answer.body
+    response = raw_error(errors.describe_error(handler.PredictionRefused("why", code)))
+    assert (response.status, response.reason.decode()) == (status, reason)
+    assert f'"code": {status},\n  "type": "InternalServerException",\n  "message": "why"'.encode() in response.body
 
 
 def test_a_prediction_exception_with_code_200_answers_the_word_error() -> None:
-    answer = error_answer(errors.wire(handler.PredictionRefused("fine", 200)))
-    assert (answer.status, answer.body, answer.headers) == (200, b"error", ())
+    response = raw_error(errors.describe_error(handler.PredictionRefused("fine", 200)))
+    assert (response.status, response.body, response.headers) == (200, b"error", ())
 
 
-def test_a_worker_that_ran_out_of_memory_is_told_by_its_exit_status() -> None:
-    assert errors.wire(handler.WorkerDied(137)).status == 507
-    assert errors.wire(handler.WorkerDied(1)).status == 500
+def test_a_worker_that_ran_out_of_memory_is_recognized_by_its_exit_status() -> None:
+    assert errors.describe_error(handler.WorkerDied(137)).status == 507
+    assert errors.describe_error(handler.WorkerDied(1)).status == 500
 
 
 @pytest.mark.parametrize(

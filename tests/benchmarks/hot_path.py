@@ -16,12 +16,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import anyio
 import uvloop
 
-from app.application import Application
-from app.http.address import Address
+from app.application import create_apps
+from app.fast_path import PredictionFastPath
 from app.http.protocol import TorchServeProtocol
 from app.lifespan import running
+from app.model_server import ModelServer
+from app.server import Server
 from app.settings.model import Settings
 from app.settings.types import InitialModel, ListenAddress
 from handler.batching.batcher import Batcher
@@ -107,19 +110,21 @@ def wrap(marks: Marks) -> None:
     """Wrap the functions that a request passes, for the life of this process."""
     places = {
         (TorchServeProtocol, "buffer_updated"): lambda function: marks.before("received", function, first=True),
-        (Address, "begin"): lambda function: marks.before("parsed", function),
+        (PredictionFastPath, "submit"): lambda function: marks.before("parsed", function),
         (Batcher, "submit"): lambda function: marks.before("routed", marks.after("queued", function)),
         (Batcher, "take"): lambda function: marks.after("taken", function),
         (Metrics, "emit"): lambda function: marks.before("encoded", marks.after("timed", function)),
         (LoopPacer, "receive"): lambda function: marks.before("delivered", function),
         (ModelVersion, "_deliver"): lambda function: marks.before("settled", function),
-        (Address, "note"): lambda function: marks.before("written", marks.after("logged", function, last=True)),
+        (PredictionFastPath, "record"): lambda function: marks.before(
+            "written", marks.after("logged", function, last=True)
+        ),
     }
     for (owner, name), wrapped in places.items():
         setattr(owner, name, wrapped(getattr(owner, name)))
 
 
-def wrap_handler(application: Application, marks: Marks) -> None:
+def wrap_handler(application: ModelServer, marks: Marks) -> None:
     """Wrap the handler of the model."""
     for version in application.registry.versions():
         for worker in version.pool.workers:
@@ -143,13 +148,20 @@ async def measure(job: str, count: int, marks: Marks | None) -> float:
             await asyncio.gather(*(asyncio.wrap_future(worker.loaded) for worker in version.pool.workers))
             if marks is not None:
                 wrap_handler(application, marks)
-            return await _ask(application.addresses()[address], address.port, job, count)
+            return await _ask(application, address, job, count)
 
 
-async def _ask(address: Address, port: int, job: str, count: int) -> float:
-    connections: set[TorchServeProtocol] = set()
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: TorchServeProtocol(address, connections, 600), "127.0.0.1", port)
+async def _ask(application: ModelServer, address: ListenAddress, job: str, count: int) -> float:
+    server = Server(create_apps(application)[address], address, application)
+    server.bind()
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(server.serve_bound)
+        microseconds = await _ask_server(address.port, job, count)
+        application.shutdown_requested.set()
+    return microseconds
+
+
+async def _ask_server(port: int, job: str, count: int) -> float:
     body = JOBS[job].bodies()[0]
     head = f"POST /predictions/{job} HTTP/1.1\r\nHost: x\r\nContent-Type: {body.content_type}\r\nContent-Length: "
     request = f"{head}{len(body.value)}\r\n\r\n".encode() + body.value
@@ -157,7 +169,6 @@ async def _ask(address: Address, port: int, job: str, count: int) -> float:
         sys.executable, "-c", CLIENT, str(port), str(count), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     output, _ = await client.communicate(request)
-    server.close()
     return float(output)
 
 

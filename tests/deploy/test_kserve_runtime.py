@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from app.application import create_apps
 from app.commands.options import torchserve_parser
 from app.lifespan import running
 from app.settings.loading import torchserve_settings
@@ -75,7 +76,7 @@ def started(mnt: Path, **environ: str) -> Settings:
 @asynccontextmanager
 async def inference(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
     async with running(settings) as application:
-        address = application.addresses()[ListenAddress("http", "0.0.0.0", 8085)]
+        address = create_apps(application)[ListenAddress("http", "0.0.0.0", 8085)]
         transport = httpx2.ASGITransport(address, client=("127.0.0.1", 50000))
         async with httpx2.AsyncClient(transport=transport, base_url="http://m.default.svc", timeout=60) as client:
             yield client
@@ -124,7 +125,7 @@ async def test_the_numbers_of_the_snapshot_count(mnt: Path, archive: MakeArchive
 async def test_metrics_have_their_own_port(mnt: Path, archive: MakeArchive) -> None:
     archive("m", DOUBLES)
     async with running(started(mnt)) as application:
-        metrics = application.addresses()[ListenAddress("http", "0.0.0.0", 8082)]
+        metrics = create_apps(application)[ListenAddress("http", "0.0.0.0", 8082)]
         transport = httpx2.ASGITransport(metrics, client=("127.0.0.1", 50000))
         async with httpx2.AsyncClient(transport=transport, base_url="http://m") as client:
             assert "ts_inference_requests_total" in (await client.get("/metrics")).text

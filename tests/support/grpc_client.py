@@ -16,7 +16,7 @@ import grpc
 import grpc.aio
 from grpc_tools import protoc
 
-from app.listeners import grpc_listeners
+from app.grpc.listeners import grpc_listeners
 from tests.support.serving import Client, serving
 
 PROTO = Path(__file__).parents[2] / "app" / "grpc" / "proto"

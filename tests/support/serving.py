@@ -7,8 +7,9 @@ from typing import Any
 
 import httpx2
 
-from app.application import Application
+from app.application import create_apps
 from app.lifespan import running
+from app.model_server import ModelServer
 from app.settings.model import Settings
 from app.settings.types import InitialModel, ListenAddress
 
@@ -16,7 +17,7 @@ from app.settings.types import InitialModel, ListenAddress
 class Client:
     """Calls the APIs of a running application as HTTP clients do."""
 
-    def __init__(self, application: Application, http: httpx2.AsyncClient) -> None:
+    def __init__(self, application: ModelServer, http: httpx2.AsyncClient) -> None:
         self.application = application
         self.http = http
 
@@ -52,6 +53,8 @@ async def serving(store: Path, *models: str, **settings: Any) -> AsyncIterator[C
     chosen = Settings(model_store=store, load_models=tuple(InitialModel(None, url) for url in models), **options)
     async with running(chosen) as application:
         await application.registry.started.wait()
-        transport = httpx2.ASGITransport(application.addresses()[address], client=("127.0.0.1", 50000))
+        transport = httpx2.ASGITransport(
+            create_apps(application)[address], client=("127.0.0.1", 50000), raise_app_exceptions=False
+        )
         async with httpx2.AsyncClient(transport=transport, base_url="http://server", timeout=60) as http:
             yield Client(application, http)

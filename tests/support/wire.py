@@ -7,7 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
 
-from app.server import Listener
+import anyio
+
+from app.application import create_apps
+from app.server import Server
 from app.settings.types import ListenAddress
 from tests.support.serving import Client
 
@@ -42,33 +45,40 @@ class Wire:
         return await asyncio.wait_for(self.reader.read(), 30) == b""
 
 
-class Door:
-    """A port of its own through which an application serves."""
+class Endpoint:
+    """An address of its own on which an application is served."""
 
-    def __init__(self, listener: Listener, tls: ssl.SSLContext | None, stack: contextlib.AsyncExitStack) -> None:
-        self.listener = listener
+    def __init__(self, server: Server, tls: ssl.SSLContext | None, stack: contextlib.AsyncExitStack) -> None:
+        self.server = server
         self._tls = tls
         self._stack = stack
 
     async def connect(self) -> Wire:
-        """A connection that is closed with the door."""
-        wire = Wire(*await asyncio.open_connection("127.0.0.1", self.listener.port, ssl=self._tls))
+        """A connection that is closed with the endpoint."""
+        wire = Wire(*await asyncio.open_connection("127.0.0.1", self.server.port, ssl=self._tls))
         self._stack.callback(wire.writer.close)
         return wire
 
 
 @asynccontextmanager
-async def opened(client: Client, scheme: Scheme = "http") -> AsyncIterator[Door]:
+async def opened(client: Client, scheme: Scheme = "http") -> AsyncIterator[Endpoint]:
     """A port for what the client's application serves on its one address."""
-    (address,) = client.application.addresses().values()
-    listener = Listener(ListenAddress(scheme, "127.0.0.1", 0), address, client.application.settings)
-    await listener.open()
-    try:
-        async with contextlib.AsyncExitStack() as stack:
-            yield Door(listener, trusting() if scheme == "https" else None, stack)
-    finally:
-        listener.close()
-        await listener.drain(5)
+    async with listening(client, ListenAddress(scheme, "127.0.0.1", 0)) as server, contextlib.AsyncExitStack() as stack:
+        yield Endpoint(server, trusting() if scheme == "https" else None, stack)
+
+
+@asynccontextmanager
+async def listening(client: Client, address: ListenAddress) -> AsyncIterator[Server]:
+    """The client's application on one more address; its shutdown is that of the application."""
+    (app,) = create_apps(client.application).values()
+    server = Server(app, address, client.application)
+    server.bind()
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(server.serve_bound)
+        try:
+            yield server
+        finally:
+            client.application.shutdown_requested.set()
 
 
 def trusting() -> ssl.SSLContext:

@@ -15,7 +15,7 @@ from handler.job import Part
 from handler.workers.batch_context import KEPT_BODY_BYTES
 from tests.conftest import MakeArchive
 from tests.support.serving import serving
-from tests.support.wire import Door, opened
+from tests.support.wire import Endpoint, opened
 
 pytestmark = pytest.mark.anyio
 SERVES = "def handle(data, context):\n    return data and ['served'] * len(data)\n"
@@ -51,9 +51,9 @@ def post(path: str, size: int) -> bytes:
     return f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode() + b"x" * size
 
 
-async def converse(door: Door, *requests: bytes, close: bool) -> None:
+async def converse(endpoint: Endpoint, *requests: bytes, close: bool) -> None:
     """Send one request after the other, and wait until the connection has ended."""
-    wire = await door.connect()
+    wire = await endpoint.connect()
     for request in requests:
         wire.send(request)
         await wire.answer()
@@ -61,7 +61,7 @@ async def converse(door: Door, *requests: bytes, close: bool) -> None:
         wire.writer.close()
     else:
         assert await wire.is_closed()
-    while door.listener._connections:
+    while endpoint.server.server_state.connections:
         await asyncio.sleep(0)
 
 
@@ -97,23 +97,23 @@ async def test_connections_that_have_ended_leave_no_garbage(
 ) -> None:
     archive("serves", SERVES)
     archive("idle", SERVES)
-    async with serving(store, "serves.mar", "idle.mar") as client, opened(client) as door:
+    async with serving(store, "serves.mar", "idle.mar") as client, opened(client) as endpoint:
         await client.manage("PUT", "/models/idle", min_worker=0)
-        await converse(door, PING, close=True)  # what is made once is made now
+        await converse(endpoint, PING, close=True)  # what is made once is made now
         with collected() as garbage:
             for _ in range(5):
-                await converse(door, *requests, close=close)
+                await converse(endpoint, *requests, close=close)
         assert garbage == []
 
 
 async def test_clients_that_go_away_amid_a_body_leave_no_garbage(store: Path) -> None:
-    async with serving(store) as client, opened(client) as door:
+    async with serving(store) as client, opened(client) as endpoint:
         with collected() as garbage:
             for part in (10, 1000, 100_000, 299_999):
-                wire = await door.connect()
+                wire = await endpoint.connect()
                 await wire.send_in_pieces(post("/predictions/nothing", 300_000)[:part], 9973)
                 wire.writer.transport.abort()
-                while door.listener._connections:
+                while endpoint.server.server_state.connections:
                     await asyncio.sleep(0)
         assert garbage == []
 
@@ -121,8 +121,8 @@ async def test_clients_that_go_away_amid_a_body_leave_no_garbage(store: Path) ->
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", "application/octet-stream"])
 async def test_an_idle_model_keeps_no_large_body(store: Path, archive: MakeArchive, content_type: str) -> None:
     archive("serves", SERVES, config="batchSize: 4\nmaxBatchDelay: 50\n")
-    async with serving(store, "serves.mar") as client, opened(client) as door:
-        wires = [await door.connect() for _ in range(6)]
+    async with serving(store, "serves.mar") as client, opened(client) as endpoint:
+        wires = [await endpoint.connect() for _ in range(6)]
         for wire in wires:
             body = b'"%s"' % (MARK * KEPT_BODY_BYTES)
             head = f"Host: x\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from app.application import Application
 from app.commands.check.archive_inspection import ArchiveInspection, inspect_archive
 from app.commands.sample_requests import Sample
 from app.commands.smoke_test import SmokeTestResult, run_smoke_test
 from app.logging.files import SERVER_LOGGER, Logs
+from app.model_server import ModelServer
 from app.settings.loading import marserve_settings
 from app.settings.model import Settings
 from handler.devices.device import assign_device
@@ -82,7 +82,7 @@ async def check_archive(
     settings = make_settings(path, ts_config)
     output, inspection, result, error = HandlerOutput(settings, write_line), None, None, ""
     with collected_warnings() as notes:
-        application = Application(settings, output)
+        application = ModelServer(settings, output)
         try:
             planned, version = _open(application, path, handler)
             inspection = _inspect(application, planned)
@@ -107,7 +107,7 @@ def make_registration(path: Path, handler: str | None) -> Registration:
     return Registration(url, None, handler, at_startup=True, fallback_name=default_name(url))
 
 
-def _open(application: Application, path: Path, handler: str | None) -> tuple[ModelVersion, ModelVersion]:
+def _open(application: ModelServer, path: Path, handler: str | None) -> tuple[ModelVersion, ModelVersion]:
     """The version as a server would have it, and one to test, whose requests wait for no others; blocks.
 
     Neither has workers yet. Raises RegistryError.
@@ -118,7 +118,7 @@ def _open(application: Application, path: Path, handler: str | None) -> tuple[Mo
 
 
 async def _run_smoke_test(
-    application: Application, version: ModelVersion, samples: Sequence[Sample], repeat: int, mute: Callable[[], None]
+    application: ModelServer, version: ModelVersion, samples: Sequence[Sample], repeat: int, mute: Callable[[], None]
 ) -> SmokeTestResult:
     try:
         if application.factory.installs(version.archive):
@@ -128,7 +128,7 @@ async def _run_smoke_test(
         await version.close(CLOSE_TIMEOUT_SECONDS)
 
 
-def _inspect(application: Application, version: ModelVersion) -> ArchiveInspection:
+def _inspect(application: ModelServer, version: ModelVersion) -> ArchiveInspection:
     config, archive = version.config, version.archive
     device = assign_device(0, application.devices, config.device_ids, config.device_type or None)
     handler = archive.manifest.handler or application.settings.default_service_handler or ""

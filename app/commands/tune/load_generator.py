@@ -9,10 +9,10 @@ from itertools import cycle
 
 from app.commands.tune.search_space import Measurement, Setting
 from app.http.request_ids import new_request_id
-from app.http.responses import output_answer
 from handler.errors import HandlerError
 from handler.job import Input
 from model_registry.errors import RegistryError
+from model_registry.reply import ResponseStream
 from model_registry.version import ModelVersion
 
 MIN_RESPONSES = 20
@@ -87,14 +87,15 @@ class LoadGenerator:
         began = time.perf_counter()
         reply = self._version.submit(next(self._inputs), new_request_id())
         try:
-            answer = output_answer(await reply.future)
-            if answer.stream is not None:
-                async for _ in answer.stream:
+            output = await reply.future
+            if isinstance(output, ResponseStream):
+                async for _ in output:
                     pass
+                output = output.first
         finally:
             reply.detach()
-        if answer.status >= 400:
-            self._count_error(f"status {answer.status}: {answer.body[:200].decode(errors='replace')}")
+        if output.status >= 400:
+            self._count_error(f"status {output.status}: {output.body[:200].decode(errors='replace')}")
         else:
             self._latencies.append(time.perf_counter() - began)
             assert reply.job is not None

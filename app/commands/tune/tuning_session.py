@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app.application import Application
 from app.commands.check.runner import (
     CLOSE_TIMEOUT_SECONDS,
     HandlerOutput,
@@ -21,6 +20,7 @@ from app.commands.sample_requests import Sample
 from app.commands.smoke_test import SmokeTestResult, make_input, run_smoke_test
 from app.commands.tune.load_generator import GivesUp, LoadGenerator
 from app.commands.tune.search_space import Measurement, Setting
+from app.model_server import ModelServer
 from handler.devices.device import Device, assign_device
 from handler.errors import LoadFailed
 from handler.job import Input
@@ -40,7 +40,7 @@ class CannotTune(Exception):
 class TuningSession:
     """Makes model versions of one archive, whose folder lives as long as the session."""
 
-    def __init__(self, application: Application, output: HandlerOutput, registration: Registration) -> None:
+    def __init__(self, application: ModelServer, output: HandlerOutput, registration: Registration) -> None:
         self._application = application
         self._output = output
         self._registration = registration
@@ -121,7 +121,7 @@ async def open_session(
     settings = make_settings(path, ts_config)
     output = HandlerOutput(settings, write_line)
     with collected_warnings():
-        application = Application(settings, output)
+        application = ModelServer(settings, output)
         try:
             yield TuningSession(application, output, make_registration(path, handler))
         except RegistryError as reason:

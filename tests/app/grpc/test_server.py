@@ -18,9 +18,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from app.grpc import health as grpc_health
+from app.grpc.listeners import grpc_listeners
 from app.grpc.server import GrpcListener, address
 from app.http.tls import NoCertificate
-from app.listeners import grpc_listeners
 from app.settings.model import Settings
 from tests.conftest import MakeArchive
 from tests.support.grpc_client import ASKED, GrpcClient, failure, grpc_serving

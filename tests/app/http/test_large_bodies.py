@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from app.http.parser import LARGE
+from app.http.parser import DIRECT_BODY_THRESHOLD
 from tests.conftest import MakeArchive
 from tests.support.serving import serving
-from tests.support.wire import Door, Scheme, Wire, opened
+from tests.support.wire import Endpoint, Scheme, Wire, opened
 
 pytestmark = pytest.mark.anyio
 TELLS = """
@@ -26,7 +26,7 @@ TELLS = """
     def handle(data, context):
         return [{name: told(value) for name, value in row.items()} for row in data or []]
 """
-SIZES = [LARGE, LARGE + 1, 300_000, 2_000_000]
+SIZES = [DIRECT_BODY_THRESHOLD, DIRECT_BODY_THRESHOLD + 1, 300_000, 2_000_000]
 PIECE = 9973
 """Bytes of a piece: of no size at which anything happens."""
 PING = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -45,10 +45,12 @@ def scheme(request: pytest.FixtureRequest) -> Scheme:
 
 
 @asynccontextmanager
-async def listening(store: Path, archive: MakeArchive, scheme: Scheme = "http", **config: str) -> AsyncIterator[Door]:
+async def listening(
+    store: Path, archive: MakeArchive, scheme: Scheme = "http", **config: str
+) -> AsyncIterator[Endpoint]:
     archive("tells", TELLS, **config)
-    async with serving(store, "tells.mar") as client, opened(client, scheme) as door:
-        yield door
+    async with serving(store, "tells.mar") as client, opened(client, scheme) as endpoint:
+        yield endpoint
 
 
 def content(size: int, seed: int = 0) -> bytes:
@@ -81,8 +83,8 @@ async def served(wire: Wire) -> Any:
 async def test_a_large_body_arrives_as_it_was_sent(
     store: Path, archive: MakeArchive, scheme: Scheme, size: int
 ) -> None:
-    async with listening(store, archive, scheme) as door:
-        wire = await door.connect()
+    async with listening(store, archive, scheme) as endpoint:
+        wire = await endpoint.connect()
         wire.send(post(content(size)))
         assert await served(wire) == {"body": of("bytearray", content(size))}
         await wire.send_in_pieces(post(content(size, 1)), PIECE)
@@ -90,8 +92,8 @@ async def test_a_large_body_arrives_as_it_was_sent(
 
 
 async def test_a_body_may_come_long_after_its_head(store: Path, archive: MakeArchive) -> None:
-    async with listening(store, archive) as door:
-        wire, other = await door.connect(), await door.connect()
+    async with listening(store, archive) as endpoint:
+        wire, other = await endpoint.connect(), await endpoint.connect()
         request = post(content(300_000))
         wire.send(request[:-300_000])
         await wire.writer.drain()
@@ -105,9 +107,12 @@ async def test_a_body_may_come_long_after_its_head(store: Path, archive: MakeArc
 async def test_requests_behind_large_ones_are_answered_in_order(
     store: Path, archive: MakeArchive, scheme: Scheme, piece: int
 ) -> None:
-    bodies = [content(size, number) for number, size in enumerate([5, 300_000, 7, 300_000, 2_000_000, LARGE + 1, 0, 9])]
-    async with listening(store, archive, scheme) as door:
-        wire = await door.connect()
+    bodies = [
+        content(size, number)
+        for number, size in enumerate([5, 300_000, 7, 300_000, 2_000_000, DIRECT_BODY_THRESHOLD + 1, 0, 9])
+    ]
+    async with listening(store, archive, scheme) as endpoint:
+        wire = await endpoint.connect()
         sent = asyncio.create_task(wire.send_in_pieces(b"".join(map(post, bodies)) + PING, piece))
         told = [await served(wire) for _ in bodies]
         assert told == [{"body": of("bytearray", body)} for body in bodies]
@@ -116,25 +121,27 @@ async def test_requests_behind_large_ones_are_answered_in_order(
 
 
 async def test_what_follows_an_upgrade_is_no_request(store: Path, archive: MakeArchive) -> None:
-    async with listening(store, archive) as door:
-        wire = await door.connect()
+    async with listening(store, archive) as endpoint:
+        wire = await endpoint.connect()
         asks = PING.replace(b"Host: x", b"Host: x\r\nConnection: Upgrade\r\nUpgrade: h2c")
-        wire.send(asks + content(2 * LARGE))
+        wire.send(asks + content(2 * DIRECT_BODY_THRESHOLD))
         line, headers, _ = await wire.answer()
         assert (line, headers["connection"]) == ("HTTP/1.1 200 OK", "keep-alive")  # and not a close for nonsense
 
 
 async def test_small_and_large_requests_take_turns_on_a_connection(store: Path, archive: MakeArchive) -> None:
-    async with listening(store, archive) as door:
-        wire = await door.connect()
-        for number, size in enumerate([1, 300_000, 2, LARGE + 1, LARGE, 3, 2_000_000, 4]):
+    async with listening(store, archive) as endpoint:
+        wire = await endpoint.connect()
+        for number, size in enumerate(
+            [1, 300_000, 2, DIRECT_BODY_THRESHOLD + 1, DIRECT_BODY_THRESHOLD, 3, 2_000_000, 4]
+        ):
             wire.send(post(content(size, number)))
             assert await served(wire) == {"body": of("bytearray", content(size, number))}
 
 
 async def test_large_bodies_side_by_side_do_not_mix(store: Path, archive: MakeArchive, scheme: Scheme) -> None:
-    async with listening(store, archive, scheme) as door:
-        wires = [await door.connect() for _ in range(8)]
+    async with listening(store, archive, scheme) as endpoint:
+        wires = [await endpoint.connect() for _ in range(8)]
         bodies = [content(300_000 + number, 1000 * number) for number in range(len(wires))]
         await asyncio.gather(
             *(wire.send_in_pieces(post(body), PIECE) for wire, body in zip(wires, bodies, strict=True))
@@ -143,8 +150,8 @@ async def test_large_bodies_side_by_side_do_not_mix(store: Path, archive: MakeAr
 
 
 async def test_a_client_that_waits_is_asked_for_its_large_body(store: Path, archive: MakeArchive) -> None:
-    async with listening(store, archive) as door:
-        wire, body = await door.connect(), content(300_000)
+    async with listening(store, archive) as endpoint:
+        wire, body = await endpoint.connect(), content(300_000)
         wire.send(post(body, "", "Expect: 100-continue")[: -len(body)])
         assert (await wire.head())[0] == "HTTP/1.1 100 Continue"
         await wire.send_in_pieces(body, PIECE)
@@ -154,16 +161,16 @@ async def test_a_client_that_waits_is_asked_for_its_large_body(store: Path, arch
 
 
 async def test_a_large_body_in_chunks_arrives_too(store: Path, archive: MakeArchive) -> None:
-    async with listening(store, archive) as door:
-        wire, body = await door.connect(), content(300_000)
+    async with listening(store, archive) as endpoint:
+        wire, body = await endpoint.connect(), content(300_000)
         await wire.send_in_pieces(chunked(body) + post(body) + chunked(body), PIECE)
         for _ in range(3):
             assert await served(wire) == {"body": of("bytearray", body)}
 
 
 async def test_a_client_that_says_close_gets_its_answer_and_the_end(store: Path, archive: MakeArchive) -> None:
-    async with listening(store, archive) as door:
-        wire = await door.connect()
+    async with listening(store, archive) as endpoint:
+        wire = await endpoint.connect()
         await wire.send_in_pieces(post(content(300_000), "", "Connection: close"), PIECE)
         line, headers, _ = await wire.answer()
         assert (line, headers["connection"]) == ("HTTP/1.1 200 ", "close")
@@ -174,16 +181,16 @@ async def test_a_client_that_says_close_gets_its_answer_and_the_end(store: Path,
 async def test_clients_that_go_away_amid_a_large_body_harm_nobody(
     store: Path, archive: MakeArchive, scheme: Scheme, abruptly: bool
 ) -> None:
-    async with listening(store, archive, scheme) as door:
-        stays = await door.connect()
+    async with listening(store, archive, scheme) as endpoint:
+        stays = await endpoint.connect()
         await stays.send_in_pieces(post(content(300_000))[:-1], PIECE)
         for part in (1000, 100_000, 299_999):
-            leaver = await door.connect()
+            leaver = await endpoint.connect()
             await leaver.send_in_pieces(post(content(300_000))[:part], PIECE)
             leaver.writer.transport.abort() if abruptly else leaver.writer.close()
         stays.send(content(300_000)[-1:])
         assert await served(stays) == {"body": of("bytearray", content(300_000))}
-        while len(door.listener._connections) > 1:
+        while len(endpoint.server.server_state.connections) > 1:
             await asyncio.sleep(0)
 
 
@@ -209,8 +216,8 @@ OBJECT = {"instances": [{"data": "x" * 200_000, "numbers": NUMBERS}]}
 async def test_handlers_get_large_bodies_as_they_get_small_ones(
     store: Path, archive: MakeArchive, isolation: str, kind: str, body: bytes, told: list[Any]
 ) -> None:
-    async with listening(store, archive, config=f"isolation: {isolation}\n") as door:
-        wire = await door.connect()
+    async with listening(store, archive, config=f"isolation: {isolation}\n") as endpoint:
+        wire = await endpoint.connect()
         await wire.send_in_pieces(post(body, kind), PIECE)
         assert await served(wire) == {"body": told}
 
@@ -223,8 +230,8 @@ async def test_large_forms_are_taken_apart(store: Path, archive: MakeArchive) ->
     ]
     multipart = b"".join(b"--frontier\r\n" + part + b"\r\n" for part in parts) + b"--frontier--\r\n"
     fields = b"a=1&b=" + b"%41+" * 50_000 + b"&c="
-    async with listening(store, archive) as door:
-        wire = await door.connect()
+    async with listening(store, archive) as endpoint:
+        wire = await endpoint.connect()
         await wire.send_in_pieces(post(multipart, "multipart/form-data; boundary=frontier"), PIECE)
         assert await served(wire) == {"file": of("bytearray", value), "note": of("bytearray", b"short")}
         await wire.send_in_pieces(post(fields, "application/x-www-form-urlencoded"), PIECE)
@@ -238,16 +245,19 @@ async def test_large_forms_are_taken_apart(store: Path, archive: MakeArchive) ->
              "/models/tells/invoke", "/v1/models/tells:predict", "/v2/models/tells/infer", "/tells/predict"],
 )  # fmt: skip
 async def test_every_url_of_a_prediction_takes_large_bodies(store: Path, archive: MakeArchive, path: str) -> None:
-    async with listening(store, archive) as door:
-        wire = await door.connect()
+    async with listening(store, archive) as endpoint:
+        wire = await endpoint.connect()
         request = post(content(300_000)).replace(b"/predictions/tells", path.encode(), 1)
         await wire.send_in_pieces(request, PIECE)
         assert (await served(wire))["body"] == of("bytearray", content(300_000))
 
 
 async def test_management_takes_large_bodies(store: Path, archive: MakeArchive) -> None:
-    async with listening(store, archive) as door:
-        wire, body = await door.connect(), json.dumps({"url": "tells.mar", "model_name": "again", "x": "y" * 100_000})
+    async with listening(store, archive) as endpoint:
+        wire, body = (
+            await endpoint.connect(),
+            json.dumps({"url": "tells.mar", "model_name": "again", "x": "y" * 100_000}),
+        )
         request = post(body.encode(), "application/json").replace(b"/predictions/tells", b"/models", 1)
         await wire.send_in_pieces(request, PIECE)
         line, _, answer = await wire.answer()

@@ -7,67 +7,68 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.http.parser import GROWTH, LARGE, InvalidRequest, RequestParser
-from app.http.request import Call
+from app.http.parser import BODY_GROWTH_FACTOR, DIRECT_BODY_THRESHOLD, InvalidRequest, RequestParser
+from app.http.request import HttpRequest
 from model_registry.errors import NoWorker
 
 LIMIT = 4 << 20
-SIZES = (0, 5, LARGE - 1, LARGE, LARGE + 1, 300_000)
+SIZES = (0, 5, DIRECT_BODY_THRESHOLD - 1, DIRECT_BODY_THRESHOLD, DIRECT_BODY_THRESHOLD + 1, 300_000)
 
 
-class Taken:
-    """Keeps what a reader has read; refuses at their heads the calls to /full."""
+class Received:
+    """Keeps what a parser has parsed; rejects at their heads the requests to /full."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[Call, bool]] = []
-        self.foreseen: list[Call] = []
-        self.encouraged = self.too_large = 0
+        self.requests: list[tuple[HttpRequest, bool]] = []
+        self.early: list[HttpRequest] = []
+        self.continued = self.too_large = 0
 
-    def foresee(self, call: Call) -> None:
-        self.foreseen.append(call)
-        if call.segments == ["full"]:
-            call.refusal = NoWorker("full", "default")
+    def reject_early(self, request: HttpRequest) -> None:
+        self.early.append(request)
+        if request.path == "/full":
+            request.rejection = NoWorker("full", "default")
 
-    def take(self, call: Call, keep: bool) -> None:
-        self.calls.append((call, keep))
+    def on_request(self, request: HttpRequest, keep_alive: bool) -> None:
+        self.requests.append((request, keep_alive))
 
-    def encourage(self) -> None:
-        self.encouraged += 1
+    def send_continue(self) -> None:
+        self.continued += 1
 
-    def refuse(self) -> None:
+    def on_body_too_large(self) -> None:
         self.too_large += 1
 
-    def refused(self) -> None:
-        self.calls.clear()
+    def on_dropped_body_end(self) -> None:
+        self.requests.clear()
 
-    def told(self) -> list[tuple[str, str, bytes, bool]]:
-        """Path, a header, body and whether the connection is kept, of each call."""
+    def summary(self) -> list[tuple[str, str, bytes, bool]]:
+        """Path, a header, body and whether the connection is kept, of each request."""
         return [
-            ("/".join(call.segments), call.header(b"x-number"), bytes(call.body), keep) for call, keep in self.calls
+            (request.path[1:], request.header(b"x-number"), bytes(request.body), keep)
+            for request, keep in self.requests
         ]
 
 
-def reader_for(taken: Taken, limit: int = LIMIT) -> RequestParser:
-    return RequestParser(taken, limit, memoryview(bytearray(256 << 10)))
+def parser_for(received: Received, limit: int = LIMIT) -> RequestParser:
+    return RequestParser(received, limit, memoryview(bytearray(256 << 10)))
 
 
-def put(reader: RequestParser, data: bytes) -> None:
-    """Write data where the reader wants it, as much at a time as there is room for."""
+def put(parser: RequestParser, data: bytes) -> None:
+    """Write data into the parser's buffer, as much at a time as it holds."""
     while data:
-        room = reader.room()
-        count = min(len(room), len(data))
-        room[:count] = data[:count]
-        del room  # as event loops do: while somebody holds the room, it cannot grow
-        reader.received(count)
+        buffer = parser.receive_buffer()
+        count = min(len(buffer), len(data))
+        buffer[:count] = data[:count]
+        del buffer  # as event loops do: while something holds the buffer, it cannot grow
+        parser.received(count)
         data = data[count:]
 
 
-def read(pieces: Iterable[bytes]) -> Taken:
-    taken = Taken()
-    reader = reader_for(taken)
+def read(pieces: Iterable[bytes]) -> Received:
+    received = Received()
+    parser = parser_for(received)
     for piece in pieces:
-        put(reader, piece)
-    return taken
+        put(parser, piece)
+    return received
 
 
 def content(size: int) -> bytes:
@@ -97,44 +98,44 @@ def test_however_requests_are_cut_they_are_read_alike(sizes: list[tuple[int, boo
         chunked(content(size)) if in_chunks else request(content(size), f"X-Number: {number}")
         for number, (size, in_chunks) in enumerate(sizes)
     )
-    assert read(cut(stream, places)).told() == [
+    assert read(cut(stream, places)).summary() == [
         ("chunked" if in_chunks else "echo", "" if in_chunks else str(number), content(size), True)
         for number, (size, in_chunks) in enumerate(sizes)
     ]
 
 
-@pytest.mark.parametrize("at", [1, 2, LARGE, LARGE + 1, 150_000, 299_998, 299_999])
+@pytest.mark.parametrize("at", [1, 2, DIRECT_BODY_THRESHOLD, DIRECT_BODY_THRESHOLD + 1, 150_000, 299_998, 299_999])
 def test_what_begins_at_the_end_of_a_large_body_is_the_next_request(at: int) -> None:
     body = content(300_000)
     stream = request(body) + request(b"small", path="/next") + request(body, path="/last")
     head = stream.index(b"\r\n\r\n") + 4
-    taken = read([stream[: head + at], stream[head + at :]])
-    assert [(path, found) for path, _, found, _ in taken.told()] == [
+    received = read([stream[: head + at], stream[head + at :]])
+    assert [(path, found) for path, _, found, _ in received.summary()] == [
         ("echo", body), ("next", b"small"), ("last", body)
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("size", [LARGE + 1, 300_000, 2_000_000])
+@pytest.mark.parametrize("size", [DIRECT_BODY_THRESHOLD + 1, 300_000, 2_000_000])
 def test_room_for_a_large_body_is_made_as_it_comes(size: int) -> None:
-    """Whoever declares a length and sends nothing takes no memory with it."""
-    body, taken = content(size), Taken()
-    reader = reader_for(taken)
-    put(reader, request(body)[: -size + 1])
+    """A client that declares a length and sends nothing takes no memory with it."""
+    body, received = content(size), Received()
+    parser = parser_for(received)
+    put(parser, request(body)[: -size + 1])
     come = 1
-    while not taken.calls:
-        assert len(reader.room()) <= min(size, GROWTH * come + LARGE) - come
-        step = min(4096, len(reader.room()))
-        put(reader, body[come : come + step])
+    while not received.requests:
+        assert len(parser.receive_buffer()) <= min(size, BODY_GROWTH_FACTOR * come + DIRECT_BODY_THRESHOLD) - come
+        step = min(4096, len(parser.receive_buffer()))
+        put(parser, body[come : come + step])
         come += step
     assert come == size
-    assert taken.told() == [("echo", "", body, True)]
+    assert received.summary() == [("echo", "", body, True)]
 
 
 def test_a_body_of_the_greatest_size_that_is_not_large_is_left_to_the_parser() -> None:
-    taken = read([request(content(LARGE))[:-1], content(LARGE)[-1:]])
-    assert (taken.foreseen, taken.told()) == ([], [("echo", "", content(LARGE), True)])
-    taken = read([request(content(LARGE + 1))[:-1], content(LARGE + 1)[-1:]])
-    assert (len(taken.foreseen), taken.told()) == (1, [("echo", "", content(LARGE + 1), True)])
+    received = read([request(content(DIRECT_BODY_THRESHOLD))[:-1], content(DIRECT_BODY_THRESHOLD)[-1:]])
+    assert (received.early, received.summary()) == ([], [("echo", "", content(DIRECT_BODY_THRESHOLD), True)])
+    received = read([request(content(DIRECT_BODY_THRESHOLD + 1))[:-1], content(DIRECT_BODY_THRESHOLD + 1)[-1:]])
+    assert (len(received.early), received.summary()) == (1, [("echo", "", content(DIRECT_BODY_THRESHOLD + 1), True)])
 
 
 @pytest.mark.parametrize(
@@ -146,51 +147,51 @@ def test_a_body_of_the_greatest_size_that_is_not_large_is_left_to_the_parser() -
 def test_who_keeps_the_connection_does_not_depend_on_the_body(
     version: str, lines: list[str], keep: bool, size: int
 ) -> None:
-    taken = read(cut(request(content(size), *lines, version=version), [-1]))
-    assert [(call.http_version, kept) for call, kept in taken.calls] == [(version, keep)]
+    received = read(cut(request(content(size), *lines, version=version), [-1]))
+    assert [(each.http_version, kept) for each, kept in received.requests] == [(version, keep)]
 
 
-def test_a_call_is_foreseen_with_all_but_its_body() -> None:
+def test_an_early_rejection_sees_all_but_the_body() -> None:
     stream = request(content(300_000), "X-Number: 7", path="/echo?a=1")
-    taken = read([stream[:-1]])
-    (call,) = taken.foreseen
-    assert (call.segments, call.query, call.header(b"x-number"), call.method) == (["echo"], {"a": "1"}, "7", "POST")
-    assert taken.calls == []
+    received = read([stream[:-1]])
+    (early,) = received.early
+    assert (early.path, early.query_string, early.header(b"x-number"), early.method) == ("/echo", b"a=1", "7", "POST")
+    assert received.requests == []
 
 
-def test_what_is_refused_at_its_head_is_dropped_as_it_comes_and_told_at_its_end() -> None:
-    taken = Taken()
-    scratch = memoryview(bytearray(256 << 10))
-    reader = RequestParser(taken, LIMIT, scratch)
+def test_a_request_rejected_at_its_head_is_dropped_as_it_comes_and_delivered_at_its_end() -> None:
+    received = Received()
+    buffer = memoryview(bytearray(256 << 10))
+    parser = RequestParser(received, LIMIT, buffer)
     stream = request(content(2_000_000), path="/full")
-    put(reader, stream[:100_000])
-    assert reader.room().obj is scratch.obj
-    put(reader, stream[100_000:-1])
-    assert taken.calls == []
-    put(reader, stream[-1:])
-    ((call, keep),) = taken.calls
-    assert (bytes(call.body), keep, str(call.refusal)) == (b"", True, str(NoWorker("full", "default")))
+    put(parser, stream[:100_000])
+    assert parser.receive_buffer().obj is buffer.obj
+    put(parser, stream[100_000:-1])
+    assert received.requests == []
+    put(parser, stream[-1:])
+    ((rejected, keep),) = received.requests
+    assert (bytes(rejected.body), keep, str(rejected.rejection)) == (b"", True, str(NoWorker("full", "default")))
 
 
 def test_after_what_was_refused_at_its_head_the_next_request_is_read() -> None:
     stream = request(content(300_000), path="/full") + request(content(300_000), path="/next")
-    taken = read(cut(stream, range(0, len(stream), 7000)))
-    assert [(path, len(body)) for path, _, body, _ in taken.told()] == [("full", 0), ("next", 300_000)]
+    received = read(cut(stream, range(0, len(stream), 7000)))
+    assert [(path, len(body)) for path, _, body, _ in received.summary()] == [("full", 0), ("next", 300_000)]
 
 
 def test_a_large_body_is_asked_for() -> None:
-    taken, body = Taken(), content(300_000)
-    reader, stream = reader_for(taken), request(body, "Expect: 100-continue")
-    put(reader, stream[: -len(body)])
-    assert (taken.encouraged, reader.in_message) == (1, True)
-    put(reader, body)
-    assert (taken.told(), reader.in_message) == ([("echo", "", body, True)], False)
-    assert taken.calls[0][0].header(b"expect") == ""
+    received, body = Received(), content(300_000)
+    parser, stream = parser_for(received), request(body, "Expect: 100-continue")
+    put(parser, stream[: -len(body)])
+    assert (received.continued, parser.in_message) == (1, True)
+    put(parser, body)
+    assert (received.summary(), parser.in_message) == ([("echo", "", body, True)], False)
+    assert received.requests[0][0].header(b"expect") == ""
 
 
-def test_a_body_beyond_the_limit_is_neither_foreseen_nor_kept() -> None:
-    taken = read([request(content(LIMIT + 1))[:1000]])
-    assert (taken.too_large, taken.foreseen, taken.calls) == (1, [], [])
+def test_a_body_beyond_the_limit_is_neither_offered_early_nor_kept() -> None:
+    received = read([request(content(LIMIT + 1))[:1000]])
+    assert (received.too_large, received.early, received.requests) == (1, [], [])
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,10 @@ from typing import Any
 
 import pytest
 
-from app import server
-from app.http import protocol
-from app.server import Listener
-from app.settings.types import ListenAddress
+from app.http import connections
 from tests.conftest import MakeArchive
 from tests.support.serving import Client, serving
-from tests.support.wire import Wire, opened
+from tests.support.wire import opened
 
 pytestmark = pytest.mark.anyio
 ECHO = """
@@ -51,9 +48,9 @@ async def listening(store: Path, **settings: Any) -> AsyncIterator[tuple[Client,
     """A server on a port of its own, and a function that connects to it."""
     async with (
         serving(store, "echo.mar", max_request_size=str(LIMIT), **settings) as client,
-        opened(client) as door,
+        opened(client) as endpoint,
     ):
-        yield client, door.connect
+        yield client, endpoint.connect
 
 
 def post(body: str, path: str = "/predictions/echo", *headers: str) -> str:
@@ -295,39 +292,30 @@ async def test_a_client_that_leaves_is_not_served(store: Path) -> None:
         assert (await last.answer())[0] == "HTTP/1.1 200 "
 
 
-async def test_a_server_that_stops_answers_what_it_has_accepted_and_closes_the_rest(store: Path) -> None:
-    async with serving(store, "echo.mar") as client:
-        (address,) = client.application.addresses().values()
-        listener = Listener(ListenAddress("http", "127.0.0.1", 0), address, client.application.settings)
-        await listener.open()
+async def test_a_server_that_stops_answers_what_it_has_accepted_and_closes_other_connections(store: Path) -> None:
+    async with serving(store, "echo.mar") as client, opened(client) as endpoint:
         version = client.application.registry.resolve("echo")
-        busy, idle = [Wire(*await asyncio.open_connection("127.0.0.1", listener.port)) for _ in range(2)]
+        busy, idle = await endpoint.connect(), await endpoint.connect()
         busy.send(post("wait"))
         while not version.pool.workers or not version.pool.workers[0].batch:
             await asyncio.sleep(0)
-        listener.close()
+        client.application.shutdown_requested.set()
         assert await idle.is_closed()
-        drained = asyncio.create_task(listener.drain(30))
-        await asyncio.sleep(0)
-        assert not drained.done()
+        assert endpoint.server.server_state.connections
         await client.manage("PUT", "/models/echo", min_worker=2)
         assert (await client.predict("echo", content="open", headers={"Content-Type": "text/plain"})).status_code == 200
         line, headers, _ = await busy.answer()
         assert (line, headers["connection"]) == ("HTTP/1.1 200 ", "close")
-        await drained
-        for wire in (busy, idle):
-            wire.writer.close()
 
 
 async def test_clients_that_fall_silent_are_let_go(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One amid its request after a while, one between two requests only after a long one."""
-    for module in (protocol, server):
-        monkeypatch.setattr(module, "PATIENCE", 0.05)
-    async with serving(store) as client, opened(client) as door:
-        idle, silent = await door.connect(), await door.connect()
+    monkeypatch.setattr(connections, "READ_TIMEOUT_SECONDS", 0.05)
+    async with serving(store) as client, opened(client) as endpoint:
+        idle, silent = await endpoint.connect(), await endpoint.connect()
         silent.send("GET /ping HTTP/1.1\nHost:")
         assert await silent.is_closed()
         idle.send("GET /ping HTTP/1.1\nHost: x\n\n")
         assert (await idle.answer())[0] == "HTTP/1.1 200 OK"
-        monkeypatch.setattr(server, "KEEP_ALIVE", 0.05)
-        assert await (await door.connect()).is_closed()
+        endpoint.server.config.timeout_keep_alive = 0
+        assert await (await endpoint.connect()).is_closed()

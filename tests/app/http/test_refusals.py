@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import pytest
 
-from app.http.parser import LARGE
+from app.http.parser import DIRECT_BODY_THRESHOLD
 from handler.batching.batcher import Batcher
 from handler.job import Input, Job
 from model_registry.version import ModelVersion
 from tests.conftest import MakeArchive
 from tests.support.serving import serving
-from tests.support.wire import Door, Wire, opened
+from tests.support.wire import Endpoint, Wire, opened
 
 pytestmark = pytest.mark.anyio
 WAITS = """
@@ -29,14 +29,14 @@ WAITS = """
 """
 BODY = bytes(range(256)) * 4000
 PIECE = 9973
-SIZES = [5, LARGE, LARGE + 1, len(BODY)]
+SIZES = [5, DIRECT_BODY_THRESHOLD, DIRECT_BODY_THRESHOLD + 1, len(BODY)]
 Answer = tuple[str, dict[str, str], bytes]
 
 
 class Full(NamedTuple):
     """A model with one request in work and one in its queue, which has no room for another."""
 
-    door: Door
+    endpoint: Endpoint
     in_work: Wire
     queued: Wire
 
@@ -57,28 +57,28 @@ def post(body: bytes, *lines: str, path: str = "/predictions/waits") -> bytes:
 
 @asynccontextmanager
 async def full(store: Path, gate: threading.Event) -> AsyncIterator[Full]:
-    async with serving(store, "waits.mar", job_queue_size="1") as client, opened(client) as door:
+    async with serving(store, "waits.mar", job_queue_size="1") as client, opened(client) as endpoint:
         version = client.application.registry.resolve("waits")
-        in_work, queued = await fill(door, version)
+        in_work, queued = await fill(endpoint, version)
         try:
-            yield Full(door, in_work, queued)
+            yield Full(endpoint, in_work, queued)
         finally:
             gate.set()
 
 
-async def fill(door: Door, version: ModelVersion, *lines: str) -> tuple[Wire, Wire]:
+async def fill(endpoint: Endpoint, version: ModelVersion, *lines: str) -> tuple[Wire, Wire]:
     """Give a model a request to work on, and another for its queue."""
-    in_work = await send(door, post(b"wait", *lines))
+    in_work = await send(endpoint, post(b"wait", *lines))
     while not (version.pool.workers and version.pool.workers[0].batch):
         await asyncio.sleep(0)
-    queued = await send(door, post(b"queued", *lines))
+    queued = await send(endpoint, post(b"queued", *lines))
     while not len(version.batcher):
         await asyncio.sleep(0)
     return in_work, queued
 
 
-async def send(door: Door, request: bytes, size: int = 10_000_000) -> Wire:
-    wire = await door.connect()
+async def send(endpoint: Endpoint, request: bytes, size: int = 10_000_000) -> Wire:
+    wire = await endpoint.connect()
     await wire.send_in_pieces(request, size)
     return wire
 
@@ -100,7 +100,7 @@ async def test_a_full_queue_refuses_requests_of_any_size_alike(store: Path, gate
     async with full(store, gate) as found:
         answers = []
         for size in SIZES:
-            wire = await send(found.door, post(BODY[:size]), piece)
+            wire = await send(found.endpoint, post(BODY[:size]), piece)
             answers.append(await answer(wire))
             assert await wire.is_closed()
         line, headers, body = answers[0]
@@ -111,11 +111,11 @@ async def test_a_full_queue_refuses_requests_of_any_size_alike(store: Path, gate
 
 async def test_when_there_is_room_again_the_same_request_is_served(store: Path, gate: threading.Event) -> None:
     async with full(store, gate) as found:
-        refused = await send(found.door, post(BODY), PIECE)
+        refused = await send(found.endpoint, post(BODY), PIECE)
         assert (await answer(refused))[0] == "HTTP/1.1 503 Service Unavailable"
         gate.set()
         assert [(await answer(wire))[0] for wire in (found.in_work, found.queued)] == ["HTTP/1.1 200 "] * 2
-        line, _, body = await answer(await send(found.door, post(BODY), PIECE))
+        line, _, body = await answer(await send(found.endpoint, post(BODY), PIECE))
         assert (line, body.decode()) == ("HTTP/1.1 200 ", hashlib.sha256(BODY).hexdigest())
 
 
@@ -123,12 +123,12 @@ async def test_what_is_refused_at_its_head_stays_refused_and_its_body_is_not_kep
     store: Path, gate: threading.Event
 ) -> None:
     async with full(store, gate) as found:
-        before = set(found.door.listener._connections)
-        wire = await send(found.door, post(BODY)[:-1])
-        (connection,) = found.door.listener._connections - before
-        while connection._reader._call is None or connection._reader._size < len(BODY) - 1:
+        before = set(found.endpoint.server.server_state.connections)
+        wire = await send(found.endpoint, post(BODY)[:-1])
+        (connection,) = found.endpoint.server.server_state.connections - before
+        while connection._parser._request is None or connection._parser._size < len(BODY) - 1:
             await asyncio.sleep(0)
-        assert (connection._reader._large, connection._reader._body) == (None, [])
+        assert (connection._parser._large, connection._parser._body) == (None, [])
         gate.set()
         assert [(await answer(each))[0] for each in (found.in_work, found.queued)] == ["HTTP/1.1 200 "] * 2
         wire.send(BODY[-1:])
@@ -136,12 +136,12 @@ async def test_what_is_refused_at_its_head_stays_refused_and_its_body_is_not_kep
 
 
 async def test_a_queue_that_fills_while_a_body_comes_refuses_it_too(store: Path, gate: threading.Event) -> None:
-    async with serving(store, "waits.mar", job_queue_size="1") as client, opened(client) as door:
+    async with serving(store, "waits.mar", job_queue_size="1") as client, opened(client) as endpoint:
         version, request = client.application.registry.resolve("waits"), post(BODY)
-        late = await send(door, request[:-1])
-        while not any(connection._reader._large for connection in door.listener._connections):
+        late = await send(endpoint, request[:-1])
+        while not any(connection._parser._large for connection in endpoint.server.server_state.connections):
             await asyncio.sleep(0)
-        in_work, queued = await fill(door, version)
+        in_work, queued = await fill(endpoint, version)
         late.send(request[-1:])
         assert (await answer(late))[0] == "HTTP/1.1 503 Service Unavailable"
         gate.set()
@@ -150,15 +150,15 @@ async def test_a_queue_that_fills_while_a_body_comes_refuses_it_too(store: Path,
 
 async def test_a_refusal_waits_for_the_answers_before_it(store: Path, gate: threading.Event) -> None:
     async with full(store, gate) as found:
-        wire = await send(found.door, b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n" + post(BODY))
+        wire = await send(found.endpoint, b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n" + post(BODY))
         assert [(await answer(wire))[0] for _ in range(2)] == ["HTTP/1.1 200 OK", "HTTP/1.1 503 Service Unavailable"]
         assert await wire.is_closed()
 
 
 async def test_a_model_without_workers_refuses_requests_of_any_size_alike(store: Path) -> None:
-    async with serving(store, "waits.mar") as client, opened(client) as door:
+    async with serving(store, "waits.mar") as client, opened(client) as endpoint:
         await client.manage("PUT", "/models/waits", min_worker=0)
-        answers = [await answer(await send(door, post(BODY[:size]), PIECE)) for size in SIZES]
+        answers = [await answer(await send(endpoint, post(BODY[:size]), PIECE)) for size in SIZES]
         assert answers[0][0] == "HTTP/1.1 503 Service Unavailable"
         assert answers == [answers[0]] * len(SIZES)
         counted = (await client.http.get("/metrics?name[]=ts_inference_requests_total")).text.splitlines()[-1]
@@ -166,8 +166,8 @@ async def test_a_model_without_workers_refuses_requests_of_any_size_alike(store:
 
 
 async def test_a_model_that_is_not_there_is_told_so_whatever_the_size(store: Path) -> None:
-    async with serving(store) as client, opened(client) as door:
-        answers = [await answer(await send(door, post(BODY[:size]), PIECE)) for size in SIZES]
+    async with serving(store) as client, opened(client) as endpoint:
+        answers = [await answer(await send(endpoint, post(BODY[:size]), PIECE)) for size in SIZES]
         assert answers[0][0] == "HTTP/1.1 404 Not Found"
         assert answers == [answers[0]] * len(SIZES)
 
@@ -180,14 +180,17 @@ async def test_nobody_without_a_token_learns_that_a_queue_is_full(
     def key() -> str:
         return json.loads((store.parent / "key_file.json").read_text())["inference"]["key"]  # type: ignore[no-any-return]
 
-    async with serving(store, "waits.mar", authorization="all", job_queue_size="1") as client, opened(client) as door:
+    async with (
+        serving(store, "waits.mar", authorization="all", job_queue_size="1") as client,
+        opened(client) as endpoint,
+    ):
         version, token = client.application.registry.resolve("waits"), f"Authorization: Bearer {key()}"
-        in_work, queued = await fill(door, version, token)
+        in_work, queued = await fill(endpoint, version, token)
         for lines in ((), (f"Authorization: Bearer {key()[::-1]}!",)):
-            answers = [await answer(await send(door, post(BODY[:size], *lines), PIECE)) for size in SIZES]
+            answers = [await answer(await send(endpoint, post(BODY[:size], *lines), PIECE)) for size in SIZES]
             assert json.loads(answers[0][2])["type"] == "InvalidKeyException"
             assert answers == [answers[0]] * len(SIZES)
-        assert (await answer(await send(door, post(BODY, token), PIECE)))[0] == "HTTP/1.1 503 Service Unavailable"
+        assert (await answer(await send(endpoint, post(BODY, token), PIECE)))[0] == "HTTP/1.1 503 Service Unavailable"
         gate.set()
         assert [(await answer(wire))[0] for wire in (in_work, queued)] == ["HTTP/1.1 200 "] * 2
 

@@ -3,7 +3,7 @@
 import pytest
 
 from app.errors import BadForm, BadRequest
-from app.http.request_body import parts_of
+from app.http.request_body import parse_body
 from handler.job import Part
 
 BOUNDARY = "multipart/form-data; boundary=frontier"
@@ -16,21 +16,21 @@ def multipart(*parts: tuple[str, str]) -> bytes:
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "image/png", "", "Application/JSON"])
 def test_a_body_that_is_no_form_is_one_part_with_its_mime_type(kind: str) -> None:
-    assert parts_of(b"x", kind) == (Part("body", kind, b"x"),)
+    assert parse_body(b"x", kind) == (Part("body", kind, b"x"),)
 
 
 def test_parameters_of_the_content_type_do_not_count() -> None:
-    assert parts_of(b"{}", "application/json; charset=utf-8") == (Part("body", "application/json", b"{}"),)
+    assert parse_body(b"{}", "application/json; charset=utf-8") == (Part("body", "application/json", b"{}"),)
 
 
 def test_form_fields_are_decoded_the_last_of_a_name_wins_and_a_bare_name_is_dropped() -> None:
-    parts = parts_of(b"a=1&b=two+words&c=%C3%A9&a=2&d=&e", "application/x-www-form-urlencoded")
+    parts = parse_body(b"a=1&b=two+words&c=%C3%A9&a=2&d=&e", "application/x-www-form-urlencoded")
     assert {part.name: part.value for part in parts} == {"a": b"2", "b": b"two words", "c": "é".encode(), "d": b""}
     assert {part.content_type for part in parts} == {""}
 
 
 def test_an_empty_form_has_no_parts() -> None:
-    assert parts_of(b"", "application/x-www-form-urlencoded") == ()
+    assert parse_body(b"", "application/x-www-form-urlencoded") == ()
 
 
 def test_a_file_keeps_its_type_and_a_field_has_none() -> None:
@@ -40,7 +40,7 @@ def test_a_file_keeps_its_type_and_a_field_has_none() -> None:
         ('Content-Disposition: form-data; name="bare"; filename="3"', "ccc"),
         ('Content-Disposition: form-data; name="note"\r\nContent-Type: application/json', "{}"),
     )
-    assert parts_of(body, BOUNDARY) == (
+    assert parse_body(body, BOUNDARY) == (
         Part("one", "image/jpeg", b"aaa"),
         Part("two", "text/plain", b"bbb"),
         Part("bare", "application/octet-stream", b"ccc"),
@@ -50,7 +50,7 @@ def test_a_file_keeps_its_type_and_a_field_has_none() -> None:
 
 def test_of_parts_with_one_name_the_last_wins() -> None:
     head = 'Content-Disposition: form-data; name="data"; filename="f"'
-    assert parts_of(multipart((head, "first"), (head, "second")), BOUNDARY) == (
+    assert parse_body(multipart((head, "first"), (head, "second")), BOUNDARY) == (
         Part("data", "application/octet-stream", b"second"),
     )
 
@@ -66,7 +66,7 @@ def test_of_parts_with_one_name_the_last_wins() -> None:
     ],
 )
 def test_forms_are_read_as_netty_reads_them(body: bytes, fields: dict[str, bytes]) -> None:
-    parts = parts_of(body, "Application/X-WWW-form-urlencoded; charset=x")
+    parts = parse_body(body, "Application/X-WWW-form-urlencoded; charset=x")
     assert {part.name: part.value for part in parts} == fields
 
 
@@ -81,7 +81,7 @@ def test_forms_are_read_as_netty_reads_them(body: bytes, fields: dict[str, bytes
 )
 def test_a_form_that_breaks_the_rules_is_refused(body: bytes, told: str) -> None:
     with pytest.raises(BadForm) as caught:
-        parts_of(body, "application/x-www-form-urlencoded")
+        parse_body(body, "application/x-www-form-urlencoded")
     assert str(caught.value) == told
 
 
@@ -96,7 +96,7 @@ def test_a_form_that_breaks_the_rules_is_refused(body: bytes, told: str) -> None
     ],
 )
 def test_the_headers_of_a_part_tell_its_name_and_type(head: str, name: str, kind: str) -> None:
-    assert parts_of(multipart((head, "v")), BOUNDARY) == (Part(name, kind, b"v"),)
+    assert parse_body(multipart((head, "v")), BOUNDARY) == (Part(name, kind, b"v"),)
 
 
 @pytest.mark.parametrize(
@@ -114,37 +114,37 @@ def test_the_headers_of_a_part_tell_its_name_and_type(head: str, name: str, kind
 )
 def test_a_part_that_cannot_be_told_is_refused(head: str, told: str) -> None:
     with pytest.raises(BadForm) as caught:
-        parts_of(multipart((head, "v")), BOUNDARY)
+        parse_body(multipart((head, "v")), BOUNDARY)
     assert str(caught.value) == told
 
 
 def test_lines_may_end_without_a_carriage_return() -> None:
     body = multipart(("Content-Disposition: form-data; name=a", "1")).replace(b"\r\n", b"\n")
-    assert parts_of(body, BOUNDARY) == (Part("a", "", b"1"),)
+    assert parse_body(body, BOUNDARY) == (Part("a", "", b"1"),)
 
 
 def test_parts_before_a_break_are_kept() -> None:
     body = multipart(("Content-Disposition: form-data; name=a", ""), ("Content-Disposition: form-data; name=b", "2"))
-    assert parts_of(body.removesuffix(b"--frontier--\r\n"), BOUNDARY) == (Part("a", "", b""),)
+    assert parse_body(body.removesuffix(b"--frontier--\r\n"), BOUNDARY) == (Part("a", "", b""),)
 
 
 def test_a_boundary_without_a_value_is_refused() -> None:
     with pytest.raises(BadForm):
-        parts_of(b"", "multipart/form-data; boundary=")
+        parse_body(b"", "multipart/form-data; boundary=")
 
 
 @pytest.mark.parametrize("body", [b"", b"not multipart", b"--frontier\r\n", b"--frontier--\r\n"])
 def test_a_broken_multipart_body_has_no_parts(body: bytes) -> None:
-    assert parts_of(body, BOUNDARY) == ()
+    assert parse_body(body, BOUNDARY) == ()
 
 
 def test_multipart_without_a_boundary_is_plain_bytes() -> None:
-    assert parts_of(b"x", "multipart/form-data") == (Part("body", "multipart/form-data", b"x"),)
+    assert parse_body(b"x", "multipart/form-data") == (Part("body", "multipart/form-data", b"x"),)
 
 
 def test_a_large_field_is_taken_whole() -> None:
     value = "x" * 3_000_000
-    (part,) = parts_of(multipart(('Content-Disposition: form-data; name="data"', value)), BOUNDARY)
+    (part,) = parse_body(multipart(('Content-Disposition: form-data; name="data"', value)), BOUNDARY)
     assert len(part.value) == 3_000_000
 
 
@@ -163,9 +163,9 @@ def test_a_large_field_is_taken_whole() -> None:
 )
 def test_a_form_of_more_pieces_than_anybody_needs_is_refused_before_it_is_read(body: bytes, content_type: str) -> None:
     with pytest.raises(BadRequest, match=r"^A form may have 4096 fields or parts, and a part 64 headers\.$"):
-        parts_of(body, content_type)
+        parse_body(body, content_type)
 
 
 def test_a_form_of_many_fields_is_read() -> None:
     body = b"&".join(b"%d=1" % number for number in range(4096))
-    assert len(parts_of(body, "application/x-www-form-urlencoded")) == 4096
+    assert len(parse_body(body, "application/x-www-form-urlencoded")) == 4096

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.server import Listener
+from app.server import Server
 from tests.conftest import MakeArchive
 from tests.support.serving import serving
 from tests.support.wire import opened, trusting
@@ -36,14 +36,14 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
 
 
 @asynccontextmanager
-async def listening(store: Path) -> AsyncIterator[Listener]:
-    async with serving(store, "says.mar") as client, opened(client, "https") as door:
-        yield door.listener
+async def listening(store: Path) -> AsyncIterator[Server]:
+    async with serving(store, "says.mar") as client, opened(client, "https") as endpoint:
+        yield endpoint.server
 
 
-async def exchange(listener: Listener, sent: bytes, *, tls: ssl.SSLContext | None = None) -> bytes:
+async def exchange(server: Server, sent: bytes, *, tls: ssl.SSLContext | None = None) -> bytes:
     """All that comes back until the server closes, or until an answer's body has come."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", listener.port, ssl=tls)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=tls)
     writer.write(sent)
     try:
         if tls is None:
@@ -55,30 +55,30 @@ async def exchange(listener: Listener, sent: bytes, *, tls: ssl.SSLContext | Non
 
 async def test_predictions_come_through_tls_side_by_side(store: Path, archive: MakeArchive) -> None:
     archive("says", SAYS)
-    async with listening(store) as listener:
-        answers = await asyncio.gather(*(exchange(listener, ASKS, tls=trusting()) for _ in range(20)))
+    async with listening(store) as server:
+        answers = await asyncio.gather(*(exchange(server, ASKS, tls=trusting()) for _ in range(20)))
     assert all(answer.startswith(b"HTTP/1.1 200 ") for answer in answers)
 
 
 async def test_plain_http_is_told_to_come_with_tls(store: Path, archive: MakeArchive) -> None:
     archive("says", SAYS)
-    async with listening(store) as listener:
+    async with listening(store) as server:
         for sent in (b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n", ASKS[:-1], b"nonsense"):
-            assert await exchange(listener, sent) == REFUSED
+            assert await exchange(server, sent) == REFUSED
 
 
 async def test_what_only_begins_like_tls_gets_no_answer(store: Path, archive: MakeArchive) -> None:
     archive("says", SAYS)
-    async with listening(store) as listener:
-        assert b"HTTP" not in await exchange(listener, b"\x16nonsense\r\n\r\n")
-        assert (await exchange(listener, ASKS, tls=trusting())).endswith(b"said")
+    async with listening(store) as server:
+        assert b"HTTP" not in await exchange(server, b"\x16nonsense\r\n\r\n")
+        assert (await exchange(server, ASKS, tls=trusting())).endswith(b"said")
 
 
 async def test_who_says_nothing_keeps_nobody_waiting(store: Path, archive: MakeArchive) -> None:
     archive("says", SAYS)
-    async with listening(store) as listener:
-        silent = [await asyncio.open_connection("127.0.0.1", listener.port) for _ in range(3)]
+    async with listening(store) as server:
+        silent = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(3)]
         silent[0][1].close()
-        assert (await exchange(listener, ASKS, tls=trusting())).endswith(b"said")
+        assert (await exchange(server, ASKS, tls=trusting())).endswith(b"said")
         for _, writer in silent:
             writer.close()

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from app.http.unix_socket import remove_stale
-from app.server import Listener
+from app.errors import CannotListen
+from app.http.sockets import bind
 from app.settings.types import ListenAddress
 from tests.conftest import MakeArchive
 from tests.support.serving import serving
+from tests.support.wire import listening
 
 pytestmark = pytest.mark.anyio
 SAYS = "def handle(data, context):\n    return data and ['said' for _ in data]\n"
@@ -41,18 +42,14 @@ async def test_a_socket_is_served_beside_a_port_and_goes_with_its_server(
     store: Path, archive: MakeArchive, path: str
 ) -> None:
     archive("says", SAYS)
-    async with serving(store, "says.mar") as client:
-        (address,) = client.application.addresses().values()
-        bindings = ListenAddress("unix", path=path), ListenAddress("http", "127.0.0.1", 0)
-        listeners = [Listener(binding, address, client.application.settings) for binding in bindings]
-        for listener in listeners:
-            await listener.open()
+    async with (
+        serving(store, "says.mar") as client,
+        listening(client, ListenAddress("unix", path=path)),
+        listening(client, ListenAddress("http", "127.0.0.1", 0)) as server,
+    ):
         assert (await ask(path)).startswith(b"HTTP/1.1 200 ")
-        with socket.create_connection(("127.0.0.1", listeners[1].port)):
+        with socket.create_connection(("127.0.0.1", server.port)):
             pass
-        for listener in listeners:
-            listener.close()
-            await listener.drain(5)
     assert not is_there(path)
 
 
@@ -61,12 +58,25 @@ async def test_the_socket_of_a_server_that_died_is_taken(store: Path, archive: M
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(path)
     assert is_there(path)
-    async with serving(store, "says.mar") as client:
-        (address,) = client.application.addresses().values()
-        listener = Listener(ListenAddress("unix", path=path), address, client.application.settings)
-        await listener.open()
+    async with serving(store, "says.mar") as client, listening(client, ListenAddress("unix", path=path)):
         assert (await ask(path)).startswith(b"HTTP/1.1 200 ")
-        listener.close()
+
+
+def test_a_name_with_several_addresses_has_a_socket_for_each() -> None:
+    sockets = bind(ListenAddress("http", "localhost", 0), 5)
+    try:
+        families = {family for family, *_ in socket.getaddrinfo("localhost", 0, type=socket.SOCK_STREAM)}
+        assert {each.family for each in sockets} == families
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def test_a_port_that_is_taken_is_named_in_the_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(CannotListen, match=f"Cannot listen on http://127.0.0.1:{port}: .*in use"):
+            bind(ListenAddress("http", "127.0.0.1", port), 5)
 
 
 def test_the_socket_of_a_server_that_lives_is_not(path: str) -> None:
@@ -74,17 +84,17 @@ def test_the_socket_of_a_server_that_lives_is_not(path: str) -> None:
         living.bind(path)
         living.listen()
         with pytest.raises(OSError, match="in use"):
-            remove_stale(path)
+            bind(ListenAddress("unix", path=path), 5)
     assert Path(path).is_socket()
 
 
 def test_a_file_that_is_no_socket_is_left_alone(path: str) -> None:
     Path(path).write_text("of somebody else")
     with pytest.raises(OSError, match="in use"):
-        remove_stale(path)
+        bind(ListenAddress("unix", path=path), 5)
     assert Path(path).read_text() == "of somebody else"
 
 
-def test_where_nothing_is_nothing_is_done(path: str) -> None:
-    remove_stale(path)
-    assert not Path(path).exists()
+def test_a_new_socket_is_made_where_no_file_is(path: str) -> None:
+    bind(ListenAddress("unix", path=path), 5)[0].close()
+    assert is_there(path)

@@ -1,4 +1,4 @@
-"""What listens for gRPC beside the addresses of HTTP: nothing, where that is not wanted or not installed."""
+"""The gRPC listeners beside the addresses of HTTP: none, where they are not wanted or gRPC is not installed."""
 
 import asyncio
 import logging
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from app.application import Application
+from app.model_server import ModelServer
 
 if TYPE_CHECKING:
     from app.grpc.server import GrpcListener
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("marserve.server")
 
 
-def grpc_listeners(application: Application) -> "list[GrpcListener]":
+def grpc_listeners(server: ModelServer) -> "list[GrpcListener]":
     """The gRPC servers of the APIs that settings.grpc_apis names: one where they have the same address."""
-    settings = application.settings
+    settings = server.settings
     if not settings.grpc_apis:
         return []
     try:
@@ -27,18 +27,26 @@ def grpc_listeners(application: Application) -> "list[GrpcListener]":
     shared: dict[str, list[str]] = {}
     for api in settings.grpc_apis:
         shared.setdefault(address(api, settings), []).append(api)
-    return [GrpcListener(apis, application) for apis in shared.values()]
+    return [GrpcListener(apis, server) for apis in shared.values()]
 
 
 @asynccontextmanager
-async def grpc_serving(application: Application) -> AsyncIterator[None]:
-    """Serve gRPC where another server listens for HTTP; raises OSError for an address that is taken."""
-    listeners = grpc_listeners(application)
+async def grpc_serving(server: ModelServer) -> AsyncIterator[None]:
+    """Serve gRPC until the shutdown is requested or the block ends; raises CannotListen."""
+    listeners = grpc_listeners(server)
+    closing = asyncio.create_task(_close_at_shutdown(server, listeners))
     try:
         for listener in listeners:
             await listener.open()
         yield
     finally:
+        closing.cancel()
         for listener in listeners:
             listener.close()
-        await asyncio.gather(*(listener.drain(application.settings.drain_timeout) for listener in listeners))
+        await asyncio.gather(*(listener.drain(server.deadline.remaining()) for listener in listeners))
+
+
+async def _close_at_shutdown(server: ModelServer, listeners: "list[GrpcListener]") -> None:
+    await server.shutdown_requested.wait()
+    for listener in listeners:
+        listener.close()

@@ -9,9 +9,9 @@ import grpc.aio
 import pytest
 from google.protobuf.empty_pb2 import Empty
 
-from app.asgi import create_app
+from app.application import create_app
 from app.commands.options import torchserve_parser
-from app.listeners import grpc_listeners, grpc_serving
+from app.grpc.listeners import grpc_listeners, grpc_serving
 from app.settings.loading import marserve_settings, torchserve_settings
 from tests.support.grpc_client import OPTIONS, stubs
 from tests.support.processes import free_port
@@ -88,13 +88,13 @@ def test_a_server_without_grpc_does_not_import_it(store: Path) -> None:
     program = f"""
 import asyncio, sys
 from pathlib import Path
-from app.listeners import grpc_serving
+from app.grpc.listeners import grpc_serving
 from tests.support.serving import serving
 async def main():
     async with serving(Path({str(store)!r})) as client, grpc_serving(client.application):
         print(sorted({{"grpc", "google.protobuf"}} & sys.modules.keys()))
 asyncio.run(main())
 """
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

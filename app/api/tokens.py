@@ -1,0 +1,23 @@
+"""/token on the management address: a new key for an API, as TorchServe's token authorization has it."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.parameters import query
+from app.api.routing import ApiRoute
+from app.errors import ResourceNotFound
+from app.http.responses import JSON, RawResponse, TorchServeResponse
+from app.http.scope import header
+from app.model_server import ModelServer
+
+
+async def renew_key(request: Request) -> Response:
+    """Renew the key of the API that the parameter `type` names; the key file has it."""
+    keys = ModelServer.of(request.scope).access_policy.keys
+    if keys is None:
+        raise ResourceNotFound
+    keys.renew(query(request).get("type", ""), header(request.scope, b"authorization"))
+    return TorchServeResponse(RawResponse(200, b"\n", JSON, b"OK"))
+
+
+routes = [ApiRoute("/token", renew_key), ApiRoute("/token/{remaining:path}", renew_key)]

@@ -1,0 +1,81 @@
+"""The fast path of predictions: POST /predictions/{model} and /predictions/{model}/{version}."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NoReturn
+
+from starlette.applications import Starlette
+
+from app.http.fast_path import FastPath
+from app.http.request import HandlerHeaders, HttpRequest
+from app.http.request_body import parse_body
+from app.http.responses import Headers
+from app.model_server import ModelServer
+from handler.job import Input
+from model_registry.errors import VersionNotFound
+from model_registry.model import Model
+from model_registry.reply import PendingReply
+
+PREFIX = "/predictions/"
+ADDED_HEADERS = (("explain", "False"), ("url_path", ""))
+"""The headers that TorchServe adds to a plain prediction."""
+
+
+class PredictionFastPath(FastPath):
+    """Answers predictions by models that are there, on an address that serves these APIs; ASGI answers the others."""
+
+    def __init__(self, app: Starlette, server: ModelServer, apis: Sequence[str], cors: Headers) -> None:
+        super().__init__(app, server.settings.max_request_size, cors)
+        self._apis = apis
+        self._policy = server.access_policy
+        self._registry = server.registry
+        self._predicts = "inference" in apis
+        self._server = server
+
+    def submit(self, request: HttpRequest) -> PendingReply | None:
+        """Accept a prediction. Raises InvalidKey, BadForm, VersionNotFound or NoWorker."""
+        found = self._find(request)
+        if found is None and request.rejection is None:
+            return None
+        if self._policy.asks_for_inference:
+            self._policy.check("inference", request.header(b"authorization"))
+        if found is None or request.rejection is not None:
+            _raise_rejection(request)
+        model, version = found
+        parts = parse_body(request.body, request.header(b"content-type"))
+        given = Input(parts, HandlerHeaders(request.headers, ADDED_HEADERS))
+        return model.choose(version).submit(given, request.request_id, version or "default")
+
+    def reject_early(self, request: HttpRequest) -> None:
+        """Reject a prediction by a model whose queue is full."""
+        found = self._find(request)
+        if found is not None:
+            model, version = found
+            with suppress(VersionNotFound):
+                request.rejection = model.choose(version).early_refusal(version or "default")
+
+    def record(self, request: HttpRequest, status: int, started: float) -> None:
+        """Count and log an answered request; `started` is in `perf_counter` seconds."""
+        self._server.record(request.client, request.method, request.target, request.http_version, status, started)
+
+    def record_unlogged(self, status: int) -> None:
+        """Count a response that TorchServe does not log."""
+        self._server.record_unlogged(status)
+
+    def _find(self, request: HttpRequest) -> tuple[Model, str | None] | None:
+        """The model that a prediction names, and the version if it names one; None for any other request."""
+        path = request.path
+        if not self._predicts or not path.startswith(PREFIX) or request.method == "OPTIONS":
+            return None
+        name, _, version = path[len(PREFIX) :].rstrip("/").partition("/")
+        model = self._registry.get(name)
+        return None if model is None or "/" in version else (model, version or None)
+
+
+def _raise_rejection(request: HttpRequest) -> NoReturn:
+    """Raise why the request was rejected early, and forget it: its traceback leads back to the request."""
+    assert request.rejection is not None
+    try:
+        raise request.rejection
+    finally:
+        request.rejection = None

@@ -1,0 +1,143 @@
+"""The server behind its addresses: registry, stores, workflows, metrics and logs, made from the settings."""
+
+import asyncio
+import logging
+import re
+from pathlib import Path
+from typing import Self
+
+from starlette.types import Scope
+
+from app.authorization import AccessPolicy
+from app.deadline import Deadline
+from app.logging.access_log import Client
+from app.logging.files import Logs
+from app.settings.model import Settings
+from app.settings.snapshots import snapshot_writer
+from app.startup import initial_models, initial_workers, register_all
+from handler.devices.device import find_devices
+from handler.isolation.process.environ import Environment
+from handler.metrics.server_metrics import Metrics
+from handler.metrics.system_metrics import SystemMetrics
+from model_registry.archive.store import ModelStore
+from model_registry.factory import ModelFactory
+from model_registry.memory_guard import MemoryGuard
+from model_registry.registry import Registry
+from model_registry.server_defaults import SequenceHeaders, ServerDefaults
+from model_registry.workflows.workflows import Workflows
+
+LOG = logging.getLogger("marserve.server")
+
+
+class ModelServer:
+    """One server: made from settings, started and stopped once, on one event loop."""
+
+    def __init__(self, settings: Settings, logs: Logs) -> None:
+        self.settings = settings
+        self.logs = logs
+        self.metrics = Metrics(
+            settings.metrics_mode,
+            settings.metrics_config,
+            settings.model_metrics_auto_detect,
+            settings.marserve_metrics,
+            system=None if settings.disable_system_metrics else SystemMetrics(settings.metric_time_interval),
+        )
+        self.metrics.log.sink = logs.metric_lines
+        allowed = [re.compile(url, re.IGNORECASE) for url in settings.allowed_urls]
+        self.store = ModelStore(settings.model_store, allowed)
+        self.devices = find_devices(number_of_gpu=settings.number_of_gpu)
+        self._gpus = sum(device.kind == "cuda" for device in self.devices)
+        self.access_policy = AccessPolicy(settings, Path.cwd())
+        self.factory = self._factory()
+        self.registry = Registry(
+            self.factory,
+            drain_seconds=settings.drain_timeout,
+            hung_limit=settings.hung_workers_limit,
+            snapshots=snapshot_writer(settings, self._gpus),
+        )
+        self.workflow_store = ModelStore(settings.workflow_store or settings.model_store, allowed)
+        self.workflows = Workflows(self.registry, self.workflow_store)
+        self._starting: asyncio.Task[None] | None = None
+        self.deadline = Deadline(settings.drain_timeout)
+        self.shutdown_requested = asyncio.Event()
+
+    @classmethod
+    def of(cls, scope: Scope) -> Self:
+        """The server behind the application that answers a request; raises RuntimeError before its lifespan."""
+        server = getattr(scope["app"].state, "model_server", None)
+        if server is None:
+            raise RuntimeError("The lifespan has not started: run the application in an ASGI server, or enter it.")
+        return server  # type: ignore[no-any-return]
+
+    def start(self) -> None:
+        """Begin to register the start-up models; requests for one that is still to come wait for it."""
+        chosen = initial_models(self.settings, self.store)
+        self._starting = asyncio.create_task(register_all(self.registry, chosen))
+
+    def request_shutdown(self) -> None:
+        """Have the process end before its deadline, which starts now."""
+        LOG.info("Shutting down; accepted requests are answered first.")
+        self.deadline.start_with_exit()
+        self.shutdown_requested.set()
+
+    async def stop(self) -> None:
+        """Answer the accepted requests before the deadline, end the workers, and remove unpacked archives."""
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.wait({self._starting})
+        self.workflows.close()
+        await self.registry.close(self.deadline.remaining())
+        for store in (self.store, self.workflow_store):
+            await asyncio.to_thread(store.close)
+
+    def record(
+        self, client: Client, method: str, target: bytes, http_version: str, status: int, started: float
+    ) -> None:
+        """Count and log an answered request; `started` is in `perf_counter` seconds."""
+        self.metrics.record_status(status)
+        self.logs.access.write(client, method, target, http_version, status, started)
+
+    def record_unlogged(self, status: int) -> None:
+        """Count a response that TorchServe does not log."""
+        self.metrics.record_status(status)
+        self.metrics.flush()
+
+    def _factory(self) -> ModelFactory:
+        settings = self.settings
+        defaults = ServerDefaults(
+            workers=settings.default_workers_per_model,
+            startup_workers=initial_workers(settings, self.devices),
+            gpus=self._gpus,
+            response_timeout=settings.default_response_timeout,
+            startup_timeout=settings.default_startup_timeout,
+            job_queue_size=settings.job_queue_size,
+            memory_guard=MemoryGuard.of_container() if settings.check_memory else MemoryGuard(None),
+            keep_serialized_files=settings.keep_serialized_files,
+            models=settings.models,
+            envelope=settings.service_envelope,
+            default_handler=settings.default_service_handler,
+            decode=settings.decode_input_request,
+            limit_max_image_pixels=settings.limit_max_image_pixels,
+            allow_pickles=settings.allow_pickles,
+            max_response_size=settings.max_response_size,
+            first_worker_id=settings.initial_worker_port,
+            environment=worker_environment(settings),
+            install_packages=settings.install_py_dep_per_model,
+            sequence_headers=SequenceHeaders(
+                settings.ts_header_key_sequence_id,
+                settings.ts_header_key_sequence_start,
+                settings.ts_header_key_sequence_end,
+            ),
+        )
+        return ModelFactory(self.store, defaults, self.devices, self.metrics, self.logs.model_line)
+
+
+def worker_environment(settings: Settings) -> Environment:
+    """The variables that handlers find: those that TorchServe sets, and none that are blacklisted."""
+    added = {
+        "TS_DECODE_INPUT_REQUEST": settings.decode_input_request,
+        "TS_IPEX_ENABLE": settings.ipex_enable,
+        "TS_IPEX_GPU_ENABLE": settings.ipex_gpu_enable,
+    }
+    hidden = re.compile(settings.blacklist_env_vars) if settings.blacklist_env_vars else None
+    return Environment(hidden, {name: str(value).lower() for name, value in added.items()})
