@@ -21,8 +21,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from app.api import health, index, inference, management, metrics, openapi, tokens, workflows
+from app.api.fast_path import PredictionFastPath
 from app.errors import ErrorResponse, MethodNotAllowed, RequestError, ResourceNotFound
-from app.fast_path import PredictionFastPath
 from app.grpc.listeners import grpc_serving
 from app.http.fast_path import FAST_PATH
 from app.http.response_head import with_common_headers
@@ -35,7 +35,7 @@ from app.sample_models import with_samples
 from app.settings.loading import marserve_settings
 from app.settings.model import Settings
 from app.settings.types import ListenAddress
-from app.uvicorn_shutdown import ending_with_uvicorn
+from app.shutdown import ending_with_uvicorn
 from handler.errors import HandlerError
 from model_registry.errors import RegistryError
 

@@ -8,7 +8,7 @@ from app.background import PeriodicTasks
 from app.logging.files import configure
 from app.logging.startup_log import log_configuration
 from app.model_server import ModelServer
-from app.reload import reloading
+from app.reloading.reloader import reloading
 from app.settings.model import Settings
 
 GC_THRESHOLDS = (50_000, 20, 100)

@@ -17,7 +17,6 @@ from anyio.abc import TaskStatus
 from starlette.types import ASGIApp
 
 from app.application import create_apps
-from app.deadline import FINAL_SECONDS
 from app.errors import CannotListen
 from app.grpc.listeners import grpc_serving
 from app.http.protocol import TorchServeProtocol
@@ -28,6 +27,7 @@ from app.lifespan import running
 from app.model_server import ModelServer
 from app.settings.model import Settings
 from app.settings.types import ListenAddress
+from app.shutdown import FINAL_SECONDS
 
 LOG = logging.getLogger("marserve.server")
 BACKLOG = 2048

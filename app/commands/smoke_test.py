@@ -10,8 +10,8 @@ from pathlib import Path
 
 from app.commands.sample_requests import Sample
 from app.errors import describe_error
+from app.http.request import new_request_id
 from app.http.request_body import parse_body
-from app.http.request_ids import new_request_id
 from handler.errors import HandlerError, LoadFailed
 from handler.job import Input
 from handler.workers.traces import own_traceback

@@ -8,7 +8,7 @@ from typing import Any
 from app.errors import BadRequest
 from app.grpc.errors import failure
 from app.grpc.messages import INFERENCE, RPC, message
-from app.http.request_ids import new_request_id
+from app.http.request import new_request_id
 from app.http.responses import json_text
 from handler.errors import PredictionRefused
 from handler.job import Input, Output, Part

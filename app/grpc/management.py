@@ -7,7 +7,7 @@ from app.api.model_description import DESCRIBE
 from app.api.parameters import PAGE_SIZE
 from app.errors import BadRequest, ModelApiDisabled
 from app.grpc.messages import MANAGEMENT, message
-from app.http.request_ids import new_request_id
+from app.http.request import new_request_id
 from app.http.responses import json_text
 from model_registry.registry import Registry
 

@@ -6,7 +6,7 @@ from app.api.health import METADATA
 from app.errors import BadRequest
 from app.grpc.inference import predict, whole
 from app.grpc.messages import OPEN_INFERENCE, message
-from app.http.request_ids import new_request_id
+from app.http.request import new_request_id
 from handler.job import Input, Part
 from model_registry.registry import Registry
 

@@ -12,8 +12,7 @@ from starlette.requests import Request
 from starlette.types import Scope
 from uvicorn.config import Config
 
-from app.http.request import HandlerHeaders, HeaderLines, HttpRequest
-from app.http.request_ids import new_request_id
+from app.http.request import HandlerHeaders, HeaderLines, HttpRequest, new_request_id
 
 EXTENSION = "torchserve"
 

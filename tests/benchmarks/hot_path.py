@@ -19,8 +19,8 @@ from typing import Any
 import anyio
 import uvloop
 
+from app.api.fast_path import PredictionFastPath
 from app.application import create_apps
-from app.fast_path import PredictionFastPath
 from app.http.protocol import TorchServeProtocol
 from app.lifespan import running
 from app.model_server import ModelServer

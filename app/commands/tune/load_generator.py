@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import cycle
 
 from app.commands.tune.search_space import Measurement, Setting
-from app.http.request_ids import new_request_id
+from app.http.request import new_request_id
 from handler.errors import HandlerError
 from handler.job import Input
 from model_registry.errors import RegistryError

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from app import reload as module
-from app.reload import Reload
+from app.reloading import reloader as module
+from app.reloading.reloader import Reload
 from app.settings.errors import ConfigurationError
 from app.settings.loading import marserve_settings
 from tests.conftest import MakeArchive

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.file_watcher import archives_in, changed_files, forget, likeness, stamps
+from app.reloading.file_watcher import archives_in, changed_files, forget, likeness, stamps
 from model_registry.errors import RegistryError
 from tests.conftest import MakeArchive
 from tests.support.one_worker import write

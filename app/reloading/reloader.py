@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from app.file_watcher import HANDLER, Stamp, changed_files, forget, likeness, stamps
 from app.model_server import ModelServer
+from app.reloading.file_watcher import HANDLER, Stamp, changed_files, forget, likeness, stamps
 from model_registry.archive.manifest import Manifest
 from model_registry.archive.naming import default_name
 from model_registry.errors import RegistryError

@@ -1,0 +1,1 @@
+"""`marserve serve --reload`: archives that are loaded anew when their files change."""
