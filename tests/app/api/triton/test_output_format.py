@@ -22,7 +22,7 @@ def test_outputs_are_wanted_as_they_say() -> None:
 
 @pytest.mark.parametrize(("output", "words"), [
     ({}, "Unable to parse 'name': attempt to access non-existing object member 'name'"),
-    ({"name": "A", "parameters": {"classification": "2"}}, "Unable to set 'classification': attempt to access JSON non-"),
+    ({"name": "A", "parameters": {"classification": "2"}}, "Unable to set 'classification': attempt to access JSON non-"),  # noqa: E501
     ({"name": "A", "parameters": {"binary_data": 1}}, "Unable to parse 'binary_data'"),
     ({"name": "A", "parameters": {"shared_memory_region": "r"}}, "Unable to parse 'shared_memory_byte_size'"),
 ])  # fmt: skip
