@@ -1,8 +1,23 @@
 # make serve: a first prediction.  make test: everything that guards a change.  make install: only the environment.
-PYTHON ?= python3
+# PORT=9000 and PYTHON=python3.12 choose other ones.
+IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	$$name $(IS_NEW_ENOUGH) 2>/dev/null && echo $$name && break; done)
 PORT ?= 8080
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
+
+define NO_PYTHON
+marserve needs Python 3.11 or later; install one, or name the one that you have: make PYTHON=/path/to/python3.12
+endef
+define NO_VENV
+$(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv
+endef
+define NO_PACKAGES
+The packages could not be installed. Without a network nothing can be downloaded; behind a proxy set HTTPS_PROXY, with a
+mirror PIP_INDEX_URL; then run make again.
+endef
+export NO_PYTHON NO_VENV NO_PACKAGES
 
 .PHONY: serve install test lint clean
 serve: install
@@ -19,14 +34,14 @@ lint: .venv/tested
 	$(BIN)/lint-imports
 
 .venv/installed: pyproject.toml constraints.txt
+	@$(or $(PYTHON),false) $(IS_NEW_ENOUGH) 2>/dev/null || { echo "$$NO_PYTHON"; exit 1; }
 	@echo "Installing marserve and its dependencies into .venv (a minute or two, once)."
-	$(PYTHON) -m venv .venv
-	$(PIP) --constraint constraints.txt torch
-	$(PIP) --constraint constraints.txt --editable '.[torch]'
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "$$NO_VENV"; exit 1; }
+	@{ $(PIP) torch && $(PIP) --editable '.[torch]'; } || { echo "$$NO_PACKAGES"; exit 1; }
 	@touch $@
 
 .venv/tested: .venv/installed
-	$(PIP) --constraint constraints.txt --editable '.[torch,vision,grpc,dev]'
+	@$(PIP) --quiet --editable '.[torch,vision,grpc,dev]' || { echo "$$NO_PACKAGES"; exit 1; }
 	@touch $@
 
 clean:
