@@ -25,7 +25,7 @@ class LocalPipeline:
         options.intra_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         config = yaml.safe_load((FOLDER / "model-config.yaml").read_text())
-        self._postprocessor = Postprocessor.of(
+        self._postprocessor = Postprocessor.from_context(
             SimpleNamespace(system_properties={"model_dir": str(FOLDER)}, model_yaml_config=config)
         )
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="signflow-local")

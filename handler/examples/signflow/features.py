@@ -1,6 +1,6 @@
-"""Landmarks to what the model sees: normalised, resampled to 64 frames, enriched to 469 numbers per frame.
+"""Turns landmarks into the model's windows: normalised, resampled to 64 frames, enriched to 469 features per frame.
 
-The backend and the archive share this file. Everything works on all frames at once, `resample` and `enrich` on whole
+The backend and the archive share this file. All functions work on all frames at once, `resample` and `enrich` on whole
 batches too; arrays are float32.
 """
 
@@ -14,14 +14,14 @@ HAND, POSE, POINTS = 21, 33, 75
 FRAMES, FEATURES = 64, 469
 POSITIONS = 3 * POINTS
 LIMIT = 5.0
-"""Normalised coordinates reach no further, to either side."""
+"""Normalised coordinates are clipped to this, to either side of 0."""
 
 LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_ELBOW, RIGHT_ELBOW, LEFT_WRIST, RIGHT_WRIST = range(11, 17)
 LEFT_HIP, RIGHT_HIP = 23, 24
 WRIST, MIDDLE_TIP = 0, 12
 TIPS = [8, 12, 16, 20]
 FACING = [0, 4, 8, 12, 20]
-"""The points of one hand whose distance to the other hand's counts."""
+"""The points of a hand whose distances to those of the other hand are features."""
 
 _NO_HAND = [[np.nan] * 3] * HAND
 _RIGHT, _POSE = HAND, 2 * HAND
@@ -48,8 +48,8 @@ def landmarks(frames: Sequence[Mapping[str, Any]]) -> np.ndarray:
     """Points [frames, 75, 3] of frames as they come from a camera; NaN where a hand is missing.
 
     A frame is {"hands": {"left": 21 points or None, "right": 21 points or None}, "pose": 33 points}, and a point
-    [x, y, z] or {"x": ..., "y": ..., "z": ...}; more than these three is left out. Raises ValueError, which
-    names the frame.
+    [x, y, z] or {"x": ..., "y": ..., "z": ...}; further coordinates are ignored. Raises ValueError, which names
+    the frame.
     """
     points = [_points(frame, number) for number, frame in enumerate(frames)]
     if not points:
@@ -64,7 +64,7 @@ def landmarks(frames: Sequence[Mapping[str, Any]]) -> np.ndarray:
 def normalise(points: np.ndarray) -> np.ndarray:
     """Positions [..., 225] of points [..., 75, 3], relative to the hips and the size of the body.
 
-    Both come from the same frame. What is not a number, and so a missing hand, becomes 0.
+    Both come from the same frame. NaN, and so a missing hand, becomes 0.
     """
     pose = points[..., _POSE:, :]
     left_shoulder, right_shoulder = pose[..., LEFT_SHOULDER, :], pose[..., RIGHT_SHOULDER, :]
@@ -113,7 +113,7 @@ def enrich(positions: np.ndarray) -> np.ndarray:
 
 
 def make_window(points: np.ndarray) -> np.ndarray:
-    """The window [64, 469] of points [frames, 75, 3], at least one frame: all steps in one."""
+    """The window [64, 469] of points [frames, 75, 3], at least one frame: all steps together."""
     return enrich(resample(normalise(points)))
 
 

@@ -8,24 +8,26 @@ import numpy as np
 import torch
 from features import FEATURES, FRAMES
 from postprocessing import Postprocessor
-from preprocessing import parse_batch
+from preprocessing import check_model_input, parse_batch
 from ts.torch_handler.base_handler import BaseHandler
 
 LOG = logging.getLogger(__name__)
 
 
 class SignFlowHandler(BaseHandler):
-    """Landmarks or windows in, signs out; what cannot be read has status 400 and leaves its neighbours alone."""
+    """From landmarks or windows to signs; a request that cannot be read has status 400 and leaves the others alone."""
 
     def initialize(self, context: Any) -> None:
-        """Load the model and the labels, and take an empty batch through the model."""
+        """Load the model and the labels, and run the model on empty batches."""
         super().initialize(context)
-        self.postprocessor = Postprocessor.of(context)
+        if self._is_onnx():
+            check_model_input(self.model.get_inputs()[0].shape, context.manifest["model"]["serializedFile"])
+        self.postprocessor = Postprocessor.from_context(context)
         for rows in (1, context.system_properties.get("batch_size") or 1):
             self._warm_up(rows)
 
     def preprocess(self, data: list[dict[str, Any]]) -> np.ndarray:
-        """Windows [rows, 64, 469]; empty ones for the rows that cannot be read."""
+        """Windows [rows, frames, features]; empty ones for the rows that cannot be read."""
         windows, self.problems = parse_batch(data)
         return windows
 
@@ -45,16 +47,20 @@ class SignFlowHandler(BaseHandler):
         try:
             self.model = torch.jit.load(model_pt_path, map_location=self.device).eval()
             self._warm_up(1)
-        except RuntimeError as reason:
+        except RuntimeError as error:
             if self.device.type == "cpu":
                 raise
-            LOG.warning("The model does not run on %s and goes to the CPU: %s", self.device, reason)
+            LOG.warning("The model does not run on %s and goes to the CPU: %s", self.device, error)
             self.device = torch.device("cpu")
             self.model = torch.jit.load(model_pt_path, map_location=self.device).eval()
         return self.model
 
     def _warm_up(self, rows: int) -> None:
-        self.inference(np.zeros((rows, FRAMES, FEATURES), np.float32))
+        try:
+            self.inference(np.zeros((rows, FRAMES, FEATURES), np.float32))
+        except RuntimeError as error:
+            error.add_note(f"The model was run on windows of {FRAMES} x {FEATURES}, which features.py makes.")
+            raise
 
     def _is_onnx(self) -> bool:
         return hasattr(self.model, "get_providers")

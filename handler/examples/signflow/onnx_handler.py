@@ -8,18 +8,19 @@ import numpy as np
 import onnxruntime
 from features import FEATURES, FRAMES
 from postprocessing import Postprocessor
-from preprocessing import parse_batch
+from preprocessing import check_model_input, parse_batch
 
 
 class OnnxSignFlowHandler:
-    """As SignFlowHandler, for .onnx files alone."""
+    """As SignFlowHandler, for .onnx files only."""
 
     def initialize(self, context: Any) -> None:
-        """Load the model and the labels, and take an empty batch through the model."""
+        """Load the model and the labels, and run the model on an empty batch."""
         properties = context.system_properties
         file = Path(properties["model_dir"], context.manifest["model"]["serializedFile"])
-        self.postprocessor = Postprocessor.of(context)
+        self.postprocessor = Postprocessor.from_context(context)
         self.session = open_session(file, properties.get("gpu_id"))
+        check_model_input(self.session.get_inputs()[0].shape, file.name)
         self.device = "cuda" if self.session.get_providers()[0].startswith("CUDA") else "cpu"
         self.infer(np.zeros((properties.get("batch_size") or 1, FRAMES, FEATURES), np.float32))
 
@@ -29,7 +30,7 @@ class OnnxSignFlowHandler:
         return self.postprocessor.answers(self.infer(windows), problems, self.device, context)
 
     def infer(self, windows: np.ndarray) -> np.ndarray:
-        """Logits [rows, signs] of windows [rows, 64, 469]."""
+        """Logits [rows, signs] of windows [rows, frames, features]."""
         logits: np.ndarray = self.session.run(None, {"window": windows})[0]
         return logits
 

@@ -152,6 +152,14 @@ MALFORMED: dict[str, tuple[Input, str]] = {
         body({"window_b64": base64.b64encode(BYTES[:-4]).decode()}),
         "the window has 120060 bytes, not 120064",
     ),
+    "a window of other features": (
+        body(np.zeros((64, 493), "<f4").tobytes(), "application/octet-stream"),
+        r"the window has the shape \(64, 493\), not \(64, 469\)",
+    ),
+    "a base64 of other features": (
+        body({"window_b64": base64.b64encode(bytes(64 * 493 * 4)).decode()}),
+        r"the window has the shape \(64, 493\), not \(64, 469\)",
+    ),
     "no base64": (body({"window_b64": "?"}), "window_b64 is no base64"),
     "base64 of null": (body({"window_b64": None}), "window_b64 is no base64"),
 }
