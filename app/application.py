@@ -80,7 +80,7 @@ def create_apps(server: ModelServer) -> dict[ListenAddress, Starlette]:
 
 def build_app(settings: Settings, apis: tuple[str, ...], lifespan: Lifespan) -> Starlette:
     """The application of one address that serves these APIs."""
-    return Starlette(
+    app = Starlette(
         routes=routes_of(settings, apis),
         middleware=middleware_of(settings, apis),
         exception_handlers={
@@ -89,6 +89,8 @@ def build_app(settings: Settings, apis: tuple[str, ...], lifespan: Lifespan) -> 
         },
         lifespan=lifespan,
     )  # fmt: skip
+    app.router.redirect_slashes = False
+    return app
 
 
 def middleware_of(settings: Settings, apis: tuple[str, ...]) -> list[Middleware]:

@@ -1,13 +1,16 @@
-"""The fast path of predictions: POST /predictions/{model} and /predictions/{model}/{version}."""
+"""The fast path: predictions at /predictions/{model} and /predictions/{model}/{version}, and paths without a route."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 
+from app.errors import ResourceNotFound
 from app.http.fast_path import FastPath
-from app.http.request import HandlerHeaders, HttpRequest
+from app.http.request import HandlerHeaders, HttpRequest, check_escapes
 from app.http.request_body import parse_body
 from app.http.responses import Headers
 from app.model_server import ModelServer
@@ -17,12 +20,13 @@ from model_registry.model import Model
 from model_registry.reply import PendingReply
 
 PREFIX = "/predictions/"
+GROUP_NAME = re.compile(r"\(\?P<\w+>")
 ADDED_HEADERS = (("explain", "False"), ("url_path", ""))
 """The headers that TorchServe adds to a plain prediction."""
 
 
 class PredictionFastPath(FastPath):
-    """Answers predictions by models that are there, on an address that serves these APIs; ASGI answers the others."""
+    """Answers predictions by registered models, and paths without a route, on an address that serves these APIs."""
 
     def __init__(self, app: Starlette, server: ModelServer, apis: Sequence[str], cors: Headers) -> None:
         super().__init__(app, server.settings.max_request_size, cors)
@@ -31,11 +35,14 @@ class PredictionFastPath(FastPath):
         self._registry = server.registry
         self._predicts = "inference" in apis
         self._server = server
+        self._routed = routed_paths(app.routes)
 
     def submit(self, request: HttpRequest) -> PendingReply | None:
-        """Accept a prediction. Raises InvalidKey, BadForm, VersionNotFound or NoWorker."""
+        """Accept a prediction. Raises InvalidKey, BadForm, VersionNotFound, NoWorker, and ResourceNotFound."""
         found = self._find(request)
         if found is None and request.rejection is None:
+            if self._routed is not None and self._routed.match(request.path) is None:
+                self._raise_not_found(request)
             return None
         if self._policy.asks_for_inference:
             self._policy.check("inference", request.header(b"authorization"))
@@ -62,6 +69,12 @@ class PredictionFastPath(FastPath):
         """Count a response that TorchServe does not log."""
         self._server.record_unlogged(status)
 
+    def _raise_not_found(self, request: HttpRequest) -> NoReturn:
+        """Raise what the application would answer, for a tenth of the time."""
+        self._policy.check_path(request.path, self._apis, request.header(b"authorization"))
+        check_escapes(request.target.partition(b"?")[0].decode("latin-1"))
+        raise ResourceNotFound
+
     def _find(self, request: HttpRequest) -> tuple[Model, str | None] | None:
         """The model that a prediction names, and the version if it names one; None for any other request."""
         path = request.path
@@ -70,6 +83,14 @@ class PredictionFastPath(FastPath):
         name, _, version = path[len(PREFIX) :].rstrip("/").partition("/")
         model = self._registry.get(name)
         return None if model is None or "/" in version else (model, version or None)
+
+
+def routed_paths(routes: Iterable[BaseRoute]) -> re.Pattern[str] | None:
+    """A regular expression for the paths of routes; None where a route does not say which it takes."""
+    patterns = [getattr(route, "path_regex", None) for route in routes]
+    if not all(patterns):
+        return None
+    return re.compile("|".join(f"(?:{GROUP_NAME.sub('(?:', each.pattern)})" for each in patterns if each))
 
 
 def _raise_rejection(request: HttpRequest) -> NoReturn:

@@ -6,7 +6,8 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 _PARAMETER = re.compile(r"{(\w+)(:path)?}")
@@ -28,6 +29,14 @@ class ApiRoute(Route):
         self.methods = set(methods) or None
         self.operations = operations or {}
         self.path_regex = re.compile(f"{pattern or _pattern(path)}/*\\Z")
+        self._prefix = path.partition("{")[0].rstrip("/")
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Compare the path's beginning first: most routes are passed over for most requests."""
+        path = scope["path"]
+        if not path.startswith(self._prefix) and not scope.get("root_path"):
+            return Match.NONE, {}
+        return super().matches(scope)
 
 
 def _pattern(path: str) -> str:
