@@ -1,6 +1,5 @@
 """The types of settings: values, and pydantic's annotations that read them from text through model_registry.values."""
 
-import json
 import re
 from dataclasses import dataclass
 from functools import partial
@@ -8,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import PlainValidator
 
+from model_registry import lenient_json
 from model_registry.values import parse_bool, parse_choice, parse_float, parse_int
 
 _ADDRESS = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[^:/\s]+)(:(?P<port>\d+))?", re.IGNORECASE)
@@ -129,14 +129,18 @@ def parse_model_snapshot(value: object) -> dict[str, Any]:
 
 def _versions(name: str, versions: object) -> dict[str, dict[str, Any]]:
     return {
-        version: {key: _setting(key, found, f"{name}/{version}") for key, found in _members(settings, version).items()}
+        version: {
+            key: _setting(key, found, f"{name}/{version}")
+            for key, found in _members(settings, version).items()
+            if found is not None
+        }
         for version, settings in _members(versions, name).items()
     }
 
 
 def _json_object(value: object) -> dict[str, Any]:
     try:
-        found = json.loads(value) if isinstance(value, str) else value
+        found = lenient_json.loads(value) if isinstance(value, str) else value
     except ValueError as error:
         raise ValueError(f"a JSON object ({error})") from None
     return _members(found, "the whole")

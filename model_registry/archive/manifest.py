@@ -1,11 +1,11 @@
 """The manifest of an archive: MAR-INF/MANIFEST.json."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from model_registry import lenient_json
 from model_registry.errors import InvalidModel, InvalidRuntime
 
 MANIFEST_FILE = Path("MAR-INF", "MANIFEST.json")
@@ -40,15 +40,15 @@ class Manifest:
             return cls.parse(text)
         except (FileNotFoundError, NotADirectoryError):
             return cls()
-        except (ValueError, TypeError, RecursionError) as reason:
+        except (ValueError, TypeError) as reason:
             raise InvalidModel.bad_manifest() from reason
 
     @classmethod
     def parse(cls, text: str) -> "Manifest":
-        """The manifest of a JSON string; raises ValueError, TypeError or InvalidModel."""
-        raw = json.loads(text)
+        """The manifest of lenient JSON; raises ValueError, TypeError or InvalidModel."""
+        raw = lenient_json.loads(text)
         # numbers as they are written, so that a version 1.10 is not 1.1
-        manifest = _mapping(json.loads(text, parse_int=str, parse_float=str))
+        manifest = _mapping(lenient_json.loads(text, number=str))
         if manifest.get("model", {}) is None:
             raise InvalidModel.no_entry()
         model = _mapping(manifest.get("model", {}))

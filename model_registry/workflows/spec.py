@@ -1,6 +1,5 @@
 """The specification in a workflow archive (.war): its nodes, their configuration, and their graph."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from model_registry import lenient_json
 from model_registry.archive.unpack import UnsafeArchive, safe_path
 from model_registry.errors import InvalidWorkflow
 from model_registry.workflows.dag import Dag
@@ -79,7 +79,7 @@ def read_spec(folder: Path, name: str | None = None) -> WorkflowSpec:
 
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads((folder / MANIFEST_FILE).read_text("utf-8-sig"))
+        manifest = lenient_json.loads((folder / MANIFEST_FILE).read_text("utf-8-sig"))
         return dict(_mapping(manifest.get("workflow") or {}, "workflow"))
     except (FileNotFoundError, NotADirectoryError):
         return {}

@@ -102,9 +102,23 @@ def test_model_settings_come_with_numbers_and_truths() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "{'m':{'1.0':{'minWorkers':1,'defaultVersion':true}}}",
+        '{m:{"1.0":{minWorkers:1,defaultVersion:True}}}',
+        '{"m": {"1.0": {"minWorkers": 1, "defaultVersion": "TRUE", "maxBatchDelay": null}}}',
+        "{m: {1.0: {minWorkers: '1'; defaultVersion = true # by hand\n}}}",
+    ],
+)
+def test_model_settings_are_read_leniently(text: str) -> None:
+    assert parse_model_settings(text) == {"m": {"1.0": {"minWorkers": 1, "defaultVersion": True}}}
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("{", r"^a JSON object \(Expecting property name"),
+        ("{", r"^a JSON object \(expected a name at line 1, column 2\)$"),
+        ('{"m": {"1.0": {},}}', r"^a JSON object \(expected a name at line 1, column 18\)$"),
         ("[]", "and the whole is no object$"),
         ('{"m": 3}', "and m is no object$"),
         ('{"m": {"1.0": 3}}', "and 1.0 is no object$"),

@@ -51,6 +51,13 @@ def test_a_version_is_the_text_it_is_written_in(tmp_path: Path, written: str, ve
     assert Manifest.read(unpacked(tmp_path, f'{{"model": {{"modelVersion": {written}}}}}')).version == version
 
 
+def test_a_manifest_is_read_leniently(tmp_path: Path) -> None:
+    text = "// written by hand\n{model: {'modelName': m, modelVersion: 1.10, extra: [1,]}, runtime: PYTHON}"
+    manifest = Manifest.read(unpacked(tmp_path, text))
+    assert (manifest.model_name, manifest.version, manifest.runtime) == ("m", "1.10", "python")
+    assert manifest.raw["model"] == {"modelName": "m", "modelVersion": 1.1, "extra": [1, None]}
+
+
 def test_a_byte_order_mark_is_forgiven(tmp_path: Path) -> None:
     assert Manifest.read(unpacked(tmp_path, '\ufeff{"model": {"modelName": "m"}}')).model_name == "m"
 
