@@ -1,10 +1,10 @@
-"""What can go wrong between a request and its answer, in domain words: statuses belong to the top floor."""
+"""The errors between a request and its answer, in domain words: HTTP statuses are assigned in `app`."""
 
 from collections.abc import Sequence
 
 
 class HandlerError(Exception):
-    """The root of what this floor raises and answers."""
+    """The base of all errors that this package raises, and that are outcomes of jobs."""
 
 
 class QueueFull(HandlerError):
@@ -24,7 +24,7 @@ class WorkerDied(HandlerError):
 
 
 class PredictionFailed(HandlerError):
-    """The handler raised; the text tells the client nothing of it."""
+    """The handler raised; the text reveals nothing of it to the client."""
 
     def __init__(self) -> None:
         super().__init__("Prediction failed")
@@ -46,15 +46,15 @@ class OutOfMemory(HandlerError):
 
 
 class BadOutput(HandlerError):
-    """The handler returned something else than one encodable result for each row; `cause` is for its author."""
+    """The handler did not return one encodable result for each row; `cause` is for its author."""
 
     def __init__(self, message: str, cause: str = "") -> None:
         super().__init__(message)
         self.cause = cause
 
 
-def wants_memory(cause: BaseException) -> bool:
-    """Tell whether a load failed for want of memory, as TorchServe tells it: torch's own errors are RuntimeErrors."""
+def is_out_of_memory(cause: BaseException) -> bool:
+    """Whether a load failed for lack of memory, by TorchServe's criteria: torch's own errors are RuntimeErrors."""
     return isinstance(cause, MemoryError) or (isinstance(cause, RuntimeError) and "CUDA" in str(cause))
 
 
@@ -67,7 +67,7 @@ class ChildFailed(Exception):
 
 
 class ChildOutOfMemory(ChildFailed, MemoryError):
-    """The same, for want of memory."""
+    """The same, for lack of memory."""
 
 
 class LoadFailed(HandlerError):
@@ -75,5 +75,5 @@ class LoadFailed(HandlerError):
 
     def __init__(self, label: str, cause: BaseException) -> None:
         super().__init__(f"{label}: {type(cause).__name__}: {cause}")
-        self.out_of_memory = wants_memory(cause)
+        self.is_out_of_memory = is_out_of_memory(cause)
         self.__cause__ = cause

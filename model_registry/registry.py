@@ -256,7 +256,7 @@ class Registry:
             LOG.error("%s", error, extra=MANAGER)
             if not keep:
                 await self._remove(version)
-            failure = WorkersOutOfMemory if error.out_of_memory else WorkersFailed
+            failure = WorkersOutOfMemory if error.is_out_of_memory else WorkersFailed
             raise failure(version.name, version.version) from error
 
     async def _remove(self, version: ModelVersion) -> None:

@@ -110,6 +110,9 @@ class Settings(BaseSettings):
     check_memory: Boolean = True
     keep_serialized_files: Boolean = True  # false: an unpacked one is there only while workers load
     allow_pickles: Boolean = True
+    adaptive_batching: Boolean = True
+    thread_tuning: Boolean = True
+    loop_pacing: Boolean = True
     management_token: str | None = Field(default=None, repr=False)
     log_location: Path | None = None  # None: no log files, the console only
     metrics_location: Path | None = None

@@ -1,4 +1,4 @@
-"""The limits that a container sets: CPU quota and memory, from cgroup v2 or v1."""
+"""The limits of a container: CPU quota and memory, from cgroup v2 or v1."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +28,7 @@ def _quotas(root: Path, own: Path) -> Iterator[list[str]]:
 
 
 def _files(root: Path, own: Path, controller: str, name: str) -> Iterator[str]:
-    """What the file says in the group of this process and in all above, where there is such a file."""
+    """The contents of a file in the group of this process and in all above, where there is such a file."""
     for group in _groups(own, controller):
         folder = root / controller / group
         for place in (folder, *folder.parents):

@@ -10,7 +10,7 @@ from handler.devices.cgroup import cpu_quota
 class Cores(NamedTuple):
     """The cores that one worker computes on: its `share` while others are at work, and the `maximum` while it is alone.
 
-    From the `minimum` on it may be fewer where that serves faster.
+    The `minimum` is tried instead of the share, where that may be faster.
     """
 
     share: int

@@ -8,141 +8,149 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
+from types import ModuleType
 from typing import Any
 
 from handler.devices.cpu_budget import Cores
 from handler.isolation.modules import post_import
 
-HOME = "onnxruntime.capi.onnxruntime_inference_collection"
+SESSION_MODULE = "onnxruntime.capi.onnxruntime_inference_collection"
 """The module that defines InferenceSession."""
-NARROW = "_marserve_narrow"
+NARROW_ATTRIBUTE = "_marserve_narrow"
 """The attribute of a session that holds the second one."""
-STOP = "session.force_spinning_stop"
-"""ONNX Runtime's setting for threads that sleep as soon as a run is over."""
-SPIN = "session.intra_op.spin_duration_us"
-"""Its setting for how long they spin, while a run has nothing for them and afterwards."""
-SPIN_SINCE = (1, 26)
-"""The version of ONNX Runtime that knows SPIN; others spin for up to 50 ms."""
-MOMENT = "500"
-"""Microseconds after which a lone client's next request is there: to wake the threads takes a tenth of a small model's
-time."""
-LARGE = 64 << 20
-"""Bytes of a model file from which on it is held once only, whatever that costs a lone client or a crowd."""
+STOP_SPINNING = "session.force_spinning_stop"
+"""ONNX Runtime's option for threads that sleep as soon as a run is over."""
+SPIN_DURATION = "session.intra_op.spin_duration_us"
+"""Its option for how long they spin, while a run has nothing for them and afterwards."""
+SPIN_DURATION_SINCE = (1, 26)
+"""The version of ONNX Runtime that knows SPIN_DURATION; others spin for up to 50 ms."""
+SPIN_MICROSECONDS = "500"
+"""A lone client's next request is there by then: to wake the threads takes a tenth of a small model's time."""
+LARGE_MODEL_BYTES = 64 << 20
+"""Larger model files are loaded once only, whatever that costs a lone client or many."""
 
 
-class _Here(threading.local):
+class _ThreadBudget(threading.local):
     cores: Cores | None = None
     """None on threads that are no worker's."""
-    picked = 0
+    threads = 0
 
 
-_here = _Here()
+_budget = _ThreadBudget()
 
 
-def set_thread_budget(cores: Cores | None, picked: int) -> None:
-    """Tell sessions on the calling thread the cores of their worker, and how many of them to use now."""
-    _here.cores, _here.picked = cores, picked
+def set_thread_budget(cores: Cores | None, threads: int) -> None:
+    """Set the cores of the calling worker thread for its sessions, and how many of them to use now."""
+    _budget.cores, _budget.threads = cores, threads
 
 
 def install() -> None:
-    """Govern sessions from now on, whenever onnxruntime is imported; nothing is imported for that."""
-    post_import.register(HOME, lambda module: patch_inference_session(module.InferenceSession))
+    """Patch InferenceSession as soon as onnxruntime is imported; this does not import it."""
+    post_import.register(SESSION_MODULE, _patch_module)
+
+
+def _patch_module(module: ModuleType) -> None:
+    patch_inference_session(module.InferenceSession)
 
 
 def patch_inference_session(kind: Any) -> None:
-    """Change the class InferenceSession; once."""
-    if hasattr(kind, NARROW):
+    """Have the class choose the number of threads, where the handler does not; once."""
+    if hasattr(kind, NARROW_ATTRIBUTE):
         return
-    setattr(kind, NARROW, None)
+    setattr(kind, NARROW_ATTRIBUTE, None)
     init, run = kind.__init__, kind.run
 
     @wraps(init)
-    def governed_init(
+    def init_with_budget(
         session: Any, path_or_bytes: Any, sess_options: Any = None, providers: Any = None, *args: Any, **options: Any
     ) -> None:
-        cores = _here.cores
-        if cores is None or not _is_free(sess_options) or not _on_cpu(providers):
+        cores = _budget.cores
+        if cores is None or _chooses_threads(sess_options) or _uses_gpu(providers):
             init(session, path_or_bytes, sess_options, providers, *args, **options)
             return
-        model = _absolute(path_or_bytes)
-        large = _size(model) > LARGE
+        # A path is made absolute: the second session is made on another thread, with another working directory.
+        model = path_or_bytes if isinstance(path_or_bytes, bytes) else os.path.abspath(path_or_bytes)  # noqa: PTH100
+        is_large = _size(model) > LARGE_MODEL_BYTES
 
         def start(session: Any, threads: int) -> None:
-            with _Threads(sess_options, threads, spinning=threads == cores.maximum) as chosen:
-                init(session, model, chosen, providers, *args, **options)
+            with _ThreadOptions(sess_options, threads, spinning=threads == cores.maximum) as session_options:
+                init(session, model, session_options, providers, *args, **options)
 
-        start(session, cores.share if large else cores.maximum)
-        if cores.share < cores.maximum and not large:
-            setattr(session, NARROW, _Narrow(kind, start, cores.share))
+        start(session, cores.share if is_large else cores.maximum)
+        if cores.share < cores.maximum and not is_large:
+            setattr(session, NARROW_ATTRIBUTE, _NarrowSession(kind, start, cores.share))
 
     @wraps(run)
-    def governed_run(session: Any, *args: Any, **options: Any) -> Any:
-        narrow = getattr(session, NARROW)
-        if narrow is not None and _here.cores is not None and _here.picked <= _here.cores.share:
+    def run_within_budget(session: Any, *args: Any, **options: Any) -> Any:
+        narrow = getattr(session, NARROW_ATTRIBUTE)
+        if narrow is not None and _budget.cores is not None and _budget.threads <= _budget.cores.share:
             session = narrow.session or session
         return run(session, *args, **options)
 
-    kind.__init__, kind.run = governed_init, governed_run
+    kind.__init__, kind.run = init_with_budget, run_within_budget
 
 
-class _Narrow:
-    """A second session of the same model with fewer threads, made beside when it is first wanted."""
+class _NarrowSession:
+    """A second session of the same model with fewer threads, made beside the first one when it is first needed."""
 
     def __init__(self, kind: Any, start: Callable[[Any, int], None], threads: int) -> None:
         self._kind = kind
         self._start = start
         self._threads = threads
-        self._made: Any = None
-        self._asked = False
+        self._session: Any = None
+        self._is_requested = False
 
     @property
     def session(self) -> Any:
         """The session; None while there is none yet."""
-        if not self._asked:
-            self._asked = True
-            threading.Thread(target=self._make, name="a second ONNX Runtime session", daemon=True).start()
-        return self._made
+        if not self._is_requested:
+            self._is_requested = True
+            with suppress(RuntimeError):  # the system has no more threads; the first session serves on
+                threading.Thread(target=self._make, name="a second ONNX Runtime session", daemon=True).start()
+        return self._session
 
     def _make(self) -> None:
-        made = self._kind.__new__(self._kind)
-        self._start(made, self._threads)
-        self._made = made
+        session = self._kind.__new__(self._kind)
+        self._start(session, self._threads)
+        self._session = session
 
 
-class _Threads:
+class _ThreadOptions:
     """A handler's options for the time of making one session, with a number of threads.
 
-    Where they may be `spinning` they do so for a MOMENT; else, and where that cannot be said, only while they run.
-    Entries cannot be taken out again: afterwards STOP is as the handler had it, and SPIN stays.
+    `spinning` threads do so for SPIN_MICROSECONDS; others, and those of an older ONNX Runtime, only while they run.
+    Entries cannot be removed again: afterwards STOP_SPINNING is as the handler had it, and SPIN_DURATION stays.
     """
 
     def __init__(self, options: Any, threads: int, *, spinning: bool) -> None:
         self._options = options or _default_options()
         self._threads = threads
         self._spinning = spinning and _knows_spin()
-        self._stop = _said(self._options, STOP, "0")
+        self._stop_spinning = _config_entry(self._options, STOP_SPINNING, "0")
 
     def __enter__(self) -> Any:
         self._options.intra_op_num_threads = self._threads
         if self._spinning:
-            self._options.add_session_config_entry(SPIN, _said(self._options, SPIN, MOMENT))
+            duration = _config_entry(self._options, SPIN_DURATION, SPIN_MICROSECONDS)
+            self._options.add_session_config_entry(SPIN_DURATION, duration)
         else:
-            self._options.add_session_config_entry(STOP, "1")
+            self._options.add_session_config_entry(STOP_SPINNING, "1")
         return self._options
 
     def __exit__(self, *_: object) -> None:
         self._options.intra_op_num_threads = 0
-        self._options.add_session_config_entry(STOP, self._stop)
+        self._options.add_session_config_entry(STOP_SPINNING, self._stop_spinning)
 
 
 def _knows_spin() -> bool:
     major, minor, *_ = sys.modules["onnxruntime"].__version__.split(".")
-    return (int(major), int(minor)) >= SPIN_SINCE
+    return (int(major), int(minor)) >= SPIN_DURATION_SINCE
 
 
-def _said(options: Any, key: str, default: str) -> str:
-    """What the handler says of a setting."""
+def _config_entry(options: Any, key: str, default: str) -> str:
+    """The value of an option that the handler has set, else the default."""
     try:
         return str(options.get_session_config_entry(key))
     except RuntimeError:
@@ -157,16 +165,12 @@ def _default_options() -> Any:
     return options
 
 
-def _is_free(options: Any) -> bool:
-    return options is None or options.intra_op_num_threads == 0
+def _chooses_threads(options: Any) -> bool:
+    return options is not None and options.intra_op_num_threads != 0
 
 
-def _on_cpu(providers: Any) -> bool:
-    return not providers or list(providers) == ["CPUExecutionProvider"]
-
-
-def _absolute(path_or_bytes: Any) -> Any:
-    return path_or_bytes if isinstance(path_or_bytes, bytes) else os.path.abspath(path_or_bytes)  # noqa: PTH100
+def _uses_gpu(providers: Any) -> bool:
+    return bool(providers) and list(providers) != ["CPUExecutionProvider"]
 
 
 def _size(model: Any) -> int:

@@ -1,4 +1,4 @@
-"""Which torch is installed and for what it was built, read beside it: importing it takes seconds."""
+"""The version of the installed torch and its CUDA, read beside it: importing it takes seconds."""
 
 import importlib.util
 import runpy

@@ -1,8 +1,9 @@
 """JSON text exactly as `json.dumps(value, indent=2)` writes it, several times as fast.
 
 With an indent the standard library falls back to an encoder in pure Python that yields a string for every token. orjson
-writes the same but for very small and very large floats, NaN, what is not ASCII, and types of its own choice. Where its
-text may hold one of them, or a value is of another type, ours writes it, for which a list of numbers is one join.
+writes the same but for very small and very large floats, NaN, other characters than ASCII, and types of its own choice.
+Where its text may hold one of them, or a value is of another type, ours writes it, for which a list of numbers is one
+join.
 """
 
 import json
@@ -13,51 +14,51 @@ from typing import Any
 import orjson
 
 INFINITY = float("inf")
-SCALARS = {str, int, float, bool, type(None)}
-PLAIN = {*SCALARS, dict, list}
+SCALAR_TYPES = {str, int, float, bool, type(None)}
+PLAIN_TYPES = {*SCALAR_TYPES, dict, list}
 EXPONENTS = bytes(ord("-") if code in b"123" else code for code in range(256))
-"""Makes an exponent's beginning "e-" of all that orjson writes: "e-7", "e16" to "e308"."""
+"""Translates the beginnings of all exponents that orjson writes ("e-7", "e16" to "e308") to "e-"."""
 
 
 def dumps(value: Any) -> bytes:
-    """The JSON text of a value, ASCII, indented by two blanks; raises what `json.dumps` raises."""
+    """The JSON text of a value, ASCII, indented by two spaces; raises the errors of `json.dumps`."""
     try:
-        if _is_plain(value) and _is_sure(text := orjson.dumps(value, None, orjson.OPT_INDENT_2)):
+        if _is_plain(value) and _is_standard(text := orjson.dumps(value, None, orjson.OPT_INDENT_2)):
             return text
-    except (TypeError, RecursionError):  # of keys, big integers, lone surrogates, and what is too deep
+    except (TypeError, RecursionError):  # keys, big integers, lone surrogates, and deep values
         pass
     try:
         return _text(value, "\n").encode()
-    except (_Unusual, RecursionError):
+    except (_UnusualType, RecursionError):
         return json.dumps(value, indent=2).encode()
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether it is made of JSON's own types alone: orjson knows others, which the standard library refuses."""
+    """Whether a value is made of JSON's own types alone: orjson knows others, which the standard library refuses."""
     if type(value) not in (dict, list):
-        return type(value) in SCALARS
+        return type(value) in SCALAR_TYPES
     items = value.values() if type(value) is dict else value
     kinds = set(map(type, items))
-    if kinds <= SCALARS:
+    if kinds <= SCALAR_TYPES:
         return True
-    return kinds <= PLAIN and all(_is_plain(item) for item in items if type(item) not in SCALARS)
+    return kinds <= PLAIN_TYPES and all(_is_plain(item) for item in items if type(item) not in SCALAR_TYPES)
 
 
-def _is_sure(text: bytes) -> bool:
-    """Whether orjson's text holds nothing that Python may write otherwise."""
+def _is_standard(text: bytes) -> bool:
+    """Whether Python would surely write the same text."""
     if not text.isascii() or text.find(b"\x7f") >= 0 or text.find(b"null") >= 0 or text.find(b"0.0000") >= 0:
         return False
     return text.translate(EXPONENTS).find(b"e-") < 0
 
 
-class _Unusual(Exception):
-    """A value of a type that only the standard library knows what to do with."""
+class _UnusualType(Exception):
+    """A value of a type that only the standard library can write."""
 
 
 def _text(value: Any, newline: str) -> str:
     write = _WRITERS.get(type(value))
     if write is None:
-        raise _Unusual
+        raise _UnusualType
     return write(value, newline)
 
 
@@ -86,13 +87,13 @@ def _dict(items: dict[Any, Any], newline: str) -> str:
 
 def _key(key: Any) -> str:
     if type(key) is not str:
-        raise _Unusual
+        raise _UnusualType
     return encode_basestring_ascii(key)
 
 
 def _float(value: float, newline: str) -> str:
     if value != value or value in (INFINITY, -INFINITY):
-        raise _Unusual
+        raise _UnusualType
     return float.__repr__(value)
 
 

@@ -1,4 +1,4 @@
-"""From a request's parts to the row that a handler sees, with TorchServe's types."""
+"""The row that a handler sees of a request: its parts with TorchServe's types."""
 
 import json
 import logging
@@ -10,18 +10,14 @@ import orjson
 from handler.job import Input, Part
 
 LOG = logging.getLogger("marserve.rows")
-SAMPLE = 512
-"""Leading bytes that tell what a body is made of; the standard parser is as quick as any with less."""
-COMMAS = SAMPLE // 32
-"""Commas in them from which on a body is mostly numbers and small values, where orjson is two to four times as fast."""
-LONG = 16 * SAMPLE
-"""Bytes of a body from which on it may be mostly one long text, where orjson is three times as fast."""
-TEXTS = 32
-"""The texts that such a body has, at most, its keys included."""
-SCAN: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined] # unstated
-"""The core of `json.loads`: what begins at a place, and where it ends. The rest costs as much as a small body."""
-SHAPES = bytes(48 if 48 <= code <= 57 else 46 if code in b".eE+" else 32 for code in range(256))
-"""What a byte may be in a number: "0" for a digit, "." for what makes a float of it, " " for anything else."""
+SAMPLE_BYTES = 512
+"""The beginning of a body, which tells its kind; the standard parser is as quick as any with less."""
+MIN_COMMAS = SAMPLE_BYTES // 32
+"""With as many commas in it a body is mostly numbers and small values: orjson is two to six times as fast then."""
+SCAN: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined] # no stub has it
+"""The core of `json.loads`: the value that begins at an index, and its end. The rest costs as much as a small body."""
+NUMBER_SHAPE = bytes(48 if 48 <= code <= 57 else 46 if code in b".eE+" else 32 for code in range(256))
+"""Translates a digit to "0", a character that makes a number a float to ".", and all others to spaces."""
 BIG_INTEGER = b" " + b"0" * 19
 """The shape of an integer that may not fit 64 bits, of which orjson would silently make a float."""
 
@@ -34,7 +30,7 @@ def make_row(request: Input, decode: bool = True) -> dict[str, Any]:
 
 
 def decode_part(part: Part) -> Any:
-    """One value by its MIME type, compared case-sensitively as TorchServe does; what cannot be decoded stays raw."""
+    """One value by its MIME type, compared case-sensitively as TorchServe does; an undecodable one stays raw."""
     if part.content_type == "application/json":
         try:
             return parse_json(part.value)
@@ -49,8 +45,11 @@ def decode_part(part: Part) -> Any:
 
 
 def parse_json(value: bytes | bytearray) -> Any:
-    """What `json.loads` makes of UTF-8 text: NaN, big integers and lone surrogates included. Raises ValueError."""
-    if _suits_orjson(value):
+    """The value that `json.loads` makes of UTF-8 text: NaN, big integers and lone surrogates included.
+
+    Raises ValueError.
+    """
+    if value.count(b",", 0, SAMPLE_BYTES) >= MIN_COMMAS and BIG_INTEGER not in b" " + value.translate(NUMBER_SHAPE):
         try:
             return orjson.loads(value)
         except ValueError:
@@ -58,38 +57,13 @@ def parse_json(value: bytes | bytearray) -> Any:
     text = value.decode()
     try:
         found, end = SCAN(text, 0)
-    except StopIteration:  # blanks come first, or nothing does
+    except StopIteration:  # the text begins with a space, or is no JSON
         return json.loads(text)
     return found if end == len(text) else json.loads(text)
 
 
-def _suits_orjson(value: bytes | bytearray) -> bool:
-    """Whether it is worth its start, and surely makes no float of an integer."""
-    if value.count(b",", 0, SAMPLE) >= COMMAS:
-        return BIG_INTEGER not in b" " + value.translate(SHAPES)
-    if len(value) < LONG or b"\\" in value:
-        return False
-    rest = _between_texts(value)
-    return rest is not None and BIG_INTEGER not in rest.translate(SHAPES)
-
-
-def _between_texts(value: bytes | bytearray) -> bytes | None:
-    """What stands between the texts of a document that escapes nothing; None where it has many."""
-    pieces: list[bytes | bytearray] = [b""]
-    at = 0
-    for _ in range(TEXTS):
-        begin = value.find(b'"', at)
-        if begin < 0:
-            return b" ".join([*pieces, value[at:]])
-        pieces.append(value[at:begin])
-        at = value.find(b'"', begin + 1) + 1
-        if not at:
-            return None
-    return None
-
-
 def make_headers(request: Input, parts: bool = True) -> dict[str, Any]:
-    """What `context.get_all_request_header` shows: an entry for each part, then the headers by name; the last wins."""
+    """The dict of `context.get_all_request_header`: an entry for each part, then the headers by name; the last wins."""
     headers: dict[str, Any] = {} if request.case_preserved else FoldedHeaders()
     if parts:
         headers.update((part.name, {"content-type": part.content_type}) for part in request.parts)

@@ -29,8 +29,11 @@ def encode(value: Any) -> bytes:
             return value.encode()
         if isinstance(value, (bytes, bytearray)):
             return bytes(value)
-        if _is_tensor(value):
-            return _save(value)
+        torch = sys.modules.get("torch")  # a handler that returns tensors has imported it
+        if torch is not None and isinstance(value, torch.Tensor):
+            buffer = io.BytesIO()
+            torch.save(value, buffer)
+            return buffer.getvalue()
     try:
         return dumps(value)
     except (TypeError, ValueError, RecursionError) as error:
@@ -47,14 +50,3 @@ def http_status(value: Any) -> int:
     if not 200 <= status <= 999:
         raise BadOutput(f"The handler set a status that HTTP cannot send: {value!r:.50}")
     return status
-
-
-def _is_tensor(value: Any) -> bool:
-    torch = sys.modules.get("torch")  # a handler that returns tensors has imported it
-    return torch is not None and isinstance(value, torch.Tensor)
-
-
-def _save(tensor: Any) -> bytes:
-    buffer = io.BytesIO()
-    sys.modules["torch"].save(tensor, buffer)
-    return buffer.getvalue()

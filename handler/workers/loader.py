@@ -1,4 +1,4 @@
-"""From a manifest's handler string to the two functions that a worker calls."""
+"""Imports a handler: from the string in a manifest to the two functions that a worker calls."""
 
 import inspect
 from collections.abc import Callable
@@ -32,8 +32,8 @@ class ArchiveModules(Protocol):
 
 
 @dataclass(frozen=True)
-class Entry:
-    """What a handler offers: a function called once before all, and one called for each batch of rows."""
+class EntryPoint:
+    """The functions of a handler: one called once before all, and one called for each batch of rows."""
 
     initialize: Callable[["Context"], object]
     handle: Callable[[list[Any], "Context"], object]
@@ -41,7 +41,7 @@ class Entry:
     """The instance, of a handler that is a class."""
 
 
-def load_entry(namespace: ArchiveModules, handler: str, envelope: str | None = None) -> Entry:
+def load_entry_point(namespace: ArchiveModules, handler: str, envelope: str | None = None) -> EntryPoint:
     """Import a handler: "handler.py", "handler", "handler:function", "handler.py:function", or a built-in one's name.
 
     As TorchServe does: a function of the module, `handle` if none is named, is called once with (None, context) in
@@ -50,8 +50,8 @@ def load_entry(namespace: ArchiveModules, handler: str, envelope: str | None = N
     """
     path, _, function = handler.partition(":")
     module = _handler_module(namespace, path.removesuffix(".py").rpartition("/")[2])
-    entry = _function_entry(module, function or "handle") or _class_entry(module)
-    return replace(entry, handle=_enveloped(entry.handle, envelope)) if envelope else entry
+    entry_point = _function_entry(module, function or "handle") or _class_entry(module)
+    return replace(entry_point, handle=_enveloped(entry_point.handle, envelope)) if envelope else entry_point
 
 
 def _handler_module(namespace: ArchiveModules, name: str) -> ModuleType:
@@ -72,12 +72,12 @@ def _handler_module(namespace: ArchiveModules, name: str) -> ModuleType:
     return import_module(f"{_BUILT_IN}.{name}")
 
 
-def _function_entry(module: ModuleType, name: str) -> Entry | None:
+def _function_entry(module: ModuleType, name: str) -> EntryPoint | None:
     function = getattr(module, name, None)
-    return None if function is None else Entry(partial(function, None), function, None)
+    return None if function is None else EntryPoint(partial(function, None), function, None)
 
 
-def _class_entry(module: ModuleType) -> Entry:
+def _class_entry(module: ModuleType) -> EntryPoint:
     classes = _classes_of(module)
     if len(classes) != 1:
         found = ", ".join(found.__name__ for found in classes) or "none"
@@ -88,7 +88,7 @@ def _class_entry(module: ModuleType) -> Entry:
     owner = classes[0]()
     # Fetched before `initialize`, as TorchServe does: `__init__` may set it, but what changes it later does not count.
     handle = _method(module, owner, "handle")
-    return Entry(_method(module, owner, "initialize"), handle, owner)
+    return EntryPoint(_method(module, owner, "initialize"), handle, owner)
 
 
 def _classes_of(module: ModuleType) -> list[type]:

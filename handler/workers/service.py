@@ -15,7 +15,7 @@ from handler.job import Deliver, Job, Outcome, Output, StreamChunk
 from handler.payload.request_rows import make_row
 from handler.payload.results import checked_results, encode, http_status
 from handler.workers.batch_context import BatchContext
-from handler.workers.loader import ArchiveModules, Entry, load_entry
+from handler.workers.loader import ArchiveModules, EntryPoint, load_entry_point
 from handler.workers.spec import ServiceSpec
 from handler.workers.warmup import warm_up
 
@@ -41,8 +41,10 @@ class ResponseTooLarge(BaseException):
 class Service:
     """One handler instance with its context, called by one thread only."""
 
-    def __init__(self, entry: Entry, context: BatchContext, spec: ServiceSpec, write_line: WriteLine) -> None:
-        self._entry = entry
+    def __init__(
+        self, entry_point: EntryPoint, context: BatchContext, spec: ServiceSpec, write_line: WriteLine
+    ) -> None:
+        self._entry_point = entry_point
         self._context = context
         self._spec = spec
         self._write_line = write_line
@@ -58,10 +60,10 @@ class Service:
         """
         context = BatchContext.of_worker(spec, device)
         with environment.loading():
-            entry = load_entry(environment.namespace, spec.handler, spec.envelope)
+            entry_point = load_entry_point(environment.namespace, spec.handler, spec.envelope)
             on_import()
-            entry.initialize(context)
-        service = cls(entry, context, spec, environment.write_line)
+            entry_point.initialize(context)
+        service = cls(entry_point, context, spec, environment.write_line)
         warm_up(service.predict, context.model_yaml_config, spec.folder)
         return service
 
@@ -86,7 +88,7 @@ class Service:
 
     def close(self) -> None:
         """Stop the threads that the handler has started through the server: those of micro-batching."""
-        shutdown = getattr(self._entry.handle, "shutdown", None)
+        shutdown = getattr(self._entry_point.handle, "shutdown", None)
         if callable(shutdown):
             shutdown()
 
@@ -96,7 +98,7 @@ class Service:
         context.start_batch(jobs)
         context.send_piece = lambda index, value: deliver([(jobs[index], StreamChunk(self._output(index, value)))])
         started_at = time.perf_counter()
-        results = checked_results(self._entry.handle(rows, context), len(jobs))
+        results = checked_results(self._entry_point.handle(rows, context), len(jobs))
         milliseconds = (time.perf_counter() - started_at) * 1000
         if self._spec.metric_sink is not None:
             # Before the results are encoded: as in TorchServe, those that cannot be have taken their time all the same.

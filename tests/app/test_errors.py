@@ -72,4 +72,4 @@ def test_a_worker_that_ran_out_of_memory_is_recognized_by_its_exit_status() -> N
     ],
 )
 def test_a_load_fails_for_want_of_memory_as_torchserve_tells_it(cause: Exception, wants: bool) -> None:
-    assert handler.LoadFailed("W-9000-m_1.0", cause).out_of_memory == wants
+    assert handler.LoadFailed("W-9000-m_1.0", cause).is_out_of_memory == wants

@@ -28,7 +28,7 @@ from handler.job import Input, Job, Part
 from handler.payload.request_rows import make_row
 from handler.payload.results import encode
 from handler.workers.batch_context import BatchContext
-from handler.workers.loader import load_entry
+from handler.workers.loader import load_entry_point
 from handler.workers.spec import ServiceSpec
 from tests.benchmarks.jobs import Body, read
 
@@ -67,7 +67,7 @@ class Unpacked:
         """A handler that has been initialized: bodies in, encoded answers out."""
         model = self.manifest["model"]
         spec = ServiceSpec(model["modelName"], self.folder, self.manifest, model["handler"], batch, lambda: self.config)
-        context, entry = BatchContext.of_worker(spec, device), load_entry(self, model["handler"])
+        context, entry = BatchContext.of_worker(spec, device), load_entry_point(self, model["handler"])
         entry.initialize(context)
 
         def call(bodies: Sequence[Body]) -> list[bytes]:

@@ -129,8 +129,8 @@ def wrap_handler(application: ModelServer, marks: Marks) -> None:
     for version in application.registry.versions():
         for worker in version.pool.workers:
             service = worker._service._service  # type: ignore[attr-defined]
-            handle = marks.before("called", marks.after("returned", service._entry.handle))
-            service._entry = replace(service._entry, handle=handle)
+            handle = marks.before("called", marks.after("returned", service._entry_point.handle))
+            service._entry_point = replace(service._entry_point, handle=handle)
 
 
 async def measure(job: str, count: int, marks: Marks | None) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import wire
+from app.errors import describe_error
 from handler.job import Input, Job, Output, StreamChunk
 from model_registry.client_timeout import ClientTimeout
 from model_registry.errors import ClientTimedOut
@@ -82,7 +82,7 @@ async def test_what_belongs_to_a_sequence_is_served_all_the_same() -> None:
 
 
 def test_the_client_is_told_as_of_a_timeout() -> None:
-    told = wire(ClientTimedOut(0.8))
+    told = describe_error(ClientTimedOut(0.8))
     assert (told.status, told.type) == (408, "RequestTimeoutException")
 
 

@@ -21,7 +21,7 @@ from typing import NoReturn, cast
 from handler.batching.thread_governor import ThreadGovernor
 from handler.devices import onnx_sessions
 from handler.devices.device import Device
-from handler.errors import wants_memory
+from handler.errors import is_out_of_memory
 from handler.isolation.calling_archive import SERVER, SERVER_FOLDER
 from handler.job import Job, JobOutcomes, Outcome
 from handler.workers.continuous import load_service
@@ -165,7 +165,7 @@ class _Child:
             self._service = load_service(self._spec, environment, device, self._governor.apply_share)
         except BaseException as error:
             lines = own_traceback(error)
-            self._reports.answer("failed", (wants_memory(error), f"{type(error).__name__}: {error}", lines))
+            self._reports.answer("failed", (is_out_of_memory(error), f"{type(error).__name__}: {error}", lines))
             raise SystemExit(1) from None
         self._governor.apply_share()
         self._reports.answer("loaded")

@@ -84,7 +84,7 @@ def test_the_delay_counts_from_the_first_arrival() -> None:
     assert time.monotonic() - began < 0.05
 
 
-def test_a_lone_client_is_not_kept_waiting_for_company() -> None:
+def test_a_lone_client_is_not_kept_waiting() -> None:
     batcher = Batcher(16, 0.001, 100)
     for _ in range(HISTORY_BATCHES):  # it learns that nobody else comes
         batcher.submit(job())
@@ -111,7 +111,7 @@ def test_clients_that_come_together_are_gathered_again_after_a_lone_one(threads:
     assert names(taken.result(LONG)) == ["a", "b", "c", "d"]
 
 
-def test_a_gathering_worker_expects_no_more_company_than_is_not_in_work_already() -> None:
+def test_a_gathering_worker_expects_no_job_that_is_running_already() -> None:
     batcher = Batcher(4, 0, 100)
     for _ in range(HISTORY_BATCHES):
         for _ in range(2):
@@ -162,7 +162,7 @@ def test_a_job_that_is_exclusive_shares_its_batch_with_nobody() -> None:
     assert [names(batcher.take(Consumer())) for _ in range(3)] == [["a"], ["describe"], ["b", "c"]]
 
 
-def test_a_batch_is_finished_once_whoever_tries() -> None:
+def test_a_batch_is_finished_once() -> None:
     batcher = Batcher(1, 0, 10)
     batcher.submit(job())
     batch = batcher.take(Consumer())

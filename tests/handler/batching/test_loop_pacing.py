@@ -1,4 +1,4 @@
-"""Event loop and workers in turns: what the loop waits for, and what it no_pacing waits for."""
+"""The event loop waits for quick workers, and never for others."""
 
 import asyncio
 import threading
@@ -32,75 +32,75 @@ def instantly(batch: Batch) -> None:
 
 
 class Bench:
-    """A batcher with workers, and the turns between them and the running loop."""
+    """A batcher with workers, paced with the running loop."""
 
-    def __init__(self, contest: Autotuner[bool], capacity: int = 100) -> None:
+    def __init__(self, autotuner: Autotuner[bool], capacity: int = 100) -> None:
         self.batcher = Batcher(4, 0, capacity)
-        self.turns = LoopPacer(asyncio.get_running_loop(), self.batcher, self._settle, contest)
-        self.settled: list[list[str]] = []
+        self.pacer = LoopPacer(asyncio.get_running_loop(), self.batcher, self._deliver, autotuner)
+        self.delivered: list[list[str]] = []
         self.changed = asyncio.Event()
 
-    def _settle(self, answers: JobOutcomes) -> None:
-        self.settled.append([job.request_id for job, _ in answers])
+    def _deliver(self, outcomes: JobOutcomes) -> None:
+        self.delivered.append([job.request_id for job, _ in outcomes])
         self.changed.set()
 
     @contextmanager
     def worker(self, work: Work = instantly) -> Iterator[None]:
-        """A worker's thread, until it is told to leave."""
-        taker = Consumer()
-        thread = threading.Thread(target=self._serve, args=(taker, work))
+        """A worker's thread, until it is stopped."""
+        consumer = Consumer()
+        thread = threading.Thread(target=self._serve, args=(consumer, work))
         thread.start()
         try:
             yield
         finally:
-            taker.stopping = True
+            consumer.stopping = True
             self.batcher.wake_workers()
             thread.join()
 
-    def _serve(self, taker: Consumer, work: Work) -> None:
-        while batch := self.batcher.take(taker):
+    def _serve(self, consumer: Consumer, work: Work) -> None:
+        while batch := self.batcher.take(consumer):
             work(batch)
             if self.batcher.finish(batch):
-                self.turns.receive([(job, Output(b"")) for job in batch.jobs])
+                self.pacer.receive([(job, Output(b"")) for job in batch.jobs])
 
     def submit(self, *names: str) -> None:
-        """Jobs of these names, all in one turn of the loop."""
+        """Jobs of these names, all in one iteration of the loop."""
         for name in names:
-            self.turns.submit(Job(Input(()), name))
+            self.pacer.submit(Job(Input(()), name))
 
     async def answered(self, count: int) -> None:
         """Wait until so many jobs have been answered."""
         async with asyncio.timeout(LONG):
-            while sum(map(len, self.settled)) < count:
+            while sum(map(len, self.delivered)) < count:
                 self.changed.clear()
                 await self.changed.wait()
 
-    async def accustom(self) -> None:
-        """Serve so many batches of company that turns are taken if the contest wants it."""
+    async def warm_up(self) -> None:
+        """Serve so many concurrent requests that the loop is paced if the autotuner chooses it."""
         for number in range(HISTORY_BATCHES):
             self.submit("a", "b")
             await self.answered(2 * (number + 1))
-        self.settled.clear()
+        self.delivered.clear()
 
 
 @pytest.fixture
 async def bench() -> Bench:
-    """LoopPacer that are always taken, once there is company."""
+    """A loop that is always paced, once several requests are in flight."""
     bench = Bench(Autotuner((True,)))
     with bench.worker():
-        await bench.accustom()
+        await bench.warm_up()
     return bench
 
 
-async def test_a_turn_answers_all_that_had_come(bench: Bench) -> None:
+async def test_the_loop_delivers_all_outcomes_at_once(bench: Bench) -> None:
     with bench.worker():
         bench.submit(*"abcdef")
-        assert not bench.settled
-        await asyncio.sleep(0)  # the turn itself
-        assert bench.settled == [["a", "b", "c", "d"], ["e", "f"]]
+        assert not bench.delivered
+        await asyncio.sleep(0)  # the loop waits
+        assert bench.delivered == [["a", "b", "c", "d"], ["e", "f"]]
 
 
-async def test_no_worker_is_woken_before_the_turn(bench: Bench) -> None:
+async def test_no_worker_is_woken_before_the_loop_waits(bench: Bench) -> None:
     taken = threading.Event()
     with bench.worker(lambda batch: taken.set()):
         bench.submit("a")
@@ -108,13 +108,13 @@ async def test_no_worker_is_woken_before_the_turn(bench: Bench) -> None:
         await bench.answered(1)
 
 
-async def test_in_a_turn_one_worker_does_it_all(bench: Bench) -> None:
+async def test_one_worker_serves_while_the_loop_waits(bench: Bench) -> None:
     threads = set[int]()
 
-    def note(batch: Batch) -> None:
+    def record_thread(batch: Batch) -> None:
         threads.add(threading.get_ident())
 
-    with bench.worker(note), bench.worker(note):
+    with bench.worker(record_thread), bench.worker(record_thread):
         bench.submit(*"abcdefghijkl")
         await bench.answered(12)
     assert len(threads) == 1
@@ -130,17 +130,17 @@ async def test_a_worker_that_hangs_is_not_waited_for(bench: Bench) -> None:
 
     with bench.worker(hang), bench.worker(hang):
         bench.submit("slow")
-        await asyncio.sleep(0)  # the turn: it ends, although the worker does not
+        await asyncio.sleep(0)  # the wait ends, although the worker does not
         assert hanging.is_set()
-        assert not bench.settled
+        assert not bench.delivered
         bench.submit("quick")
         await bench.answered(1)
-        assert bench.settled == [["quick"]]
+        assert bench.delivered == [["quick"]]
         go.set()
         await bench.answered(2)
 
 
-async def test_what_a_hanging_worker_has_left_is_taken_by_another(bench: Bench) -> None:
+async def test_jobs_behind_a_hanging_worker_are_taken_by_another(bench: Bench) -> None:
     go = threading.Event()
 
     def hang(batch: Batch) -> None:
@@ -150,15 +150,15 @@ async def test_what_a_hanging_worker_has_left_is_taken_by_another(bench: Bench) 
     with bench.worker(hang), bench.worker(hang):
         bench.submit(*"abcdefgh")
         await bench.answered(4)
-        assert bench.settled == [["e", "f", "g", "h"]]
+        assert bench.delivered == [["e", "f", "g", "h"]]
         go.set()
         await bench.answered(8)
 
 
-async def test_a_queue_that_fills_is_worked_off_before_the_turn() -> None:
+async def test_a_queue_that_fills_is_served_before_the_loop_waits() -> None:
     bench = Bench(Autotuner((True,)), capacity=4)
     with bench.worker():
-        await bench.accustom()
+        await bench.warm_up()
         assert bench.batcher.deferred
         bench.submit(*"abc")  # more than half of what it holds
         block_until(lambda: not len(bench.batcher))
@@ -166,16 +166,16 @@ async def test_a_queue_that_fills_is_worked_off_before_the_turn() -> None:
         await bench.answered(6)
 
 
-async def test_jobs_without_a_worker_hold_nobody_up(bench: Bench) -> None:
+async def test_jobs_without_a_worker_end_the_pacing(bench: Bench) -> None:
     bench.submit("a")
     await asyncio.sleep(0)
-    assert not bench.batcher.deferred  # from now on the loop waits for nobody
+    assert not bench.batcher.deferred  # from now on the loop does not wait
     bench.submit(*"bcdefghij")
     with bench.worker():
         await bench.answered(10)
 
 
-async def test_who_is_alone_is_served_without_turns() -> None:
+async def test_a_lone_client_is_served_without_pacing() -> None:
     bench = Bench(Autotuner((True,)))
     with bench.worker():
         for number in range(HISTORY_BATCHES):
@@ -184,26 +184,26 @@ async def test_who_is_alone_is_served_without_turns() -> None:
         assert not bench.batcher.deferred
 
 
-async def test_slow_batches_take_no_turns() -> None:
+async def test_slow_batches_are_not_paced() -> None:
     bench = Bench(Autotuner((True,)))
     with bench.worker(lambda batch: time.sleep(2 * QUICK_BATCH_SECONDS)):
-        await bench.accustom()
+        await bench.warm_up()
         assert not bench.batcher.deferred
 
 
 @pytest.mark.parametrize("made", [pacing_autotuner, no_pacing])
-async def test_nobody_takes_turns_before_they_were_tried(made: Callable[[], Autotuner[bool]]) -> None:
+async def test_pacing_begins_with_a_trial_without_it(made: Callable[[], Autotuner[bool]]) -> None:
     bench = Bench(made())
     with bench.worker():
-        await bench.accustom()
+        await bench.warm_up()
         assert not bench.batcher.deferred
 
 
-async def test_turns_are_tried_in_company() -> None:
-    bench, held = Bench(Autotuner((False, True), trial_seconds=0)), set[bool]()
+async def test_pacing_is_tried_under_load() -> None:
+    bench, deferred = Bench(Autotuner((False, True), trial_seconds=0)), set[bool]()
     with bench.worker():
         for number in range(RETRIAL_BATCHES):
             bench.submit("a", "b")
             await bench.answered(2 * (number + 1))
-            held.add(bench.batcher.deferred)
-    assert held == {False, True}
+            deferred.add(bench.batcher.deferred)
+    assert deferred == {False, True}

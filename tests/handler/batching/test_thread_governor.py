@@ -1,4 +1,4 @@
-"""Threads of torch: all cores for a lone client, a worker's share or one less in company, whichever is faster."""
+"""Threads of torch: all cores for a lone client; under load a worker's share or one less, whichever is faster."""
 
 from types import ModuleType
 
@@ -8,7 +8,7 @@ from handler.devices.cpu_budget import Cores, fixed_cores
 
 
 class FakeTorch(ModuleType):
-    """Notes what it is told."""
+    """Records the calls."""
 
     def __init__(self) -> None:
         super().__init__("torch")
@@ -24,14 +24,14 @@ class FakeTorch(ModuleType):
         self.threads = threads
 
 
-def test_torch_is_governed_at_once_where_it_is_there() -> None:
-    """Asked first: a thread's first question makes it take over what another thread set."""
+def test_torch_gets_the_share_at_once_if_it_is_imported() -> None:
+    """The first `get` of a thread takes over the number that another thread set."""
     torch = FakeTorch()
     ThreadGovernor(Cores(3, 3, 2), {"torch": torch}).apply_share()
     assert torch.calls == ["get", "set 3"]
 
 
-def test_torch_that_comes_later_is_governed_then_and_once() -> None:
+def test_torch_that_is_imported_later_gets_the_share_once() -> None:
     modules: dict[str, ModuleType] = {}
     governor = ThreadGovernor(Cores(3, 3, 2), modules)
     governor.apply_share()
@@ -48,18 +48,18 @@ def test_a_module_that_is_still_being_imported_is_left_alone() -> None:
     governor.choose(concurrent=True)
 
 
-def test_a_lone_client_has_all_cores_and_company_the_share_or_one_less() -> None:
+def test_a_lone_client_has_all_cores_and_several_have_the_share_or_one_less() -> None:
     torch = FakeTorch()
     governor = ThreadGovernor(Cores(4, 8, 3), {"torch": torch})
     governor.apply_share()
     seen = [torch.threads]
-    for company in (False, True, True, False):
-        governor.choose(concurrent=company)
+    for concurrent in (False, True, True, False):
+        governor.choose(concurrent=concurrent)
         seen.append(torch.threads)
     assert seen == [4, 8, 3, 3, 8]
 
 
-def test_in_company_the_number_that_serves_faster_stays() -> None:
+def test_under_load_the_faster_number_stays() -> None:
     torch = FakeTorch()
     governor = ThreadGovernor(Cores(4, 4, 3), {"torch": torch})
     governor.apply_share()
@@ -70,7 +70,7 @@ def test_in_company_the_number_that_serves_faster_stays() -> None:
     assert torch.threads == 4
 
 
-def test_a_number_that_the_archive_asks_for_stays_in_company() -> None:
+def test_a_number_that_the_archive_asks_for_stays_under_load() -> None:
     torch = FakeTorch()
     governor = ThreadGovernor(fixed_cores(4), {"torch": torch})
     governor.apply_share()
@@ -91,6 +91,6 @@ def test_a_handler_that_sets_its_own_number_keeps_it() -> None:
     governor = ThreadGovernor(Cores(4, 4, 3), {"torch": torch})
     governor.apply_share()
     torch.set_num_threads(2)
-    for company in (True, False, True):
-        governor.choose(concurrent=company)
+    for concurrent in (True, False, True):
+        governor.choose(concurrent=concurrent)
     assert torch.threads == 2

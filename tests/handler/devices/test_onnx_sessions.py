@@ -17,7 +17,7 @@ from handler.devices.cpu_budget import Cores
 from tests.conftest import MakeArchive
 from tests.support.serving import serving
 
-PATIENCE = 30
+WAIT_SECONDS = 30
 CORES = Cores(share=2, maximum=4, minimum=1)
 
 
@@ -32,8 +32,8 @@ def model(tmp_path: Path) -> str:
 
 
 @pytest.fixture(autouse=True)
-def governed() -> Iterator[None]:
-    """The calling thread is a worker's, with four cores to itself and two in company."""
+def on_worker_thread() -> Iterator[None]:
+    """The calling thread is a worker's, with four cores for a lone client and two under load."""
     onnx_sessions.install()
     onnx_sessions.set_thread_budget(CORES, 4)
     yield
@@ -44,7 +44,7 @@ def threads_of(session: Any) -> int:
     return int(session.get_session_options().intra_op_num_threads)
 
 
-def said(session: Any, key: str) -> str | None:
+def config_entry(session: Any, key: str) -> str | None:
     try:
         return str(session.get_session_options().get_session_config_entry(key))
     except RuntimeError:
@@ -53,12 +53,12 @@ def said(session: Any, key: str) -> str | None:
 
 def stops(session: Any) -> bool:
     """Whether its threads sleep as soon as a run is over."""
-    return said(session, onnx_sessions.STOP) == "1"
+    return config_entry(session, onnx_sessions.STOP_SPINNING) == "1"
 
 
 def spin_of(session: Any) -> str | None:
     """Microseconds for which its threads spin; None if they sleep at once."""
-    return None if stops(session) else said(session, onnx_sessions.SPIN)
+    return None if stops(session) else config_entry(session, onnx_sessions.SPIN_DURATION)
 
 
 def double(session: Any) -> float:
@@ -66,7 +66,7 @@ def double(session: Any) -> float:
 
 
 def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + WAIT_SECONDS
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.001)
@@ -75,16 +75,16 @@ def until(condition: Callable[[], Any]) -> None:
 def test_a_session_without_options_has_all_cores_for_a_lone_client(model: str) -> None:
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     assert threads_of(session) == 4
-    assert spin_of(session) == onnx_sessions.MOMENT
+    assert spin_of(session) == onnx_sessions.SPIN_MICROSECONDS
     assert not session.get_session_options().enable_mem_pattern
     assert double(session) == 6.0
 
 
-def test_in_company_a_second_session_with_fewer_threads_serves_once_it_is_there(model: str) -> None:
+def test_under_load_a_second_session_with_fewer_threads_serves_once_it_is_there(model: str) -> None:
     session = onnxruntime.InferenceSession(model)
     onnx_sessions.set_thread_budget(CORES, 2)
     assert double(session) == 6.0
-    narrow = vars(session)[onnx_sessions.NARROW]
+    narrow = vars(session)[onnx_sessions.NARROW_ATTRIBUTE]
     until(lambda: narrow.session)
     assert threads_of(narrow.session) == 2
     assert stops(narrow.session)
@@ -95,7 +95,7 @@ def test_in_company_a_second_session_with_fewer_threads_serves_once_it_is_there(
 def test_a_lone_client_never_makes_a_second_session(model: str) -> None:
     session = onnxruntime.InferenceSession(model)
     assert double(session) == 6.0
-    assert not vars(session)[onnx_sessions.NARROW]._asked
+    assert not vars(session)[onnx_sessions.NARROW_ATTRIBUTE]._is_requested
 
 
 @pytest.mark.parametrize("as_bytes", [False, True])
@@ -115,8 +115,8 @@ def test_what_a_handler_says_of_threads_and_what_else_it_says_is_kept(model: str
 def test_a_session_that_serves_lone_clients_and_crowds_spins_for_a_moment_too(model: str) -> None:
     onnx_sessions.set_thread_budget(Cores(share=4, maximum=4, minimum=1), 4)
     session = onnxruntime.InferenceSession(model)
-    assert (threads_of(session), spin_of(session)) == (4, onnx_sessions.MOMENT)
-    assert onnx_sessions.NARROW not in vars(session)
+    assert (threads_of(session), spin_of(session)) == (4, onnx_sessions.SPIN_MICROSECONDS)
+    assert onnx_sessions.NARROW_ATTRIBUTE not in vars(session)
 
 
 def test_where_nobody_can_say_how_long_threads_spin_they_sleep(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,32 +125,32 @@ def test_where_nobody_can_say_how_long_threads_spin_they_sleep(model: str, monke
         assert stops(onnxruntime.InferenceSession(model)) is stop
 
 
-@pytest.mark.parametrize(("key", "value"), [(onnx_sessions.SPIN, "70"), (onnx_sessions.STOP, "1")])
+@pytest.mark.parametrize(("key", "value"), [(onnx_sessions.SPIN_DURATION, "70"), (onnx_sessions.STOP_SPINNING, "1")])
 def test_what_a_handler_says_of_spinning_is_kept(model: str, key: str, value: str) -> None:
     options = onnxruntime.SessionOptions()
     options.add_session_config_entry(key, value)
     for _ in range(2):
         session = onnxruntime.InferenceSession(model, options)
-        assert (threads_of(session), said(session, key)) == (4, value)
+        assert (threads_of(session), config_entry(session, key)) == (4, value)
         assert double(session) == 6.0
 
 
-def test_a_session_in_company_leaves_those_alone_that_are_made_with_its_options_later(model: str) -> None:
+def test_a_session_under_load_leaves_those_alone_that_are_made_with_its_options_later(model: str) -> None:
     options = onnxruntime.SessionOptions()
     session = onnxruntime.InferenceSession(model, options)
     onnx_sessions.set_thread_budget(CORES, 2)
     double(session)
-    until(lambda: vars(session)[onnx_sessions.NARROW].session)
+    until(lambda: vars(session)[onnx_sessions.NARROW_ATTRIBUTE].session)
     onnx_sessions.set_thread_budget(CORES, 4)
-    assert spin_of(onnxruntime.InferenceSession(model, options)) == onnx_sessions.MOMENT
+    assert spin_of(onnxruntime.InferenceSession(model, options)) == onnx_sessions.SPIN_MICROSECONDS
 
 
 def test_a_large_model_is_held_once(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx_sessions, "LARGE", 10)
+    monkeypatch.setattr(onnx_sessions, "LARGE_MODEL_BYTES", 10)
     session = onnxruntime.InferenceSession(model)
     assert threads_of(session) == 2
     assert stops(session)
-    assert onnx_sessions.NARROW not in vars(session)
+    assert onnx_sessions.NARROW_ATTRIBUTE not in vars(session)
 
 
 def test_what_cannot_be_loaded_raises_as_ever(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_other_threads_are_left_alone(model: str) -> None:
     assert threads_of(made[0]) == 0
 
 
-def test_onnx_runtime_is_governed_whenever_it_is_imported() -> None:
+def test_onnx_runtime_is_patched_whenever_it_is_imported() -> None:
     program = """
 from handler.devices import onnx_sessions
 from handler.devices.cpu_budget import Cores
@@ -174,14 +174,14 @@ import sys
 onnx_sessions.install()
 assert "onnxruntime" not in sys.modules
 import onnxruntime
-assert hasattr(onnxruntime.InferenceSession, onnx_sessions.NARROW)
+assert hasattr(onnxruntime.InferenceSession, onnx_sessions.NARROW_ATTRIBUTE)
 """
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("isolation", ["thread", "process"])
-async def test_sessions_of_archives_are_governed(
+async def test_sessions_of_archives_are_patched(
     store: Path, archive: MakeArchive, model: str, isolation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
@@ -193,6 +193,6 @@ async def test_sessions_of_archives_are_governed(
             def handle(self, data, context):
                 return [self.session.get_session_options().intra_op_num_threads for _ in data]
     """
-    archive("governed", source, config=f"isolation: {isolation}\nminWorkers: 1\nmaxWorkers: 1\n")
-    async with serving(store, "governed.mar") as client:
-        assert (await client.predict("governed", 1)).json() == 3
+    archive("onnx", source, config=f"isolation: {isolation}\nminWorkers: 1\nmaxWorkers: 1\n")
+    async with serving(store, "onnx.mar") as client:
+        assert (await client.predict("onnx", 1)).json() == 3

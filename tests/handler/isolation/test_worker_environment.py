@@ -7,7 +7,7 @@ import pytest
 
 from handler.isolation.process.exit_trap import WorkerExit
 from handler.isolation.worker_environment import WorkerEnvironment
-from handler.workers.loader import load_entry
+from handler.workers.loader import load_entry_point
 from tests.support.one_worker import OneWorker, write
 
 LOCAL = """
@@ -45,7 +45,7 @@ def test_a_handler_finds_what_torchserve_gives_it(tmp_path: Path) -> None:
     for name in ("a", "b"):
         folder = write(tmp_path / name, {"handler.py": LOCAL, "note.txt": f"the note of {name}"})
         worker = OneWorker(folder)
-        entry = worker.run(load_entry, worker.namespace, "handler.py")
+        entry = worker.run(load_entry_point, worker.namespace, "handler.py")
         worker.run(entry.initialize, str(folder))
         assert worker.run(entry.handle, [{}], None) == {
             "notes": {f"the note of {name}"},

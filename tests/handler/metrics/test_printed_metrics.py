@@ -42,7 +42,7 @@ class Heard:
     def __init__(self) -> None:
         self.lines: list[tuple[str, str]] = []
         self.metrics: list[tuple[Any, ...]] = []
-        self.say = divert_metrics(lambda stream, line: self.lines.append((stream, line)), self._take)
+        self.write_line = divert_metrics(lambda stream, line: self.lines.append((stream, line)), self._take)
 
     def _take(
         self, name: str, value: float, unit: str, dimensions: Mapping[str, str], kind: str, request_ids: str
@@ -58,27 +58,27 @@ def heard() -> Heard:
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 @pytest.mark.parametrize("before", ["", "INFO > "])
 def test_a_printed_metric_becomes_one_and_no_line_of_the_log(heard: Heard, stream: str, before: str) -> None:
-    heard.say(stream, before + WHOLE)
+    heard.write_line(stream, before + WHOLE)
     assert heard.metrics == [("Tokens", 12.5, "count", {"ModelName": "m", "Level": "Model"}, "GAUGE", "id-1,id-2")]
     assert heard.lines == []
 
 
 def test_type_and_request_may_be_missing(heard: Heard) -> None:
-    heard.say("stdout", "[METRICS] My Metric.ms:1e3|#|#hostname:h,1795224445")
+    heard.write_line("stdout", "[METRICS] My Metric.ms:1e3|#|#hostname:h,1795224445")
     assert heard.metrics == [("My Metric", 1000.0, "ms", {}, "", "")]
 
 
 @pytest.mark.parametrize("text", ["", "Tokens:1", "Tokens.count:many|#|#hostname:h,1", "A.b:1,5|#|#hostname:h,1"])
 def test_what_cannot_be_read_is_told_to_the_operator(heard: Heard, text: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR, "marserve.metrics"):
-        heard.say("stdout", "[METRICS]" + text)
+        heard.write_line("stdout", "[METRICS]" + text)
     assert caplog.messages == [f'Failed to parse metrics line: "[METRICS]{text}".']
     assert (heard.metrics, heard.lines) == ([], [])
 
 
 @pytest.mark.parametrize("line", ["", "Tokens.count:1", "see " + WHOLE, "INFO > hello"])
 def test_every_other_line_goes_to_the_log(heard: Heard, line: str) -> None:
-    heard.say("stderr", line)
+    heard.write_line("stderr", line)
     assert heard.lines == [("stderr", line)]
     assert heard.metrics == []
 

@@ -3,13 +3,12 @@
 import re
 from pathlib import Path
 from threading import Thread
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from handler.metrics.server_metrics import MAX_PENDING, MAX_PENDING_LINES, Metrics, ModelMetrics
-from handler.metrics.system_metrics import Reading, SystemMetrics
+from handler.metrics.exposition import ignore
+from handler.metrics.server_metrics import MAX_PENDING, MAX_PENDING_LINES, Metrics, UpdateCache
 
 Lines = list[tuple[str, str]]
 
@@ -50,16 +49,6 @@ def declared(tmp_path: Path) -> Path:
         "  gauge: [{name: Heat, unit: Degrees, dimensions: [ModelName, Level]}]\n"
     )
     return file
-
-
-@pytest.fixture
-def proc(tmp_path: Path) -> Path:
-    """A /proc of a machine with 1000 MB of memory, half of it used."""
-    (tmp_path / "meminfo").write_text(
-        "MemTotal: 1024000 kB\nMemFree: 9 kB\nMemAvailable: 512000 kB\nHugePages_Total: 0\n"
-    )
-    (tmp_path / "stat").write_text("cpu  100 0 100 800 0 0 0 0 50 0\ncpu0 1 2 3\n")
-    return tmp_path
 
 
 def test_all_declared_families_show_before_any_update_and_nothing_else(metrics: Metrics) -> None:
@@ -288,140 +277,9 @@ def test_legacy_mode_shows_three_counters_and_writes_the_rest() -> None:
     assert lines == [("ts", "QueueTime.Milliseconds:0.0|#Level:Host|#hostname:vm,timestamp:0")]
 
 
-def test_marserve_series_measure_seconds_batches_and_failures() -> None:
-    metrics = Metrics(hostname="vm")
-    model = metrics.add_version("ver", "1.0")
-    model.record_predictions([("default", 2.5, 0.5)])
-    model.record_batch(3, 1)
-    model.record_failure("timeout")
-    model.record_failure("timeout")
-    labels = 'model_name="ver",model_version="1.0",'
-    shown = samples(metrics)
-    assert shown[f"marserve_request_duration_seconds_sum{{{labels}}}"] == 2.5
-    assert shown[f"marserve_queue_duration_seconds_sum{{{labels}}}"] == 0.5
-    assert shown[f'marserve_queue_duration_seconds_bucket{{{labels}le="0.5",}}'] == 1
-    assert shown[f'marserve_batch_size_bucket{{{labels}le="2.0",}}'] == 0
-    assert shown[f'marserve_batch_size_bucket{{{labels}le="4.0",}}'] == 1
-    assert shown[f'marserve_failures_total{{{labels}reason="timeout",}}'] == 2
-
-
-def test_marserves_gauges_are_read_at_the_scrape() -> None:
-    queue: list[int] = []
-    metrics = Metrics()
-    metrics.add_version("ver", "1.0").watch(queue.__len__, lambda: 2, lambda: 1)
-    queue.append(7)
-    labels = '{model_name="ver",model_version="1.0",}'
-    assert samples(metrics, "marserve_queued_requests", "marserve_workers_ready", "marserve_workers_abandoned") == {
-        f"marserve_queued_requests{labels}": 1,
-        f"marserve_workers_ready{labels}": 2,
-        f"marserve_workers_abandoned{labels}": 1,
-    }
-
-
-def busy(model: ModelMetrics) -> None:
-    """Give every series of a version a value."""
-    model.record_request("default")
-    model.record_predictions([("default", 1, 1)])
-    model.record_batch(1, 1)
-    model.record_failure("timeout")
-    model.watch(lambda: 0, lambda: 1, lambda: 0)
-
-
-def test_a_closed_version_takes_marserves_series_with_it_and_leaves_torchserves() -> None:
-    metrics = Metrics()
-    model = metrics.add_version("ver", "1.0")
-    busy(model)
-    model.close()
-    model.record_failure("gone")
-    model.record_predictions([("default", 1, 1)])
-    assert not any(name.startswith("marserve_") for name in samples(metrics))
-    assert any(name.startswith("ts_inference_requests_total") for name in samples(metrics))
-    assert repr(metrics) == "<Metrics prometheus, 0 model versions>"
-
-
-def test_closing_an_old_version_leaves_the_series_of_the_one_that_took_its_place() -> None:
-    metrics = Metrics()
-    old, new = metrics.add_version("ver", "1.0"), metrics.add_version("ver", "1.0")
-    busy(new)
-    before = metrics.expose()
-    old.close()
-    assert metrics.expose() == before
-    assert repr(new) == "<ModelMetrics of ver/1.0>"
-
-
-def test_the_host_is_read_at_the_first_scrape_and_again_when_the_interval_is_over(proc: Path) -> None:
-    times = iter([0.0, 30.0, 60.0, 60.0])
-    system = SystemMetrics(interval=60, proc=proc, disk=proc, clock=lambda: next(times))
-    metrics = Metrics(extra=False, hostname="vm", system=system)
-    used = 'MemoryUsed{Level="Host",Hostname="vm",}'
-    assert samples(metrics)[used] == 500
-    (proc / "meminfo").write_text("MemTotal: 1024000 kB\nMemFree: 1024000 kB\n")
-    assert samples(metrics)[used] == 500
-    assert samples(metrics)[used] == 0
-
-
-def test_in_log_mode_the_host_is_read_on_demand(proc: Path) -> None:
-    metrics, lines = metrics_with_lines("log", system=SystemMetrics(proc=proc, disk=proc))
-    metrics.expose()
-    assert lines == []
-    metrics.observe_host()
-    assert ("ts", "MemoryUsed.Megabytes:500.0|#Level:Host|#hostname:vm,timestamp:0") in lines
-
-
-def test_without_a_reader_the_host_is_never_read() -> None:
-    metrics, lines = metrics_with_lines("log")
-    metrics.observe_host()
-    assert lines == []
-
-
-def test_the_hosts_gauges_are_shares_megabytes_and_gigabytes(proc: Path) -> None:
-    system = SystemMetrics(proc=proc, disk=proc)
-    (proc / "stat").write_text("cpu  130 0 100 870 0 0 0 0 80 0\n")
-    readings = {reading.name: reading.value for reading in system.collect()}
-    assert readings["CPUUtilization"] == 30.0
-    assert (readings["MemoryAvailable"], readings["MemoryUsed"], readings["MemoryUtilization"]) == (500, 500, 50)
-    assert readings["DiskAvailable"] > 0
-    assert 0 <= readings["DiskUtilization"] <= 100
-    assert {reading.value for reading in system.collect() if reading.name == "CPUUtilization"} == {0.0}
-
-
-def test_where_there_is_no_proc_only_the_disk_is_shown(tmp_path: Path) -> None:
-    system = SystemMetrics(proc=tmp_path / "none", disk=tmp_path)
-    assert {reading.name for reading in system.collect()} == {"DiskAvailable", "DiskUsage", "DiskUtilization"}
-    assert repr(system) == "<SystemMetrics every 60 s>"
-
-
-class FakeNvml:
-    """NVML with two GPUs, the second of which is cut into parts and has no utilization."""
-
-    NVMLError = LookupError
-
-    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
-        return 2
-
-    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
-        return index
-
-    def nvmlDeviceGetMemoryInfo(self, handle: int) -> SimpleNamespace:  # noqa: N802
-        return SimpleNamespace(used=512 << 20, total=2048 << 20)
-
-    def nvmlDeviceGetUtilizationRates(self, handle: int) -> SimpleNamespace:  # noqa: N802
-        if handle:
-            raise LookupError
-        return SimpleNamespace(gpu=80)
-
-
-def test_gpus_are_read_one_by_one_and_errors_passed_over(proc: Path) -> None:
-    gpus = [reading for reading in SystemMetrics(proc=proc, disk=proc, nvml=FakeNvml()).collect() if reading.device]
-    assert gpus == [
-        Reading("GPUMemoryUtilization", 25.0, "0"),
-        Reading("GPUMemoryUsed", 512.0, "0"),
-        Reading("GPUUtilization", 80, "0"),
-        Reading("GPUMemoryUtilization", 25.0, "1"),
-        Reading("GPUMemoryUsed", 512.0, "1"),
-    ]
-
-
-def test_a_gpu_is_a_label_of_its_gauges(proc: Path) -> None:
-    metrics = Metrics(extra=False, hostname="vm", system=SystemMetrics(proc=proc, disk=proc, nvml=FakeNvml()))
-    assert samples(metrics, "GPUUtilization") == {'GPUUtilization{Level="Host",DeviceId="0",Hostname="vm",}': 80}
+def test_a_bound_update_is_made_once_at_its_first_use() -> None:
+    made: list[str] = []
+    updates = UpdateCache[str](lambda key: made.append(key) or ignore)
+    assert made == []
+    assert updates["a"] is updates["a"]
+    assert made == ["a"]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.job import Input, Part
-from handler.payload.request_rows import LONG, TEXTS, FoldedHeaders, decode_part, make_headers, make_row, parse_json
+from handler.payload.request_rows import FoldedHeaders, decode_part, make_headers, make_row, parse_json
 
 
 def body(content_type: str, value: bytes) -> object:
@@ -44,11 +44,8 @@ def test_other_bytes_are_a_bytearray_of_their_own() -> None:
 NUMBERS = "0.5," * 200
 """So many that the document goes to the quick parser, which is not Python's in all it takes."""
 
-TEXT = f'"{"x" * LONG}", '
-"""The same for a long text."""
 
-
-@pytest.mark.parametrize("before", ["", NUMBERS, TEXT, TEXT * TEXTS])
+@pytest.mark.parametrize("before", ["", NUMBERS])
 @pytest.mark.parametrize(
     "text",
     [
@@ -74,7 +71,7 @@ def test_long_documents_are_parsed_as_the_standard_library_does(value: object) -
 
 
 def outcome(parse: Callable[[Any], object], value: bytes | bytearray) -> tuple[str, str]:
-    """What a parser makes of a value: its result, or the kind and the words of its error."""
+    """The result of a parser, or the kind and the words of its error."""
     try:
         return "found", repr(parse(value))
     except (ValueError, RecursionError) as error:
@@ -105,9 +102,6 @@ def test_short_documents_mean_what_they_mean_to_python(text: str) -> None:
         f"[{NUMBERS}{text}]",
         f" [{NUMBERS}{text}] ",
         f"[{NUMBERS}1]{text}",
-        f"{TEXT}{text}",
-        f"[{TEXT}{text}]",
-        f"[{text}, {TEXT}1]",
     ):
         alike(value.encode())
 
@@ -116,7 +110,7 @@ def test_short_documents_mean_what_they_mean_to_python(text: str) -> None:
     "value", [b"\xff", b"[1, \xff]", b"\xef\xbb\xbf1", '"é'.encode()[:-1], b'"\xed\xa0\x80"', b"1\xc3"]
 )
 def test_what_is_not_utf_8_is_refused_as_python_refuses_it(value: bytes) -> None:
-    for before in (b"", b"[" + NUMBERS.encode(), b"[" + TEXT.encode()):
+    for before in (b"", b"[" + NUMBERS.encode()):
         alike(before + value)
 
 
@@ -128,7 +122,7 @@ SIGNS = st.sampled_from(
 
 @given(
     st.lists(SIGNS, max_size=12).map("".join),
-    st.sampled_from(["", "[" + NUMBERS, "[" + TEXT]),
+    st.sampled_from(["", "[" + NUMBERS]),
     st.sampled_from(["", "]", "1]"]),
 )
 def test_nonsense_is_refused_with_pythons_words(text: str, before: str, after: str) -> None:

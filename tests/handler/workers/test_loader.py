@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from handler.workers.loader import Entry, load_entry
+from handler.workers.loader import EntryPoint, load_entry_point
 from tests.support.one_worker import OneWorker, write
 
 CLASS = """
@@ -26,7 +26,7 @@ def other(data, context):
     return "other"
 """
 
-Load = Callable[..., Entry]
+Load = Callable[..., EntryPoint]
 
 
 @pytest.fixture
@@ -34,11 +34,11 @@ def load(tmp_path: Path) -> Iterator[Load]:
     """Loads the handler named of an archive with these files."""
     workers: list[OneWorker] = []
 
-    def load(handler: str, envelope: str | None = None, /, **files: str) -> Entry:
+    def load(handler: str, envelope: str | None = None, /, **files: str) -> EntryPoint:
         contents = {f"{name}.py": text for name, text in files.items()}
         worker = OneWorker(write(tmp_path / f"archive{len(workers)}", contents))
         workers.append(worker)
-        entry: Entry = worker.run(load_entry, worker.namespace, handler, envelope)
+        entry: EntryPoint = worker.run(load_entry_point, worker.namespace, handler, envelope)
         return entry
 
     yield load
