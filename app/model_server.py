@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -19,9 +20,11 @@ from handler.devices.device import find_devices
 from handler.isolation.process.environ import Environment
 from handler.metrics.server_metrics import Metrics
 from handler.metrics.system_metrics import SystemMetrics
+from model_registry.archive.opener import ArchiveOpener
 from model_registry.archive.store import ModelStore
 from model_registry.factory import ModelFactory
 from model_registry.memory_guard import MemoryGuard
+from model_registry.registration import Registration
 from model_registry.registry import Registry
 from model_registry.server_defaults import SequenceHeaders, ServerDefaults
 from model_registry.workflows.workflows import Workflows
@@ -51,12 +54,13 @@ class ModelServer:
         self.factory = self._factory()
         self.registry = Registry(
             self.factory,
+            ArchiveOpener(self.store),
             drain_seconds=settings.drain_timeout,
             hung_limit=settings.hung_workers_limit,
             snapshots=snapshot_writer(settings, self._gpus),
         )
         self.workflow_store = ModelStore(settings.workflow_store or settings.model_store, allowed)
-        self.workflows = Workflows(self.registry, self.workflow_store)
+        self.workflows = Workflows(self.registry, ArchiveOpener(self.workflow_store))
         self._starting: asyncio.Task[None] | None = None
         self.deadline = Deadline(settings.drain_timeout)
         self.shutdown_requested = asyncio.Event()
@@ -72,7 +76,12 @@ class ModelServer:
     def start(self) -> None:
         """Begin to register the start-up models; requests for one that is still to come wait for it."""
         chosen = initial_models(self.settings, self.store)
-        self._starting = asyncio.create_task(register_all(self.registry, chosen))
+        self._starting = asyncio.create_task(self._start(chosen))
+
+    async def _start(self, chosen: Sequence[Registration]) -> None:
+        for store in (self.store, self.workflow_store):
+            await asyncio.to_thread(store.clear_abandoned)
+        await register_all(self.registry, chosen)
 
     def request_shutdown(self) -> None:
         """Have the process end before its deadline, which starts now."""
@@ -85,6 +94,8 @@ class ModelServer:
         if self._starting is not None:
             self._starting.cancel()
             await asyncio.wait({self._starting})
+        for store in (self.store, self.workflow_store):
+            store.abort()
         self.workflows.close()
         await self.registry.close(self.deadline.remaining())
         for store in (self.store, self.workflow_store):

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from model_registry.archive.model_yaml import server_settings
+from model_registry.errors import TooManyWorkers
 from model_registry.registration import Registration
 from model_registry.server_defaults import DEFAULT_TIMEOUT_SECONDS, ServerDefaults
 from model_registry.values import parse_int
 
+MAX_WORKERS = 1000
+"""More workers of one version are a mistake, which would take the machine down with it."""
 LOG = logging.getLogger("marserve.config")
 FROM_YAML_ALONE = (
     "max_retry_timeout", "client_timeout", "use_job_ticket", "device_type", "continuous_batching",
@@ -66,6 +69,11 @@ class ModelConfig:
     sequence_timeout: int = 0
     max_num_sequence: int = 0
     max_sequence_job_queue_size: int = 0
+
+    def __post_init__(self) -> None:
+        most = max(self.min_workers, self.max_workers)
+        if most > MAX_WORKERS:
+            raise TooManyWorkers(most, MAX_WORKERS)
 
     @classmethod
     def merge(

@@ -141,6 +141,27 @@ class InvalidRuntime(RegistryError):
         super().__init__(f"Invalid RuntimeType value: {runtime}")
 
 
+class InvalidName(RegistryError):
+    """A model, version or workflow would have a name that no request can carry, or that would confuse who reads it."""
+
+    def __init__(self, kind: str, name: str, reason: str) -> None:
+        super().__init__(f"Invalid {kind} {name[:100]!a}: {reason}")
+
+
+class TooManyWorkers(RegistryError):
+    """A configuration asks for more workers than a version may have."""
+
+    def __init__(self, number: int, limit: int) -> None:
+        super().__init__(f"The model's configuration asks for {number} workers; {limit} are the limit.")
+
+
+class TooManyRegistrations(RegistryError):
+    """As many archives are being downloaded or unpacked as the server takes at once."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Too many models are being registered ({reason}). Try again later.")
+
+
 class ArchiveNotFound(RegistryError):
     """The store has no such archive."""
 
@@ -251,3 +272,10 @@ class VersionInTraffic(RegistryError):
 
 class RolloutConflict(RegistryError):
     """A rollout is in progress, or there is none, where a call needs the opposite."""
+
+
+class UnboundedConfig(InvalidModel):
+    """The YAML file that the manifest names is beyond the limits of what is read."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The model config yaml file is refused: {reason}.")

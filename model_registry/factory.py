@@ -40,11 +40,14 @@ class ModelFactory:
         self._worker_ids = count(defaults.first_worker_id)
 
     def open(self, registration: Registration) -> tuple[Archive, ModelConfig]:
-        """Fetch and unpack the archive, and merge its configuration; blocking.
+        """Fetch, unpack and configure the archive; blocks. Raises the errors of ModelStore.open and `configure`."""
+        return self.configure(self._store.open(registration.url), registration)
 
-        Raises the errors of ModelStore.open, InvalidRuntime, InvalidModel and InsufficientMemory.
+    def configure(self, archive: Archive, registration: Registration) -> tuple[Archive, ModelConfig]:
+        """Merge the manifest and the configuration of an archive, which is removed if that fails; blocks.
+
+        Raises InvalidRuntime, InvalidModel, InvalidName, InsufficientMemory and TooManyWorkers.
         """
-        archive = self._store.open(registration.url)
         try:
             return self._configure(archive, registration)
         except Exception:

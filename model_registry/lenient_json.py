@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-MAX_DEPTH = 100
+from model_registry.files.documents import MAX_DEPTH, check_json_depth
+
 MAX_LENIENT_CHARACTERS = 1 << 18
 """Longer documents have to be JSON as the standard has it: this reader takes a microsecond for each character."""
 Number = Callable[[str], Any]
@@ -29,9 +30,10 @@ def loads(text: str, number: Number | None = None) -> Any:
 
     `number` makes the numbers, int and float without it. Raises ValueError, which names line and column.
     """
+    check_json_depth(text)
     try:
         return json.loads(text, parse_int=number, parse_float=number, parse_constant=str)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         if len(text) > MAX_LENIENT_CHARACTERS:
             raise ValueError(str(error)) from None
         return _Reader(text, number or _number).document()

@@ -38,8 +38,8 @@ class MemoryGuard:
 
     def check(self, archive: Archive) -> None:
         """Raise InsufficientMemory if the archive's model cannot fit beside what is resident."""
-        file = archive.folder / (archive.manifest.serialized_file or "")
-        if self._limit is None or not file.is_file():
+        file = archive.serialized_file
+        if self._limit is None or file is None:
             return
         size, resident = file.stat().st_size, self._resident() or 0
         if size > self._limit - resident:

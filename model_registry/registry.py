@@ -9,6 +9,7 @@ from typing import Any
 from handler.devices.allocator import trim_malloc
 from handler.errors import LoadFailed
 from model_registry.archive.archive import Archive
+from model_registry.archive.opener import ArchiveOpener
 from model_registry.archive.packages import install
 from model_registry.config import ModelConfig
 from model_registry.errors import (
@@ -36,10 +37,11 @@ class Registry:
     """The models by name, on one event loop that neither files nor workers block."""
 
     def __init__(
-        self, factory: ModelFactory, *, drain_seconds: float = 8.0, hung_limit: int = 4,
+        self, factory: ModelFactory, opener: ArchiveOpener, *, drain_seconds: float = 8.0, hung_limit: int = 4,
         snapshots: SnapshotWriter | None = None,
     ) -> None:  # fmt: skip
         self._factory = factory
+        self._opener = opener
         self._snapshots = snapshots
         self._recording = False
         self._drain_seconds = drain_seconds
@@ -47,7 +49,7 @@ class Registry:
         self._models: dict[str, Model] = {}
         self._restored: set[str] = set()
         self._kept_traffic: dict[str, Mapping[str, Any]] = {}
-        self._installing, self._closing = ShieldedTasks(), ShieldedTasks()
+        self._registering, self._closing = ShieldedTasks(), ShieldedTasks()
         self.startup_models: set[str] = set()
         """Names of the models that were loaded at start."""
         self.startup_failed = False
@@ -141,22 +143,29 @@ class Registry:
         self._save("startup")
 
     async def register(self, registration: Registration) -> ModelVersion:
-        """Open the archive, add the version, and start its workers.
+        """Open the archive, add the version, and start its workers, even if the caller is cancelled meanwhile.
 
         A version that cannot load its workers while the caller waits is unregistered again. Raises the errors of
-        ModelStore.open, Conflict, and WorkersFailed or WorkersOutOfMemory.
+        ArchiveOpener.open and ModelFactory.make, Conflict, PackagesFailed, and WorkersFailed or WorkersOutOfMemory.
         """
-        archive, config = await asyncio.to_thread(self._factory.open, registration)
+        return await self._registering.run(self._register(registration))
+
+    async def _register(self, registration: Registration) -> ModelVersion:
+        opened = await self._opener.open(registration.url)
+        archive, config = await self._opener.run(self._factory.configure, opened, registration)
         try:
             version = self._add(archive, config, registration)
         except Exception:
             # a download stays in the store, as in TorchServe
             await asyncio.to_thread(replace(archive, downloaded=None).remove)
             raise
-        if not registration.wait and not self._factory.installs(version.archive):
-            # at once: requests that wait for a start-up model must find its workers
-            version.start_scaling(version.config.min_workers, version.config.max_workers)
-        await self._installing.run(self._install_and_start(version, registration))
+        try:
+            await self._install_and_start(version, registration)
+        except RegistryError:
+            raise
+        except Exception:  # no thread or process can start
+            await self._remove(version)
+            raise
         LOG.info("Model %s loaded.", version.name, extra=MANAGER)
         return version
 
@@ -192,7 +201,7 @@ class Registry:
         """Answer what was accepted, within `seconds` or the configured time, and end every version."""
         seconds = self._drain_seconds if seconds is None else seconds
         self._save("shutdown")
-        self._installing.cancel()
+        self._registering.cancel()
         versions = list(self.versions())
         self._models.clear()
         await asyncio.gather(*(version.close(seconds) for version in versions), self._closing.wait())
@@ -200,7 +209,7 @@ class Registry:
     def _add(self, archive: Archive, config: ModelConfig, registration: Registration) -> ModelVersion:
         name, number = str(archive.manifest.model_name), archive.manifest.version
         model = self._models.get(name) or Model(name, registration.role)
-        if number in model.versions:
+        if number in model.versions:  # the metrics of a version that is made would replace the other's
             raise Conflict(name, number)
         version = self._factory.make(archive, config)
         model.add(version)
@@ -208,7 +217,7 @@ class Registry:
         if registration.at_startup:
             self.startup_models.add(version.name)
         if registration.state is not None:
-            self._restored.add(version.name)
+            self._restored.add(name)
             if registration.state.get("defaultVersion"):
                 model.set_default(version.version)
             if registration.state.get("traffic"):

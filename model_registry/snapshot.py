@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -17,15 +18,21 @@ from model_registry.version import ModelVersion
 
 LOG = logging.getLogger("marserve.snapshots")
 
+NAME = re.compile(r"\d{17}-(startup|snapshot|shutdown)\.cfg")
+MAX_SNAPSHOTS = 100
 Occasion = Literal["startup", "snapshot", "shutdown"]
 
 
 class SnapshotWriter:
-    """Writes snapshots to a folder; `render` turns the value of the key `model_snapshot` into a whole file."""
+    """Writes snapshots to a folder, where only the newest are kept.
 
-    def __init__(self, folder: Path, render: Callable[[str], str]) -> None:
+    `render` turns the value of the key `model_snapshot` into a whole file.
+    """
+
+    def __init__(self, folder: Path, render: Callable[[str], str], kept: int = MAX_SNAPSHOTS) -> None:
         self._folder = folder
         self._render = render
+        self._kept = kept
         self._last = 0
 
     def __repr__(self) -> str:
@@ -40,8 +47,14 @@ class SnapshotWriter:
             self._folder.mkdir(parents=True, exist_ok=True)
             with atomic_file(self._folder / name, 0o600) as file:  # it may hold the password of a keystore
                 file.write(content)
+            self._prune()
         except OSError as error:
             LOG.warning("The snapshot %s is not written: %s", name, error)
+
+    def _prune(self) -> None:
+        names = sorted(path.name for path in self._folder.iterdir() if NAME.fullmatch(path.name))
+        for name in names[: -self._kept]:
+            (self._folder / name).unlink(missing_ok=True)
 
 
 def describe(name: str, created: int, models: Iterable[Model]) -> str:

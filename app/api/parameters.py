@@ -10,6 +10,7 @@ from starlette.requests import Request
 from app.errors import BadJson, BadRequest
 from app.http.request import check_escapes
 from app.http.scope import header, target
+from model_registry.config import MAX_WORKERS
 from model_registry.values import INT32_MAX, INT32_MIN, parse_choice, parse_int
 
 PAGE_SIZE = 100
@@ -18,8 +19,6 @@ JSON_MAX_BATCH_DELAY = -10000
 NUMBERS = ("batch_size", "max_batch_delay", "initial_workers", "response_timeout", "startup_timeout")
 TEXTS = ("url", "model_name", "workflow_name", "handler", "runtime")
 SWITCHES = ("synchronous", "s3_sse_kms")
-MAX_WORKERS = 1000
-"""More of one model are a mistake, which would take the machine down with it."""
 
 
 def query_list(request: Request) -> list[tuple[str, str]]:

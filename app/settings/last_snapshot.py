@@ -1,19 +1,17 @@
 """The newest snapshot of the last server, which a start without a named configuration resumes."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from app.settings.errors import ConfigurationError
 from app.settings.model import Settings
-
-_FILE_NAME = re.compile(r"\d{17}-(startup|snapshot|shutdown)\.cfg")
+from model_registry.snapshot import NAME
 
 
 def newest_snapshot(environ: Mapping[str, str], cwd: Path) -> str | None:
     """The snapshot written last into the folder for logs, as a path relative to `cwd`; None if there is none."""
     folder = Path(environ.get("LOG_LOCATION") or "logs", "config")
-    names = [path.name for path in (cwd / folder).glob("*.cfg") if _FILE_NAME.fullmatch(path.name)]
+    names = [path.name for path in (cwd / folder).glob("*.cfg") if NAME.fullmatch(path.name)]
     return str(folder / max(names)) if names else None
 
 

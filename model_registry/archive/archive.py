@@ -33,6 +33,15 @@ class Archive:
         """The folder for the packages it requires: its own, never one that is linked to."""
         return self.folder.parent if self.folder.is_symlink() else self.folder
 
+    @property
+    def serialized_file(self) -> Path | None:
+        """The file of the model, if the manifest names one and it is there."""
+        try:
+            file = self.folder / (self.manifest.serialized_file or "")
+            return file if file.is_file() else None
+        except OSError:  # the name is too long
+            return None
+
     def remove(self) -> None:
         """Delete the unpacked files and the download, but no folder that is linked to. May be repeated."""
         self.delete(self.packages)

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from model_registry import lenient_json
+from model_registry.archive.naming import check_name
 from model_registry.errors import InvalidModel, InvalidRuntime
+from model_registry.files.documents import read_bytes
 
 MANIFEST_FILE = Path("MAR-INF", "MANIFEST.json")
 RUNTIMES = ("python", "python3", "LSP")
 FIRST_VERSION = "1.0"
+MAX_STRING_CHARACTERS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,7 @@ class Manifest:
         """The manifest of an unpacked archive, an empty one if there is none; raises InvalidModel or OSError."""
         try:
             # TorchServe forgives a byte order mark
-            text = (folder / MANIFEST_FILE).read_text("utf-8-sig")
-            return cls.parse(text)
+            return cls.parse(read_bytes(folder / MANIFEST_FILE).decode("utf-8-sig"))
         except (FileNotFoundError, NotADirectoryError):
             return cls()
         except (ValueError, TypeError) as reason:
@@ -70,7 +72,7 @@ class Manifest:
     ) -> "Manifest":
         """The manifest with a registration's values; `default` names the model if nothing else does.
 
-        Raises InvalidRuntime for an unknown `runtime`, and InvalidModel if there is no name or no runtime.
+        Raises InvalidRuntime for an unknown `runtime`, InvalidModel if there is no name or no runtime, and InvalidName.
         """
         if runtime is not None and runtime not in RUNTIMES:
             raise InvalidRuntime(runtime)
@@ -79,6 +81,8 @@ class Manifest:
             raise InvalidModel.no_name()
         if runtime is None:
             raise InvalidModel.no_runtime()
+        check_name("model name", name)
+        check_name("model version", self.version)
         return replace(self, model_name=name, handler=handler or self.handler, runtime=runtime)
 
 
@@ -92,9 +96,9 @@ def _string(manifest: Mapping[str, object], key: str) -> str | None:
     value = manifest.get(key)
     if isinstance(value, bool):
         return str(value).lower()
-    if value is None or isinstance(value, str):
+    if value is None or (isinstance(value, str) and len(value) <= MAX_STRING_CHARACTERS):
         return value
-    raise TypeError(f"{key} is no string")
+    raise TypeError(f"{key} is no string of at most {MAX_STRING_CHARACTERS} characters")
 
 
 def _runtime(manifest: Mapping[str, object]) -> str | None:

@@ -1,6 +1,7 @@
 """model-config.yaml: the file in the archive, and the settings in it that the server obeys."""
 
 import logging
+import reprlib
 from collections.abc import Callable
 from typing import Any
 
@@ -8,11 +9,13 @@ import yaml
 
 from model_registry.archive.archive import Archive
 from model_registry.archive.unpack import UnsafeArchive, safe_path
-from model_registry.errors import InvalidModel
+from model_registry.errors import InvalidModel, UnboundedConfig
+from model_registry.files.documents import BeyondLimits, load_yaml, read_bytes
 from model_registry.values import parse_choice, require_bool, require_int
 
 LOG = logging.getLogger("marserve.config")
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+MAX_THREADS = 1024
 
 Rule = Callable[[Any], Any]
 
@@ -20,21 +23,28 @@ Rule = Callable[[Any], Any]
 def load_model_config(archive: Archive) -> Any:
     """The content of the YAML file that the manifest names, read at each call; {} if it names none.
 
-    Usually a dict, None if the file is empty. Raises InvalidModel if there is no such file or it is no YAML.
+    Usually a dict, None if the file is empty. Raises UnboundedConfig, or else InvalidModel if there is no such file or
+    it is no YAML.
     """
     if archive.manifest.config_file is None:
         return {}
     try:
-        with (archive.folder / safe_path(archive.manifest.config_file)).open("rb") as stream:
-            return yaml.load(stream, LOADER)  # noqa: S506  # it is one of the two safe loaders
-    except (OSError, ValueError, RecursionError, yaml.YAMLError, UnsafeArchive) as reason:
+        return load_yaml(read_bytes(archive.folder / safe_path(archive.manifest.config_file)))
+    except BeyondLimits as reason:
+        raise UnboundedConfig(str(reason)) from reason
+    except (OSError, ValueError, yaml.YAMLError, UnsafeArchive) as reason:
         raise InvalidModel.bad_config() from reason
 
 
 def readable_model_config(archive: Archive) -> Any:
-    """The same, but {} for a file that cannot be read: as in TorchServe the model is registered without workers."""
+    """The same, but {} for a file that cannot be read: as in TorchServe the model is registered without workers.
+
+    Raises UnboundedConfig.
+    """
     try:
         return load_model_config(archive)
+    except UnboundedConfig:
+        raise
     except InvalidModel as error:
         LOG.error("%s %s: %s", archive.url, error, error.__cause__)
         return {}
@@ -49,7 +59,9 @@ def server_settings(config: object) -> dict[str, Any]:
             try:
                 settings[name] = rule(value)
             except ValueError as reason:
-                LOG.warning("Invalid %s in a model's configuration: expected %s, not %r", key, reason, value)
+                LOG.warning(
+                    "Invalid %s in a model's configuration: expected %s, not %s", key, reason, reprlib.repr(value)
+                )
     return settings
 
 
@@ -60,6 +72,10 @@ def _raised_to(minimum: int) -> Rule:
 
 def _at_least(minimum: int) -> Rule:
     return lambda value: require_int(value, minimum)
+
+
+def _between(minimum: int, maximum: int) -> Rule:
+    return lambda value: require_int(value, minimum, maximum)
 
 
 def _one_of(*choices: str) -> Rule:
@@ -99,7 +115,7 @@ SETTINGS: dict[str, tuple[str, Rule]] = {
     "asyncCommunication": ("async_communication", require_bool),
     "useVenv": ("use_venv", require_bool),
     "isolation": ("isolation", _one_of("thread", "process")),
-    "threads": ("threads", _at_least(1)),
+    "threads": ("threads", _between(1, MAX_THREADS)),
     "adaptiveBatching": ("adaptive_batching", require_bool),
     "threadTuning": ("thread_tuning", require_bool),
     "loopPacing": ("loop_pacing", require_bool),

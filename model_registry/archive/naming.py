@@ -1,8 +1,15 @@
-"""Default names of archives and models: pure functions of urls, as TorchServe reads them."""
+"""Names of archives and models: their defaults, which are pure functions of urls, and those that are refused."""
 
 import re
+import unicodedata
 from urllib.parse import urlsplit
 
+from model_registry.errors import InvalidName
+
+MAX_NAME_CHARACTERS = 255
+INVISIBLE = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode's control characters, surrogates, and separators of lines and paragraphs."""
+BIDIRECTIONAL = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 SCHEMES = ("http", "https", "file", "ftp")
 
 
@@ -28,3 +35,15 @@ def default_name(url: str) -> str:
     if ".mar" in url or ".model" in url:
         name = name.rpartition(".")[0] or name
     return re.sub(r"\W|^_", "_", name, flags=re.ASCII)
+
+
+def check_name(kind: str, name: str) -> None:
+    """Refuse a name that no URL can carry as one segment, or that forges lines of logs; raises InvalidName."""
+    if not name or name in (".", ".."):
+        raise InvalidName(kind, name, "a URL cannot carry it.")
+    if len(name) > MAX_NAME_CHARACTERS:
+        raise InvalidName(kind, name, f"it has more than {MAX_NAME_CHARACTERS} characters.")
+    if "/" in name:
+        raise InvalidName(kind, name, 'it contains "/".')
+    if any(unicodedata.category(character) in INVISIBLE or character in BIDIRECTIONAL for character in name):
+        raise InvalidName(kind, name, "it contains control characters.")

@@ -31,11 +31,10 @@ class TemporaryModelFile(AbstractContextManager["TemporaryModelFile"]):
     @classmethod
     def of(cls, archive: Archive) -> AbstractContextManager[object]:
         """The archive's serialized file; a null context without one, and for the files of a folder, which stay."""
-        folder, source = archive.folder.resolve(), archive.source
-        file = (folder / (archive.manifest.serialized_file or "")).resolve()
-        if source is None or not file.is_file() or not file.is_relative_to(folder):
+        folder, source, file = archive.folder.resolve(), archive.source, archive.serialized_file
+        if source is None or file is None or not file.resolve().is_relative_to(folder):
             return nullcontext()
-        return cls(file, source, folder)
+        return cls(file.resolve(), source, folder)
 
     def __enter__(self) -> "TemporaryModelFile":
         """Unpack the file again if it has been deleted. Raises ArchiveChanged and the errors of `unpack`."""

@@ -51,7 +51,7 @@ def _parents(edges: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
 
 
 def _followers(node: str, value: object) -> tuple[str, ...]:
-    if not isinstance(value, list | None):
+    if not isinstance(value, list | None) or any(isinstance(name, list | dict) for name in value or ()):
         raise InvalidDag(f"{node} needs a list of the nodes that follow on it")
     followers = tuple(map(str, value or ()))
     if node in followers:

@@ -1,5 +1,6 @@
 """The specification in a workflow archive (.war): its nodes, their configuration, and their graph."""
 
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +9,17 @@ from typing import Any
 import yaml
 
 from model_registry import lenient_json
+from model_registry.archive.naming import check_name
 from model_registry.archive.unpack import UnsafeArchive, safe_path
-from model_registry.errors import InvalidWorkflow
+from model_registry.config import MAX_WORKERS
+from model_registry.errors import InvalidDag, InvalidWorkflow
+from model_registry.files.documents import load_yaml, read_bytes
+from model_registry.values import INT32_MAX
 from model_registry.workflows.dag import Dag
 
 MANIFEST_FILE = Path("WAR-INF", "MANIFEST.json")
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MAX_NODES = 100
+MAX_RETRIES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +35,14 @@ class NodeConfig:
 
 
 KEYS = {
-    "min_workers": "min-workers",
-    "max_workers": "max-workers",
-    "batch_size": "batch-size",
-    "max_batch_delay": "max-batch-delay",
-    "retries": "retry-attempts",
-    "timeout": "timeout-ms",
+    "min_workers": ("min-workers", MAX_WORKERS),
+    "max_workers": ("max-workers", MAX_WORKERS),
+    "batch_size": ("batch-size", INT32_MAX),
+    "max_batch_delay": ("max-batch-delay", INT32_MAX),
+    "retries": ("retry-attempts", MAX_RETRIES),
+    "timeout": ("timeout-ms", INT32_MAX),
 }
+"""The key of each field, and its largest value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,10 @@ class WorkflowSpec:
 
 
 def read_spec(folder: Path, name: str | None = None) -> WorkflowSpec:
-    """The workflow in an unpacked archive, called `name` if that is given. Raises InvalidWorkflow or InvalidDag."""
+    """The workflow in an unpacked archive, called `name` if that is given.
+
+    Raises InvalidWorkflow, InvalidDag or InvalidName.
+    """
     manifest = _manifest(folder)
     name = name or manifest.get("workflowName")
     if not name:
@@ -68,18 +78,22 @@ def read_spec(folder: Path, name: str | None = None) -> WorkflowSpec:
     content = _mapping(_yaml(folder, str(manifest.get("specFile", ""))), "the specification")
     models = _mapping(content.get("models") or {}, "models")
     dag = Dag.of(_mapping(content.get("dag"), "dag"))
+    if len(dag.order) > MAX_NODES:
+        raise InvalidDag(f"DAG should have at most {MAX_NODES} nodes")
     config = _config(models, NodeConfig())
     nodes = {node: _node(node, models, config) for node in dag.order}
     handler = manifest.get("handler")
     functions = [node for node in nodes if nodes[node].url is None]
     if functions and not handler:
         raise InvalidWorkflow(f"The workflow has no handler for its functions {', '.join(functions)}.")
+    for kind, checked in (("workflow name", str(name)), *(("node name", node) for node in nodes)):
+        check_name(kind, checked)
     return WorkflowSpec(str(name), handler, config, dag, nodes)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
-        manifest = lenient_json.loads((folder / MANIFEST_FILE).read_text("utf-8-sig"))
+        manifest = lenient_json.loads(read_bytes(folder / MANIFEST_FILE).decode("utf-8-sig"))
         return dict(_mapping(manifest.get("workflow") or {}, "workflow"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
@@ -89,9 +103,8 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 def _yaml(folder: Path, file: str) -> object:
     try:
-        with (folder / safe_path(file)).open("rb") as stream:
-            return yaml.load(stream, LOADER)  # noqa: S506  # it is one of the two safe loaders
-    except (OSError, ValueError, RecursionError, yaml.YAMLError, UnsafeArchive) as reason:
+        return load_yaml(read_bytes(folder / safe_path(file)))
+    except (OSError, ValueError, yaml.YAMLError, UnsafeArchive) as reason:
         raise InvalidWorkflow("Failed to parse yaml.") from reason
 
 
@@ -105,15 +118,19 @@ def _node(name: str, models: Mapping[str, Any], default: NodeConfig) -> Node:
     if name not in models:
         return Node(name, None, default)
     model = _mapping(models[name], name)
-    return Node(name, str(model.get("url") or ""), _config(model, default))
+    url = model.get("url") or ""
+    if not isinstance(url, str):
+        raise InvalidWorkflow(f"The url of {name} is no string.")
+    return Node(name, url, _config(model, default))
 
 
 def _config(content: Mapping[str, Any], default: NodeConfig) -> NodeConfig:
-    return NodeConfig(**{field: _number(content, key, getattr(default, field)) for field, key in KEYS.items()})
+    numbers = {field: _number(content, key, getattr(default, field), maximum) for field, (key, maximum) in KEYS.items()}
+    return NodeConfig(**numbers)
 
 
-def _number(content: Mapping[str, Any], key: str, default: int) -> int:
+def _number(content: Mapping[str, Any], key: str, default: int, maximum: int) -> int:
     value = content.get(key, default)
-    if type(value) is not int or value < 0:
-        raise InvalidWorkflow(f"{key} is {value!r}, which is no number of at least 0.")
+    if type(value) is not int or not 0 <= value <= maximum:
+        raise InvalidWorkflow(f"{key} is {reprlib.repr(value)}, which is no number from 0 to {maximum}.")
     return value

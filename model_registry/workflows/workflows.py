@@ -3,11 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from model_registry.archive.archive import Archive
-from model_registry.archive.store import ModelStore
+from model_registry.archive.opener import ArchiveOpener
 from model_registry.errors import (
     ArchiveNotFound,
     EmptyUrl,
@@ -43,9 +42,9 @@ class WorkflowRegistration:
 class Workflows:
     """The workflows by name; their nodes are models of the registry, and end with them."""
 
-    def __init__(self, registry: Registry, store: ModelStore) -> None:
+    def __init__(self, registry: Registry, opener: ArchiveOpener) -> None:
         self._registry = registry
-        self._store = store
+        self._opener = opener
         self._workflows: dict[str, Workflow] = {}
         self._reserved_names: set[str] = set()
         self._tasks = ShieldedTasks()
@@ -84,9 +83,9 @@ class Workflows:
         """Cancel registrations. The registry ends the nodes, and the store removes the unpacked archives."""
         self._tasks.cancel()
 
-    def _open(self, url: str) -> Archive:
+    async def _open(self, url: str) -> Archive:
         try:
-            return self._store.open(url)
+            return await self._opener.open(url)
         except EmptyUrl:
             raise WorkflowArchiveNotFound("Workflow not found at: ") from None
         except ArchiveNotFound:
@@ -95,13 +94,14 @@ class Workflows:
             raise WorkflowArchiveNotFound(str(error)) from None
 
     async def _register(self, registration: WorkflowRegistration) -> Workflow:
-        archive = await asyncio.to_thread(self._open, registration.url)
+        archive = await self._open(registration.url)
         try:
-            workflow = Workflow(read_spec(archive.folder, registration.name), archive, self._registry)
-            self._reserve_name(workflow.spec.name)
+            spec = await self._opener.run(read_spec, archive.folder, registration.name)
+            self._reserve_name(spec.name)
         except Exception:
             await asyncio.to_thread(archive.remove)
             raise
+        workflow = Workflow(spec, archive, self._registry)
         try:
             await self._start(workflow, registration)
         finally:
@@ -126,10 +126,14 @@ class Workflows:
 
     async def _end(self, workflow: Workflow) -> None:
         async def end(version: ModelVersion) -> None:
-            with suppress(RegistryError):  # it may have been unregistered already
+            try:
                 await self._registry.unregister(version.name, version.version)
+            except RegistryError:  # it may have been unregistered already
+                pass
+            except Exception:
+                LOG.exception("The node %s of a workflow has not ended in order.", version.name)
 
-        await asyncio.gather(*map(end, workflow.versions))
+        await asyncio.gather(*map(end, workflow.versions), return_exceptions=True)
         await asyncio.to_thread(workflow.archive.remove)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from model_registry.config import ModelConfig
+from model_registry.errors import TooManyWorkers
 from model_registry.registration import Registration
 from model_registry.server_defaults import ServerDefaults
 
@@ -202,3 +203,16 @@ def test_a_snapshot_wins_over_the_yaml() -> None:
 def test_a_snapshot_without_timeouts_means_120() -> None:
     config = merged({"responseTimeout": 9}, asks(state={"minWorkers": 1, "responseTimeout": None}))
     assert (config.response_timeout, config.startup_timeout) == (120, 120)
+
+
+@pytest.mark.parametrize("yaml", [{"minWorkers": 10_000, "maxWorkers": 10_000}, {"minWorkers": 1, "maxWorkers": 1001}])
+def test_more_workers_than_a_machine_bears_are_refused(yaml: object) -> None:
+    with pytest.raises(TooManyWorkers, match="1000 are the limit"):
+        merged(yaml)
+
+
+def test_more_workers_are_refused_whoever_asks_for_them() -> None:
+    with pytest.raises(TooManyWorkers):
+        merged(None, asks(at_startup=True), {"minWorkers": 1001, "maxWorkers": 1001})
+    with pytest.raises(TooManyWorkers):
+        merged({}, asks(state={"minWorkers": 1001, "maxWorkers": 1001}))

@@ -2,11 +2,22 @@
 
 import asyncio
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
 
-from model_registry.errors import Conflict, InvalidVersionRemoval, ModelNotFound, WorkersFailed
+from model_registry.errors import (
+    Conflict,
+    InvalidName,
+    InvalidRuntime,
+    InvalidVersionRemoval,
+    ModelNotFound,
+    RegistryError,
+    TooManyWorkers,
+    UnboundedConfig,
+    WorkersFailed,
+)
 from model_registry.registration import Registration
 from tests.conftest import MakeArchive
 from tests.support.serving import serving
@@ -96,3 +107,59 @@ async def test_a_model_of_the_start_is_waited_for(store: Path, archive: MakeArch
         version = await registry.register(Registration("m.mar", initial_workers=1))
         registry.mark_started()
         assert await finding is version
+
+
+@pytest.mark.parametrize(
+    ("registration", "error"),
+    [
+        (Registration("m.mar", model_name="a/b"), InvalidName),
+        (Registration("many.mar"), TooManyWorkers),
+        (Registration("deep.mar"), UnboundedConfig),
+        (Registration("m.mar", runtime="cobol"), InvalidRuntime),
+    ],
+)
+async def test_a_refused_registration_leaves_nothing(
+    store: Path, archive: MakeArchive, registration: Registration, error: type[RegistryError]
+) -> None:
+    archive("m", ECHO)
+    archive("many", ECHO, config="minWorkers: 10000\nmaxWorkers: 10000\n")
+    archive("deep", ECHO, config="a: " + "[" * 50_000)
+    async with serving(store) as client:
+        registry = client.application.registry
+        with pytest.raises(error):
+            await registry.register(registration)
+        assert list(registry.versions()) == []
+        assert unpacked(store) == 0
+
+
+async def test_a_conflict_leaves_the_metrics_of_what_is_there(store: Path, archive: MakeArchive) -> None:
+    archive("m", ECHO)
+    async with serving(store, "m.mar", marserve_metrics=True) as client:
+        with pytest.raises(Conflict):
+            await client.application.registry.register(Registration("m.mar"))
+        assert 'marserve_workers_ready{model_name="m"' in (await client.http.get("/metrics")).text
+        await client.application.registry.unregister("m")
+        assert 'marserve_workers_ready{model_name="m"' not in (await client.http.get("/metrics")).text
+
+
+async def test_a_version_whose_workers_cannot_start_is_taken_back(
+    store: Path, archive: MakeArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive("m", ECHO)
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name.startswith("W-"):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    async with serving(store) as client:
+        registry = client.application.registry
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            with pytest.raises((RuntimeError, WorkersFailed)):
+                await registry.register(Registration("m.mar", initial_workers=1))
+        assert registry.get("m") is None
+        assert unpacked(store) == 0
+        await registry.register(Registration("m.mar", initial_workers=1))
+        assert (await client.predict("m", {"a": 1})).status_code == 200

@@ -208,6 +208,19 @@ def test_snapshots_of_one_moment_are_told_apart_and_sort_as_they_came(tmp_path: 
     assert [name.split("-")[1] for name in names] == ["startup.cfg", "snapshot.cfg", "snapshot.cfg", "shutdown.cfg"]
 
 
+def test_only_the_newest_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "other.cfg").touch()
+    writer = SnapshotWriter(tmp_path, lambda models: "", kept=3)
+    for _ in range(3):
+        writer.save("snapshot", [])
+    before = {path.name for path in tmp_path.iterdir()}
+    writer.save("shutdown", [])
+    after = {path.name for path in tmp_path.iterdir()}
+    assert len(before - after) == len(after - before) == 1
+    assert after - before > set()
+    assert min(before - {"other.cfg"}) not in after
+
+
 def test_a_snapshot_of_torchserve_is_read() -> None:
     """With its escapes, as one was written by TorchServe 0.12."""
     text = (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from model_registry.archive.manifest import Manifest
-from model_registry.errors import InvalidModel, InvalidRuntime
+from model_registry.errors import InvalidModel, InvalidName, InvalidRuntime
 
 
 def unpacked(folder: Path, manifest: Any) -> Path:
@@ -64,7 +64,20 @@ def test_a_byte_order_mark_is_forgiven(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "broken",
-    ["", "{ not json", "null", "3", "[]", '"text"', '{"model": []}', '{"model": {"modelName": {}}}', "[" * 99_999],
+    [
+        "",
+        "{ not json",
+        "null",
+        "3",
+        "[]",
+        '"text"',
+        '{"model": []}',
+        '{"model": {"modelName": {}}}',
+        "[" * 99_999,
+        " " * (1 << 21),
+        '{"model": {"handler": "' + "h" * 1025 + '"}}',
+    ],
+    ids=lambda text: text[:20],
 )
 def test_a_manifest_of_another_shape_is_refused(tmp_path: Path, broken: str) -> None:
     with pytest.raises(InvalidModel, match=r"^Failed to parse signature\.json\.$"):
@@ -119,3 +132,9 @@ def test_a_manifest_with_an_unknown_runtime_is_refused_unless_the_registration_n
 def test_a_registration_with_an_unknown_runtime_is_refused(runtime: str) -> None:
     with pytest.raises(InvalidRuntime, match=f"^Invalid RuntimeType value: {runtime}$"):
         Manifest({}, "m").registered(runtime=runtime)
+
+
+@pytest.mark.parametrize(("name", "version"), [("a/b", "1.0"), ("m", "1/0"), ("m", ""), ("m", "1\n0")])
+def test_a_name_or_version_that_no_request_can_carry_is_refused(name: str, version: str) -> None:
+    with pytest.raises(InvalidName):
+        Manifest({}, name, version).registered()

@@ -6,8 +6,8 @@ import pytest
 
 from model_registry.archive.archive import Archive
 from model_registry.archive.manifest import Manifest
-from model_registry.archive.model_yaml import load_model_config, readable_model_config
-from model_registry.errors import InvalidModel
+from model_registry.archive.model_yaml import load_model_config, readable_model_config, server_settings
+from model_registry.errors import InvalidModel, UnboundedConfig
 
 
 def archive(folder: Path, text: str | bytes | None, name: str = "c.yaml") -> Archive:
@@ -43,7 +43,6 @@ def test_an_empty_yaml_file_is_none(tmp_path: Path) -> None:
         ("a: !!python/object/apply:os.getcwd []\n", "c.yaml"),
         ("a: 1\n", "../{folder}/c.yaml"),
         ("a: 1\n", "/etc/hostname"),
-        ("[" * 5000, "c.yaml"),
     ],
 )
 def test_a_yaml_file_that_cannot_be_read_is_an_error_for_workers_only(
@@ -54,3 +53,19 @@ def test_a_yaml_file_that_cannot_be_read_is_an_error_for_workers_only(
         load_model_config(broken)
     assert readable_model_config(broken) == {}
     assert "m.mar" in caplog.text
+
+
+@pytest.mark.parametrize("text", ["[" * 5000, "a: [" + "1," * 150_000 + "]", " " * (1 << 20) + "a: 1"])
+def test_a_yaml_file_beyond_the_limits_is_refused(tmp_path: Path, text: str) -> None:
+    one = archive(tmp_path, text)
+    for load in (load_model_config, readable_model_config):
+        with pytest.raises(UnboundedConfig, match="model config yaml file is refused"):
+            load(one)
+
+
+def test_a_value_that_would_fill_the_log_is_shortened(caplog: pytest.LogCaptureFixture) -> None:
+    value: list[object] = []
+    for _ in range(50):
+        value = [value, value]
+    assert server_settings({"batchSize": value}) == {}
+    assert len(caplog.text) < 1000

@@ -2,7 +2,8 @@
 
 import pytest
 
-from model_registry.archive.naming import default_name, file_name
+from model_registry.archive.naming import check_name, default_name, file_name
+from model_registry.errors import InvalidName
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,34 @@ def test_a_file_in_the_store_is_named_by_the_last_segment(url: str, name: str) -
 )
 def test_the_name_of_last_resort_is_made_of_the_file_name(url: str, name: str) -> None:
     assert default_name(url) == name
+
+
+@pytest.mark.parametrize("name", ["m", "my model", "größe", "模型", "a.b-c_d:1", "%2F", "~", "a" * 255])
+def test_names_that_a_request_can_carry_are_taken(name: str) -> None:
+    check_name("model name", name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        "a/b",
+        "/",
+        "a\nb",
+        "a\x1b[31m",
+        "\x00",
+        "a\x7f",
+        "a\x85",
+        "a\ud800",
+        "a\u2028",
+        "a\u202eb",
+        "a" * 256,
+    ],
+)
+def test_names_that_no_request_can_carry_or_that_forge_lines_are_refused(name: str) -> None:
+    with pytest.raises(InvalidName, match="Invalid model name") as refusal:
+        check_name("model name", name)
+    assert str(refusal.value).isascii()
+    assert str(refusal.value).isprintable()

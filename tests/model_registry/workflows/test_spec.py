@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from model_registry.errors import InvalidWorkflow
+from model_registry.errors import InvalidDag, InvalidName, InvalidWorkflow
 from model_registry.workflows.spec import Node, NodeConfig, WorkflowSpec, read_spec
 
 SPEC = """
@@ -100,9 +100,15 @@ def test_a_specification_outside_of_the_archive_is_not_read(tmp_path: Path) -> N
         ("models:\n  a:\n    url: a.mar\n", "dag is no map of names."),
         ("models: [a]\ndag:\n  a: [b]\n", "models is no map of names."),
         ("models:\n  a: a.mar\ndag:\n  a: [b]\n", "a is no map of names."),
-        ("models:\n  min-workers: x\ndag:\n  a: [b]\n", "min-workers is 'x', which is no number of at least 0."),
-        ("models:\n  timeout-ms: -1\ndag:\n  a: [b]\n", "timeout-ms is -1, which is no number of at least 0."),
-        ("models:\n  batch-size: true\ndag:\n  a: [b]\n", "batch-size is True, which is no number of at least 0."),
+        ("models:\n  min-workers: x\ndag:\n  a: [b]\n", "min-workers is 'x', which is no number from 0 to 1000."),
+        ("models:\n  timeout-ms: -1\ndag:\n  a: [b]\n", "timeout-ms is -1, which is no number from 0 to 2147483647."),
+        ("models:\n  max-workers: 5000\ndag:\n  a: [b]\n", "max-workers is 5000, which is no number from 0 to 1000."),
+        ("models:\n  a:\n    url: [1]\ndag:\n  a: []\n", "The url of a is no string."),
+        ("a: " + "[" * 50_000, "Failed to parse yaml."),
+        (
+            "models:\n  batch-size: true\ndag:\n  a: [b]\n",
+            "batch-size is True, which is no number from 0 to 2147483647.",
+        ),
     ],
 )
 def test_what_is_wrong_in_it_is_named(tmp_path: Path, spec: str, found: str) -> None:
@@ -116,3 +122,27 @@ def test_functions_need_a_handler(tmp_path: Path) -> None:
 def test_models_alone_need_none(tmp_path: Path) -> None:
     spec: WorkflowSpec = read_spec(war(tmp_path, "models:\n  a:\n    url: a.mar\ndag:\n  a: []\n", handler=None))
     assert spec.handler is None
+
+
+BOMB = "a: &a0 [x]\n" + "".join(f"b{n}: &a{n + 1} [*a{n}, *a{n}]\n" for n in range(40))
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        f"{BOMB}models:\n  min-workers: *a40\ndag:\n  a: [b]\n",
+        f"{BOMB}models:\n  a:\n    url: *a40\ndag:\n  a: [b]\n",
+        f"{BOMB}models: {{}}\ndag:\n  a: [*a40]\n",
+        "models: {}\ndag:\n" + "".join(f"  n{number}: [n{number + 1}]\n" for number in range(101)),
+    ],
+)
+def test_what_would_fill_the_memory_is_refused(tmp_path: Path, spec: str) -> None:
+    with pytest.raises((InvalidWorkflow, InvalidDag)) as refusal:
+        read_spec(war(tmp_path, spec))
+    assert len(str(refusal.value)) < 1000
+
+
+@pytest.mark.parametrize(("name", "spec"), [("a/b", SPEC), ("w", 'models: {}\ndag:\n  "a/b": []\n')])
+def test_names_that_no_request_can_carry_are_refused(tmp_path: Path, name: str, spec: str) -> None:
+    with pytest.raises(InvalidName):
+        read_spec(war(tmp_path, spec), name)
