@@ -24,9 +24,10 @@ ECHO = "def handle(data, context):\n    return data\n"
 async def endless() -> AsyncIterator[str]:
     """A web server whose answers never end; yields its address."""
 
-    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nbegin")
-        await writer.drain()
+        await reader.read()
+        writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
