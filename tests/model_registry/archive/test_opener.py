@@ -75,5 +75,5 @@ async def test_slow_downloads_hold_no_registration_and_leave_nothing_at_a_stop(
             assert (await client.manage("DELETE", "/models/m")).status_code == 200
             assert (await client.predict("n", {"a": 1})).status_code == 200
         await asyncio.gather(*slow, return_exceptions=True)
-    assert sorted(path.name for path in store.iterdir()) == ["m.mar", "n.mar"]
+    assert parts(store) == 0
     assert list((tmp_path / "tmp" / "models").iterdir()) == []
