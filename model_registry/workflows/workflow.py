@@ -41,13 +41,14 @@ class Workflow:
         its node's name. Raises NodeFailed.
         """
         dag, answers = self.spec.dag, dict[str, asyncio.Task[bytes]]()
-        try:
-            async with asyncio.TaskGroup() as group:
-                for node in dag.order:
-                    parents = {parent: answers[parent] for parent in dag.parents[node]}
-                    answers[node] = group.create_task(self._call_after(parents, node, request))
-        except BaseExceptionGroup as failed:
-            raise failed.exceptions[0] from None
+        for node in dag.order:
+            parents = {parent: answers[parent] for parent in dag.parents[node]}
+            answers[node] = asyncio.create_task(self._call_after(parents, node, request))
+        try:  # no TaskGroup: in Python 3.11 one that fails leaves its caller's task marked as cancelled
+            await asyncio.gather(*answers.values())
+        finally:
+            for answer in answers.values():
+                answer.cancel()
         return {node: answers[node].result() for node in dag.ends}
 
     async def _call_after(self, parents: Mapping[str, asyncio.Task[bytes]], name: str, request: Input) -> bytes:
