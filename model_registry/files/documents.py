@@ -29,7 +29,7 @@ def read_bytes(file: Path) -> bytes:
 
 
 def check_json_depth(text: str) -> None:
-    """Raise BeyondLimits if a JSON text nests too deep: how deep Python's own parser goes is a matter of the process."""
+    """Raise BeyondLimits if a JSON text nests too deep; the limit of Python's own parser is the process's to change."""
     depth = 0
     for token in _JSON_TOKEN.finditer(text):
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)

@@ -81,7 +81,7 @@ def test_numbers_may_be_kept_as_they_are_written() -> None:
 def test_depth_and_length_have_limits() -> None:
     assert loads("[" * MAX_DEPTH + "a" + "]" * MAX_DEPTH) == json.loads("[" * MAX_DEPTH + '"a"' + "]" * MAX_DEPTH)
     for text in ("[" * (MAX_DEPTH + 1) + "a", "[" * 200_000):
-        with pytest.raises(ValueError, match="expected no more than 100 levels at line 1, column 102"):
+        with pytest.raises(ValueError, match="more than 100 levels"):
             loads(text)
     with pytest.raises(ValueError, match="Expecting value"):
         loads("[" + "a," * MAX_LENIENT_CHARACTERS)
