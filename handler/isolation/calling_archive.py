@@ -18,13 +18,13 @@ PREFIX = "_mar_"
 SERVER = frozenset({"app", "handler", "model_registry"})
 """The top-level names of the server's own packages."""
 
-_SERVER_SIDE = (
+_PATCHES = (
     "calling_archive", "modules.finder", "modules.imports", "modules.module_proxies", "modules.namespace",
-    "process.loggers", "torch.hub", "torch.torchscript",
+    "modules.modules_view", "process.loggers", "torch.hub", "torch.torchscript",
 )  # fmt: skip
-_MACHINERY = {"importlib", "importlib._bootstrap", "importlib._bootstrap_external", "importlib.util"}
-_MACHINERY |= {f"handler.isolation.{name}" for name in _SERVER_SIDE}
-
+_MACHINERY = {"importlib", "importlib._bootstrap", "importlib._bootstrap_external", "importlib.util", "collections.abc"}
+"""The names of modules that ask on behalf of their caller."""
+_MACHINERY |= {f"handler.isolation.{name}" for name in _PATCHES}
 
 SERVER_FOLDER = str(Path(__file__).parents[2])
 """The folder in which they lie."""

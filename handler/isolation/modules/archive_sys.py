@@ -1,7 +1,6 @@
 """What an archive's code imports as `sys`: the parts of it that a process has to itself are the archive's own."""
 
 import sys
-from collections.abc import MutableMapping
 from types import ModuleType
 from typing import Any
 
@@ -20,9 +19,9 @@ class ArchiveSys(ModuleType):
     """
 
     path: list[str]
-    modules: MutableMapping[str, ModuleType]
+    modules: dict[str, ModuleType]
 
-    def __init__(self, path: list[str], modules: MutableMapping[str, ModuleType]) -> None:
+    def __init__(self, path: list[str], modules: dict[str, ModuleType]) -> None:
         super().__init__("sys", sys.__doc__)
         vars(self).update(path=path, modules=modules, __spec__=sys.__spec__, __loader__=sys.__loader__)
 

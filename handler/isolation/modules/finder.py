@@ -4,8 +4,9 @@
 # ruff: noqa: PTH112, PTH113, PTH118
 
 import os
+import pkgutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from importlib.machinery import (
     BYTECODE_SUFFIXES,
@@ -51,13 +52,20 @@ class Finder:
         if not name.startswith(PREFIX):
             modules = calling_archive()
             if modules and modules.owns(name):
-                return self._open[modules.key].find(name)
+                spec = self._open[modules.key].find(name)
+                return PlainSpec(spec, name) if spec else None
             return None
         key, _, plain = name.partition(".")
         spec = self._open[key].find(plain, path) if key in self._open else None
         if spec is not None:
             module_proxies.register(plain, key)
         return post_import.watch(plain, spec)
+
+    def iter_modules(self, prefix: str = "") -> Iterator[tuple[str, bool]]:
+        """The top-level modules of the calling archive, each with whether it is a package, for `pkgutil`."""
+        modules = calling_archive()
+        for found in pkgutil.iter_modules(modules.roots if modules else [], prefix):
+            yield found.name, found.ispkg
 
     def find_distributions(self, context: DistributionFinder.Context) -> Iterable[Distribution]:
         """The metadata of an archive's own packages, for `importlib.metadata`, where it is asked for no other path."""
@@ -70,19 +78,45 @@ class Finder:
 FINDER = Finder()
 
 
-class _Ours:
-    """What both loaders share: the import system knows a module by its private name, all others by the plain one."""
+class PlainSpec(ModuleSpec):
+    """A spec as code sees it: that of the import system, with the module's plain name."""
+
+    def __init__(self, spec: ModuleSpec, name: str) -> None:
+        super().__init__(name, spec.loader, origin=spec.origin, loader_state=spec.loader_state)
+        self.submodule_search_locations = spec.submodule_search_locations
+        self.has_location, self.cached = spec.has_location, spec.cached
+        self._private = spec
+
+    @property
+    def _initializing(self) -> bool:
+        """Whether its code has not run yet to its end: other threads wait for that, whichever spec they know."""
+        return bool(getattr(self._private, "_initializing", False))
+
+    @_initializing.setter
+    def _initializing(self, value: bool) -> None:
+        """Ignored: the import system sets it on its own spec."""
+
+
+def show_plainly(module: ModuleType, name: str) -> None:
+    """Give a module of an archive, which is about to be executed, its plain name in all attributes that have it."""
+    module.__name__ = name
+    module.__package__ = name if hasattr(module, "__path__") else name.rpartition(".")[0]
+    if module.__spec__ is not None and module.__spec__.name != name:
+        module.__spec__ = PlainSpec(module.__spec__, name)
+
+
+class _ArchiveLoader:
+    """The shared part of both loaders: the import system knows a module by its private name, all others by `name`."""
 
     name: str
     path: str
 
     def __init__(self, modules: Modules, name: str, path: str) -> None:
-        super().__init__(name, path)  # type: ignore[call-arg]
+        super().__init__(name.removeprefix(modules.key + "."), path)  # type: ignore[call-arg]
         self._modules = modules
 
     def exec_module(self, module: ModuleType) -> None:
-        plain = self.name.removeprefix(self._modules.key + ".")
-        self._modules.run(module, plain, self.get_code(self.name))  # type: ignore[attr-defined]
+        self._modules.run(module, self.name, self.get_code(self.name))  # type: ignore[attr-defined]
 
     def get_filename(self, name: str | None = None) -> str:
         return self.path
@@ -91,11 +125,11 @@ class _Ours:
         return super().get_resource_reader(self.name)  # type: ignore[misc]
 
 
-class SourceLoader(_Ours, SourceFileLoader):  # type: ignore[misc]
+class SourceLoader(_ArchiveLoader, SourceFileLoader):  # type: ignore[misc]
     """Loads a .py file of an archive."""
 
 
-class BytecodeLoader(_Ours, SourcelessFileLoader):
+class BytecodeLoader(_ArchiveLoader, SourcelessFileLoader):
     """Loads a .pyc file of an archive that has no source."""
 
 
@@ -108,7 +142,7 @@ class PortionLoader(NamespaceLoader):
         self._plain = name.removeprefix(modules.key + ".")
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__name__ = self._plain
+        show_plainly(module, self._plain)
         elsewhere = module_proxies.outside(self._plain)
         if elsewhere is not None and is_namespace_package(elsewhere):  # the process has other parts of it
             self.folders += [folder for folder in elsewhere.__path__ if folder not in self.folders]

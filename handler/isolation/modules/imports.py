@@ -4,7 +4,6 @@ import importlib
 import importlib._bootstrap
 import importlib.util
 import os
-import sys
 from builtins import __import__ as real_import
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -13,8 +12,9 @@ from types import FunctionType, ModuleType
 from typing import Any, cast
 
 from handler.isolation.calling_archive import PREFIX, SERVER, Modules, calling_archive, directly_calling_archive
-from handler.isolation.modules import finder, module_proxies
+from handler.isolation.modules import finder, module_proxies, modules_view
 from handler.isolation.modules.finder import SourceLoader
+from handler.isolation.modules.module_proxies import IMPORTED
 from handler.isolation.once import once
 
 import_module = importlib.import_module
@@ -37,19 +37,21 @@ def import_for(
     if not fromlist:
         modules.load(plain)
         return modules.load(plain.partition(".")[0])
-    module = modules.load(plain) if plain else sys.modules[modules.key]
+    module = modules.load(plain) if plain else IMPORTED[modules.key]
     _import_submodules(modules, module, plain, fromlist)
     return module
 
 
 def _absolute(modules: Modules, name: str, globals: Mapping[str, object] | None, level: int) -> str | None:  # noqa: A002
-    """The plain absolute name, "" for the archive's top itself; None where a relative name is no archive's."""
+    """The plain absolute name, "" for the archive's top itself; None where the import system is to complain."""
     if not level:
         return name
-    package = f"{(globals or {}).get('__package__')}"
-    if not f"{package}.".startswith(f"{modules.key}."):
+    package = (globals or {}).get("__package__")
+    if not isinstance(package, str):
         return None
-    return importlib.util.resolve_name("." * level + name, package).removeprefix(modules.key).removeprefix(".")
+    # A top-level module may import what lies beside it relatively, as if the archive were a package.
+    full = importlib.util.resolve_name("." * level + name, f"{modules.key}.{package}".rstrip("."))
+    return full.removeprefix(modules.key).removeprefix(".")
 
 
 def _import_submodules(modules: Modules, module: ModuleType, plain: str, names: Iterable[str]) -> None:
@@ -75,6 +77,7 @@ def _import_if_there(modules: Modules, name: str) -> None:
 def install() -> None:
     """Put the functions in place, and the finder that serves them."""
     finder.install()
+    modules_view.install()
     _replace_import_module()
     _replace_spec_from_file()
     for function in (_exec, _load, _find_and_load, _lock_unlock_module):
@@ -130,17 +133,17 @@ def _find_and_load(original: Callable[[str, Any], ModuleType], name: str, import
         modules.load(name)
     except ModuleNotFoundError:
         top, dot, _ = name.partition(".")
-        if top in SERVER and dot and name in sys.modules:
-            return sys.modules[name]
+        if top in SERVER and dot and name in IMPORTED:
+            return IMPORTED[name]
         raise
     module_proxies.register(name, modules.key)
-    return sys.modules[name]
+    return IMPORTED[name]
 
 
 def _lock_unlock_module(original: Callable[[str], None], name: str) -> None:
     """Called for a name that has an entry, but not a ready one: stand-ins seem so until theirs is imported."""
-    if type(sys.modules.get(name)) is module_proxies.ModuleProxy:
-        module_proxies.ready(name)
+    if type(IMPORTED.get(name)) is module_proxies.ModuleProxy:
+        module_proxies.import_target(name)
     original(name)
 
 

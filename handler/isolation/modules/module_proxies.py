@@ -1,10 +1,9 @@
-"""Stand-ins in `sys.modules` under the plain names that archives use: whoever asks sees the module of his own archive.
+"""Proxies under the plain names that archives use: the caller sees the module of the archive that it works for.
 
-Whatever finds modules by name alone needs them: pickle, `sys.modules[__name__]`, libraries that import by name.
+All that finds modules by name alone needs them: pickle, `sys.modules[__name__]`, libraries that import by name.
 """
 
 import importlib._bootstrap
-import importlib.util
 import sys
 from importlib.machinery import ModuleSpec
 from threading import RLock
@@ -15,17 +14,23 @@ from handler.isolation.calling_archive import calling_archive
 from handler.isolation.modules import post_import
 
 _machinery: Any = importlib._bootstrap  # noqa: SLF001
-_lock = RLock()  # a finalizer may import, whatever its thread is about
+_lock = RLock()  # a finalizer may import at any moment of its thread
+
+IMPORTED = sys.modules
+"""The interpreter's own dictionary, with proxies and private names; `sys.modules` is to become a view without them."""
+MISSING: Any = object()
+"""What `lookup` returns for a name that is not there; None in `sys.modules` means that it must not be imported."""
+
 _users: dict[str, set[str]] = {}
 _outside: dict[str, ModuleType] = {}
 
 
 class ModuleProxy(ModuleType):
-    """Forwards everything to the module that the caller means; empty for whoever means none."""
+    """Forwards everything to the module that the caller means; empty for a caller that means none."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        # Unready for ever: the import system thus asks `ready` before it lets anybody import this.
+        # For ever initializing: the import system thus calls `import_target` before it returns this from an import.
         spec: Any = ModuleSpec(name, None)
         spec._initializing = True  # noqa: SLF001
         ModuleType.__setattr__(self, "__spec__", spec)
@@ -50,14 +55,14 @@ class ModuleProxy(ModuleType):
 
 
 def register(name: str, user: str) -> None:
-    """Put a stand-in under a plain name, over the process's own module if there is one, until `release`."""
+    """Put a proxy under a plain name, over the process's own module if there is one, until `release`."""
     with _lock:
         _users.setdefault(name, set()).add(user)
         _install_proxy(name)
 
 
 def release(user: str) -> None:
-    """Take away the stand-ins that nobody else uses."""
+    """Take away the proxies that nobody else uses."""
     with _lock:
         for name in [name for name, users in _users.items() if user in users]:
             _users[name].discard(user)
@@ -66,18 +71,46 @@ def release(user: str) -> None:
                 _remove_proxy(name)
 
 
-def ready(name: str) -> None:
-    """Import what the caller means by a name that has a stand-in; raises ModuleNotFoundError where it means nothing."""
+def import_target(name: str) -> None:
+    """Import what the caller means by a name that has a proxy; raises ModuleNotFoundError where there is nothing."""
     modules = calling_archive()
     if modules is not None and modules.owns(name):
         modules.load(name)
-    elif name not in _outside:
-        _import_process_module(name)
+    else:
+        _machinery._find_and_load(name, _machinery._gcd_import)  # noqa: SLF001
+
+
+def lookup(name: Any) -> ModuleType:
+    """What `sys.modules[name]` is to the calling code, or MISSING; never a proxy."""
+    module = IMPORTED.get(name, MISSING)
+    return (_target(name) or MISSING) if type(module) is ModuleProxy else module
+
+
+def store(name: str, module: ModuleType) -> None:
+    """Do what `sys.modules[name] = module` means to the calling code."""
+    with _lock:
+        if type(IMPORTED.get(name)) is not ModuleProxy:
+            IMPORTED[name] = module
+        elif (modules := calling_archive()) and modules.owns(name):
+            IMPORTED[f"{modules.key}.{name}"] = module
+        else:
+            _outside[name] = module
+
+
+def delete(name: str) -> None:
+    """Do what `del sys.modules[name]` means to the calling code; raises KeyError."""
+    with _lock:
+        if type(IMPORTED.get(name)) is not ModuleProxy:
+            del IMPORTED[name]
+        elif (modules := calling_archive()) and modules.owns(name):
+            del IMPORTED[f"{modules.key}.{name}"]
+        else:
+            del _outside[name]
 
 
 def outside(name: str) -> ModuleType | None:
     """The process's own module of that name, if it is imported."""
-    module = _outside.get(name) or sys.modules.get(name)
+    module = _outside.get(name) or IMPORTED.get(name)
     return None if type(module) is ModuleProxy else module
 
 
@@ -86,8 +119,8 @@ def installed(name: str) -> bool:
     return outside(name) is not None or post_import.find_spec(name) is not None
 
 
-def _name(stand_in: ModuleProxy) -> str:
-    return str(ModuleType.__getattribute__(stand_in, "__dict__")["__name__"])
+def _name(proxy: ModuleProxy) -> str:
+    return str(ModuleType.__getattribute__(proxy, "__dict__")["__name__"])
 
 
 def _target(name: str) -> ModuleType | None:
@@ -101,47 +134,23 @@ def _target(name: str) -> ModuleType | None:
     return _outside.get(name)
 
 
-def _required_target(stand_in: ModuleProxy, attribute: str) -> ModuleType:
-    module = _target(_name(stand_in))
+def _required_target(proxy: ModuleProxy, attribute: str) -> ModuleType:
+    module = _target(_name(proxy))
     if module is None:
-        raise AttributeError(f"{stand_in!r} has no attribute {attribute!r} that could be changed")
+        raise AttributeError(f"{proxy!r} has no attribute {attribute!r} that could be changed")
     return module
 
 
 def _install_proxy(name: str) -> None:
-    module = sys.modules.get(name)
+    module = IMPORTED.get(name)
     if type(module) is not ModuleProxy:
         if module is not None:
             _outside[name] = module
-        sys.modules[name] = ModuleProxy(name)
+        IMPORTED[name] = ModuleProxy(name)
 
 
 def _remove_proxy(name: str) -> None:
     if module := _outside.pop(name, None):
-        sys.modules[name] = module
-    elif type(sys.modules.get(name)) is ModuleProxy:
-        del sys.modules[name]
-
-
-def _import_process_module(name: str) -> None:
-    """Import the process's own module beside its stand-in, under the lock that the import system has for the name."""
-    parent = name.rpartition(".")[0]
-    path = importlib.import_module(parent).__path__ if parent else None
-    with _machinery._ModuleLockManager(name):  # noqa: SLF001
-        if name in _outside:
-            return
-        spec: Any = post_import.find_spec(name, path)
-        if spec is None:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-        spec._initializing = True  # noqa: SLF001 (makes others wait for the lock)
-        module = _outside[name] = importlib.util.module_from_spec(spec)
-        try:
-            if spec.loader is not None:  # a namespace package has nothing to execute
-                spec.loader.exec_module(module)
-        except BaseException:
-            _outside.pop(name, None)
-            raise
-        finally:
-            spec._initializing = False  # noqa: SLF001
-        with _lock:
-            _install_proxy(name)  # it may have replaced itself in `sys.modules`
+        IMPORTED[name] = module
+    elif type(IMPORTED.get(name)) is ModuleProxy:
+        del IMPORTED[name]

@@ -23,9 +23,11 @@ from handler.isolation.modules.finder import (
     has_portion,
     has_submodule,
     is_namespace_package,
+    show_plainly,
 )
 from handler.isolation.modules.imports import import_for, import_module
-from handler.isolation.modules.modules_view import ModulesView
+from handler.isolation.modules.module_proxies import IMPORTED
+from handler.isolation.modules.modules_view import ArchiveModules
 
 _numbers = count(1)
 
@@ -36,12 +38,11 @@ _NEVER_TWICE = frozenset({"ts", "triton_python_backend_utils", "numpy", "torch",
 class Namespace:
     """Where an archive's import statements lead.
 
-    Each module is in `sys.modules` twice: under a private name (`_mar_7.model`) the module itself, and under its plain
-    name a stand-in, shared by all archives, which forwards to the module of whoever asks. Only `__spec__.name` and
-    `__package__` are private.
+    Each module is imported twice: under a private name (`_mar_7.model`) the module itself, and under its plain
+    name a proxy, shared by all archives, which forwards to the module that the caller means.
     """
 
-    # `__name__`, and with it the `__module__` of classes, is plain: pickles that handlers write, their loggers and
+    # What code can see of the names is plain: pickles that handlers write, their loggers, `__package__`, `__spec__` and
     # `sys.modules[__name__]` are then what they are in a process. Of all that goes by these names, experiments found
     # nothing to mind it but TorchScript's types, for which torchscript.py cares.
 
@@ -53,12 +54,12 @@ class Namespace:
         hidden = os.path.realpath(SERVER_FOLDER)
         self._process_folders = [folder for folder in map(os.path.realpath, sys.path) if folder != hidden]
         own = dict.fromkeys(map(str, filter(None, (folder, packages))))
-        self.system = ArchiveSys([*own, *sys.path], ModulesView(self))
+        self.system = ArchiveSys([*own, *sys.path], ArchiveModules(self))  # type: ignore[arg-type]
         """What its code imports as `sys`."""
-        sys.modules[f"{self.key}.sys"] = self.system
+        IMPORTED[f"{self.key}.sys"] = self.system
         self.builtins = self._add("builtins", {**vars(builtins), "__import__": partial(import_for, self), MARK: self})
         self._add("__main__", {})  # not the server's, also lest children of multiprocessing run the server's script
-        sys.modules[self.key] = self._package()
+        IMPORTED[self.key] = self._package()
         FINDER.add(self)
         self._proxy_loaded_modules()
 
@@ -99,7 +100,7 @@ class Namespace:
             return not self.closed
         if top in _shared_namespace_packages():
             return not self.closed and has_part(self.roots, name)
-        if self.loaded(top) is not None:
+        if f"{self.key}.{top}" in IMPORTED:  # None where its code forbids the import
             return True
         return not self.closed and top not in _shared() and self.holds(top)
 
@@ -118,7 +119,7 @@ class Namespace:
 
     def loaded(self, name: str) -> ModuleType | None:
         """The archive's module of that plain name, if it is imported already."""
-        return sys.modules.get(f"{self.key}.{name}")
+        return IMPORTED.get(f"{self.key}.{name}")
 
     def load(self, name: str) -> ModuleType:
         """Import the archive's module of that plain name; raises what its code raises."""
@@ -131,7 +132,7 @@ class Namespace:
             raise
 
     def find(self, name: str, path: Sequence[str] | None = None) -> ModuleSpec | None:
-        """The spec, under its private name, of the module with that plain name."""
+        """The spec, under its private name, of the module with that plain name; None if there is none."""
         parent = name.rpartition(".")[0]
         if not parent:
             path = self.search_path(name)
@@ -141,7 +142,7 @@ class Namespace:
 
     def run(self, module: ModuleType, name: str, code: CodeType | None) -> None:
         """Execute a module's code under its plain name, with builtins whose `__import__` leads here."""
-        module.__name__ = name
+        show_plainly(module, name)
         vars(module)["__builtins__"] = vars(self.builtins)
         if code is not None:
             exec(code, vars(module))  # noqa: S102
@@ -153,14 +154,14 @@ class Namespace:
         self.closed = True
         FINDER.remove(self)
         module_proxies.release(self.key)
-        for name in [name for name in list(sys.modules) if f"{name}.".startswith(f"{self.key}.")]:
-            sys.modules.pop(name, None)
+        for name in [name for name in list(IMPORTED) if f"{name}.".startswith(f"{self.key}.")]:
+            IMPORTED.pop(name, None)
         forget_files(self.roots, (linecache.cache, sys.path_importer_cache))
 
     def _add(self, name: str, contents: Mapping[str, object]) -> ModuleType:
         module = ModuleType(name)
         vars(module).update(contents)
-        sys.modules[f"{self.key}.{name}"] = module
+        IMPORTED[f"{self.key}.{name}"] = module
         return module
 
     def _package(self) -> ModuleType:
@@ -173,7 +174,7 @@ class Namespace:
         """Put stand-ins over what the process has already under names that are the archive's as well."""
         # Handlers write their classes into `__main__` to load pickles that were made in a notebook.
         module_proxies.register("__main__", self.key)
-        names = list(sys.modules)
+        names = list(IMPORTED)
         tops = {name.partition(".")[0] for name in names} - _shared()
         owned = {top for top in tops if not top.startswith(PREFIX) and self.owns(top)}
         for top in owned & SERVER:
@@ -203,7 +204,7 @@ def is_shared(top: str) -> bool:
 @cache
 def _shared_namespace_packages() -> frozenset[str]:
     """Those of them that are namespace packages: folders without `__init__.py`, which may lie in many places."""
-    return frozenset(name for name in _shared() if is_namespace_package(sys.modules.get(name)))
+    return frozenset(name for name in _shared() if is_namespace_package(IMPORTED.get(name)))
 
 
 @cache
@@ -212,5 +213,5 @@ def _shared() -> frozenset[str]:
 
     Of the standard library, `test` is its own and nobody else's.
     """
-    loaded = {name.partition(".")[0] for name in list(sys.modules)}
+    loaded = {name.partition(".")[0] for name in list(IMPORTED)}
     return _NEVER_TWICE | sys.stdlib_module_names - {"test"} | (loaded - SERVER - {"__main__"})

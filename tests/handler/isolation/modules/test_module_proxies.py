@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from handler.isolation.modules.module_proxies import IMPORTED
 from tests.support.one_worker import Make, ask, workers_in, write
 
 
@@ -105,10 +106,10 @@ def test_looking_through_all_modules_imports_none(make: Make) -> None:
     one = make("a", handler="import train", train="")
     two = make("b", handler="", train="raise SystemExit('a script, not to be run')")
     one.load(), two.load()
-    assert "train" not in [name for name, module in list(sys.modules.items()) if hasattr(module, "any_attribute")]
-    assert not two.run(hasattr, sys.modules["train"], "__file__")
-    assert one.run(hasattr, sys.modules["train"], "__file__")
-    assert repr(sys.modules["train"]) == "<module 'train' of other archives>"
+    assert "train" not in [name for name, module in list(IMPORTED.items()) if hasattr(module, "any_attribute")]
+    assert not two.run(hasattr, IMPORTED["train"], "__file__")
+    assert one.run(hasattr, IMPORTED["train"], "__file__")
+    assert repr(IMPORTED["train"]) == "<module 'train' of other archives>"
 
 
 def test_a_package_may_replace_itself(make: Make) -> None:
@@ -142,7 +143,7 @@ def answer(space):
     for worker in workers:
         worker.load()
         worker.load("model")
-    space = {"__builtins__": builtins, "model": sys.modules["model"]}
+    space = {"__builtins__": builtins, "model": IMPORTED["model"]}
     assert [worker.call("answer", space) for worker in workers] == ["a", "b"]
 
 

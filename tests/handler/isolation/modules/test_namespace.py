@@ -45,7 +45,7 @@ answer = module.WHO
         "import utils, sys\nanswer = sys.modules['utils'].WHO",
         "from .utils import WHO as answer",
         "from . import utils\nanswer = utils.WHO",
-        "import importlib\nanswer = importlib.import_module('.utils', __package__).WHO",
+        "import importlib, pack\nanswer = importlib.import_module('.part', pack.__package__).WHO",
         "import utils, importlib\nanswer = importlib.reload(utils).WHO",
         "import pydoc\ndef answer(): return pydoc.locate('utils').WHO",
         "import pkgutil\ndef answer(): return pkgutil.resolve_name('utils:WHO')",
@@ -53,7 +53,9 @@ answer = module.WHO
     ],
 )
 def test_every_way_to_import_leads_to_the_archives_own_module(make: Make, handler: str) -> None:
-    workers = [make(name, handler=handler, utils=f"WHO = {name!r}") for name in ("a", "b")]
+    source = "WHO = {!r}".format
+    files = ("utils", "pack/part")
+    workers = [make(name, handler=handler, **dict.fromkeys(files, source(name))) for name in ("a", "b")]
     assert [ask(worker) for worker in workers] == ["a", "b"]
     assert [ask(worker) for worker in reversed(workers)] == ["b", "a"]
 
