@@ -50,12 +50,12 @@ class OnnxDescription(NamedTuple):
 
     @classmethod
     def of_session(cls, session: Any) -> "OnnxDescription":
-        """What a session knows of its model."""
+        """Describe the model of a session."""
         return cls(*([_described(each) for each in group] for group in (session.get_inputs(), session.get_outputs())))
 
     @classmethod
     def of_file(cls, path: Path) -> "OnnxDescription":
-        """What a file says; its graph is read as it is. Raises TensorError."""
+        """Describe the model of a file, whose graph is read as it is; raises TensorError."""
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
