@@ -37,32 +37,42 @@ class Output(NamedTuple):
 
 
 class StreamChunk(NamedTuple):
-    """An intermediate part of a streamed answer; an `Output` follows as the last."""
+    """An intermediate part of a streamed answer; the last part follows as it is."""
 
-    output: Output
+    output: Any
+    """An `Output`, or the response of another kind of model."""
+
+
+class Deferred(NamedTuple):
+    """The outcome of a job that its model answers later, on some thread, while it serves others."""
 
 
 Outcome = Output | StreamChunk | HandlerError
-"""A job ends with exactly one output or error; any number of chunks may come before."""
+"""A job ends with exactly one output or error; any number of chunks may come before.
+
+Kinds of models that take no `Input` have responses of their own in place of `Output`.
+"""
 
 
 class Job:
     """One request in flight, with its reply.
 
-    `reply` belongs to the submitter and is opaque here. `cancelled` is set when the client has disconnected: such a job
-    is not served. An `exclusive` job shares its batch with no other. `sequence` is the id of the sequence that it
-    belongs to, if any. `continued` is set once a handler that is called again for the same job has seen it.
-    Times are `time.monotonic()` seconds.
+    `input` is the request as the kind of the model has it: an `Input`, for archives. `reply` belongs to the submitter
+    and is opaque here. `cancelled` is set when the client has disconnected: such a job is not served. An `exclusive`
+    job shares its batch with no other. `sequence` is the id of the sequence that it belongs to, if any. `continued` is
+    set once a handler that is called again for the same job has seen it, `expired` by a queue with a limit for the time
+    that a job may wait: then it is answered, but not served. Times are `time.monotonic()` seconds.
     """
 
     __slots__ = (
-        "arrived_at", "cancelled", "continued", "exclusive", "input", "reply", "request_id", "sequence", "taken_at",
+        "arrived_at", "cancelled", "continued", "exclusive", "expired", "input", "reply", "request_id", "sequence",
+        "taken_at",
     )  # fmt: skip
 
     def __init__(
-        self, request: Input, request_id: str, reply: Any = None, *, exclusive: bool = False, sequence: str = ""
+        self, request: Any, request_id: str, reply: Any = None, *, exclusive: bool = False, sequence: str = ""
     ) -> None:
-        self.input = request
+        self.input: Any = request
         self.request_id = request_id
         self.reply = reply
         self.arrived_at = monotonic()
@@ -70,12 +80,13 @@ class Job:
         self.exclusive = exclusive
         self.sequence = sequence
         self.continued = False
+        self.expired = False
         self.cancelled = False
 
     def __repr__(self) -> str:
         return f"<Job {self.request_id}{', cancelled' if self.cancelled else ''}>"
 
 
-JobOutcomes = Sequence[tuple[Job, Outcome]]
+JobOutcomes = Sequence[tuple[Job, Any]]
 Deliver = Callable[[JobOutcomes], None]
 """Takes outcomes of jobs, from any thread."""

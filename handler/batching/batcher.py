@@ -1,11 +1,11 @@
 """The queue of one model version: jobs in, batches out. It holds the only lock, and under it only decides."""
 
-from collections import deque
 from math import inf
 from threading import Condition, Lock, RLock
 from time import monotonic
 
 from handler.batching.gather_policy import GatherPolicy
+from handler.batching.job_queue import FifoQueue, JobQueue
 from handler.errors import BatcherClosed, QueueFull
 from handler.job import Job
 
@@ -41,11 +41,12 @@ class Batcher:
     meanwhile finds that time spent.
     Queued jobs count against `capacity`; running ones do not. Unless it is `adaptive` it expects full batches,
     and gathers for the whole delay. With `tickets` a job is accepted if a worker is idle. Batchers may share a `lock`.
+    `queue` decides over the order of the jobs, and what each counts in a batch: one, in a plain queue.
     """
 
     def __init__(
         self, batch_size: int, max_delay: float, capacity: int, *, adaptive: bool = True, tickets: bool = False,
-        lock: "RLock | None" = None,
+        lock: "RLock | None" = None, queue: JobQueue | None = None,
     ) -> None:  # fmt: skip
         self.batch_size = max(1, batch_size)
         self.capacity = capacity
@@ -55,10 +56,10 @@ class Batcher:
         self._adaptive = adaptive
         self._tickets = tickets
         self._policy = GatherPolicy(self.batch_size)
-        self._jobs: deque[Job] = deque()
+        self._jobs: JobQueue = FifoQueue() if queue is None else queue
         self._batches: set[Batch] = set()
-        self._running = 0  # jobs in batches
-        self._gather_target = 0  # queued jobs that the gathering worker waits for; 0 while none gathers
+        self._running = 0  # size of the running batches
+        self._gather_target = 0  # size that the gathering worker waits for; 0 while none gathers
         self._idle_workers: list[Lock] = []  # a wakeup for each worker that sleeps; the last one fell asleep last
         self._woken = 0  # workers that were woken and do not run yet
         self._open = True
@@ -118,7 +119,7 @@ class Batcher:
                 return
             if not self._gather_target:
                 self._wake_one()
-            elif len(self._jobs) == self._gather_target:
+            elif self._jobs.is_complete(self._gather_target):
                 self._gathered.notify()
 
     def release_deferred(self) -> int:
@@ -126,19 +127,19 @@ class Batcher:
         with self._lock:
             if self._jobs:
                 self._wake_one()
-            return len(self._batches) + -(-len(self._jobs) // self.batch_size)
+            return len(self._batches) + -(-self._jobs.size // self.batch_size)
 
     def take(self, worker: Consumer) -> Batch | None:
         """Wait for the next batch; None once the batcher is closed and empty, or the worker is stopping."""
         with self._lock:
             while self._wait_for_jobs(worker):
                 self._gather()
-                self._policy.record_in_flight(self._running + len(self._jobs))
-                jobs = self._fill([], self._share(len(self._jobs)))
+                self._policy.record_in_flight(self._running + self._jobs.size)
+                jobs = self._fill([], self._share(self._jobs.size))
                 if jobs:
                     batch = Batch(jobs)
                     self._batches.add(batch)
-                    self._running += len(jobs)
+                    self._running += self._jobs.size_of(jobs)
                     return batch
             return None
 
@@ -148,7 +149,7 @@ class Batcher:
             if batch not in self._batches:
                 return False
             self._batches.remove(batch)
-            self._running -= len(batch.jobs)
+            self._running -= self._jobs.size_of(batch.jobs)
             self._policy.record_batch(monotonic() - batch.jobs[0].taken_at)
             return True
 
@@ -161,11 +162,11 @@ class Batcher:
         with self._lock:
             if batch not in self._batches:
                 return False
-            self._running -= len(batch.jobs)
+            self._running -= self._jobs.size_of(batch.jobs)
             jobs = [job for job in unfinished if not job.cancelled]
             batch.jobs = jobs if worker.stopping else self._fill(jobs, self.batch_size)
             batch.progressed_at = monotonic()
-            self._running += len(batch.jobs)
+            self._running += self._jobs.size_of(batch.jobs)
             if not batch.jobs:
                 self._batches.remove(batch)
             return True
@@ -185,7 +186,8 @@ class Batcher:
     def pop_all(self) -> list[Job]:
         """Remove and return the queued jobs; the caller has to answer them."""
         with self._lock:
-            jobs, self._jobs = list(self._jobs), deque()
+            jobs = list(self._jobs)
+            self._jobs.clear()
             return jobs
 
     @property
@@ -209,7 +211,7 @@ class Batcher:
         now = monotonic()
         if now >= self._cancelled_scan + CANCELLED_SCAN_SECONDS:
             self._cancelled_scan = now
-            self._jobs = deque(job for job in self._jobs if not job.cancelled)
+            self._jobs.drop_cancelled()
 
     def _wake_one(self) -> None:
         """Wake the idle worker that worked last, whose caches are warm; no-op if all are busy or woken already."""
@@ -244,8 +246,8 @@ class Batcher:
 
     def _gather(self) -> None:
         started_at = monotonic()
-        delay = self._jobs[0].arrived_at + self._max_delay - started_at
-        if self.deferred or len(self._jobs) >= self._missing_jobs() or delay <= 0:
+        delay = self._jobs.oldest_arrival + self._max_delay - started_at
+        if self.deferred or self._jobs.is_complete(self._missing_jobs()) or delay <= 0:
             return
         max_wait = self._policy.max_wait(delay) if self._adaptive else delay
         if not max_wait:
@@ -253,28 +255,23 @@ class Batcher:
         while self._open:
             self._gather_target = self._missing_jobs()
             remaining = started_at + max_wait - monotonic()
-            if len(self._jobs) >= self._gather_target or remaining <= 0 or not self._gathered.wait(remaining):
+            if self._jobs.is_complete(self._gather_target) or remaining <= 0 or not self._gathered.wait(remaining):
                 break
-        is_complete = len(self._jobs) >= self._gather_target
+        is_complete = self._jobs.is_complete(self._gather_target)
         self._gather_target = 0
         self._policy.record_gathering(monotonic() - started_at if is_complete else inf)
 
     def _missing_jobs(self) -> int:
-        """How many jobs the next batch should have."""
+        """The size that the next batch should have."""
         return self._share(self._policy.expected_in_flight - self._running) if self._adaptive else self.batch_size
 
-    def _share(self, jobs: int) -> int:
-        """How many of so many jobs one batch gets: idle workers share them, as they compute at the same time."""
-        return min(self.batch_size, jobs if self.deferred else -(-jobs // (1 + self._idle_count)))
+    def _share(self, size: int) -> int:
+        """The part of a size that one batch gets: idle workers share them, as they compute at the same time."""
+        return min(self.batch_size, size if self.deferred else -(-size // (1 + self._idle_count)))
 
     def _fill(self, jobs: list[Job], size: int) -> list[Job]:
         """Move queued jobs to those of a batch, up to `size`."""
-        now = monotonic()
-        while self._jobs and len(jobs) < size and not (jobs and (self._jobs[0].exclusive or jobs[0].exclusive)):
-            job = self._jobs.popleft()
-            if not job.cancelled:
-                job.taken_at = now
-                jobs.append(job)
+        self._jobs.fill(jobs, size, monotonic())
         if self._jobs and not self._is_deferring:
             self._wake_one()
         return jobs

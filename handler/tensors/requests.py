@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+from handler.job import Deferred
 from handler.tensors.errors import TensorError
 from handler.tensors.tensor import Tensor
 
@@ -55,3 +56,6 @@ class TensorResponse(NamedTuple):
 
 FINAL = TensorResponse(is_empty=True)
 """Ends the responses to a request without adding one."""
+DEFERRED = Deferred()
+TensorOutcome = TensorResponse | TensorError | Deferred
+"""A response, an error of the whole batch, or the promise that responses come by another way."""

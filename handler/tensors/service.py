@@ -2,24 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from time import monotonic, perf_counter_ns
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from handler.devices.device import Device
-from handler.job import Job
+from handler.job import Deliver, Job
 from handler.tensors.backends.onnx_model import OnnxModel
 from handler.tensors.backends.python_model import Environment, PythonModel
-from handler.tensors.backends.python_requests import Deliver
 from handler.tensors.backends.torchscript_model import TorchScriptModel
 from handler.tensors.batching import BatchArrays
 from handler.tensors.errors import Code, TensorError
-from handler.tensors.requests import TensorRequest, TensorResponse
+from handler.tensors.requests import TensorOutcome, TensorRequest, TensorResponse
 from handler.tensors.spec import Instance, TensorServiceSpec
 from handler.tensors.statistics import ComputeTimes, Failure, RequestTimes
 from handler.tensors.tensor import Array
 
 NANOSECONDS = 1_000_000_000
-TensorOutcome = TensorResponse | TensorError | None
-"""None for a job whose responses come by another way, now or later."""
 
 
 class ArrayModel(Protocol):
@@ -43,22 +40,19 @@ class TensorService:
 
     def predict(self, jobs: Sequence[Job], deliver: Deliver) -> list[TensorOutcome]:
         """The outcome of each job; an error of the whole batch is the outcome of each."""
-        taken_at = monotonic()
-        try:
-            outcomes, times = self._execute(jobs, deliver)
-        except TensorError as error:
-            waited = sum(taken_at - job.arrived_at for job in jobs)
-            self._spec.statistics.count_failures(len(jobs), int(waited * NANOSECONDS), Failure.BACKEND)
-            return [error] * len(jobs)
-        self._count(jobs, taken_at, times)
-        return outcomes
+        served = [job for job in jobs if not job.expired]
+        outcomes = self._execute_and_count(served, deliver) if served else []
+        if len(served) == len(jobs):
+            return outcomes
+        following = iter(outcomes)
+        return [self._refuse() if job.expired else next(following) for job in jobs]
 
     def warm_up(self) -> None:
         """Serve the requests of the configuration's `model_warmup`; raises TensorError."""
         for request in self._spec.warm_up:
-            for outcome in self.predict([_job_of(request)], _drop):
+            for outcome in self.predict([Job(request, "warm-up")], _drop):
                 error = outcome.error if isinstance(outcome, TensorResponse) else outcome
-                if error is not None:
+                if isinstance(error, TensorError):
                     raise TensorError(f"failed to run warm-up request '{request.id}': {error.message}", error.code)
 
     def close(self) -> None:
@@ -68,14 +62,27 @@ class TensorService:
     def _execute(self, jobs: Sequence[Job], deliver: Deliver) -> tuple[list[TensorOutcome], ComputeTimes]:
         raise NotImplementedError
 
-    def _count(self, jobs: Sequence[Job], taken_at: float, times: ComputeTimes) -> None:
+    def _execute_and_count(self, jobs: Sequence[Job], deliver: Deliver) -> list[TensorOutcome]:
+        statistics, taken_at, started = self._spec.statistics, monotonic(), perf_counter_ns()
+        rows = sum(job.input.rows for job in jobs)
+        try:
+            outcomes, times = self._execute(jobs, deliver)
+        except TensorError as error:
+            spent = sum(_nanoseconds(monotonic() - job.arrived_at) for job in jobs)
+            times = ComputeTimes(infer=perf_counter_ns() - started)
+            statistics.count_failed_execution(len(jobs), spent, rows, times)
+            return [error] * len(jobs)
         now = monotonic()
         requests = [
-            RequestTimes(int((taken_at - job.arrived_at) * NANOSECONDS), int((now - job.arrived_at) * NANOSECONDS))
-            for job in jobs
+            RequestTimes(_nanoseconds(taken_at - job.arrived_at), _nanoseconds(now - job.arrived_at)) for job in jobs
         ]
-        rows = sum(request.rows for request in _requests_of(jobs))
-        self._spec.statistics.count_execution(requests, rows, times)
+        statistics.count_execution(requests, rows, times)
+        return outcomes
+
+    def _refuse(self) -> TensorError:
+        """The error, already counted, for a request that has waited too long."""
+        self._spec.statistics.count_refused(Failure.REJECTED)
+        return TensorError("Request timeout expired", Code.UNAVAILABLE, is_late=True)
 
 
 class ArrayService(TensorService):
@@ -91,7 +98,7 @@ class ArrayService(TensorService):
         self._model.close()
 
     def _execute(self, jobs: Sequence[Job], deliver: Deliver) -> tuple[list[TensorOutcome], ComputeTimes]:
-        requests = _requests_of(jobs)
+        requests: list[TensorRequest] = [job.input for job in jobs]
         started = perf_counter_ns()
         inputs = self._arrays.join(requests)
         joined = perf_counter_ns()
@@ -140,12 +147,8 @@ def _load(
     return ArrayService(spec, TorchScriptModel.load(path, spec.signature, device, spec.parameters))
 
 
-def _requests_of(jobs: Sequence[Job]) -> list[TensorRequest]:
-    return [cast("TensorRequest", job.input) for job in jobs]
-
-
-def _job_of(request: Any) -> Job:
-    return Job(request, "warm-up")
+def _nanoseconds(seconds: float) -> int:
+    return int(seconds * NANOSECONDS)
 
 
 def _drop(outcomes: Any) -> None:

@@ -96,11 +96,13 @@ class Statistics:
             self.compute.add(len(requests), times)
             self.batches.setdefault(rows, BatchStatistics()).add(1, times)
 
-    def count_failures(self, count: int, nanoseconds: int, reason: Failure) -> None:
-        """Count requests that failed with the execution that they were part of."""
+    def count_failed_execution(self, count: int, nanoseconds: int, rows: int, times: ComputeTimes) -> None:
+        """Count an execution whose requests failed with it."""
         with self._lock:
+            self.execution_count += 1
             self.fail.add(count, nanoseconds)
-            self.failures[reason] += count
+            self.failures[Failure.BACKEND] += count
+            self.batches.setdefault(rows, BatchStatistics()).add(1, times)
 
     def count_refused(self, reason: Failure) -> None:
         """Count a request that came to no execution."""

@@ -11,6 +11,7 @@ from handler.devices.device import Device
 from handler.isolation.process.environ import Environment
 from handler.isolation.process.output_capture import WriteLine
 from handler.metrics.printed_metrics import MetricSink
+from handler.tensors.spec import TensorServiceSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class ServiceSpec:
 class WorkerSpec:
     """One worker: its service, its names, and where it runs."""
 
-    service: ServiceSpec
+    service: ServiceSpec | TensorServiceSpec
     index: int
     """Its place among the workers of its version, which decides over its device."""
     number: int

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from handler.batching.thread_governor import ThreadGovernor
 from handler.devices import onnx_sessions
@@ -11,9 +11,8 @@ from handler.devices.allocator import disable_malloc_trim
 from handler.devices.device_thread import device_executor
 from handler.isolation.torch.torch_state import TorchState
 from handler.isolation.worker_environment import WorkerEnvironment
-from handler.job import Deliver, Job, Outcome
-from handler.workers.continuous import load_service
-from handler.workers.service import Service
+from handler.job import Deliver, Job
+from handler.workers.kinds import LoadedService, load_service
 from handler.workers.spec import WorkerSpec
 
 P = ParamSpec("P")
@@ -31,7 +30,7 @@ class ThreadService:
         self.pid = os.getpid()
         self._spec = spec
         self._executor = device_executor(spec.device)
-        self._service: Service | None = None
+        self._service: LoadedService | None = None
         self._governor = ThreadGovernor(spec.cores)
         self._torch_state = TorchState()
         service = spec.service
@@ -48,12 +47,10 @@ class ThreadService:
         """Import and initialize the handler; raises whatever it raises."""
         disable_malloc_trim()
         self._enter()
-        self._service = self._call(
-            load_service, self._spec.service, self._environment, self._spec.device, self._governor.apply_share
-        )
+        self._service = self._call(load_service, self._spec, self._environment, self._governor.apply_share)
         self._governor.apply_share()
 
-    def predict(self, jobs: Sequence[Job], deliver: Deliver, *, concurrent: bool) -> list[Outcome]:
+    def predict(self, jobs: Sequence[Job], deliver: Deliver, *, concurrent: bool) -> Sequence[Any]:
         """The outcome of each job, while several requests are usually in flight or not.
 
         All but `Exception` pass through.

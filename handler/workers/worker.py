@@ -6,12 +6,12 @@ from concurrent.futures import Future
 from contextlib import suppress
 from signal import Signals
 from threading import Thread
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from handler.batching.batcher import Batch, Batcher, Consumer
 from handler.errors import LoadFailed, WorkerDied
 from handler.isolation.process.exit_trap import WorkerExit
-from handler.job import Deliver, Job, JobOutcomes, Outcome, StreamChunk
+from handler.job import Deliver, Job, JobOutcomes, StreamChunk
 from handler.metrics.server_metrics import ModelMetrics
 from handler.workers.process.process_service import ProcessService
 from handler.workers.spec import WorkerSpec
@@ -34,7 +34,7 @@ class WorkerService(Protocol):
     def load(self) -> None:
         """Import and initialize the handler; raises whatever it raises."""
 
-    def predict(self, jobs: Sequence[Job], deliver: Deliver, *, concurrent: bool) -> list[Outcome]:
+    def predict(self, jobs: Sequence[Job], deliver: Deliver, *, concurrent: bool) -> Sequence[Any]:
         """The outcome of each job, while several requests are usually in flight or not; raises what ends the worker."""
 
     def kill(self) -> bool:
@@ -177,7 +177,7 @@ class Worker(Consumer):
                 return
             self._deliver_finished(outcomes)
 
-    def _predict(self, batch: Batch) -> list[Outcome]:
+    def _predict(self, batch: Batch) -> Sequence[Any]:
         started_at, concurrent = time.monotonic(), self._batcher.expected_in_flight > 1
         outcomes = self._service.predict(batch.jobs, self._deliver_chunk, concurrent=concurrent)
         self._metrics.record_batch(len(batch.jobs), (time.monotonic() - started_at) * 1000)

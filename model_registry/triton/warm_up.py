@@ -42,7 +42,7 @@ def _tensor(config: Any, name: str, sample: Any, folder: Path) -> Tensor:
 def _data(datatype: Datatype, count: int, sample: Any, folder: Path) -> Raw:
     kind = sample.WhichOneof("input_data_type")
     if kind == "input_data_file":
-        path = folder / FOLDER / sample.input_data_file
+        path = folder / FOLDER / str(sample.input_data_file)
         try:
             return path.read_bytes()
         except OSError as error:
@@ -50,5 +50,4 @@ def _data(datatype: Datatype, count: int, sample: Any, folder: Path) -> Raw:
     if datatype is BYTES:
         return encode_strings([b"random" if kind == "random_data" else b""] * count)
     size: int = count * datatype.size
-    random: bytes = np.random.default_rng().bytes(size)
-    return random if kind == "random_data" else bytes(size)
+    return bytes(np.random.default_rng().bytes(size)) if kind == "random_data" else bytes(size)

@@ -10,14 +10,13 @@ from typing import Any, Protocol
 import triton_python_backend_utils as pb_utils
 from triton_python_backend_utils.calls import LoopThread
 
-from handler.job import Job
+from handler.job import Deliver, Job
 from handler.tensors.backends.python_errors import text_of
-from handler.tensors.backends.python_requests import Deliver, RequestOrigin, to_request, to_response
+from handler.tensors.backends.python_requests import RequestOrigin, to_request, to_response
 from handler.tensors.errors import Code, TensorError
-from handler.tensors.requests import TensorResponse
+from handler.tensors.requests import DEFERRED, TensorOutcome
 from handler.tensors.spec import Instance, TensorServiceSpec
 from handler.tensors.statistics import ComputeTimes
-from handler.workers.loader import ArchiveModules
 
 ENTRY = "TritonPythonModel"
 
@@ -26,8 +25,8 @@ class Environment(Protocol):
     """The surroundings of a model's code, as far as they are needed here."""
 
     @property
-    def namespace(self) -> ArchiveModules:
-        """The model's modules."""
+    def namespace(self) -> Any:
+        """The model's modules, which `load` imports by their plain names."""
 
     def loading(self) -> AbstractContextManager[None]:
         """Surround the import and initialization of the model."""
@@ -63,10 +62,8 @@ class PythonModel:
                 raise TensorError(text_of(error), Code.INTERNAL) from error
         return cls(model, spec, instance)
 
-    def execute(
-        self, jobs: Sequence[Job], deliver: Deliver
-    ) -> tuple[list[TensorResponse | TensorError | None], ComputeTimes]:
-        """The response to each job, and the times; None for a job whose responses its sender delivers, now or later.
+    def execute(self, jobs: Sequence[Job], deliver: Deliver) -> tuple[list[TensorOutcome], ComputeTimes]:
+        """The response to each job, and the times; `DEFERRED` where a sender delivers the responses, now or later.
 
         Raises TensorError where the whole batch failed.
         """
@@ -109,26 +106,24 @@ class PythonModel:
         future = self._loop.submit(result)
         return None if self._spec.is_decoupled else future.result()
 
-    def _outcomes(self, result: Any, origins: Sequence[RequestOrigin]) -> list[TensorResponse | TensorError | None]:
+    def _outcomes(self, result: Any, origins: Sequence[RequestOrigin]) -> list[TensorOutcome]:
         if self._spec.is_decoupled or result is None:
             return self._check_senders(result, origins)
         return [
-            to_response(response) if origin.is_open and response is not None else None
+            to_response(response) if origin.is_open and response is not None else DEFERRED
             for response, origin in zip(self._checked(result, len(origins)), origins, strict=True)
         ]
 
-    def _check_senders(
-        self, result: Any, origins: Sequence[RequestOrigin]
-    ) -> list[TensorResponse | TensorError | None]:
+    def _check_senders(self, result: Any, origins: Sequence[RequestOrigin]) -> list[TensorOutcome]:
         if result is not None:
             raise TensorError(
                 f"Python model '{self._name}' is using the decoupled mode and the execute function must return None.",
                 Code.INTERNAL,
             )
         if self._spec.is_decoupled:
-            return [None] * len(origins)
+            return [DEFERRED] * len(origins)
         lost = self._failure("execute returned None for a request whose response sender it did not use")
-        return [None if origin.is_used else lost for origin in origins]
+        return [DEFERRED if origin.is_used else lost for origin in origins]
 
     def _checked(self, result: Any, count: int) -> list[Any]:
         if not isinstance(result, list):

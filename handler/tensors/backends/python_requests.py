@@ -1,12 +1,11 @@
 """Requests and responses between the server and Python models."""
 
-from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any
 
 import triton_python_backend_utils as pb_utils
 
-from handler.job import Job, StreamChunk
+from handler.job import Deliver, Job, StreamChunk
 from handler.tensors.datatypes import BF16, BYTES, datatype_of
 from handler.tensors.errors import Code, TensorError
 from handler.tensors.requests import FINAL, SequencePosition, TensorRequest, TensorResponse
@@ -14,8 +13,6 @@ from handler.tensors.tensor import Tensor
 
 CODES = dict(enumerate(Code))
 """Triton's codes by the numbers that models give them."""
-Deliver = Callable[[Sequence[tuple[Job, Any]]], None]
-"""Takes outcomes of jobs, from any thread."""
 
 
 class RequestOrigin:

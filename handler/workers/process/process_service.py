@@ -15,7 +15,7 @@ from handler.isolation.process.exit_trap import WorkerExit
 from handler.job import Deliver, Job, Outcome, StreamChunk
 from handler.workers.process.child_process import ChildProcess
 from handler.workers.process.serialization import pack_job, unpack_outcome
-from handler.workers.spec import WorkerSpec
+from handler.workers.spec import ServiceSpec, WorkerSpec
 
 
 class ProcessService:
@@ -42,6 +42,7 @@ class ProcessService:
     def load(self) -> None:
         """Start the process, and load there; raises ChildFailed, or WorkerExit if it ends instead."""
         service = self._spec.service
+        assert isinstance(service, ServiceSpec)
         portable = replace(
             service, config=partial(deepcopy, service.config()), metric_sink=None, files=nullcontext(),
             environment=Environment(),
@@ -106,7 +107,8 @@ class ProcessService:
         return kind, content
 
     def _emit(self, metrics: Sequence[Any]) -> None:
-        sink = self._spec.service.metric_sink
+        service = self._spec.service
+        sink = service.metric_sink if isinstance(service, ServiceSpec) else None
         if sink is not None:
             for metric in metrics:
                 sink(*metric)

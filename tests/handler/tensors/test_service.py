@@ -61,7 +61,7 @@ def test_an_error_of_the_batch_is_that_of_each_request(tmp_path: Path) -> None:
     assert outcomes[0] is outcomes[1]
     assert isinstance(outcomes[0], TensorError)
     assert spec.statistics.failures[Failure.BACKEND] == 2
-    assert spec.statistics.execution_count == 0
+    assert (spec.statistics.execution_count, spec.statistics.inference_count) == (1, 0)
 
 
 def test_warm_up_requests_are_served_first_and_counted(tmp_path: Path) -> None:
@@ -82,3 +82,16 @@ def test_a_model_without_its_file_is_not_served(tmp_path: Path) -> None:
     for backend, file in (("python", "model.py"), ("onnxruntime", "model.onnx"), ("pytorch", "model.pt")):
         with pytest.raises(TensorError, match=file):
             loaded(spec_of(tmp_path, PAIR, backend=backend, file=file))
+
+
+def test_a_request_that_has_waited_too_long_is_not_served(tmp_path: Path) -> None:
+    write_python_model(tmp_path, SUM)
+    spec = spec_of(tmp_path, PAIR)
+    batch = jobs(*[request(PAIR, A=ones(1), B=ones(1))] * 2)
+    batch[0].expired = True
+    refused, answered = loaded(spec).predict(batch, print)
+    assert isinstance(refused, TensorError)
+    assert refused.message == "Request timeout expired"
+    assert sums([answered]) == [[[2] * 4]]
+    assert spec.statistics.failures[Failure.REJECTED] == 1
+    assert spec.statistics.inference_count == 1

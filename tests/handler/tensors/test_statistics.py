@@ -16,9 +16,11 @@ def test_an_execution_counts_rows_requests_and_times() -> None:
 
 def test_failures_are_counted_by_their_reasons() -> None:
     statistics = Statistics()
-    statistics.count_failures(2, 50, Failure.BACKEND)
+    statistics.count_failed_execution(2, 50, 3, ComputeTimes(infer=9))
     statistics.count_refused(Failure.REJECTED)
     assert statistics.fail.count == 2
+    assert (statistics.execution_count, statistics.inference_count, statistics.success.count) == (1, 0, 0)
+    assert statistics.batches[3].compute_infer.nanoseconds == 9
     assert statistics.failures == {
         Failure.REJECTED: 1, Failure.CANCELED: 0, Failure.BACKEND: 2, Failure.OTHER: 0,
     }  # fmt: skip

@@ -1,0 +1,147 @@
+"""What a version of any kind needs to serve: a queue, workers that are replaced, and an end without losses."""
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import replace
+from time import monotonic
+from typing import Any
+
+from handler.batching.batcher import Batcher
+from handler.batching.loop_pacing import LoopPacer, no_pacing, pacing_autotuner
+from handler.errors import WorkerDied
+from handler.job import Job, JobOutcomes
+from handler.metrics.server_metrics import ModelMetrics
+from handler.workers.pool import WorkerPool
+from handler.workers.spec import WorkerSpec
+from handler.workers.worker import Worker
+from model_registry.config import ModelConfig
+
+MIN_STOP_SECONDS = 0.5  # that workers get to end, however long the draining has taken
+MIN_CHECK_SECONDS = 0.01  # between two searches for hanging workers
+
+
+class ServedVersion:
+    """A version of a model on the running event loop. Kinds of models add what a request is, and how it is answered.
+
+    `new_worker_spec` makes the specification of one of its workers from its index. With `is_paced` the event loop may
+    wait for quick batches.
+    """
+
+    def __init__(
+        self, name: str, version: str, config: ModelConfig, batcher: Batcher,
+        new_worker_spec: Callable[[int], WorkerSpec], metrics: ModelMetrics, *, is_paced: bool,
+    ) -> None:  # fmt: skip
+        self.name, self.version = name, version
+        self.config = config
+        self.batcher = batcher
+        self.metrics = metrics
+        self._loop = asyncio.get_running_loop()
+        self._pacer = LoopPacer(self._loop, batcher, self._deliver, pacing_autotuner() if is_paced else no_pacing())
+        self.pool = WorkerPool(
+            new_worker_spec, batcher, metrics, self._pacer.receive,
+            on_end=lambda worker: self._loop.call_soon_threadsafe(self._replace_worker, worker),
+            call_later=self._loop.call_later, retry_seconds=config.max_retry_timeout,
+        )  # fmt: skip
+        self._was_scaled = False
+        self._hang_timer: asyncio.TimerHandle | None = None
+        self._drained: asyncio.Future[None] | None = None
+        metrics.watch(batcher.__len__, lambda: self.pool.ready_count, lambda: self.pool.abandoned_count)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name} {self.version} {self.batcher} {self.pool}>"
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether at least `min_workers` workers serve, load, or may be tried again, once they were asked for."""
+        return not self._was_scaled or self.pool.alive_count >= self.config.min_workers
+
+    async def scale(self, min_workers: int, max_workers: int) -> None:
+        """Set the number of workers; returns when they are loaded. Raises LoadFailed of the first that is not."""
+        loading = self.start_scaling(min_workers, max_workers)
+        await asyncio.gather(*(asyncio.wrap_future(worker.loaded) for worker in loading))
+
+    def start_scaling(self, min_workers: int, max_workers: int) -> list[Worker]:
+        """Set the number of workers without waiting; returns the new ones."""
+        self._was_scaled = True
+        self.config = replace(self.config, min_workers=min_workers, max_workers=max_workers)
+        loading = self.pool.scale(min_workers)
+        self._check_hung()
+        self._refuse_unserved()
+        return loading
+
+    async def drain(self, seconds: float) -> bool:
+        """Accept no more requests and answer the accepted ones; false if some were still open after `seconds`."""
+        self.batcher.close()
+        if not self._is_idle and self.pool.alive_count:
+            self._drained = self._loop.create_future()
+            await asyncio.wait({self._drained}, timeout=seconds)
+        return self._is_idle
+
+    async def close(self, seconds: float) -> None:
+        """Drain and end the workers, both together within `seconds`."""
+        deadline = monotonic() + seconds
+        await self.drain(seconds)
+        for job in self.batcher.pop_all():
+            self._answer(job, WorkerDied())
+        if self._hang_timer is not None:
+            self._hang_timer.cancel()
+        stopping, remaining = self.pool.stop(), max(MIN_STOP_SECONDS, deadline - monotonic())
+        await asyncio.gather(*(asyncio.to_thread(worker.join_or_abandon, remaining) for worker in stopping))
+        self.metrics.close()
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether all accepted requests are answered."""
+        return self.batcher.is_idle
+
+    @abstractmethod
+    def _answer(self, job: Job, outcome: Any) -> None:
+        """Pass an outcome to the client of its job."""
+
+    @abstractmethod
+    def _refusal(self, job: Job) -> Exception:
+        """The error, already counted, of an accepted job for which there are no workers any more."""
+
+    def _record(self, outcomes: JobOutcomes) -> None:
+        """Count outcomes before they are passed on."""
+
+    def _start_job(self, job: Job) -> None:
+        """Queue a job; raises QueueFull or BatcherClosed."""
+        self._pacer.submit(job)
+        if self._hang_timer is None:
+            self._check_hung()
+
+    def _deliver(self, outcomes: JobOutcomes) -> None:
+        self._record(outcomes)
+        for job, outcome in outcomes:
+            self._answer(job, outcome)
+        if self._drained is not None:
+            self._check_drained()
+
+    def _check_drained(self) -> None:
+        if self._drained is not None and not self._drained.done() and self._is_idle:
+            self._drained.set_result(None)
+
+    def _replace_worker(self, worker: Worker) -> None:
+        self.pool.replace_worker(worker)
+        self._check_hung()
+        self._refuse_unserved()
+
+    def _refuse_unserved(self) -> None:
+        """Answer the jobs that wait for workers that will not come; TorchServe lets such requests hang for ever."""
+        if not self.pool.workers:
+            for job in self.batcher.pop_all():
+                self._answer(job, self._refusal(job))
+
+    def _check_hung(self) -> None:
+        """Give up hanging workers, and check again when the next may be due; no timer runs while none is busy."""
+        if self._hang_timer is not None:
+            self._hang_timer.cancel()
+        timeout = self.config.response_timeout
+        remaining = self.pool.abandon_hung(timeout, self.config.startup_timeout)
+        if remaining is None and self.batcher.is_idle:
+            self._hang_timer = None
+        else:  # a batch taken meanwhile is not due before a whole timeout has passed
+            seconds = max(MIN_CHECK_SECONDS, min(timeout, remaining or timeout))
+            self._hang_timer = self._loop.call_later(seconds, self._check_hung)
