@@ -53,6 +53,11 @@ class ModelTraffic:
         return self.rules == NO_RULES and not (self.rollout is not None and self.rollout.is_active)
 
     @property
+    def default_version(self) -> str:
+        """The version that serves where no rule decides."""
+        return self._default().version
+
+    @property
     def versions_in_use(self) -> set[str]:
         """The versions that must stay loaded."""
         used = set(self.rules.versions)
@@ -99,6 +104,12 @@ class ModelTraffic:
             self.rollout.start()
         return self.rollout
 
+    def last_rollout(self) -> Rollout:
+        """The rollout in progress, or the last one; raises RolloutConflict where there was none."""
+        if self.rollout is None:
+            raise RolloutConflict(f"There was no rollout of model {self.name} yet.")
+        return self.rollout
+
     def active_rollout(self) -> Rollout:
         """The rollout in progress; raises RolloutConflict where there is none."""
         if self.rollout is None or not self.rollout.is_active:
@@ -117,7 +128,7 @@ class ModelTraffic:
         if "rules" in state:
             self.set_rules(parse_rules(state["rules"]))
         if "rollout" in state:
-            plan = parse_plan(state["rollout"]["plan"], self._default().version)
+            plan = parse_plan(state["rollout"]["plan"], self.default_version)
             self.start_rollout(plan, Progress.from_json(state["rollout"]["progress"]))
 
     def _watch(self, version: ModelVersion, request: Input, request_id: str, reply: PendingReply) -> None:
