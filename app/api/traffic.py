@@ -95,7 +95,7 @@ routes = [
     ApiRoute(_RULES, describe_traffic, "GET", operations={
         "get": operation("Describe the traffic rules.", "describeTraffic", [MODEL], _ANSWER)}),
     ApiRoute(_RULES, set_rules, "PUT", operations={"put": operation(
-        "Put traffic rules in force.", "setTraffic", [MODEL], _ANSWER, requestBody=_body("Weights, key, conditions."))}),
+        "Put traffic rules in force.", "setTraffic", [MODEL], _ANSWER, requestBody=_body("The rules."))}),
     ApiRoute(_RULES, clear_rules, "DELETE", operations={
         "delete": operation("Remove the traffic rules.", "clearTraffic", [MODEL])}),
     ApiRoute(_ROLLOUT, describe_rollout, "GET", operations={

@@ -16,6 +16,7 @@ from model_registry.traffic.rollout import Progress, Rollout
 from model_registry.traffic.rollout_plan import RolloutPlan, parse_plan
 from model_registry.traffic.rules import Shadow, TrafficRules, parse_rules
 from model_registry.traffic.shadow import Outcome, ShadowMirror
+from model_registry.traffic.webhook import notify
 from model_registry.version import ModelVersion
 
 LOG = logging.getLogger("marserve.traffic")
@@ -186,6 +187,8 @@ class ModelTraffic:
         reason = f": {progress.reason}" if progress.reason else ""
         LOG.log(level, "Model %s: rollout to %s %s at %.0f %%%s.", self.name, self.rollout.plan.new,
                 progress.state.replace("_", " "), 100 * self.rollout.share, reason)  # fmt: skip
+        if self.rollout.plan.webhook and not self.rollout.is_active:
+            notify(self.rollout.plan.webhook, {"modelName": self.name, **self.rollout.describe()})
         self._on_change()
 
     def _refuse_during_rollout(self) -> None:
