@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from app.api import health, index, inference, management, metrics, openapi, tokens, workflows
+from app.api import health, index, inference, management, metrics, openapi, tokens, traffic, workflows
 from app.api.fast_path import PredictionFastPath
 from app.errors import ErrorResponse, MethodNotAllowed, RequestError, ResourceNotFound
 from app.grpc.listeners import grpc_serving
@@ -113,6 +113,7 @@ def routes_of(settings: Settings, apis: tuple[str, ...]) -> list[BaseRoute]:
             *(health.torchserve_routes if settings.ts_open_inference_protocol else ()),
         ],
         "management": [
+            *traffic.routes,
             *management.routes(enabled=settings.enable_model_api),
             *workflows.management_routes,
             *tokens.routes,
@@ -120,7 +121,9 @@ def routes_of(settings: Settings, apis: tuple[str, ...]) -> list[BaseRoute]:
         "metrics": [*metrics.routes],
     }
     routes = [route for api in apis for route in by_api[api]]
-    described = routes if apis == ("metrics",) else [*metrics.routes, *routes]  # TorchServe describes it everywhere
+    # TorchServe describes metrics everywhere, and knows nothing of traffic.
+    described = [each for each in routes if settings.one_port or each not in traffic.routes]
+    described = described if apis == ("metrics",) else [*metrics.routes, *described]
     descriptions = openapi.description_routes(described, with_own=apis != ("metrics",))
     return [*descriptions, *(index.routes if settings.one_port else ()), *routes]
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "compare": "app.commands.compare.command",
     "compat": "app.commands.compat",
     "new": "app.commands.new.command",
+    "rollout": "app.commands.rollout",
     "switch": "app.commands.switch",
     "tune": "app.commands.tune.command",
     "verify": "app.commands.verify",

@@ -51,7 +51,8 @@ class PredictionFastPath(FastPath):
         model, version = found
         parts = parse_body(request.body, request.header(b"content-type"))
         given = Input(parts, HandlerHeaders(request.headers, ADDED_HEADERS))
-        return model.choose(version).submit(given, request.request_id, version or "default")
+        client = request.client[0] if request.client else None
+        return model.submit(given, request.request_id, version, client)
 
     def reject_early(self, request: HttpRequest) -> None:
         """Reject a prediction by a model whose queue is full."""

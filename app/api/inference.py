@@ -86,8 +86,9 @@ async def _predict(request: Request, *, added: AddedHeaders = (), query_parts: t
         return json_response(_model_document(name))
     parts = parse_body(await request.body(), header(request.scope, b"content-type"))
     given = Input((*query_parts, *parts), handler_headers(request, added), keeps_spelling(request.scope))
-    chosen = await registry.find(name, version)
-    return prediction_response(await chosen.predict(given, request.state.request_id, version or "default"))
+    model = await registry.find_model(name)
+    client = request.client.host if request.client else None
+    return prediction_response(await model.predict(given, request.state.request_id, version, client))
 
 
 def _added(request: Request, explain: str) -> AddedHeaders:

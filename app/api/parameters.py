@@ -37,15 +37,21 @@ async def registration_parameters(request: Request) -> Mapping[str, Any]:
     """The members of a JSON body if the request has one, else its query. Raises BadJson."""
     if header(request.scope, b"content-type").partition(";")[0].strip().lower() != "application/json":
         return query(request)
-    try:
-        body = json.loads(await request.body() or b"{}")
-    except ValueError as error:
-        raise BadJson(f"The body is not JSON: {error}") from error
-    if not isinstance(body, dict):
-        raise BadJson("The body is not a JSON object.")
+    body = await json_object(request)
     members = {name: value for name, value in body.items() if value is not None}
     _check_types(members)
     return {"max_batch_delay": JSON_MAX_BATCH_DELAY, **members}
+
+
+async def json_object(request: Request) -> dict[str, Any]:
+    """The JSON object that a body holds, {} where it is empty. Raises BadJson."""
+    try:
+        body = json.loads(await request.body() or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise BadJson(f"The body is not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise BadJson("The body is not a JSON object.")
+    return body
 
 
 def _check_types(members: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.openapi import MODEL, operation
-from app.api.parameters import json_body, query
+from app.api.parameters import json_object, query
 from app.api.routing import ApiRoute
 from app.http.responses import json_response, status_response
 from app.model_server import ModelServer
@@ -27,7 +27,7 @@ async def describe_traffic(request: Request) -> Response:
 async def set_rules(request: Request) -> Response:
     """PUT /models/{name}/traffic."""
     traffic = await _traffic(request)
-    traffic.set_rules(parse_rules(await json_body(request)))
+    traffic.set_rules(parse_rules(await json_object(request)))
     return json_response(_description(traffic))
 
 
@@ -47,7 +47,7 @@ async def describe_rollout(request: Request) -> Response:
 async def start_rollout(request: Request) -> Response:
     """PUT /models/{name}/rollout."""
     traffic = await _traffic(request)
-    plan = parse_plan(await json_body(request), traffic.default_version)
+    plan = parse_plan(await json_object(request), traffic.default_version)
     return json_response(traffic.start_rollout(plan).describe(), 202)
 
 

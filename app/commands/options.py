@@ -16,6 +16,7 @@ examples:
   marserve compare --baseline http://old:8080 --candidate http://127.0.0.1:8080 samples/
   marserve compat                                       what of TorchServe is here, feature by feature
   marserve switch mlp 2.0 --archive mlp-2.0.mar --smoke input.json
+  marserve rollout mlp 2.0 --archive mlp-2.0.mar --steps 1,5,25,100
 
 The commands torchserve and torch-model-archiver are there as well, with the options that they have always had.
 """
@@ -75,6 +76,7 @@ def marserve_parser() -> argparse.ArgumentParser:
     )
     commands.add_parser("compat", help="show what of TorchServe is here", add_help=False)
     commands.add_parser("tune", help="find batch size, workers and threads for a model by measuring", add_help=False)
+    commands.add_parser("rollout", help="give a new version the traffic step by step, guarded", add_help=False)
     commands.add_parser("switch", help="let a new version take over without a failed request", add_help=False)
     return parser
 

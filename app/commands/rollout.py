@@ -80,7 +80,7 @@ def _line(rollout: dict[str, Any]) -> str:
         for name, figures in rollout["versions"].items()
     )
     state = rollout["state"].replace("_", " ")
-    reason = f", because {rollout['reason']}" if rollout["reason"] else ""
+    reason = f", because {rollout['reason']}" if rollout.get("reason") else ""
     place = f" ({rollout['answersInStep']} of {rollout['hold']})" if rollout["state"] not in ENDED else ""
     return f"{rollout['to']} {state}{reason}: {rollout['share']:.0%} of the traffic{place}. {versions}"
 

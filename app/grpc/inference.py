@@ -86,9 +86,9 @@ async def predict(registry: Registry, request: Any, given: Input, request_id: st
     """The answer of the model that a request names."""
     if not request.model_name:
         raise BadRequest("Parameter model_name is required.")
-    version = await registry.find(request.model_name, request.model_version or None)
+    model = await registry.find_model(request.model_name)
     try:
-        return await version.predict(given, request_id, request.model_version or "default")
+        return await model.predict(given, request_id, request.model_version or None)
     except PredictionRefused as error:
         if error.code == 200:  # as over HTTP, this is an answer
             return Output(b"error")

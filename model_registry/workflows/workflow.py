@@ -65,7 +65,7 @@ class Workflow:
         raise NodeFailed(node.name)
 
     async def _call_once(self, node: Node, row: Input) -> bytes:
-        answer = await self._registry.resolve(self.model_name(node)).predict(row, str(uuid4()))
+        answer = await self._registry.model(self.model_name(node)).predict(row, str(uuid4()))
         if isinstance(answer, ResponseStream):
             return b"".join([piece async for piece in answer])
         return answer.body
