@@ -32,6 +32,7 @@ from app.lifespan import running
 from app.middleware import AccessLog, Authorization, BodyLimit, CommonHeaders
 from app.model_server import ModelServer
 from app.sample_models import with_samples
+from app.serve_targets import with_targets
 from app.settings.loading import marserve_settings
 from app.settings.model import Settings
 from app.settings.types import ListenAddress
@@ -53,7 +54,10 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
-        async with running(with_samples(settings, os.environ)) as server, grpc_serving(server):
+        async with (
+            running(with_targets(with_samples(settings, os.environ), (), Path.cwd())) as server,
+            grpc_serving(server),
+        ):
             app.state.model_server = server
             with ending_with_uvicorn(server.deadline):
                 yield _state(app, server, APIS)

@@ -114,11 +114,15 @@ def _marserve(words: Sequence[str]) -> int:
 
 def _marserve_serve(arguments: argparse.Namespace) -> int:
     from app.sample_models import with_samples
+    from app.serve_targets import with_targets
     from app.settings.loading import marserve_settings
 
-    options = {key: value for key, value in vars(arguments).items() if key not in ("command", "version")}
+    options = {key: value for key, value in vars(arguments).items() if key not in ("command", "version", "targets")}
     try:
-        return _serve(with_samples(marserve_settings(os.environ, Path.cwd(), **options), os.environ))
+        settings = marserve_settings(os.environ, Path.cwd(), **options)
+        if not arguments.targets:
+            settings = with_samples(settings, os.environ)
+        return _serve(with_targets(settings, arguments.targets, Path.cwd()))
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 1

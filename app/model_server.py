@@ -47,7 +47,7 @@ class ModelServer:
         )
         self.metrics.log.sink = logs.metric_lines
         allowed = [re.compile(url, re.IGNORECASE) for url in settings.allowed_urls]
-        self.store = ModelStore(settings.model_store, allowed)
+        self.store = ModelStore(settings.model_store, allowed, given=settings.given_archives)
         self.devices = find_devices(number_of_gpu=settings.number_of_gpu)
         self._gpus = sum(device.kind == "cuda" for device in self.devices)
         self.access_policy = AccessPolicy(settings, Path.cwd())

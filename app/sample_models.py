@@ -8,26 +8,30 @@ from pathlib import Path
 from app.settings.model import Settings
 from app.settings.types import parse_initial_models
 
-MESSAGE = """no model is configured, so the samples in {folder} are served (see --model-store and --models). Try:
+MESSAGE = """no model is named, so the samples in {folder} are served; serve your own: marserve serve ./mine.mar. Try:
   curl {address}/predictions/everyday -H 'Content-Type: application/json' -d '{{"features": [5.1, 3.5, 1.4, 0.2]}}'"""
 LOG = logging.getLogger("marserve.samples")
 
 
 def with_samples(settings: Settings, environ: Mapping[str, str]) -> Settings:
     """The settings, with the sample archives as models if neither a model store nor a model is named."""
-    if settings.model_store is not None or settings.load_models or settings.config_file is not None:
+    is_configured = "model_store" in settings.given or settings.reload or settings.config_file
+    if is_configured or settings.load_models:
         return settings
     from app.sample_archives import build_samples
 
     for folder in _folders(environ):
         try:
-            models = build_samples(folder)
+            models = parse_initial_models(",".join(build_samples(folder)))
         except OSError as error:
             LOG.debug("No sample archives in %s: %s", folder, error)
             continue
         message = MESSAGE.format(folder=folder, address=settings.inference_address)
-        chosen = {"model_store": folder, "load_models": parse_initial_models(",".join(models))}
-        return settings.replace(**chosen, warnings=(*settings.warnings, message))
+        return settings.replace(
+            load_models=models,
+            given_archives={model.url: folder / model.url for model in models},
+            warnings=(*settings.warnings, message),
+        )
     return settings
 
 

@@ -247,6 +247,10 @@ class InvalidModel(RegistryError):
         return cls("Failed to parse model config yaml file.")
 
 
+class NoManifest(InvalidModel):
+    """No manifest can be made for a source without one; the text is the reason, with a remedy."""
+
+
 class InvalidTrafficRule(RegistryError):
     """A member of traffic rules, or of a rollout's plan, cannot be used."""
 

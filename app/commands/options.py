@@ -7,8 +7,9 @@ _FORMAT = argparse.RawDescriptionHelpFormatter
 _MARSERVE = """\
 examples:
   marserve new my_model                                 a handler to begin with
-  marserve serve                                        the archives that config.properties names, at 127.0.0.1:8080
-  marserve serve --model-store store --models all       every archive of a folder
+  marserve serve ./my_model                             a folder with handler.py, at 127.0.0.1:8080
+  marserve serve mlp.mar net.onnx                       archives, and bare models
+  marserve serve                                        the models that config.properties names, or samples
   marserve archive --model-name mlp --version 1.0 --handler handler.py --export-path store
   marserve verify                                       the machine, and a tiny inference on each device
   marserve check mlp.mar --request input.json           what is in an archive, whether it loads, and how fast it is
@@ -23,7 +24,9 @@ The commands torchserve and torch-model-archiver are there as well, with the opt
 
 _SERVE = """\
 examples:
-  marserve serve --model-store store --models mlp=mlp.mar
+  marserve serve mlp.mar                                an archive
+  marserve serve ./my_model flowers=net.onnx            a folder with handler.py, and a bare model by another name
+  marserve serve --model-store store --models all       every archive of a folder
   marserve serve --models mlp=https://example.com/mlp.mar --port 9000
   marserve serve --host 0.0.0.0                         management then needs a token: MARSERVE_MANAGEMENT_TOKEN
   marserve serve --reload my_model                      a folder with handler.py, loaded anew whenever you save
@@ -70,9 +73,9 @@ def marserve_parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "verify", help="show this machine, and whether each engine infers on each device", add_help=False
     )
-    commands.add_parser("check", help="load an archive without a server, and tell what it holds", add_help=False)
+    commands.add_parser("check", help="load an archive without a server, and show what it holds", add_help=False)
     commands.add_parser(
-        "compare", help="send the same requests to two servers, and tell the differences", add_help=False
+        "compare", help="send the same requests to two servers, and show the differences", add_help=False
     )
     commands.add_parser("compat", help="show what of TorchServe is here", add_help=False)
     commands.add_parser("tune", help="find batch size, workers and threads for a model by measuring", add_help=False)
@@ -83,6 +86,11 @@ def marserve_parser() -> argparse.ArgumentParser:
 
 def _add_serve_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
+    add(
+        "targets", metavar="TARGET", nargs="*",
+        help="an archive, a folder with a handler.py, a handler's file or a model (.onnx, .pt); NAME=TARGET gives it"
+        " another name",
+    )  # fmt: skip
     add("--host", metavar="NAME", help="name or address to listen on; 127.0.0.1 by default, 0.0.0.0 for all")
     add("--port", metavar="N", help="port to listen on; $PORT or 8080 by default, 0 for any free one")
     add("--model-store", metavar="DIR", help="folder with the model archives")

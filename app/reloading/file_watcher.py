@@ -5,18 +5,24 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from model_registry.archive.implicit_manifest import (
+    HANDLER_FILE,
+    implicit_manifest,
+    make_archive_folder,
+    needs_manifest,
+)
 from model_registry.archive.manifest import MANIFEST_FILE
-from model_registry.archive.store import ARCHIVE_SUFFIXES, ModelStore
+from model_registry.archive.naming import ARCHIVE_SUFFIXES
+from model_registry.archive.store import ModelStore
+from model_registry.errors import NoManifest
 
 Stamp = Mapping[str, tuple[int, int]]
 """What tells one state of an archive from another: time of change and size of its files."""
-HANDLER = "handler.py"
-"""The handler of a folder whose manifest names none."""
 
 
 def archives_in(folder: Path) -> list[Path]:
     """The folder itself if it is an unpacked archive, else the archives in it, sorted."""
-    if _is_unpacked(folder):
+    if _is_unpacked(folder) or _has_handler(folder):
         return [folder]
     entries = [entry for entry in sorted(folder.iterdir()) if not entry.name.startswith(".")]
     is_file = {entry: entry.is_file() and entry.name.endswith(ARCHIVE_SUFFIXES) for entry in entries}
@@ -45,6 +51,8 @@ def likeness(path: Path, place: Path) -> Path:
     if path.is_file():
         return ModelStore(path.parent, temporary=place).open(path.name).folder
     copy = place / path.resolve().name
+    if needs_manifest(path):
+        return make_archive_folder(path, copy)
     for file in _files(path):
         target = copy / file.relative_to(path)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +61,14 @@ def likeness(path: Path, place: Path) -> Path:
 
 
 def _is_unpacked(path: Path) -> bool:
-    return (path / MANIFEST_FILE).is_file() or (path / HANDLER).is_file()
+    return (path / MANIFEST_FILE).is_file() or (path / HANDLER_FILE).is_file()
+
+
+def _has_handler(folder: Path) -> bool:
+    try:
+        return bool(implicit_manifest(folder))
+    except NoManifest:
+        return False
 
 
 def _stamp(path: Path) -> Iterator[tuple[str, tuple[int, int]]]:

@@ -10,7 +10,8 @@ from itertools import count
 from pathlib import Path
 
 from app.model_server import ModelServer
-from app.reloading.file_watcher import HANDLER, Stamp, changed_files, forget, likeness, stamps
+from app.reloading.file_watcher import Stamp, changed_files, forget, likeness, stamps
+from model_registry.archive.implicit_manifest import HANDLER_FILE
 from model_registry.archive.manifest import Manifest
 from model_registry.archive.naming import default_name
 from model_registry.errors import RegistryError
@@ -141,10 +142,10 @@ def _registration(path: Path, place: Path, suffix: str) -> Registration:
     """What to register for the archive as it is now; blocks. Raises RegistryError or OSError."""
     place.mkdir()
     folder = likeness(path, place)
-    unnamed = Manifest.read(folder).handler is None and (folder / HANDLER).is_file()
+    unnamed = Manifest.read(folder).handler is None and (folder / HANDLER_FILE).is_file()
     return Registration(
         str(folder),
-        handler=HANDLER if unnamed else None,
+        handler=HANDLER_FILE if unnamed else None,
         initial_workers=1,
         fallback_name=default_name(path.name),
         version_suffix=suffix,

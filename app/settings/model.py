@@ -124,6 +124,9 @@ class Settings(BaseSettings):
     grpc_apis: tuple[str, ...] = ()  # the APIs that gRPC serves: "inference", "management"
     config_file: str | None = None
     reload: Path | None = None  # an unpacked archive, or a folder of archives, whose changes are followed
+    given_archives: Mapping[str, Path] = Field(
+        default_factory=dict, repr=False
+    )  # archives outside of the store by name
     given: Mapping[str, str] = Field(default_factory=dict, repr=False)  # everything configured, as it was written
     warnings: tuple[str, ...] = ()
 
@@ -149,6 +152,16 @@ class Settings(BaseSettings):
         return self.model_copy(update=changes)
 
 
-DERIVED = {"authorization", "snapshots", "one_port", "grpc_apis", "config_file", "reload", "given", "warnings"}
+DERIVED = {
+    "authorization",
+    "snapshots",
+    "one_port",
+    "grpc_apis",
+    "config_file",
+    "reload",
+    "given",
+    "given_archives",
+    "warnings",
+}
 KEYS = frozenset(Settings.model_fields) - DERIVED
 PATH_KEYS = frozenset(key for key in KEYS if Settings.model_fields[key].annotation in (Path, Path | None))

@@ -9,22 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from model_registry.archive.manifest import FIRST_VERSION, MANIFEST_FILE
-from model_registry.archive.naming import default_name
+from model_registry.archive.naming import ARCHIVE_SUFFIXES, default_name
+from model_registry.errors import NoManifest
 
 BARE_MODEL_SUFFIXES = (".onnx", ".pt", ".pth")
 _MODEL_SUFFIXES = (*BARE_MODEL_SUFFIXES, ".pt2", ".bin", ".safetensors", ".ckpt")
+HANDLER_FILE = "handler.py"
 _NO_HANDLERS = ("test_", "conftest.", "setup.", "__")
 _BARE_HANDLER = Path(__file__).with_name("bare_model_handler.py")
-
-
-class NoManifest(Exception):
-    """No manifest can be made for a source; the text is the reason, with a remedy."""
 
 
 def implicit_manifest(folder: Path, handler: str | None = None) -> dict[str, Any]:
     """The manifest of a folder that has none: its one handler, its one model file and the usual names of others.
 
-    `handler` names the handler's file instead. Raises NoManifest.
+    `handler` names the file of the handler instead. Raises NoManifest.
     """
     handler = handler or _find_handler(folder)
     model: dict[str, str] = {
@@ -43,13 +41,18 @@ def implicit_manifest(folder: Path, handler: str | None = None) -> dict[str, Any
     return {"runtime": "python", "model": model}
 
 
-def make_archive_folder(source: Path, target: Path) -> None:
+def needs_manifest(source: Path) -> bool:
+    """Whether an existing file or folder is no archive with a manifest, or one that is to be unpacked."""
+    return not (source / MANIFEST_FILE).is_file() if source.is_dir() else not source.name.endswith(ARCHIVE_SUFFIXES)
+
+
+def make_archive_folder(source: Path, target: Path) -> Path:
     """Make an archive's folder of links to a folder without a manifest, to that of a handler's file, or to a model.
 
-    Raises NoManifest or OSError.
+    Returns that folder; raises NoManifest or OSError.
     """
     if source.suffix in BARE_MODEL_SUFFIXES:
-        links = {source.name: source, "handler.py": _BARE_HANDLER}
+        links = {source.name: source, HANDLER_FILE: _BARE_HANDLER}
         manifest = implicit_manifest_of_model(source)
     else:
         folder, handler = (source, None) if source.is_dir() else (source.parent, source.name)
@@ -63,6 +66,7 @@ def make_archive_folder(source: Path, target: Path) -> None:
         link.symlink_to(file.absolute())
     (target / MANIFEST_FILE).parent.mkdir(parents=True, exist_ok=True)
     (target / MANIFEST_FILE).write_text(json.dumps(manifest), encoding="utf-8")
+    return target
 
 
 def implicit_manifest_of_model(file: Path) -> dict[str, Any]:
@@ -72,13 +76,13 @@ def implicit_manifest_of_model(file: Path) -> dict[str, Any]:
             f"{file.name} is no TorchScript: weights need the code of their model; put them into a folder with a "
             "handler.py and a model.py, or save the model with torch.jit.save"
         )
-    model = {"modelName": default_name(file.stem), "handler": "handler.py", "modelVersion": FIRST_VERSION}
+    model = {"modelName": default_name(file.stem), "handler": HANDLER_FILE, "modelVersion": FIRST_VERSION}
     return {"runtime": "python", "model": {**model, "serializedFile": file.name}}
 
 
 def _find_handler(folder: Path) -> str:
-    if (folder / "handler.py").is_file():
-        return "handler.py"
+    if (folder / HANDLER_FILE).is_file():
+        return HANDLER_FILE
     candidates = [file.name for file in sorted(folder.glob("*.py")) if not file.name.startswith(_NO_HANDLERS)]
     handlers = [name for name in candidates if _looks_like_handler(folder / name)]
     if len(handlers) == 1:

@@ -10,6 +10,7 @@ MAX_NAME_CHARACTERS = 255
 INVISIBLE = ("Cc", "Cs", "Zl", "Zp")
 """Unicode's control characters, surrogates, and separators of lines and paragraphs."""
 BIDIRECTIONAL = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+ARCHIVE_SUFFIXES = (".mar", ".model", ".tar.gz", ".tgz")
 SCHEMES = ("http", "https", "file", "ftp")
 
 

@@ -3,7 +3,7 @@
 import logging
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +11,9 @@ from threading import Event
 
 from model_registry.archive.archive import Archive
 from model_registry.archive.fetch import ALLOWED, STOPPED, DownloadLimits, Downloads, is_allowed, is_remote
+from model_registry.archive.implicit_manifest import make_archive_folder, needs_manifest
 from model_registry.archive.manifest import Manifest
-from model_registry.archive.naming import file_name
+from model_registry.archive.naming import ARCHIVE_SUFFIXES, file_name
 from model_registry.archive.unpack import Limits, unpack
 from model_registry.errors import (
     ArchiveNotFound,
@@ -28,20 +29,24 @@ from model_registry.tasks.in_progress import InProgress
 
 LOG = logging.getLogger("marserve.store")
 CLOSE_SECONDS = 5.0
-ARCHIVE_SUFFIXES = (".mar", ".model", ".tar.gz", ".tgz")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The file or folder of an archive, and whether it was downloaded for this registration."""
+    """The file or folder of an archive, and whether it was downloaded for this registration.
+
+    One that was `given` at the server's start may do without a manifest.
+    """
 
     path: Path
     is_download: bool = False
+    is_given: bool = False
 
 
 class ModelStore:
     """Opens archives from its folder, from absolute paths of folders, and from allowed addresses.
 
+    `given` are further ones by name: archives, and folders, handlers' files and bare models without a manifest.
     Archives are unpacked to `models/<32 hex digits>` in the folder `temporary`, the system's by default. What servers
     that crashed have left there and in the store is deleted first.
     """
@@ -53,8 +58,10 @@ class ModelStore:
         temporary: Path | None = None,
         downloads: DownloadLimits | None = None,
         unpacked: Limits | None = None,
+        given: Mapping[str, Path] | None = None,
     ) -> None:
         self.folder = folder
+        self._given = given or {}
         self._allowed = (ALLOWED,) if allowed_urls is None else tuple(allowed_urls)
         self._downloads = Downloads(self._allowed, downloads or DownloadLimits())
         self._limits = unpacked or Limits()
@@ -101,6 +108,8 @@ class ModelStore:
         Raises NoStore, EmptyUrl, RelativeUrl or UrlRefused before anything happens, then ArchiveExists, DownloadFailed
         or ArchiveNotFound.
         """
+        if url in self._given:
+            return Source(self._given[url], is_given=True)
         if self.folder is None:
             raise NoStore
         if not url:
@@ -120,13 +129,14 @@ class ModelStore:
         """
         path = source.path
         with self._unpacking, self._fresh_folder(url) as fresh:
-            folder = self._place(path, fresh)
+            is_bare = source.is_given and needs_manifest(path)
+            folder = make_archive_folder(path, fresh) if is_bare else self._place(path, fresh)
             return Archive(
                 url,
                 Manifest.read(folder),
                 folder,
                 downloaded=path if source.is_download else None,
-                source=path if path.is_file() else None,
+                source=path if path.is_file() and not is_bare else None,
                 delete=self._unpacked.remove,
             )
 

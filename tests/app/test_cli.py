@@ -137,7 +137,7 @@ def test_marserve_without_a_command_helps(capsys: pytest.CaptureFixture[str]) ->
     assert cli.main([]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("usage: marserve")
-    assert "marserve serve --model-store store --models all" in shown
+    assert "marserve serve ./my_model" in shown
 
 
 def test_marserve_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,6 +48,7 @@ def test_a_likeness_shows_the_files_and_keeps_what_is_written_to_itself(tmp_path
     copy = likeness(source, place)
     assert copy == place / "mine"
     assert {path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()} == {
+        "MAR-INF/MANIFEST.json",
         "handler.py",
         "data/x.bin",
     }

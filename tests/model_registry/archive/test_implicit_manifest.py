@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from model_registry.archive.implicit_manifest import NoManifest, implicit_manifest, make_archive_folder
+from model_registry.archive.implicit_manifest import implicit_manifest, make_archive_folder
 from model_registry.archive.manifest import Manifest
+from model_registry.errors import NoManifest
 
 FUNCTION = "def handle(data, context):\n    return data\n"
 CLASS = "from ts.torch_handler.base_handler import BaseHandler\nclass Mine(BaseHandler):\n    pass\n"
