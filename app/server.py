@@ -5,6 +5,7 @@ import logging
 import select
 import signal
 import socket
+import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
 from types import FrameType
@@ -63,7 +64,8 @@ async def _serve_http(server: ModelServer, servers: Sequence["Server"]) -> None:
             for each in servers:
                 await tasks.start(each.serve_bound)
             server.registry.start_recording()
-            print("Model server started.", flush=True)
+            sys.stdout.write("Model server started.\n")  # in one piece: `print` writes twice, with others in between
+            sys.stdout.flush()
 
 
 class Server(uvicorn.Server):
