@@ -1,6 +1,6 @@
 """JSON as TorchServe's library (Gson) reads it: leniently.
 
-Single quotes and no quotes, `True` and `NULL`, `=` for `:`, `;` for `,`, comments after `//` and `#` and within `/* */`,
+Single quotes and no quotes, `True` and `NULL`, `=` for `:`, `;` for `,`, comments after `//` and `#` and in `/* */`,
 and commas without an element in lists, which stand for null. A comma before `}` is an error there, and here.
 """
 
