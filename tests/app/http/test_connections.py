@@ -1,0 +1,85 @@
+"""What the connections of a server share, and when they may take the fast path."""
+
+import asyncio
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.server import ServerState
+
+from app.http import connections
+from app.http.connections import connections_of
+from app.http.fast_path import FAST_PATH, FastPath
+
+pytestmark = pytest.mark.anyio
+
+
+class Around:
+    """An application around another one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+class Connection:
+    """Remembers that it was asked to close."""
+
+    def __init__(self) -> None:
+        self.limits: list[tuple[float, float]] = []
+
+    def close_if_idle(self, read_timeout: float, keep_alive: float) -> None:
+        self.limits.append((read_timeout, keep_alive))
+
+
+def config(app: Any, **options: Any) -> uvicorn.Config:
+    made = uvicorn.Config(app, log_config=None, **options)
+    made.load()
+    return made
+
+
+@pytest.mark.parametrize("proxy_headers", [True, False])
+async def test_the_fast_path_of_the_application_that_uvicorn_serves_is_taken(proxy_headers: bool) -> None:
+    app = Starlette()
+    fast_path = FastPath(app, 100)
+    found = connections_of(config(app, proxy_headers=proxy_headers), ServerState(), {FAST_PATH: fast_path, "own": 1})
+    assert found.fast_path is fast_path
+    assert found.app_state == {"own": 1}
+
+
+async def test_an_application_around_it_gets_every_request() -> None:
+    app = Starlette()
+    found = connections_of(config(Around(app)), ServerState(), {FAST_PATH: FastPath(app, 100)})
+    assert found.fast_path.app is None
+
+
+async def test_any_other_application_is_served_without_a_fast_path() -> None:
+    assert connections_of(config(Starlette()), ServerState(), {}).fast_path.app is None
+
+
+async def test_connections_of_one_server_share_their_buffer() -> None:
+    served, state = config(Starlette()), ServerState()
+    assert connections_of(served, state, {}) is connections_of(served, state, {})
+    assert connections_of(served, ServerState(), {}) is not connections_of(served, state, {})
+
+
+async def test_one_timer_looks_after_all_connections_while_there_are_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "READ_TIMEOUT_SECONDS", 0.01)
+    found = connections_of(config(Starlette(), timeout_keep_alive=7), ServerState(), {})
+    first, second = Connection(), Connection()
+    found.add(first)
+    timer = found._timer
+    found.add(second)
+    assert found._timer is timer
+    while len(second.limits) < 2:
+        await asyncio.sleep(0)
+    assert first.limits[0] == second.limits[0] == (0.01, 7)
+    found.remove(first)
+    found.remove(second)
+    while found._timer is not None:
+        await asyncio.sleep(0)
+    assert found.state.connections == set()
