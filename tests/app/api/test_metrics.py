@@ -1,0 +1,26 @@
+"""/metrics over HTTP."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.serving import serving
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/metrics/", "/metrics/anything/below"])
+async def test_the_exposition_is_at_metrics_and_below_with_any_method(store: Path, path: str) -> None:
+    async with serving(store) as client:
+        answer = await client.http.post(path)
+        assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+        assert "# TYPE Requests2XX counter" in answer.text
+
+
+async def test_parameters_choose_samples_by_name(store: Path) -> None:
+    async with serving(store) as client:
+        await client.http.get("/ping")
+        answer = await client.http.get("/metrics?name[]=Requests2XX&name[]=Requests4XX")
+        samples = [line for line in answer.text.splitlines() if not line.startswith("#")]
+        assert {line.partition("{")[0] for line in samples} <= {"Requests2XX", "Requests4XX"}
+        assert samples
