@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from app.api import health, index, inference, management, metrics, openapi, tokens, traffic, workflows
+from app.api import drift, health, index, inference, management, metrics, openapi, tokens, traffic, workflows
 from app.api.fast_path import PredictionFastPath
 from app.errors import ErrorResponse, MethodNotAllowed, RequestError, ResourceNotFound
 from app.grpc.listeners import grpc_serving
@@ -117,6 +117,7 @@ def routes_of(settings: Settings, apis: tuple[str, ...]) -> list[BaseRoute]:
             *(health.torchserve_routes if settings.ts_open_inference_protocol else ()),
         ],
         "management": [
+            *drift.routes,
             *traffic.routes,
             *management.routes(enabled=settings.enable_model_api),
             *workflows.management_routes,
@@ -125,8 +126,8 @@ def routes_of(settings: Settings, apis: tuple[str, ...]) -> list[BaseRoute]:
         "metrics": [*metrics.routes],
     }
     routes = [route for api in apis for route in by_api[api]]
-    # TorchServe describes metrics everywhere, and knows nothing of traffic.
-    described = [each for each in routes if settings.one_port or each not in traffic.routes]
+    # TorchServe describes metrics everywhere, and knows nothing of traffic and drift.
+    described = [each for each in routes if settings.one_port or each not in (*drift.routes, *traffic.routes)]
     described = described if apis == ("metrics",) else [*metrics.routes, *described]
     descriptions = openapi.description_routes(described, with_own=apis != ("metrics",))
     return [*descriptions, *(index.routes if settings.one_port else ()), *routes]

@@ -1,7 +1,7 @@
 """One archive being served: requests in, answers out."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import monotonic
 from typing import Any
@@ -14,6 +14,9 @@ from handler.workers.spec import WorkerSpec
 from model_registry.archive.archive import Archive
 from model_registry.client_timeout import ClientTimeout
 from model_registry.config import ModelConfig
+from model_registry.drift.monitor import DriftMonitor
+from model_registry.drift.profile import Score
+from model_registry.drift.sampling import watch_reply
 from model_registry.errors import NoWorker
 from model_registry.reply import PendingReply, ResponseStream
 from model_registry.sequence_routing import SequenceRouter
@@ -31,6 +34,8 @@ class ModelVersion(ServedVersion):
         metrics: ModelMetrics, router: SequenceRouter | None = None,
     ) -> None:  # fmt: skip
         self.archive = archive
+        self.drift: DriftMonitor | None = None
+        """Takes samples of the requests where drift is watched."""
         self._router = router
         batcher = router.batcher if router else Batcher(
             config.batch_size, config.max_batch_delay / 1000, config.job_queue_size, tickets=config.use_job_ticket,
@@ -77,7 +82,22 @@ class ModelVersion(ServedVersion):
             self._router.record_request(job)
         if self.config.client_timeout:
             ClientTimeout(self._loop, reply, self.config.client_timeout / 1000)
+        if self.drift is not None and self.drift.is_due():
+            watch_reply(self.drift, request, reply)
         return reply
+
+    def watch_drift(self, monitor: DriftMonitor | None) -> None:
+        """Have a monitor take samples of the requests; None ends that."""
+        self.drift = monitor
+        if monitor is None:
+            self.metrics.remove_drift()
+        else:
+            monitor.on_scores = self._record_drift
+
+    def _record_drift(self, scores: Sequence[Score]) -> None:
+        for score in scores:
+            for statistic, value in score.statistics().items():
+                self.metrics.record_drift(score.feature, statistic, value)
 
     def early_refusal(self, label: str = "default") -> NoWorker | None:
         """The error, already counted, with which a request would be refused now; None if it would be accepted."""

@@ -17,6 +17,7 @@ _DURATION = _family("request_duration_seconds", "histogram", "Time from arrival 
 _WAITING = _family("queue_duration_seconds", "histogram", "Time in the queue of successful predictions.")
 _BATCH = _family("batch_size", "histogram", "Requests in each batch that a handler was given.")
 _FAILURES = _family("failures_total", "counter", "Predictions that failed, by reason.", "reason")
+_DRIFT = _family("drift_score", "gauge", "Drift of a feature in the last window, by statistic.", "feature", "statistic")
 _QUEUED = _family("queued_requests", "gauge", "Requests that wait for a worker.")
 _READY = _family("workers_ready", "gauge", "Workers that have loaded the model and are alive.")
 _ABANDONED = _family("workers_abandoned", "gauge", "Workers given up as their handlers hang; the threads still run.")
@@ -26,7 +27,7 @@ _OF_A_VERSION = (_DURATION, _WAITING, _BATCH, _QUEUED, _READY, _ABANDONED)
 
 def declare_marserve_metrics(exposition: Exposition) -> None:
     """Show these families too."""
-    for family in (*_OF_A_VERSION, _FAILURES):
+    for family in (*_OF_A_VERSION, _FAILURES, _DRIFT):
         exposition.declare(family, _SIZES if family is _BATCH else _SECONDS)
 
 
@@ -37,6 +38,7 @@ class MarserveSeries:
         self._exposition = exposition
         self._key = (name, version)
         self._reasons: set[str] = set()
+        self._drifts: set[tuple[str, str]] = set()
         self.record_durations = exposition.bind_many(_DURATION, self._key)
         """Takes the seconds from arrival to answer of successful predictions."""
         self.record_waits = exposition.bind_many(_WAITING, self._key)
@@ -52,6 +54,16 @@ class MarserveSeries:
         self._reasons.add(reason)
         self._exposition.bind(_FAILURES, (*self._key, reason))(count)
 
+    def record_drift(self, feature: str, statistic: str, value: float) -> None:
+        """Set a statistic of the last window."""
+        self._drifts.add((feature, statistic))
+        self._exposition.bind(_DRIFT, (*self._key, feature, statistic))(value)
+
+    def remove_drift(self) -> None:
+        """Remove the statistics of drift."""
+        while self._drifts:
+            self._exposition.remove(_DRIFT, (*self._key, *self._drifts.pop()))
+
     def watch(self, queued: Callable[[], float], ready: Callable[[], float], abandoned: Callable[[], float]) -> None:
         """Show gauges that call these functions at each scrape."""
         for family, read in ((_QUEUED, queued), (_READY, ready), (_ABANDONED, abandoned)):
@@ -61,5 +73,6 @@ class MarserveSeries:
         """Remove them all, so that versions long gone do not pile up in the exposition."""
         for family in _OF_A_VERSION:
             self._exposition.remove(family, self._key)
+        self.remove_drift()
         for reason in self._reasons:
             self._exposition.remove(_FAILURES, (*self._key, reason))

@@ -241,6 +241,14 @@ class ModelMetrics:
         """Show gauges of marserve's that call these functions at each scrape."""
         self._series.watch(queue_depth, workers_ready, workers_abandoned)
 
+    def record_drift(self, feature: str, statistic: str, value: float) -> None:
+        """Set a statistic of drift in the last window."""
+        self._series.record_drift(feature, statistic, value)
+
+    def remove_drift(self) -> None:
+        """Remove the statistics of drift."""
+        self._series.remove_drift()
+
     def close(self) -> None:
         """Remove marserve's series of this version. TorchServe's stay: its counters outlive a model."""
         self.count()

@@ -1,6 +1,6 @@
 """Live traffic in windows, each scored against a profile, or collected to become one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 
 from model_registry.drift.features import Value
@@ -24,14 +24,21 @@ class DriftMonitor:
         self.profile = profile
         self.scores: list[Score] = []
         self.windows = 0
-        self._window = window
+        self.on_scores: Callable[[Sequence[Score]], object] | None = None
+        """Called with the scores of each window."""
+        self.window = window
         self._interval = 1 / rate if rate else 0.0
         self._clock = clock
         self._due = clock()
         self._samples: list[Mapping[str, Value]] = []
 
     def __repr__(self) -> str:
-        return f"<DriftMonitor {len(self._samples)} of {self._window}, {self.windows} windows>"
+        return f"<DriftMonitor {len(self._samples)} of {self.window}, {self.windows} windows>"
+
+    @property
+    def samples_in_window(self) -> int:
+        """The samples of the window that is being filled."""
+        return len(self._samples)
 
     def is_due(self) -> bool:
         """Whether the next request is to be sampled; asking takes the sample."""
@@ -44,7 +51,7 @@ class DriftMonitor:
     def observe(self, sample: Mapping[str, Value]) -> None:
         """Add the features of a request and its answer."""
         self._samples.append(sample)
-        if len(self._samples) < self._window:
+        if len(self._samples) < self.window:
             return
         samples, self._samples = self._samples, []
         if self.profile is None:
@@ -52,3 +59,5 @@ class DriftMonitor:
         else:
             self.scores = self.profile.score(samples)
             self.windows += 1
+            if self.on_scores is not None:
+                self.on_scores(self.scores)

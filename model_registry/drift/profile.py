@@ -18,6 +18,8 @@ MAX_WORDS = 50
 """Words of a feature that are counted one by one; all others are one."""
 OTHER_WORDS = "(other)"
 MIN_SAMPLES = 20
+PROFILE_FILE = "drift-profile.json"
+"""The name of the profile in an archive."""
 FORMAT = 1
 
 
@@ -36,6 +38,15 @@ class Score:
     p_value: float | None = None
     missing: float = 0.0
     """The part of the window's samples without this feature, above the reference's."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The score by its members' names."""
+        return {"feature": self.feature, **self.statistics()}
+
+    def statistics(self) -> dict[str, float]:
+        """The statistics that the feature has, by name."""
+        found = {"psi": self.psi, "ks": self.ks, "p_value": self.p_value, "missing": self.missing}
+        return {name: round(value, 6) for name, value in found.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,14 +133,15 @@ class ModelTraffic:
             self.start_rollout(plan, Progress.from_json(state["rollout"]["progress"]))
 
     def _watch(self, version: ModelVersion, request: Input, request_id: str, reply: PendingReply) -> None:
-        arrived, mirror, on_answer = monotonic(), self.mirror, None
+        arrived, mirror, on_answer, sampling = monotonic(), self.mirror, None, reply.observer
         if mirror is not None and version is not mirror.shadow and self._chooser.is_shadowed():
             on_answer = mirror.mirror(version, request, request_id)
 
         def observe(outcome: Outcome) -> None:
             self._observe(version.version, monotonic() - arrived, failed=_is_failure(outcome))
-            if on_answer is not None:
-                on_answer(outcome)
+            for other in (on_answer, sampling):
+                if other is not None:
+                    other(outcome)
 
         if on_answer is not None or self.rollout is not None:
             reply.observer = observe
