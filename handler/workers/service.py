@@ -122,11 +122,19 @@ class Service:
 
 def _failure(error: Exception) -> HandlerError:
     if isinstance(error, PredictionException):
-        message = "" if error.message is None else str(error.message)
+        message = "" if error.message is None else _text_of(error.message)
         try:
             return PredictionRefused(message, http_status(error.error_code or 500))
         except BadOutput:
             return PredictionRefused(message, 500)
-    if isinstance(error, MemoryError) or "CUDA" in str(error):
+    if isinstance(error, MemoryError) or "CUDA" in _text_of(error):
         return OutOfMemory()
     return PredictionFailed()
+
+
+def _text_of(value: object) -> str:
+    """The text of an object of the archive's, which may raise anything; it can be encoded."""
+    try:
+        return str(value).encode(errors="replace").decode()
+    except Exception:
+        return ""

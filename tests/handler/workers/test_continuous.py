@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from handler.errors import PredictionFailed
+from handler.job import Input, Part
+from model_registry.reply import ResponseStream
 from tests.conftest import MakeArchive
 from tests.support.serving import Client, serving
 
@@ -98,6 +100,10 @@ async def test_others_join_in_the_places_of_those_that_are_done(client: Client, 
 
 
 async def test_an_error_cuts_the_streams_of_all_that_take_part_and_the_worker_lives_on(client: Client) -> None:
+    version = client.application.registry.resolve("counts")
+    body = Part("body", "application/json", b'{"name": "fails", "steps": 2}')
+    stream = await version.predict(Input((body,)), "id")
+    assert isinstance(stream, ResponseStream)
     with pytest.raises(PredictionFailed):
-        await client.predict("counts", {"name": "fails", "steps": 2})
+        [chunk async for chunk in stream]
     assert (await client.predict("counts", {"name": "whole", "steps": 2})).status_code == 200

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.workers.process.channel import SHARED_MEMORY_BYTES, Channel, out_of_band
@@ -42,6 +42,7 @@ def through(ends: Ends, message: Any) -> Any:
         sender.join()
 
 
+@settings(deadline=None)
 @given(PLAIN)
 def test_plain_values_arrive_as_they_were(message: Any) -> None:
     ours, theirs = map(Channel, socket.socketpair())
