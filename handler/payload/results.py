@@ -14,7 +14,7 @@ def checked_results(results: Any, rows: int) -> list[Any]:
         cause = f"handle must return a list of answers, one for each row; it returned a {type(results).__name__}."
         raise BadOutput("Invalid model predict output", cause)
     if type(results) is not list:
-        results = [*results]  # a class of the archive's own may have any length
+        return checked_results(list(results), rows)  # a class of the archive's own may have any length
     if len(results) != rows:
         cause = f"handle must return one answer for each row; for {rows} it returned {len(results)}."
         raise BadOutput("number of batch response mismatched", cause)
