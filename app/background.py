@@ -1,52 +1,64 @@
-"""The server's few timers: none runs unless there is something to do."""
+"""The background work of a server: flushing its logs, and reading the host's gauges."""
 
 import asyncio
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import anyio
 
 from app.model_server import ModelServer
 
-FLUSH = 0.1
-"""Seconds that a line of the access log may wait in memory."""
+FLUSH_DELAY_SECONDS = 0.1
+"""Time that a line of the access log may wait in memory."""
 
 
-class PeriodicTasks:
-    """Flushes the access log soon after it was written to, and (in log mode) reads the host's gauges at intervals."""
+class LogFlusher:
+    """Flushes the access log and the metrics soon after they were written to; no timer runs while nothing waits."""
 
-    def __init__(self, application: ModelServer) -> None:
-        self._access = application.logs.access
-        self._metrics = application.metrics
-        settings = application.settings
-        wanted = settings.metrics_mode != "prometheus" and not settings.disable_system_metrics
-        self._interval = settings.metric_time_interval if wanted else None
+    def __init__(self, server: ModelServer) -> None:
+        self._access_log = server.logs.access
+        self._metrics = server.metrics
         self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._flushing = False
+        self._is_scheduled = False
 
-    async def __aenter__(self) -> None:
-        self._access.on_pending = self._flush_soon
-        self._metrics.log.on_pending = lambda: self._loop.call_soon_threadsafe(self._flush_soon)
-        if self._interval is not None:
-            self._observe()
+    def __repr__(self) -> str:
+        return f"<LogFlusher, {'scheduled' if self._is_scheduled else 'idle'}>"
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._metrics.log.on_pending = None
-        self._flush()
+    def schedule(self) -> None:
+        """Flush in a moment; for the event loop's thread."""
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_later(FLUSH_DELAY_SECONDS, self.flush)
 
-    def _flush_soon(self) -> None:
-        if not self._flushing:
-            self._flushing = True
-            self._loop.call_later(FLUSH, self._flush)
+    def schedule_from_thread(self) -> None:
+        """Flush in a moment; for any thread."""
+        self._loop.call_soon_threadsafe(self.schedule)
 
-    def _flush(self) -> None:
-        self._flushing = False
-        self._access.flush()
+    def flush(self) -> None:
+        """Write the lines and count the events that wait."""
+        self._is_scheduled = False
+        self._access_log.flush()
         self._metrics.flush()
 
-    def _observe(self) -> None:
-        assert self._interval is not None
-        self._metrics.observe_host()
-        self._timer = self._loop.call_later(self._interval, self._observe)
+
+@contextmanager
+def flushing(server: ModelServer) -> Iterator[None]:
+    """Have logs and metrics flushed while the block runs, and at its end."""
+    flusher = LogFlusher(server)
+    server.logs.access.on_pending = flusher.schedule
+    server.metrics.log.on_pending = flusher.schedule_from_thread
+    try:
+        yield
+    finally:
+        server.metrics.log.on_pending = None
+        flusher.flush()
+
+
+async def observe_host(server: ModelServer) -> None:
+    """Read the host's gauges at intervals, where they are lines of a log; a scrape reads them by itself."""
+    settings = server.settings
+    if settings.metrics_mode == "prometheus" or settings.disable_system_metrics:
+        return
+    while True:
+        server.metrics.observe_host()
+        await anyio.sleep(settings.metric_time_interval)

@@ -4,11 +4,13 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from app.background import PeriodicTasks
+import anyio
+
+from app.background import flushing, observe_host
 from app.logging.files import configure
 from app.logging.startup_log import log_configuration
 from app.model_server import ModelServer
-from app.reloading.reloader import reloading
+from app.reloading.reloader import follow_changes
 from app.settings.model import Settings
 
 GC_THRESHOLDS = (50_000, 20, 100)
@@ -18,15 +20,19 @@ sets off dozens of collections, which cost a worker half of its time."""
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[ModelServer]:
-    """A started server; when the context ends, accepted requests are answered and everything is put away."""
+    """A started server; when the context ends, accepted requests are answered and all resources are released."""
     gc.set_threshold(*GC_THRESHOLDS)
     logs = configure(settings)
     server = ModelServer(settings, logs)
     log_configuration(settings, sum(device.kind == "cuda" for device in server.devices))
-    server.start()
     try:
-        async with PeriodicTasks(server), reloading(server):
-            yield server
+        with flushing(server):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(server.register_initial_models)
+                tasks.start_soon(observe_host, server)
+                tasks.start_soon(follow_changes, server)
+                yield server
+                tasks.cancel_scope.cancel()
     finally:
         await server.stop()
         logs.close()

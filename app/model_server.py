@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+from anyio import to_thread
 from starlette.types import Scope
 
 from app.authorization import AccessPolicy
@@ -24,7 +24,6 @@ from model_registry.archive.opener import ArchiveOpener
 from model_registry.archive.store import ModelStore
 from model_registry.factory import ModelFactory
 from model_registry.memory_guard import MemoryGuard
-from model_registry.registration import Registration
 from model_registry.registry import Registry
 from model_registry.server_defaults import SequenceHeaders, ServerDefaults
 from model_registry.workflows.workflows import Workflows
@@ -61,7 +60,6 @@ class ModelServer:
         )
         self.workflow_store = ModelStore(settings.workflow_store or settings.model_store, allowed)
         self.workflows = Workflows(self.registry, ArchiveOpener(self.workflow_store))
-        self._starting: asyncio.Task[None] | None = None
         self.deadline = Deadline(settings.drain_timeout)
         self.shutdown_requested = asyncio.Event()
 
@@ -73,15 +71,11 @@ class ModelServer:
             raise RuntimeError("The lifespan has not started: run the application in an ASGI server, or enter it.")
         return server  # type: ignore[no-any-return]
 
-    def start(self) -> None:
-        """Begin to register the start-up models; requests for one that is still to come wait for it."""
-        chosen = initial_models(self.settings, self.store)
-        self._starting = asyncio.create_task(self._start(chosen))
-
-    async def _start(self, chosen: Sequence[Registration]) -> None:
+    async def register_initial_models(self) -> None:
+        """Register the start-up models; requests for one that is still to come wait for it."""
         for store in (self.store, self.workflow_store):
-            await asyncio.to_thread(store.clear_abandoned)
-        await register_all(self.registry, chosen)
+            await to_thread.run_sync(store.clear_abandoned)
+        await register_all(self.registry, initial_models(self.settings, self.store))
 
     def request_shutdown(self) -> None:
         """Have the process end before its deadline, which starts now."""
@@ -91,15 +85,12 @@ class ModelServer:
 
     async def stop(self) -> None:
         """Answer the accepted requests before the deadline, end the workers, and remove unpacked archives."""
-        if self._starting is not None:
-            self._starting.cancel()
-            await asyncio.wait({self._starting})
         for store in (self.store, self.workflow_store):
             store.abort()
         self.workflows.close()
         await self.registry.close(self.deadline.remaining())
         for store in (self.store, self.workflow_store):
-            await asyncio.to_thread(store.close)
+            await to_thread.run_sync(store.close)
 
     def record(
         self, client: Client, method: str, target: bytes, http_version: str, status: int, started: float

@@ -1,13 +1,14 @@
 """`marserve serve --reload DIR`: archives that are loaded anew whenever their files change."""
 
-import asyncio
 import logging
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+
+import anyio
+from anyio import to_thread
 
 from app.model_server import ModelServer
 from app.reloading.file_watcher import Stamp, changed_files, forget, likeness, stamps
@@ -26,30 +27,19 @@ NAMED = 5
 """How many changed files a line of the log names."""
 
 
-@asynccontextmanager
-async def reloading(application: ModelServer) -> AsyncIterator[None]:
-    """While the block runs, serve what `settings.reload` names, and follow its changes; do nothing without it."""
-    folder = application.settings.reload
+async def follow_changes(server: ModelServer) -> None:
+    """Serve the archives that `settings.reload` names, and follow their changes; does nothing without it."""
+    folder = server.settings.reload
     if folder is None:
-        yield
         return
     with tempfile.TemporaryDirectory(prefix="marserve-reload-") as place:
-        task = asyncio.create_task(_follow(Reload(application.registry, folder, Path(place))))
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-
-async def _follow(reload: "Reload") -> None:
-    while True:
-        try:
-            await reload.look()
-        except Exception:
-            LOG.exception("A change could not be followed; the next one may be.")
-        await asyncio.sleep(INTERVAL)
+        reload = Reload(server.registry, folder, Path(place))
+        while True:
+            try:
+                await reload.look()
+            except Exception:
+                LOG.exception("A change could not be followed; the next one may be.")
+            await anyio.sleep(INTERVAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +72,7 @@ class Reload:
 
     async def look(self) -> None:
         """Look at the files once, and act on what has changed and settled since."""
-        now = await asyncio.to_thread(stamps, self._folder)
+        now = await to_thread.run_sync(stamps, self._folder)
         if self._seen is None:
             LOG.info("Following %s: %s.", self._folder, ", ".join(path.name for path in now) or "nothing to serve yet")
         before, self._seen = now if self._seen is None else self._seen, now
@@ -113,10 +103,10 @@ class Reload:
         turn = next(self._turns)
         place = self._place / str(turn)
         try:
-            wanted = await asyncio.to_thread(_registration, path, place, f"-{turn}" if path in self._served else "")
+            wanted = await to_thread.run_sync(_registration, path, place, f"-{turn}" if path in self._served else "")
             return Served(await self._registry.register(wanted), place)
         except BaseException:
-            await asyncio.to_thread(forget, place)
+            await to_thread.run_sync(forget, place)
             raise
 
     async def _switch(self, old: Served | None, new: Served) -> None:
@@ -135,7 +125,7 @@ class Reload:
     async def _end(self, served: Served) -> None:
         with suppress(RegistryError):
             await self._registry.unregister(served.version.name, served.version.version)
-        await asyncio.to_thread(forget, served.place)
+        await to_thread.run_sync(forget, served.place)
 
 
 def _registration(path: Path, place: Path, suffix: str) -> Registration:
