@@ -75,14 +75,18 @@ class RolloutClient:
 
 def _line(rollout: dict[str, Any]) -> str:
     """The progress of a rollout as one line."""
-    versions = "; ".join(
-        f"{name}: {figures['answers']} answers, {figures['errors']} errors"
-        for name, figures in rollout["versions"].items()
-    )
+    versions = "; ".join(f"{name}: {_figures(each)}" for name, each in rollout["versions"].items())
     state = rollout["state"].replace("_", " ")
     reason = f", because {rollout['reason']}" if rollout.get("reason") else ""
     place = f" ({rollout['answersInStep']} of {rollout['hold']})" if rollout["state"] not in ENDED else ""
     return f"{rollout['to']} {state}{reason}: {rollout['share']:.0%} of the traffic{place}. {versions}"
+
+
+def _figures(version: dict[str, Any]) -> str:
+    """The answers of a version, its errors, and its latencies."""
+    latency = version.get("latency")
+    quantiles = f", p50 {latency['p50']:.1f} ms, p95 {latency['p95']:.1f} ms" if latency else ""
+    return f"{version['answers']} answers, {version['errors']} errors{quantiles}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

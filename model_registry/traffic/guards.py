@@ -4,8 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 from math import sqrt
 
-import numpy as np
-
+from model_registry.traffic.latencies import RecentLatencies
 from model_registry.traffic.sequential_test import SequentialTest
 
 RECENT_ANSWERS = 2000
@@ -80,7 +79,7 @@ class RegressionGuards:
             SequentialTest(part * limits.false_alarm_rate) for part in ALARM_PARTS
         )
         self._old_errors, self._old_slowness = RecentRate(ERROR_BURST), RecentRate(SLOW_BURST)
-        self._old_latencies: deque[float] = deque(maxlen=RECENT_ANSWERS)
+        self._old_latencies = RecentLatencies(RECENT_ANSWERS)
         self._old_answers = 0
         self._slow = float("inf")
 
@@ -94,9 +93,9 @@ class RegressionGuards:
         if failed:
             return
         self._old_slowness.observe(seconds > self._slow)
-        self._old_latencies.append(seconds)
+        self._old_latencies.observe(seconds)
         if self._old_answers % QUANTILE_INTERVAL == 0:
-            p95 = float(np.quantile(np.fromiter(self._old_latencies, float), QUANTILE))
+            p95 = self._old_latencies.quantile(QUANTILE)
             self._slow = p95 + max(MIN_LATENCY_SECONDS, p95 * self.limits.p95_increase)
 
     def observe_new(self, seconds: float, *, failed: bool) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from model_registry.traffic.guards import RegressionGuards
+from model_registry.traffic.latencies import RecentLatencies
 from model_registry.traffic.rollout_plan import RolloutPlan, limits_to_json
 
 State = Literal["shadowing", "stepping", "completed", "rolled_back", "aborted"]
@@ -33,6 +34,28 @@ class Progress:
         return cls(text["state"], int(text["step"]), bool(text["paused"]), str(text["reason"]), float(text["started"]))
 
 
+class VersionFigures:
+    """The answers of one version during a rollout."""
+
+    def __init__(self) -> None:
+        self._answers = self._errors = 0
+        self._latencies = RecentLatencies()
+
+    def __repr__(self) -> str:
+        return f"<VersionFigures {self._errors} of {self._answers} failed>"
+
+    def observe(self, seconds: float, *, failed: bool) -> None:
+        """Add an answer."""
+        self._answers += 1
+        self._errors += failed
+        if not failed:
+            self._latencies.observe(seconds)
+
+    def describe(self) -> dict[str, Any]:
+        """The counts, and the latencies in milliseconds."""
+        return {"answers": self._answers, "errors": self._errors, "latency": self._latencies.describe()}
+
+
 class Rollout:
     """Moves traffic by `set_share` (0 to 1, of the new version) and `set_shadow`; `finish` is called once, at its end.
 
@@ -47,7 +70,7 @@ class Rollout:
         self.guards = RegressionGuards(plan.limits)
         self.progress = progress or Progress("shadowing" if plan.shadow_first else "stepping")
         self.answers_in_step = 0
-        self._counts = {plan.old: [0, 0], plan.new: [0, 0]}
+        self._figures = {plan.old: VersionFigures(), plan.new: VersionFigures()}
         self._set_share = set_share
         self._set_shadow = set_shadow
         self._finish = finish
@@ -76,11 +99,9 @@ class Rollout:
 
     def observe(self, version: str, seconds: float, *, failed: bool) -> None:
         """Add an answer of either version."""
-        if version not in self._counts or not self.is_active:
+        if version not in self._figures or not self.is_active:
             return
-        counts = self._counts[version]
-        counts[0] += 1
-        counts[1] += failed
+        self._figures[version].observe(seconds, failed=failed)
         if version == self.plan.old:
             self.guards.observe_old(seconds, failed=failed)
         else:
@@ -119,7 +140,7 @@ class Rollout:
             "hold": plan.hold,
             "answersInStep": self.answers_in_step,
             "reason": progress.reason or None,
-            "versions": {name: {"answers": count, "errors": errors} for name, (count, errors) in self._counts.items()},
+            "versions": {name: figures.describe() for name, figures in self._figures.items()},
             "evidence": self.guards.evidence(),
             "limits": limits_to_json(plan.limits),
         }

@@ -6,20 +6,18 @@ from dataclasses import asdict, dataclass
 from time import monotonic
 from typing import Any
 
-import numpy as np
-
 from handler.errors import HandlerError
 from handler.job import Input, Output
 from model_registry.errors import RegistryError
 from model_registry.reply import ResponseStream
 from model_registry.traffic.comparison import Difference, Response, Tolerance, compare
+from model_registry.traffic.latencies import RecentLatencies
 from model_registry.version import ModelVersion
 
 MAX_PENDING = 64
 """Requests of the shadow in flight; more are dropped."""
 MAX_SAMPLES = 50
 MAX_SAMPLE_BYTES = 4096
-RECENT_LATENCIES = 1000
 FAILED = Response(500, b"")
 """The response that any failure counts as."""
 
@@ -56,8 +54,7 @@ class ShadowMirror:
         self._on_compared = on_compared
         self._keep_requests = keep_requests
         self._pending = 0
-        self._old_latencies: deque[float] = deque(maxlen=RECENT_LATENCIES)
-        self._new_latencies: deque[float] = deque(maxlen=RECENT_LATENCIES)
+        self._old_latencies, self._new_latencies = RecentLatencies(), RecentLatencies()
 
     def __repr__(self) -> str:
         return f"<ShadowMirror to {self.shadow.version}: {self.agreed} agreed, {self.differed} differed>"
@@ -75,7 +72,7 @@ class ShadowMirror:
             if isinstance(outcome, ResponseStream) or len(real.batcher) > real.batcher.batch_size:
                 self._drop()
             else:
-                self._old_latencies.append(seconds)
+                self._old_latencies.observe(seconds)
                 self._submit(request, request_id, _response(outcome))
 
         return on_answer
@@ -89,7 +86,7 @@ class ShadowMirror:
             "differed": self.differed,
             "dropped": self.dropped,
             "agreement": self.agreed / compared if compared else None,
-            "latency": {"old": _quantiles(self._old_latencies), "new": _quantiles(self._new_latencies)},
+            "latency": {"old": self._old_latencies.describe(), "new": self._new_latencies.describe()},
         }
 
     def describe_samples(self) -> list[dict[str, Any]]:
@@ -110,7 +107,7 @@ class ShadowMirror:
                 reply.detach()
                 self.dropped += 1
                 return
-            self._new_latencies.append(monotonic() - submitted)
+            self._new_latencies.observe(monotonic() - submitted)
             self._compare(request, request_id, old, _response(outcome))
 
         reply.set_callback(on_answer)
@@ -137,10 +134,3 @@ def _response(outcome: Output | Exception) -> Response:
 
 def _text(body: bytes) -> str:
     return body[:MAX_SAMPLE_BYTES].decode("utf-8", "replace")
-
-
-def _quantiles(seconds: deque[float]) -> dict[str, float] | None:
-    if not seconds:
-        return None
-    p50, p95 = np.quantile(np.fromiter(seconds, float), (0.5, 0.95))
-    return {"p50": round(float(p50) * 1000, 3), "p95": round(float(p95) * 1000, 3)}
