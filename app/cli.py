@@ -26,6 +26,7 @@ COMMANDS = {
     "compare": "app.commands.compare.command",
     "compat": "app.commands.compat",
     "new": "app.commands.new.command",
+    "profile": "app.commands.profile",
     "rollout": "app.commands.rollout",
     "switch": "app.commands.switch",
     "tune": "app.commands.tune.command",

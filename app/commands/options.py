@@ -79,6 +79,7 @@ def marserve_parser() -> argparse.ArgumentParser:
     )
     commands.add_parser("compat", help="show what of TorchServe is here", add_help=False)
     commands.add_parser("tune", help="find batch size, workers and threads for a model by measuring", add_help=False)
+    commands.add_parser("profile", help="pack the distributions of sample requests into an archive", add_help=False)
     commands.add_parser("rollout", help="give a new version the traffic step by step, guarded", add_help=False)
     commands.add_parser("switch", help="let a new version take over without a failed request", add_help=False)
     return parser
