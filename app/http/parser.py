@@ -11,6 +11,9 @@ from app.http.request import HttpRequest, check_length
 
 LOG = logging.getLogger("marserve.http")
 MAX_HEAD_BYTES = 64 << 10
+MAX_HEADERS = 1000
+MAX_FRAMING_FACTOR = 16
+"""Bytes of a chunked body that only frame it, for each byte of it: chunks of one byte have five."""
 END_OF_HEAD = b"\r\n\r\n"
 SEPARATOR_BYTES = len(b": \r\n")
 RECEIVE_BUFFER_SIZE = 256 << 10
@@ -25,8 +28,8 @@ class InvalidRequest(Exception):
     """The bytes are no HTTP request, or its head exceeds MAX_HEAD_BYTES."""
 
 
-class HeadTooLarge(Exception):
-    """A request line with its headers exceeds MAX_HEAD_BYTES."""
+class InvalidHead(Exception):
+    """A head exceeds its limits, or its target is no URL."""
 
 
 class ParserCallbacks(Protocol):
@@ -63,11 +66,12 @@ class RequestParser:
         self._limit = limit
         self._buffer = buffer
         self._parser = httptools.HttpRequestParser(self)
-        self._body: list[bytes] = []
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body: bytes | bytearray = b""
         self._request: HttpRequest | None = None
         self._large: bytearray | None = None
         self._in_head = False
-        self._size = self._declared = self._open_head = 0
+        self._size = self._declared = self._open_head = self._framed = 0
         self._dropped = False
 
     def __repr__(self) -> str:
@@ -121,28 +125,40 @@ class RequestParser:
         """Whether what follows is HTTP; raises InvalidRequest."""
         if self._in_head:
             self._open_head += len(data)  # the parser keeps a header line to itself until it has seen its end
+        headers, size = self._headers if self.in_message and not self._in_head else None, self._size
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             return False  # the request is answered as any other
         except httptools.HttpParserError as error:
-            if isinstance(error, httptools.HttpParserCallbackError) and not isinstance(error.__context__, HeadTooLarge):
+            if isinstance(error, httptools.HttpParserCallbackError) and not isinstance(error.__context__, InvalidHead):
                 LOG.error("A request could not be taken.", exc_info=error)
             raise InvalidRequest from error
         if self._in_head and self._open_head > MAX_HEAD_BYTES:
             raise InvalidRequest
+        if headers is self._headers and self.in_message:  # still within the same body
+            self._count_framing(len(data), self._size - size)
         return True
+
+    def _count_framing(self, received: int, of_body: int) -> None:
+        """Bound what a chunked body has besides its bytes: lines of chunks and trailers, which may have no end."""
+        self._framed += received - of_body
+        if self._framed > MAX_HEAD_BYTES + MAX_FRAMING_FACTOR * self._size:
+            raise InvalidRequest
 
     def _receive_directly(self, received: memoryview) -> None:
         """Receive the remaining bytes of a large body past the parser; `received` have come besides those parsed."""
-        self._request = self._head()
+        try:
+            self._request = self._head()
+        except InvalidHead as error:
+            raise InvalidRequest from error
         self._callbacks.reject_early(self._request)
         parsed, self._size = self._size, self._size + len(received)
         if self._request.rejection is None:
             self._large = bytearray(min(self._declared, BODY_GROWTH_FACTOR * self._size + DIRECT_BODY_THRESHOLD))
-            self._large[:parsed] = b"".join(self._body)
+            self._large[:parsed] = self._body
             self._large[parsed : self._size] = received
-        self._body = []
+        self._body = b""
 
     def close(self) -> None:
         """Break the circles of references, so that nothing waits for the garbage collector."""
@@ -151,9 +167,9 @@ class RequestParser:
     def on_message_begin(self) -> None:
         """A request begins."""
         self._url = b""
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._body = []
-        self._size = self._declared = self._head_size = self._open_head = 0
+        self._headers = []
+        self._body = b""
+        self._size = self._declared = self._head_size = self._open_head = self._framed = 0
         self._in_head = self.in_message = True
         self._dropped = False
 
@@ -165,8 +181,11 @@ class RequestParser:
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header line."""
         self._count_head(len(name) + len(value) + SEPARATOR_BYTES)
-        if self._in_head:  # else it comes after the body, where TorchServe reads none
-            self._headers.append((name, value.rstrip(b" \t")))
+        if not self._in_head:
+            return  # it comes after the body, where TorchServe reads none
+        if len(self._headers) == MAX_HEADERS:
+            raise InvalidHead
+        self._headers.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         """The head is whole: drop a body that is declared too large, or have it sent by a client that waits."""
@@ -189,8 +208,14 @@ class RequestParser:
         self._size += len(body)
         if self._size > self._limit:
             self._drop()
-        elif not self._dropped:
-            self._body.append(body)
+        elif self._dropped:
+            return
+        elif not self._body:
+            self._body = body
+        elif isinstance(self._body, bytes):
+            self._body = bytearray(self._body) + body
+        else:
+            self._body += body  # pieces may be as small as a byte: each of its own would take forty
 
     def on_message_complete(self) -> None:
         """The request is whole."""
@@ -199,7 +224,7 @@ class RequestParser:
             self._callbacks.on_dropped_body_end()
         else:
             request = self._head()
-            request.body, self._body = self._body[0] if len(self._body) == 1 else b"".join(self._body), []
+            request.body, self._body = self._body, b""
             self._complete(request, self._parser.should_keep_alive())
 
     def _complete(self, request: HttpRequest, keep_alive: bool) -> None:
@@ -208,8 +233,11 @@ class RequestParser:
 
     def _head(self) -> HttpRequest:
         """The request, without its body."""
-        url = httptools.parse_url(self._url)
-        path = url.path.decode("latin-1")
+        try:
+            url = httptools.parse_url(self._url)
+        except httptools.HttpParserInvalidURLError as error:
+            raise InvalidHead from error
+        path = (url.path or b"/").decode("latin-1")
         return HttpRequest(
             self._parser.get_method().decode("ascii"), unquote(path) if "%" in path else path, url.query or b"",
             self._headers,
@@ -224,10 +252,10 @@ class RequestParser:
 
     def _drop(self) -> None:
         if not self._dropped:
-            self._dropped, self._body = True, []
+            self._dropped, self._body = True, b""
             self._callbacks.on_body_too_large()
 
     def _count_head(self, size: int) -> None:
         self._head_size += size
         if self._head_size > MAX_HEAD_BYTES:
-            raise HeadTooLarge
+            raise InvalidHead

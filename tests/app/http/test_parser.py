@@ -1,5 +1,6 @@
 """Reading requests from pieces of any size: where a body is received, and what comes of it."""
 
+import tracemalloc
 from collections.abc import Iterable
 from itertools import pairwise
 
@@ -204,3 +205,64 @@ def test_lengths_on_which_two_servers_may_disagree_are_no_http(lines: list[str])
     head = "".join(f"{line}\r\n" for line in ["POST /echo HTTP/1.1", "Host: x", *lines])
     with pytest.raises(InvalidRequest):
         read([f"{head}\r\n".encode() + content(300_000)])
+
+
+def in_chunks(*pieces: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
+    framed = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+    return b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + framed + end
+
+
+@pytest.mark.parametrize("size", [1, 2, 1000])
+def test_a_body_costs_its_size_however_it_is_cut(size: int) -> None:
+    body = content(60_000)
+    stream = in_chunks(*(body[start : start + size] for start in range(0, len(body), size)))
+    received = Received()
+    parser = parser_for(received)
+    tracemalloc.start()
+    try:
+        for start in range(0, len(stream) - 5, 10_000):
+            put(parser, stream[start : start + 10_000][: len(stream) - 5 - start])
+        assert tracemalloc.get_traced_memory()[0] < 200_000
+    finally:
+        tracemalloc.stop()
+    put(parser, stream[-5:])
+    assert [bytes(request.body) for request, _ in received.requests] == [body]
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [b"0\r\nX: " + b"a" * 400_000, b"0\r\n" + b"X: a\r\n" * 80_000, b"1;" + b"a" * 400_000],
+    ids=["trailer line", "trailer lines", "chunk extension"],
+)
+@pytest.mark.parametrize("piece", [1000, 200_000])
+def test_what_only_frames_a_body_comes_to_an_end(endless: bytes, piece: int) -> None:
+    stream = in_chunks(b"a", end=endless)
+    with pytest.raises(InvalidRequest):
+        read(cut(stream, range(100, len(stream), piece)))
+
+
+def test_chunks_of_one_byte_are_no_framing_without_end() -> None:
+    body = content(30_000)
+    stream = in_chunks(*(body[at : at + 1] for at in range(len(body))), end=b"0\r\nX: a\r\n\r\n") + request(b"next")
+    received = read(cut(stream, range(0, len(stream), 700)))
+    assert [bytes(each.body) for each, _ in received.requests] == [body, b"next"]
+
+
+@pytest.mark.parametrize("target", ["http://x:99999/ping", "http://[::1", "file:///x", "x:80"])
+@pytest.mark.parametrize("size", [1, 300_000])
+def test_a_target_that_is_no_url_is_no_http_and_no_defect(
+    target: str, size: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(InvalidRequest):
+        read([request(content(size), path=target)])
+    assert caplog.records == []
+
+
+def test_a_target_without_a_path_means_the_root() -> None:
+    (found,) = [each for each, _ in read([request(b"a", path="http://x?a=1")]).requests]
+    assert (found.path, found.query_string) == ("/", b"a=1")
+
+
+def test_more_headers_than_anybody_sends_are_no_http() -> None:
+    with pytest.raises(InvalidRequest):
+        read([request(b"a", *[f"a{number}: b" for number in range(1001)])])

@@ -128,7 +128,7 @@ async def test_what_is_refused_at_its_head_stays_refused_and_its_body_is_not_kep
         (connection,) = found.endpoint.server.server_state.connections - before
         while connection._parser._request is None or connection._parser._size < len(BODY) - 1:
             await asyncio.sleep(0)
-        assert (connection._parser._large, connection._parser._body) == (None, [])
+        assert (connection._parser._large, connection._parser._body) == (None, b"")
         gate.set()
         assert [(await answer(each))[0] for each in (found.in_work, found.queued)] == ["HTTP/1.1 200 "] * 2
         wire.send(BODY[-1:])
