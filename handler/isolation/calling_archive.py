@@ -19,8 +19,8 @@ SERVER = frozenset({"app", "handler", "model_registry"})
 """The top-level names of the server's own packages."""
 
 _PATCHES = (
-    "calling_archive", "modules.finder", "modules.imports", "modules.module_proxies", "modules.namespace",
-    "modules.modules_view", "process.loggers", "torch.hub", "torch.torchscript",
+    "calling_archive", "modules.finder", "modules.import_lock", "modules.imports", "modules.module_proxies",
+    "modules.modules_view", "modules.namespace", "process.loggers", "torch.hub", "torch.torchscript",
 )  # fmt: skip
 _MACHINERY = {"importlib", "importlib._bootstrap", "importlib._bootstrap_external", "importlib.util", "collections.abc"}
 """The names of modules that ask on behalf of their caller."""

@@ -32,6 +32,16 @@ def set_values(values: dict[InheritedValue[Any], Any]) -> None:
 
 
 @contextmanager
+def added(values: dict[InheritedValue[Any], Any]) -> Iterator[None]:
+    """Add values to the calling thread's until the end of the block; threads started meanwhile keep them."""
+    before, _local.values = _local.values, {**_local.values, **values}
+    try:
+        yield
+    finally:
+        _local.values = before
+
+
+@contextmanager
 def outside() -> Iterator[None]:
     """Let the calling thread act for the server: without values, until the end of the block."""
     before, _local.values = _local.values, {}

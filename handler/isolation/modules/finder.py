@@ -143,7 +143,7 @@ class PortionLoader(NamespaceLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         show_plainly(module, self._plain)
-        elsewhere = module_proxies.outside(self._plain)
+        elsewhere = module_proxies.process_module(self._plain)
         if elsewhere is not None and is_namespace_package(elsewhere):  # the process has other parts of it
             self.folders += [folder for folder in elsewhere.__path__ if folder not in self.folders]
             vars(module)["__getattr__"] = partial(getattr, elsewhere)

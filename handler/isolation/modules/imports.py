@@ -1,10 +1,10 @@
 """The functions of the import system, made aware of archives."""
 
+import builtins
 import importlib
 import importlib._bootstrap
 import importlib.util
 import os
-from builtins import __import__ as real_import
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from importlib.machinery import SourceFileLoader
@@ -14,6 +14,7 @@ from typing import Any, cast
 from handler.isolation.calling_archive import PREFIX, SERVER, Modules, calling_archive, directly_calling_archive
 from handler.isolation.modules import finder, module_proxies, modules_view
 from handler.isolation.modules.finder import SourceLoader
+from handler.isolation.modules.import_lock import IMPORT_LOCK
 from handler.isolation.modules.module_proxies import IMPORTED
 from handler.isolation.once import once
 
@@ -33,7 +34,7 @@ def import_for(
     """`__import__` in the builtins of an archive: all import statements of its code come here."""
     plain = _absolute(modules, name, globals, level) if fromlist or not level else None
     if plain is None or (plain and not modules.owns(plain)):
-        return real_import(name, globals, locals, fromlist or (), level)
+        return builtins.__import__(name, globals, locals, fromlist or (), level)
     if not fromlist:
         modules.load(plain)
         return modules.load(plain.partition(".")[0])
@@ -126,9 +127,12 @@ def _find_and_load(original: Callable[[str, Any], ModuleType], name: str, import
 
     An archive with a `handler.py` does not keep torch's compiler from the server's `handler.isolation`.
     """
-    modules = None if name.startswith(PREFIX) else calling_archive()
-    if modules is None or not modules.owns(name):
+    if name.startswith(PREFIX):
         return original(name, import_)
+    modules = calling_archive()
+    if modules is None or not modules.owns(name):
+        with IMPORT_LOCK.importing(name):
+            return original(name, import_)
     try:
         modules.load(name)
     except ModuleNotFoundError:

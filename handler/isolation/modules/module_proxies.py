@@ -108,7 +108,7 @@ def delete(name: str) -> None:
             del _outside[name]
 
 
-def outside(name: str) -> ModuleType | None:
+def process_module(name: str) -> ModuleType | None:
     """The process's own module of that name, if it is imported."""
     module = _outside.get(name) or IMPORTED.get(name)
     return None if type(module) is ModuleProxy else module
@@ -116,7 +116,7 @@ def outside(name: str) -> ModuleType | None:
 
 def installed(name: str) -> bool:
     """Tell whether the process has, or could import, a top-level module of its own by that name."""
-    return outside(name) is not None or post_import.find_spec(name) is not None
+    return process_module(name) is not None or post_import.find_spec(name) is not None
 
 
 def _name(proxy: ModuleProxy) -> str:

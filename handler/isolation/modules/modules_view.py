@@ -109,7 +109,7 @@ class ArchiveModules(ModulesView):
         """The archive's module of that name, or the process's own; MISSING if there is none."""
         module: ModuleType = IMPORTED.get(f"{self._own}{name}", MISSING)
         if module is MISSING and not self._modules.owns(name):
-            module = module_proxies.outside(name) or MISSING
+            module = module_proxies.process_module(name) or MISSING
         return module
 
     def names(self) -> Iterable[str]:
@@ -118,7 +118,11 @@ class ArchiveModules(ModulesView):
         return [name for name in names if not name.startswith(PREFIX)]
 
     def __setitem__(self, name: str, module: ModuleType) -> None:
-        if module is not None and module_proxies.outside(name) is module and f"{self._own}{name}" not in IMPORTED:
+        if (
+            module is not None
+            and module_proxies.process_module(name) is module
+            and f"{self._own}{name}" not in IMPORTED
+        ):
             return  # restored after a copy, as by `mock.patch.dict`: it remains the process's own
         module_proxies.register(name, self._modules.key)
         IMPORTED[f"{self._own}{name}"] = module

@@ -115,7 +115,9 @@ class Namespace:
 
     def forbids(self, top: str) -> bool:
         """Tell whether a handler module of that name could only do harm: the process uses another one already."""
-        return top in _NEVER_TWICE or (top in sys.stdlib_module_names and module_proxies.outside(top) is not None)
+        return top in _NEVER_TWICE or (
+            top in sys.stdlib_module_names and module_proxies.process_module(top) is not None
+        )
 
     def loaded(self, name: str) -> ModuleType | None:
         """The archive's module of that plain name, if it is imported already."""
