@@ -1,6 +1,5 @@
 """The arguments of `marserve serve` become models to load at start."""
 
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -63,29 +62,6 @@ def test_values_of_models_may_be_paths(work: Path, store: Path, archive: MakeArc
     assert (found.given_archives, found.model_store) == ({"mine": work / "mine"}, store)
 
 
-@pytest.mark.parametrize(
-    ("target", "reason"),
-    [
-        ("nowhere.mar", r"nowhere\.mar does not exist"),
-        ("singel.py", r"singel\.py does not exist; is single\.py meant\?"),
-        ("no/such.mar", r"no/such\.mar does not exist: there is no folder .*/work/no"),
-        ("notes.txt", r"notes\.txt cannot be served: give an archive \(\.mar"),
-        ("fake.mar", r"fake\.mar is no archive: a \.mar is a zip file"),
-        ("weights.pt", r"weights\.pt cannot be served: weights\.pt is no TorchScript"),
-        (
-            "empty",
-            r"empty cannot be served: .*/work/empty has no MAR-INF/MANIFEST\.json, and no file looks like a handler",
-        ),
-    ],
-)
-def test_an_impossible_target_gets_cause_and_cure(work: Path, target: str, reason: str) -> None:
-    for name in ("notes.txt", "fake.mar", "weights.pt"):
-        (work / name).write_text("nothing")
-    (work / "empty").mkdir()
-    with pytest.raises(ConfigurationError, match=reason):
-        served(Settings(), target, cwd=work)
-
-
 def test_two_targets_of_one_file_name_are_refused(work: Path) -> None:
     (work / "other").mkdir()
     (work / "other" / "net.onnx").write_bytes(b"onnx")
@@ -100,9 +76,3 @@ def test_a_store_whose_models_are_not_named_is_pointed_out(work: Path, store: Pa
     (store / "notes.txt").write_text("")
     (warning,) = served(Settings(model_store=store), cwd=work).warnings
     assert warning == f"nothing is served yet: {store} holds echo.mar; --models all serves them all"
-
-
-def test_a_zip_file_is_an_archive_whatever_is_in_it(work: Path) -> None:
-    with zipfile.ZipFile(work / "odd.mar", "w") as odd:
-        odd.writestr("x", "")
-    assert served(Settings(), "odd.mar", cwd=work).given_archives == {"odd.mar": work / "odd.mar"}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from app.commands.check.report import format_inspection, format_result
 from app.commands.sample_requests import InvalidSample, Sample, file_sample
+from app.servable import check_target
 from app.settings.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ _EPILOG = """\
 examples:
   marserve check mlp.mar
   marserve check mlp.mar --request input.json cat.jpg       each file is a request's body; its ending tells the type
-  marserve check model_store/mlp --handler handler.py       a folder, also one without MAR-INF/MANIFEST.json
+  marserve check ./mlp                                      a folder with a handler.py
+  marserve check net.onnx                                   a bare model
 
 It searches the sources for what threads of one process change, and shows the remedy. The server's configuration counts
 as for marserve serve. Exit status: 0, 1 if the model does not load or a request fails, 2 if there is no such file.
@@ -31,20 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = make_parser().parse_args(argv)
     try:
         samples = [file_sample(file) for file in arguments.request]
-        if not arguments.archive.exists():
-            raise InvalidSample(f"{arguments.archive}: No such file or directory")
-        if arguments.archive.suffix == ".py":
-            folder, name = arguments.archive.parent, arguments.archive.name
-            raise InvalidSample(
-                f"{name} is no archive; to try it as it lies there: marserve check {folder} --handler {name}"
-            )
-    except InvalidSample as error:
-        print(f"marserve check: {error}", file=sys.stderr)
-        return 2
-    try:
+        check_target(arguments.archive, arguments.handler)
         return asyncio.run(_check(arguments, samples))
-    except ConfigurationError as error:
-        print(error, file=sys.stderr)
+    except (InvalidSample, ConfigurationError) as error:
+        print(f"marserve check: {error}", file=sys.stderr)
         return 2
 
 
@@ -57,7 +49,12 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("archive", metavar="ARCHIVE", type=Path, help="a .mar, a .tar.gz, or a folder with what they hold")
+    add(
+        "archive",
+        metavar="ARCHIVE",
+        type=Path,
+        help="an archive, a folder with a handler.py, a handler's file, or a model",
+    )
     add("--request", metavar="FILE", nargs="+", type=Path, default=[], help="bodies of requests to try")
     add("--repeat", metavar="N", type=int, default=10, help="repeat each request N times (default: 10)")
     add("--handler", metavar="NAME", help="handler, if not the manifest's")

@@ -98,12 +98,16 @@ async def check_archive(
 def make_settings(path: Path, ts_config: str | None) -> Settings:
     """The settings of `marserve serve`, with the archive's own folder as model store."""
     store = str(path.absolute().parent)
-    return marserve_settings(os.environ, Path.cwd(), ts_config=ts_config, model_store=store, authorization="off")
+    settings = marserve_settings(os.environ, Path.cwd(), ts_config=ts_config, model_store=store, authorization="off")
+    return settings.replace(given_archives={path.resolve().name: path.resolve()})
 
 
 def make_registration(path: Path, handler: str | None) -> Registration:
-    """A model at start, so that it gets the workers that it would have in a deployment."""
-    url = str(path.resolve()) if path.is_dir() else path.name
+    """A model at start, so that it gets the workers that it would have in a deployment.
+
+    Without a `handler`, a folder without a manifest gets one.
+    """
+    url = str(path.resolve()) if path.is_dir() and handler else path.resolve().name
     return Registration(url, None, handler, at_startup=True, fallback_name=default_name(url))
 
 

@@ -16,6 +16,7 @@ import uvloop
 from app.commands.sample_requests import InvalidSample, Sample, file_sample
 from app.commands.tune.report import Progress, Report
 from app.commands.tune.search_space import Axis, Measurement, Objective, Search, Setting
+from app.servable import check_target
 from app.settings.errors import ConfigurationError
 from handler.devices.cpu_budget import cpu_budget
 
@@ -60,9 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = make_parser().parse_args(argv)
     try:
         samples = [file_sample(file) for file in arguments.request]
-        if not arguments.archive.exists():
-            raise InvalidSample(f"{arguments.archive}: No such file or directory")
-    except InvalidSample as error:
+        check_target(arguments.archive, arguments.handler)
+    except (InvalidSample, ConfigurationError) as error:
         print(f"marserve tune: {error}", file=sys.stderr)
         return 2
     if arguments.device:
@@ -86,7 +86,12 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("archive", metavar="ARCHIVE", type=Path, help="a .mar, a .tar.gz, or a folder with what they hold")
+    add(
+        "archive",
+        metavar="ARCHIVE",
+        type=Path,
+        help="an archive, a folder with a handler.py, a handler's file, or a model",
+    )
     add(
         "--request", metavar="FILE", nargs="+", type=Path, default=[],
         help="bodies of requests to send in turn; default: those under warmup in the archive's model-config.yaml",

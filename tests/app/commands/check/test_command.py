@@ -178,23 +178,26 @@ def test_the_servers_configuration_counts(
     _, shown = report(capsys, str(path), "--request", numbers, "--ts-config", str(tmp_path / "c.properties"))
     assert shown["smoke_test"]["requests"][0]["start"] == "bytearray"
     assert main([str(path), "--ts-config", "nowhere.properties"]) == 2
-    assert capsys.readouterr().err == "--ts-config file not found: nowhere.properties\n"
+    assert capsys.readouterr().err == "marserve check: --ts-config file not found: nowhere.properties\n"
 
 
-def test_a_python_file_gets_the_command_that_checks_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_handlers_file_is_checked_where_it_lies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "steps.py").write_text("def handle(data, context): ...\n")
-    assert main([str(tmp_path / "mine" / "steps.py")]) == 2
-    shown = capsys.readouterr().err
-    assert shown.endswith(f"to try it as it lies there: marserve check {tmp_path}/mine --handler steps.py\n")
-    assert main([str(tmp_path / "mine")]) == 1
-    assert "FAILED       it does not load: ValueError: no handler is named" in capsys.readouterr().out
+    assert main([str(tmp_path / "mine" / "steps.py")]) == 0
+    assert capsys.readouterr().out.startswith("model        steps 1.0\nhandler      steps.py: function handle\n")
 
 
-@pytest.mark.parametrize("words", [["nowhere.mar"], [".", "--request", "nowhere.json"]])
+def test_a_folder_without_a_handler_gets_the_cure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine").mkdir()
+    assert main([str(tmp_path / "mine")]) == 2
+    assert capsys.readouterr().err.endswith("no file looks like a handler; call the handler's file handler.py\n")
+
+
+@pytest.mark.parametrize("words", [["nowhere.mar"], [".", "--handler", "x", "--request", "nowhere.json"]])
 def test_files_that_are_not_there_end_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2
-    assert capsys.readouterr().err == f"marserve check: {words[-1]}: No such file or directory\n"
+    assert capsys.readouterr().err.startswith(f"marserve check: {words[-1]}")
 
 
 def test_requirements_that_are_not_installed_are_a_problem(

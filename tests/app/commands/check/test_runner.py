@@ -65,8 +65,19 @@ async def test_a_requirement_that_is_not_installed_is_a_problem(archive: MakeArc
     assert inspection.problems == (NOT_INSTALLED,)
 
 
-def test_a_folder_is_registered_by_its_whole_path(tmp_path: Path) -> None:
+def test_a_folder_whose_handler_is_named_is_registered_by_its_whole_path(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     registration = make_registration(tmp_path / "mine", "h.py")
     assert (registration.url, registration.fallback_name) == (str(tmp_path / "mine"), "mine")
+    assert make_registration(tmp_path / "mine", None).url == "mine"
     assert make_registration(tmp_path / "store" / "a.mar", None).url == "a.mar"
+
+
+async def test_a_folder_without_a_manifest_gets_one(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "first.py").write_text(
+        "def handle(data, context):\n    return ['first' for row in data or ()]\n"
+    )
+    result, _, (inspection,) = await check(tmp_path / "mine", SAMPLE)
+    assert (inspection.model, inspection.handler, inspection.problems) == ("mine", "first.py", ())
+    assert result.ok

@@ -121,7 +121,7 @@ def test_a_setting_that_fails_is_reported_and_does_not_win(
 
 def test_files_that_are_not_there(sample: str, archive: MakeArchive, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["nowhere.mar", "--request", sample]) == 2
-    assert capsys.readouterr().err == "marserve tune: nowhere.mar: No such file or directory\n"
+    assert capsys.readouterr().err == "marserve tune: nowhere.mar does not exist\n"
     assert main([str(archive("waits", WAITS)), "--request", "nothing.json"]) == 2
     assert capsys.readouterr().err == "marserve tune: nothing.json: No such file or directory\n"
 
