@@ -28,11 +28,11 @@ from app.http.fast_path import FAST_PATH
 from app.http.response_head import with_common_headers
 from app.http.responses import Headers, TorchServeResponse, error_response, raw_error
 from app.http.scope import target
+from app.initial_models.arguments import with_targets
+from app.initial_models.samples import with_samples
 from app.lifespan import running
 from app.middleware import AccessLog, Authorization, BodyLimit, CommonHeaders
 from app.model_server import ModelServer
-from app.sample_models import with_samples
-from app.serve_targets import with_targets
 from app.settings.loading import marserve_settings
 from app.settings.model import Settings
 from app.settings.types import ListenAddress

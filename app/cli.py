@@ -114,8 +114,8 @@ def _marserve(words: Sequence[str]) -> int:
 
 
 def _marserve_serve(arguments: argparse.Namespace) -> int:
-    from app.sample_models import with_samples
-    from app.serve_targets import with_targets
+    from app.initial_models.arguments import with_targets
+    from app.initial_models.samples import with_samples
     from app.settings.loading import marserve_settings
 
     options = {key: value for key, value in vars(arguments).items() if key not in ("command", "version", "targets")}

@@ -10,12 +10,12 @@ from anyio import to_thread
 from starlette.types import Scope
 
 from app.authorization import AccessPolicy
+from app.initial_models.startup import initial_models, initial_workers, register_all
 from app.logging.access_log import Client
 from app.logging.files import Logs
 from app.settings.model import Settings
 from app.settings.snapshots import snapshot_writer
 from app.shutdown import Deadline
-from app.startup import initial_models, initial_workers, register_all
 from handler.devices.device import find_devices
 from handler.isolation.process.environ import Environment
 from handler.metrics.server_metrics import Metrics

@@ -45,7 +45,7 @@ ask() {
     buildah unshare sh -c 'du --summarize --apparent-size --block-size=1M "$(buildah mount "$1")" | cut -f1' - "$container" |
         xargs printf 'unpacked: %s MiB\n'
     inside() { buildah run --env PORT="$port" --volume "$work/models:/home/model-server/model-store" "$container" "$@"; }
-    inside python -m app.sample_archives /home/model-server/model-store
+    inside python -m app.initial_models.sample_archives /home/model-server/model-store
     inside sh -c 'id -u && ! touch /opt/marserve/x /home/model-server/../x'
     # shellcheck disable=SC2016
     inside sh -c 'echo $$ > /tmp/pid && exec entrypoint.sh serve' > "$work/log" &

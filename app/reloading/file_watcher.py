@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from model_registry.archive.implicit_manifest import (
+from model_registry.archive.implicit.manifest import (
     HANDLER_FILE,
     implicit_manifest,
     make_archive_folder,

@@ -12,7 +12,7 @@ from anyio import to_thread
 
 from app.model_server import ModelServer
 from app.reloading.file_watcher import Stamp, changed_files, forget, likeness, stamps
-from model_registry.archive.implicit_manifest import HANDLER_FILE
+from model_registry.archive.implicit.manifest import HANDLER_FILE
 from model_registry.archive.manifest import Manifest
 from model_registry.archive.naming import default_name
 from model_registry.errors import RegistryError

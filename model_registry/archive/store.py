@@ -11,7 +11,7 @@ from threading import Event
 
 from model_registry.archive.archive import Archive
 from model_registry.archive.fetch import ALLOWED, STOPPED, DownloadLimits, Downloads, is_allowed, is_remote
-from model_registry.archive.implicit_manifest import make_archive_folder, needs_manifest
+from model_registry.archive.implicit.manifest import make_archive_folder, needs_manifest
 from model_registry.archive.manifest import Manifest
 from model_registry.archive.naming import ARCHIVE_SUFFIXES, file_name
 from model_registry.archive.unpack import Limits, unpack

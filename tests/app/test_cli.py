@@ -178,6 +178,6 @@ def test_a_command_that_serves_nothing_loads_nothing_heavy(command: str, words: 
 
 def test_a_server_loads_neither_engines_nor_what_other_servers_are_made_of(folder: Path) -> None:
     """Each costs a part of the start; a handler that wants one loads it."""
-    done = python("import sys, app.sample_models, app.server; print(*sys.modules)", folder)
+    done = python("import sys, app.initial_models.samples, app.server; print(*sys.modules)", folder)
     assert set(done.stdout.split()) & (HEAVY - {"asyncio", "pydantic", "starlette", "uvicorn", "yaml"}) == set()
     assert "app.server" in done.stdout.split()

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from app.sample_archives import EXAMPLES, sign
+from app.initial_models.sample_archives import EXAMPLES, sign
 from model_registry.archive.archive_spec import ArchiveSpec
 from model_registry.archive.packer import pack
 from signflow.benchmark.load_generator import make_bodies

@@ -10,7 +10,7 @@ from urllib.error import HTTPError
 import pytest
 from prometheus_client import CollectorRegistry
 
-from app.sample_archives import build_samples, sign
+from app.initial_models.sample_archives import build_samples, sign
 from model_registry.archive.packer import pack
 from signflow.archive import read_labels
 from signflow.torchserve_client import ClientMetrics, TorchServeClient, Translation

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from signflow.archive.features import landmarks, make_window
 
-from app.sample_archives import EXAMPLES, build_samples
+from app.initial_models.sample_archives import EXAMPLES, build_samples
 from signflow.local_pipeline import LocalPipeline
 from tests.support.serving import serving
 

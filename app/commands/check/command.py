@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from app.commands.check.report import format_inspection, format_result
 from app.commands.sample_requests import InvalidSample, Sample, file_sample
-from app.servable import check_target
+from app.initial_models.servable import check_target
 from app.settings.errors import ConfigurationError
 
 if TYPE_CHECKING:

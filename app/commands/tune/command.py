@@ -16,7 +16,7 @@ import uvloop
 from app.commands.sample_requests import InvalidSample, Sample, file_sample
 from app.commands.tune.report import Progress, Report
 from app.commands.tune.search_space import Axis, Measurement, Objective, Search, Setting
-from app.servable import check_target
+from app.initial_models.servable import check_target
 from app.settings.errors import ConfigurationError
 from handler.devices.cpu_budget import cpu_budget
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.sample_archives import build_samples
+from app.initial_models.sample_archives import build_samples
 from tests.support.browser import Page, open_page
 from tests.support.signflow_processes import backend, model_server
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from app.sample_archives import build_samples
+from app.initial_models.sample_archives import build_samples
 from signflow.benchmark import comparison
 from signflow.benchmark.bar_chart import render_charts
 from signflow.benchmark.in_process import measure_in_process

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.sample_archives import build_samples
+from app.initial_models.sample_archives import build_samples
 from signflow.benchmark import outages
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import tempfile
 from pathlib import Path
 
-from app.sample_archives import sign
+from app.initial_models.sample_archives import sign
 from model_registry.archive.packer import pack
 from signflow.archive import FOLDER
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.sample_archives import EXAMPLES, sign
+from app.initial_models.sample_archives import EXAMPLES, sign
 from handler.examples.signflow.features import landmarks, make_window
 from handler.job import Input
 from model_registry.archive.packer import pack

@@ -54,7 +54,7 @@ def sign() -> ArchiveSpec:
 
 def main(argv: list[str] | None = None) -> None:
     """Write the archives to the named folder, and print them as `--models` takes them."""
-    parser = argparse.ArgumentParser(prog="python -m app.sample_archives", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m app.initial_models.sample_archives", description=__doc__)
     parser.add_argument("store", type=Path, help="the folder for the archives")
     print(*build_samples(parser.parse_args(argv).store))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.sample_archives import build_samples, main
+from app.initial_models.sample_archives import build_samples, main
 from tests.support.one_service import Predict, body, form, service_of
 from tests.support.serving import serving
 

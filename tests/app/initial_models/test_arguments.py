@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.serve_targets import with_targets
+from app.initial_models.arguments import with_targets
 from app.settings.errors import ConfigurationError
 from app.settings.model import Settings
 from app.settings.types import InitialModel

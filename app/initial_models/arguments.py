@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from app.servable import archive_names, servable
+from app.initial_models.servable import archive_names, servable
 from app.settings.errors import ConfigurationError
 from app.settings.model import Settings
 from app.settings.types import InitialModel

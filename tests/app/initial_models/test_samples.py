@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.sample_models import with_samples
+from app.initial_models.samples import with_samples
 from app.settings.model import Settings
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model_registry.archive.bare_model_handler import BareModel
-from model_registry.archive.implicit_manifest import make_archive_folder
+from model_registry.archive.implicit.bare_model_handler import BareModel
+from model_registry.archive.implicit.manifest import make_archive_folder
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.servable import archive_names, check_target, servable
+from app.initial_models.servable import archive_names, check_target, servable
 from app.settings.errors import ConfigurationError
 from tests.conftest import MakeArchive
 

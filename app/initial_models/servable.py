@@ -5,7 +5,7 @@ from pathlib import Path
 from zipfile import is_zipfile
 
 from app.settings.errors import ConfigurationError
-from model_registry.archive.implicit_manifest import (
+from model_registry.archive.implicit.manifest import (
     BARE_MODEL_SUFFIXES,
     implicit_manifest,
     implicit_manifest_of_model,

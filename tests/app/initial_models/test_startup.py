@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from app.initial_models.startup import initial_models, initial_workers
 from app.settings.model import Settings
-from app.startup import initial_models, initial_workers
 from handler.devices.device import CPU, Device
 from model_registry.archive.store import ModelStore
 from tests.conftest import MakeArchive

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from model_registry.archive.implicit_manifest import implicit_manifest, make_archive_folder
+from model_registry.archive.implicit.manifest import implicit_manifest, make_archive_folder
 from model_registry.archive.manifest import Manifest
 from model_registry.errors import NoManifest
 

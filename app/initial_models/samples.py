@@ -18,7 +18,7 @@ def with_samples(settings: Settings, environ: Mapping[str, str]) -> Settings:
     is_configured = "model_store" in settings.given or settings.reload or settings.config_file
     if is_configured or settings.load_models:
         return settings
-    from app.sample_archives import build_samples
+    from app.initial_models.sample_archives import build_samples
 
     for folder in _folders(environ):
         try:

@@ -1,0 +1,1 @@
+"""Models to load at start: those of the settings, of the arguments of `marserve serve`, and the samples."""

@@ -1,0 +1,1 @@
+"""Archives without a manifest: folders, handlers' files and bare models."""
