@@ -60,7 +60,7 @@ def test_what_is_older_than_its_sources_is_replaced(tmp_path: Path) -> None:
 
 @pytest.mark.anyio
 async def test_the_server_serves_them(samples: Path) -> None:
-    example = (Path(__file__).parents[2] / "handler/examples/signflow/example.json").read_bytes()
+    example = (Path(__file__).parents[3] / "handler/examples/signflow/example.json").read_bytes()
     async with serving(samples, "everyday.mar", "sign.mar") as client:
         flower = await client.predict("everyday", {"features": [5.1, 3.5, 1.4, 0.2]})
         refused = await client.predict("everyday", {"features": [5.1]})
@@ -85,7 +85,7 @@ async def main():
         assert (await client.predict("sign", {"frames": []})).json()["message"] == "there are no frames"
 asyncio.run(main())
 """
-    arguments = [sys.executable, "-c", program, str(Path(__file__).parents[2]), str(samples)]
+    arguments = [sys.executable, "-c", program, str(Path(__file__).parents[3]), str(samples)]
     done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
 
