@@ -24,13 +24,13 @@ COMMANDS = {
     "background": "app.commands.background",
     "check": "app.commands.check.command",
     "compare": "app.commands.compare.command",
-    "compat": "app.commands.compat",
+    "compat": "app.commands.compat.command",
     "new": "app.commands.new.command",
     "profile": "app.commands.profile",
     "rollout": "app.commands.rollout",
     "switch": "app.commands.switch",
     "tune": "app.commands.tune.command",
-    "verify": "app.commands.verify",
+    "verify": "app.commands.verify.command",
 }
 """The commands that parse their own options, and the modules with their `main`."""
 

@@ -15,7 +15,7 @@ from tests.conformance.features import FEATURES, Feature
 from tests.conformance.recording import NAMES, RECORDED, load
 
 ROOT = Path(__file__).parents[2]
-WRITTEN = ROOT / "app" / "commands" / "compatibility.json"
+WRITTEN = ROOT / "app" / "commands" / "compat" / "compatibility.json"
 TORCHSERVE = "0.12.0"
 SUITE = "tests/conformance/test_conformance.py"
 

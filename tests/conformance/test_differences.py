@@ -1,4 +1,4 @@
-"""Differences from TorchServe that no other test shows; app/commands/differences.toml lists them."""
+"""Differences from TorchServe that no other test shows; app/commands/compat/differences.toml lists them."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

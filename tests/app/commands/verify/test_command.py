@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from app.commands.engine_probes import EngineReport, ProbeResult
-from app.commands.verify import main
+from app.commands.verify.command import main
+from app.commands.verify.engine_probes import EngineReport, ProbeResult
 from handler.devices.device import Device
 
 

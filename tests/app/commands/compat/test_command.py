@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from app.cli import main
-from app.commands import compat
+from app.commands.compat import command as compat
 from tests.conformance.features import FEATURES
 from tests.conformance.recording import NAMES
 from tests.conformance.report import ROOT, WRITTEN, Outcomes, digest, evidence, project_version, rows
 
 pytest_plugins = ["pytester"]
-ANEW = "run `python -m tests.conformance.report`, which writes app/compatibility.json anew"
+ANEW = "run `python -m tests.conformance.report`, which writes compatibility.json anew"
 
 
 @pytest.fixture(scope="module")

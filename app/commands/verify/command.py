@@ -9,8 +9,8 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from app.commands.engine_probes import EngineReport, ProbeResult, probe_onnxruntime, probe_torch
 from app.commands.progress import show_progress
+from app.commands.verify.engine_probes import EngineReport, ProbeResult, probe_onnxruntime, probe_torch
 from app.release import version
 from handler.devices.cgroup import cpu_quota, memory_limit
 from handler.devices.cpu_budget import cpu_budget, usable_cores

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.commands.engine_probes import TINY_ONNX, probe_onnxruntime, probe_torch
+from app.commands.verify.engine_probes import TINY_ONNX, probe_onnxruntime, probe_torch
 from handler.devices.device import CPU, Device
 
 GPU = Device("cuda", 0, "NVIDIA H200", 139 << 30)
