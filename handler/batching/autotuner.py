@@ -61,11 +61,10 @@ class Autotuner(Generic[T]):
             self._record_trial(rows, seconds)
             return
         self._recent.append(seconds / rows)
-        if (
-            self._batches >= self._retrial_batches
-            or self._busy_seconds >= RETRIAL_SECONDS * self._retrial_batches / RETRIAL_BATCHES
-            or self._is_much_faster()
-        ):
+        is_due = self._batches >= self._retrial_batches
+        is_late = self._busy_seconds >= RETRIAL_SECONDS * self._retrial_batches / RETRIAL_BATCHES
+        threshold = self._retrial_ratio * self._median_seconds[self.best]
+        if is_due or is_late or (len(self._recent) == TRIAL_BATCHES and median(self._recent) < threshold):
             self._start_trials()
 
     def _start_trials(self) -> None:
@@ -90,16 +89,10 @@ class Autotuner(Generic[T]):
         if not self._trials:
             self._select_best()
 
-    def _is_much_faster(self) -> bool:
-        recent = self._recent
-        threshold = self._retrial_ratio * self._median_seconds[self.best]
-        return len(recent) == TRIAL_BATCHES and median(recent) < threshold
-
     def _select_best(self) -> None:
         times, first = self._median_seconds, self._candidates[0]
         fastest = min(self._candidates, key=times.__getitem__)
         best = fastest if times[fastest] < self._required_ratio * times[first] else first
-        self._retrial_batches = (
-            RETRIAL_BATCHES if best != self.best else min(2 * self._retrial_batches, MAX_RETRIAL_BATCHES)
-        )
+        next_interval = min(2 * self._retrial_batches, MAX_RETRIAL_BATCHES)
+        self._retrial_batches = RETRIAL_BATCHES if best != self.best else next_interval
         self.best = best

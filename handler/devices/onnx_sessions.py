@@ -1,4 +1,4 @@
-"""ONNX Runtime sessions that handlers make without a word about threads: as many as their worker is to have.
+"""The threads of ONNX Runtime sessions for which handlers choose none: as many as their worker has cores.
 
 Left alone, each session starts a thread for every core, which spin while they wait: several sessions then fight for the
 cores, with each other and with the event loop.
@@ -7,8 +7,8 @@ cores, with each other and with the event loop.
 import os
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import wraps
 from types import ModuleType
 from typing import Any
@@ -67,7 +67,9 @@ def patch_inference_session(kind: Any) -> None:
         session: Any, path_or_bytes: Any, sess_options: Any = None, providers: Any = None, *args: Any, **options: Any
     ) -> None:
         cores = _budget.cores
-        if cores is None or _chooses_threads(sess_options) or _uses_gpu(providers):
+        chooses_threads = sess_options is not None and sess_options.intra_op_num_threads != 0
+        uses_gpu = providers and list(providers) != ["CPUExecutionProvider"]
+        if cores is None or chooses_threads or uses_gpu:
             init(session, path_or_bytes, sess_options, providers, *args, **options)
             return
         # A path is made absolute: the second session is made on another thread, with another working directory.
@@ -75,7 +77,7 @@ def patch_inference_session(kind: Any) -> None:
         is_large = _size(model) > LARGE_MODEL_BYTES
 
         def start(session: Any, threads: int) -> None:
-            with _ThreadOptions(sess_options, threads, spinning=threads == cores.maximum) as session_options:
+            with _thread_options(sess_options, threads, spinning=threads == cores.maximum) as session_options:
                 init(session, model, session_options, providers, *args, **options)
 
         start(session, cores.share if is_large else cores.maximum)
@@ -117,36 +119,32 @@ class _NarrowSession:
         self._session = session
 
 
-class _ThreadOptions:
-    """A handler's options for the time of making one session, with a number of threads.
+@contextmanager
+def _thread_options(options: Any, threads: int, *, spinning: bool) -> Iterator[Any]:
+    """A handler's options, or new ones, for the time of making one session with a number of threads.
 
     `spinning` threads do so for SPIN_MICROSECONDS; others, and those of an older ONNX Runtime, only while they run.
     Entries cannot be removed again: afterwards STOP_SPINNING is as the handler had it, and SPIN_DURATION stays.
     """
-
-    def __init__(self, options: Any, threads: int, *, spinning: bool) -> None:
-        self._options = options or _default_options()
-        self._threads = threads
-        self._spinning = spinning and _knows_spin()
-        self._stop_spinning = _config_entry(self._options, STOP_SPINNING, "0")
-
-    def __enter__(self) -> Any:
-        self._options.intra_op_num_threads = self._threads
-        if self._spinning:
-            duration = _config_entry(self._options, SPIN_DURATION, SPIN_MICROSECONDS)
-            self._options.add_session_config_entry(SPIN_DURATION, duration)
-        else:
-            self._options.add_session_config_entry(STOP_SPINNING, "1")
-        return self._options
-
-    def __exit__(self, *_: object) -> None:
-        self._options.intra_op_num_threads = 0
-        self._options.add_session_config_entry(STOP_SPINNING, self._stop_spinning)
-
-
-def _knows_spin() -> bool:
-    major, minor, *_ = sys.modules["onnxruntime"].__version__.split(".")
-    return (int(major), int(minor)) >= SPIN_DURATION_SINCE
+    runtime = sys.modules["onnxruntime"]
+    if options is None:
+        options = runtime.SessionOptions()
+        # A plan of the memory for each shape pays where shapes repeat. Batches come in all sizes: it costs half as much
+        # memory again, and no time was seen to be saved.
+        options.enable_mem_pattern = False
+    major, minor, *_ = runtime.__version__.split(".")
+    stop = _config_entry(options, STOP_SPINNING, "0")
+    options.intra_op_num_threads = threads
+    if spinning and (int(major), int(minor)) >= SPIN_DURATION_SINCE:
+        duration = _config_entry(options, SPIN_DURATION, SPIN_MICROSECONDS)
+        options.add_session_config_entry(SPIN_DURATION, duration)
+    else:
+        options.add_session_config_entry(STOP_SPINNING, "1")
+    try:
+        yield options
+    finally:
+        options.intra_op_num_threads = 0
+        options.add_session_config_entry(STOP_SPINNING, stop)
 
 
 def _config_entry(options: Any, key: str, default: str) -> str:
@@ -155,22 +153,6 @@ def _config_entry(options: Any, key: str, default: str) -> str:
         return str(options.get_session_config_entry(key))
     except RuntimeError:
         return default
-
-
-def _default_options() -> Any:
-    options = sys.modules["onnxruntime"].SessionOptions()
-    # A plan of the memory for each shape pays where shapes repeat. Batches come in all sizes: it costs half as much
-    # memory again, and no time was seen to be saved.
-    options.enable_mem_pattern = False
-    return options
-
-
-def _chooses_threads(options: Any) -> bool:
-    return options is not None and options.intra_op_num_threads != 0
-
-
-def _uses_gpu(providers: Any) -> bool:
-    return bool(providers) and list(providers) != ["CPUExecutionProvider"]
 
 
 def _size(model: Any) -> int:

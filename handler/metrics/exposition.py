@@ -79,18 +79,18 @@ class Exposition:
     def render(self, names: Sequence[str] = ()) -> bytes:
         """The text format 0.0.4: all families, or only the samples with these names and the families that have any."""
         wanted = frozenset(names)
-        return "".join(_render(shown, wanted) for shown in [*self._shown.values()]).encode(errors="replace")
+        parts = []
+        for shown in [*self._shown.values()]:
+            family, samples = shown.family, "".join(_samples(shown, wanted))
+            if samples or not wanted:
+                parts.append(header(family.name, family.kind, family.help) + samples)
+        return "".join(parts).encode(errors="replace")
 
     def _series(self, family: Family, values: Sequence[str]) -> Series | None:
         shown = self._shown.get(family.name)
         if shown is None or len(values) != len(shown.family.labels):
             return None
         return shown.series.setdefault(tuple(values), shown.make())  # atomic: of two threads both get the same
-
-
-def _render(shown: _Shown, wanted: frozenset[str]) -> str:
-    family, samples = shown.family, "".join(_samples(shown, wanted))
-    return header(family.name, family.kind, family.help) + samples if samples or not wanted else ""
 
 
 def _samples(shown: _Shown, wanted: frozenset[str]) -> Iterator[str]:

@@ -81,14 +81,10 @@ def _dict(items: dict[Any, Any], newline: str) -> str:
     if not items:
         return "{}"
     inner = newline + "  "
-    pairs = [f"{_key(key)}: {_text(value, inner)}" for key, value in items.items()]
-    return f"{{{inner}{f',{inner}'.join(pairs)}{newline}}}"
-
-
-def _key(key: Any) -> str:
-    if type(key) is not str:
+    if set(map(type, items)) != {str}:
         raise _UnusualType
-    return encode_basestring_ascii(key)
+    pairs = [f"{encode_basestring_ascii(key)}: {_text(value, inner)}" for key, value in items.items()]
+    return f"{{{inner}{f',{inner}'.join(pairs)}{newline}}}"
 
 
 def _float(value: float, newline: str) -> str:

@@ -50,8 +50,13 @@ def load_entry_point(namespace: ArchiveModules, handler: str, envelope: str | No
     """
     path, _, function = handler.partition(":")
     module = _handler_module(namespace, path.removesuffix(".py").rpartition("/")[2])
-    entry_point = _function_entry(module, function or "handle") or _class_entry(module)
-    return replace(entry_point, handle=_enveloped(entry_point.handle, envelope)) if envelope else entry_point
+    handle = getattr(module, function or "handle", None)
+    entry_point = EntryPoint(partial(handle, None), handle, None) if handle is not None else _class_entry(module)
+    if envelope:
+        wrapper = import_module(f"{_BUILT_IN}.request_envelope.{envelope}")
+        wrapped = _method(wrapper, _classes_of(wrapper)[0](entry_point.handle), "handle")
+        return replace(entry_point, handle=wrapped)
+    return entry_point
 
 
 def _handler_module(namespace: ArchiveModules, name: str) -> ModuleType:
@@ -70,11 +75,6 @@ def _handler_module(namespace: ArchiveModules, name: str) -> ModuleType:
             name=name,
         )
     return import_module(f"{_BUILT_IN}.{name}")
-
-
-def _function_entry(module: ModuleType, name: str) -> EntryPoint | None:
-    function = getattr(module, name, None)
-    return None if function is None else EntryPoint(partial(function, None), function, None)
 
 
 def _class_entry(module: ModuleType) -> EntryPoint:
@@ -106,9 +106,3 @@ def _method(module: ModuleType, owner: object, name: str) -> Callable[..., objec
             f"{module.__file__}: class {type(owner).__name__} has no {name}; add {signature}", name=name, obj=owner
         )
     return method
-
-
-def _enveloped(handle: Callable[..., object], name: str) -> Callable[..., object]:
-    module = import_module(f"{_BUILT_IN}.request_envelope.{name}")
-    envelope = _classes_of(module)[0](handle)
-    return _method(module, envelope, "handle")

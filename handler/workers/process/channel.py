@@ -114,17 +114,15 @@ def _values(sizes: Iterable[int], descriptors: Sequence[int]) -> Iterator[bytes]
 @contextmanager
 def _memory(values: Iterable[PickleBuffer]) -> Iterator[int]:
     """The descriptor of memory that holds the values; its receiver keeps it beyond the block."""
-    with _open_memory() as file:
+    if hasattr(os, "memfd_create"):
+        memory: Any = os.fdopen(os.memfd_create("marserve"), "r+b", buffering=0)
+    else:
+        import tempfile  # elsewhere than on Linux it is a file, whose name is gone already
+
+        memory = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (it is closed below)
+    with memory as file:
         for value in values:
             view = value.raw()
             while view:
                 view = view[file.write(view) :]
         yield file.fileno()
-
-
-def _open_memory() -> Any:
-    if hasattr(os, "memfd_create"):
-        return os.fdopen(os.memfd_create("marserve"), "r+b", buffering=0)
-    import tempfile  # elsewhere than on Linux it is a file, whose name is gone already
-
-    return tempfile.TemporaryFile(buffering=0)

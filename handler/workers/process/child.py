@@ -23,7 +23,7 @@ from handler.devices import onnx_sessions
 from handler.devices.device import Device
 from handler.errors import is_out_of_memory
 from handler.isolation.calling_archive import SERVER, SERVER_FOLDER
-from handler.job import Job, JobOutcomes, Outcome
+from handler.job import JobOutcomes
 from handler.workers.continuous import load_service
 from handler.workers.process.channel import Channel
 from handler.workers.process.child_reports import Reports, flush
@@ -150,7 +150,7 @@ class OwnPython:
 
 
 class _Child:
-    """JobOutcomes one batch after the other, on the main thread."""
+    """Serves one batch after the other, on the main thread."""
 
     def __init__(self, spec: ServiceSpec, reports: Reports, governor: ThreadGovernor) -> None:
         self._spec = spec
@@ -177,17 +177,14 @@ class _Child:
             self._governor.choose(concurrent=concurrent)
             with self._reports.batch():
                 started_at = perf_counter()
-                outcomes = self._predict(jobs)
+                try:
+                    outcomes = self._service.predict(jobs, self._send_chunks)
+                except ResponseTooLarge:
+                    raise SystemExit(1) from None  # it is in the log, and is nobody's bug
                 self._governor.record(len(jobs), perf_counter() - started_at)
                 self._reports.answer("done", [pack_outcome(outcome) for outcome in outcomes])
         self._service.close()
 
-    def _predict(self, jobs: list[Job]) -> list[Outcome]:
-        try:
-            return self._service.predict(jobs, self._deliver)
-        except ResponseTooLarge:
-            raise SystemExit(1) from None  # it is in the log, and is nobody's bug
-
-    def _deliver(self, outcomes: JobOutcomes) -> None:
+    def _send_chunks(self, outcomes: JobOutcomes) -> None:
         for job, outcome in outcomes:
             self._reports.answer("chunk", (*job.reply, pack_outcome(outcome)))

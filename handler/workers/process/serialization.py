@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from handler.errors import BadOutput, HandlerError, OutOfMemory, PredictionFailed, PredictionRefused
+from handler.errors import BadOutput, OutOfMemory, PredictionFailed, PredictionRefused
 from handler.job import Input, Job, Outcome, Output, Part, StreamChunk
 from handler.workers.process.channel import out_of_band
 
@@ -54,10 +54,6 @@ def unpack_outcome(packed: Sequence[Any]) -> Outcome:
         return Output(*content)
     if kind == "chunk":
         return StreamChunk(Output(*content))
-    return _error(kind, content)
-
-
-def _error(kind: str, content: Sequence[Any]) -> HandlerError:
     if kind == "refused":
         return PredictionRefused(*content)
     if kind == "bad":
