@@ -118,7 +118,7 @@ async def test_a_new_version_is_switched_in_under_load(server: Process) -> None:
 def test_what_cannot_be_read_is_told_and_the_session_goes_on(demo: Process) -> None:
     with user(demo, "someone") as someone:
         someone.send("no frame")
-        assert someone.receive("error")["message"].startswith("This frame cannot be read: Expecting value")
+        assert someone.receive("error")["message"].startswith("This frame cannot be read: invalid literal")
         someone.send('{"pose": []}')
         assert someone.receive("error")["message"] == "This frame cannot be read: frame 0: the pose is not 33 points"
         assert someone.perform("hello")["type"] == "prediction"

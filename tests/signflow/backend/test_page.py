@@ -1,55 +1,138 @@
 """SignFlow's page in a real browser, with the backend and a model server behind it."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from app.initial_models.sample_archives import build_samples
 from tests.support.browser import Page, open_page
-from tests.support.signflow_processes import backend, model_server
+from tests.support.signflow_processes import Process, backend, model_server
 
 pytestmark = pytest.mark.slow
 ITEMS = "[...document.querySelectorAll('#predictions li')]"
 
 
-@pytest.fixture
-def page(tmp_path: Path, store: Path) -> Iterator[Page]:
-    """The page, which performs two signs by itself."""
+@contextmanager
+def opened(tmp_path: Path, store: Path, query: str, **environment: str) -> Iterator[tuple[Page, Process]]:
+    """The page, and the model server behind it."""
     build_samples(store)
     with (
         model_server(tmp_path, store, "sign.mar") as server,
-        backend(tmp_path, server.url) as demo,
-        open_page(f"{demo.url}/?user=visitor&play=hello,please", tmp_path) as page,
+        backend(tmp_path, server.url, **environment) as demo,
+        open_page(f"{demo.url}/?user=visitor{query}", tmp_path) as page,
     ):
-        yield page
+        page.until("!document.querySelector('#server').textContent.startsWith('Asking')")
+        yield page, server
 
 
-def test_a_visitor_sees_signs_being_recorded_and_translated(page: Page, tmp_path: Path) -> None:
-    """By the model server first, and without it once the flag is off."""
-    page.until("document.querySelector('#state').dataset.state === 'RECORDING'")
-    page.until("document.querySelectorAll('#predictions li').length === 2")
-    assert page.evaluate(f"{ITEMS}.map((item) => item.dataset.prediction)") == ["please", "hello"]
-    assert page.evaluate(f"{ITEMS}.map((item) => item.dataset.source)") == ["torchserve"] * 2
-    assert page.evaluate(f"{ITEMS}.map((item) => item.dataset.performed)") == ["please", "hello"]
-    assert page.evaluate("document.querySelector('#score').textContent") == "2 of 2 as performed"
-    assert page.evaluate("[...document.querySelectorAll('#latest .bar span')].length") == 4
-    page.evaluate("document.querySelector('#flag').click()")
-    page.until("fetch('/flags').then((answer) => answer.json()).then((flags) => !flags.use_torchserve)")
+def text(page: Page, selector: str) -> str:
+    """The text of an element."""
+    return str(page.evaluate(f"document.querySelector('{selector}').textContent"))
+
+
+def click(page: Page, selector: str) -> None:
+    """Click an element."""
+    page.evaluate(f"document.querySelector('{selector}').click()")
+
+
+def click_sign(page: Page, sign: str) -> None:
+    """Perform a sign of the list."""
     page.evaluate(
-        "[...document.querySelectorAll('#signs button')].find((button) => button.textContent === 'again').click()"
+        f"[...document.querySelectorAll('#signs button')].find((each) => each.textContent === '{sign}').click()"
     )
-    page.until(f"{ITEMS}.length === 3")
-    assert page.evaluate(f"[{ITEMS}[0].dataset.prediction, {ITEMS}[0].dataset.source]") == ["again", "local"]
-    page.take_picture(tmp_path / "page.png")
-    assert page.evaluate("document.querySelector('#trouble').textContent") == ""
-    assert page.evaluate("document.querySelector('#film').hidden")  # the library for the webcam is not there
-    assert page.problems == []
 
 
-def test_the_camera_shows_somebody(page: Page) -> None:
-    """Something is drawn, and it moves."""
-    picture = "document.querySelector('#camera').toDataURL()"
-    page.until("document.querySelector('#state').dataset.state === 'RECORDING'")
-    first = page.evaluate(picture)
-    page.until(f"{picture} !== {first!r}")
+def test_signs_are_recorded_and_translated_and_join_into_a_sentence(tmp_path: Path, store: Path) -> None:
+    with opened(tmp_path, store, "&play=hello,please") as (page, _):
+        page.until("document.querySelector('#state').dataset.state === 'RECORDING'")
+        page.until("document.querySelector('#state').dataset.state === 'INFERRING'")  # it is shown for long enough
+        page.until(f"{ITEMS}.length === 2")
+        assert page.evaluate(f"{ITEMS}.map((item) => item.dataset.prediction)") == ["please", "hello"]
+        assert page.evaluate(f"{ITEMS}.map((item) => item.dataset.source)") == ["torchserve"] * 2
+        assert page.evaluate(f"{ITEMS}.map((item) => item.dataset.performed)") == ["please", "hello"]
+        assert text(page, "#score") == "2 of 2 as performed"
+        assert page.evaluate("[...document.querySelectorAll('#latest .bar span')].length") == 4
+        assert text(page, "#server") == "Model server: in use"
+        assert page.evaluate("[...document.querySelectorAll('#tokens span')].map((each) => each.textContent)") == [
+            "hello",
+            "please",
+        ]
+        click(page, "#undo")
+        assert text(page, "#tokens") == "hello"
+        click(page, "#clear")
+        assert page.evaluate("document.querySelector('#undo').disabled")
+        assert text(page, "#trouble") == ""
+        assert page.evaluate("document.querySelector('#webcam').hidden")  # the library for the webcam is not there
+        assert page.problems == []
+
+
+def test_the_page_says_who_translates_and_why(tmp_path: Path, store: Path) -> None:
+    """The flag, and a server that is gone: refused first, then the circuit is open."""
+    environment = {"TORCHSERVE_FAILURES": "2", "TORCHSERVE_COOLDOWN_MS": "60000"}
+    with opened(tmp_path, store, "&play=", **environment) as (page, server):
+        click(page, "#flag")
+        page.until("document.querySelector('#server').textContent === 'Model server: flag off'")
+        click_sign(page, "again")
+        page.until(f"{ITEMS}.length === 1")
+        assert page.evaluate(f"[{ITEMS}[0].dataset.prediction, {ITEMS}[0].dataset.source]") == ["again", "local"]
+        assert text(page, "#latest .why") == "Local: the flag is off"
+        click(page, "#flag")
+        page.until("document.querySelector('#server').textContent === 'Model server: in use'")
+        server.kill()
+        for number, reason in enumerate(("the connection was refused",) * 2 + ("the circuit is open until",), start=2):
+            click_sign(page, "hello")
+            page.until(f"{ITEMS}.length === {number}")
+            assert text(page, "#latest .why").startswith(f"Local: {reason}")
+        page.until(
+            "document.querySelector('#server').textContent.startsWith('Model server: circuit open, next probe in ')"
+        )
+        assert page.problems == []
+
+
+def test_the_page_plays_by_itself_and_nothing_on_it_is_empty(tmp_path: Path, store: Path) -> None:
+    with opened(tmp_path, store, "") as (page, _):
+        placeholders = (
+            "[...document.querySelectorAll('[data-empty]:empty')].map((each) => each.dataset.empty.length > 9)"
+        )
+        assert all(page.evaluate(placeholders))
+        assert text(page, "#prediction .sign") != ""
+        picture = "document.querySelector('#figure').toDataURL()"
+        page.until("document.querySelector('#state').dataset.state === 'RECORDING'")
+        first = page.evaluate(picture)
+        page.until(f"{picture} !== {first!r}")
+        page.until(f"{ITEMS}.length === 2")
+        click(page, "#stop")
+        assert page.evaluate("document.querySelector('#play').getAttribute('aria-pressed')") == "false"
+        assert page.problems == []
+
+
+def test_long_times_do_not_wrap_and_a_phone_needs_no_scrolling_sideways(tmp_path: Path, store: Path) -> None:
+    with opened(tmp_path, store, "&play=hello") as (page, _):
+        assert page.evaluate(
+            "import('/static/view.js').then(({ duration }) => [6.13, 999.4, 1002.8, 61000].map(duration))"
+        ) == ["6.1 ms", "999.4 ms", "1.00 s", "61.00 s"]
+        page.until(f"{ITEMS}.length === 1")
+        page.evaluate(f"{ITEMS}[0].children[3].textContent = '1002.8 ms'")
+        height = page.evaluate(f"{ITEMS}[0].offsetHeight")
+        assert height < 45
+        page.call("Emulation.setDeviceMetricsOverride", width=375, height=700, deviceScaleFactor=1, mobile=True)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 375
+        assert page.evaluate(f"{ITEMS}[0].offsetHeight") == height
+
+
+def test_twenty_signers_show_their_times_with_and_without_the_server_and_the_batches(
+    tmp_path: Path, store: Path
+) -> None:
+    with opened(tmp_path, store, "&play=") as (page, _):
+        click(page, "#start-load")
+        signs = "[...document.querySelectorAll('#load tbody tr')].map((row) => Number(row.children[4].textContent))"
+        page.until(f"{signs}[0] >= 20 && document.querySelectorAll('.batch').length > 0")
+        page.until(f"{signs}[1] >= 20")
+        click(page, "#start-load")
+        page.until("document.querySelector('#start-load').textContent === '20 signers'")
+        lost = "[...document.querySelectorAll('#load tbody tr')].map((row) => Number(row.children[5].textContent))"
+        assert page.evaluate(lost)[0] == 0
+        page.take_picture(tmp_path / "page.png")
+        assert page.problems == []

@@ -1,4 +1,4 @@
-"""Runs the demo: python -m handler.examples.signflow.backend, then http://127.0.0.1:8000."""
+"""Runs the demo: python -m signflow.backend, then http://127.0.0.1:8000."""
 
 import argparse
 import logging
@@ -14,7 +14,7 @@ LARGEST_FRAME = 64 * 1024
 
 def main(argv: list[str] | None = None) -> None:
     """Serve the backend until a signal comes."""
-    parser = argparse.ArgumentParser(prog="python -m handler.examples.signflow.backend", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m signflow.backend", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument(
@@ -33,6 +33,7 @@ def main(argv: list[str] | None = None) -> None:
         access_log=False,
         ws="websockets-sansio",
         ws_max_size=LARGEST_FRAME,
+        ws_per_message_deflate=False,  # a frame is small, and compressing it takes longer than reading it
         timeout_graceful_shutdown=5,
     )
 

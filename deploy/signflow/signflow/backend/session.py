@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-import json
 import logging
 from typing import Any
 
 import numpy as np
+import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from signflow.archive.features import landmarks, make_window
@@ -24,11 +24,13 @@ class Session:
 
     Sends {"type": "state", "state": ...}, {"type": "prediction", "prediction": ..., "source": ...,
     "reason": ..., "milliseconds": ..., ...} and {"type": "error", "message": ...}; after an error the session goes on.
+    `last_frame` of a prediction is the number of the sign's last frame, the session's first one being 1.
     """
 
-    def __init__(self, socket: WebSocket, translator: Translator, user: str) -> None:
+    def __init__(self, socket: WebSocket, translator: Translator, user: str, is_local: bool = False) -> None:
         self.segmenter = SignSegmenter()
         self._socket, self._translator, self._user = socket, translator, user
+        self._is_local, self._frames_received = is_local, 0
         self._translation: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
@@ -45,13 +47,14 @@ class Session:
             await self._cancel_translation()
 
     async def _receive_frame(self, text: str) -> None:
+        self._frames_received += 1
         try:
-            points = landmarks([json.loads(text)])[0]
+            points = landmarks([orjson.loads(text)])[0]
         except ValueError as error:
             await self._send("error", message=f"This frame cannot be read: {error}")
             return
         before = self.segmenter.state
-        sign = self.segmenter.add_frame(points, is_rest(points))
+        sign = self.segmenter.add_frame((self._frames_received, points), is_rest(points))
         if self.segmenter.state is not before:
             await self._send("state", state=self.segmenter.state)
         if sign:
@@ -66,8 +69,9 @@ class Session:
                 await self._send("state", state=self.segmenter.state)
 
     async def _translate(self, sign: Frames) -> None:
+        numbers, points = zip(*sign, strict=True)
         try:
-            translation = await self._translator.translate(make_window(np.stack(sign)), self._user)
+            translation = await self._translator.translate(make_window(np.stack(points)), self._user, self._is_local)
         except Exception:
             LOG.exception("A sign was lost", extra={"event": "lost", "user": self._user})
             await self._send("error", message="This sign could not be translated.")
@@ -75,7 +79,9 @@ class Session:
         fields = translation._asdict()
         fields["milliseconds"] = round(1000 * fields.pop("seconds"), 1)
         LOG.info("Translated", extra={"event": "translated"} | {key: fields[key] for key in LOGGED_FIELDS})
-        await self._send("prediction", **fields, frames=len(sign))
+        fields |= {"frames": len(sign), "last_frame": numbers[-1]}
+        wait = round(self._translator.client.breaker.seconds_until_probe, 1)
+        await self._send("prediction", **fields, seconds_until_probe=wait)
 
     async def _send(self, kind: str, **fields: Any) -> None:
         await self._socket.send_json({"type": kind, **fields})

@@ -14,6 +14,8 @@ class Settings(BaseSettings):
 
     use_torchserve: bool = False
     torchserve_url: str = "http://torchserve:8080"
+    torchserve_metrics_url: str = ""
+    """Of the server's metrics, where they are not at /metrics of the same port."""
     torchserve_timeout_ms: int = Field(default=2000, gt=0)
     """For a request with its retries."""
     torchserve_hedge_ms: int = Field(default=100, ge=0)

@@ -5,6 +5,8 @@ from enum import StrEnum
 from typing import Any
 
 Frames = list[Any]
+REST_FRAMES = 6
+"""In a row, and the sign has ended."""
 
 
 class State(StrEnum):
@@ -22,7 +24,7 @@ class SignSegmenter:
     `max_frames` it ends by itself. Frames that come during a translation wait until `finish_inference`.
     """
 
-    def __init__(self, rest_frames: int = 6, min_frames: int = 10, max_frames: int = 240) -> None:
+    def __init__(self, rest_frames: int = REST_FRAMES, min_frames: int = 10, max_frames: int = 240) -> None:
         self.state = State.IDLE
         self._rest_frames, self._min_frames, self._max_frames = rest_frames, min_frames, max_frames
         self._recorded: Frames = []

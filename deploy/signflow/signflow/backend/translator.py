@@ -48,9 +48,12 @@ class Translator:
         self.settings = Settings(**self.settings.model_dump() | flags)
         LOG.info("Flags changed", extra={"event": "flags", **flags})
 
-    async def translate(self, window: np.ndarray, key: str) -> Translation:
-        """Translate a window [frames, features] of the user with this key; raises what the local pipeline raises."""
-        if not self.settings.use_torchserve:
+    async def translate(self, window: np.ndarray, key: str, is_local: bool = False) -> Translation:
+        """Translate a window [frames, features] of the user with this key, or of a session that asks no server.
+
+        Raises what the local pipeline raises.
+        """
+        if is_local or not self.settings.use_torchserve:
             translation = await self._translate_locally(window, "flag_off")
         elif not self.settings.in_rollout(key):
             translation = await self._translate_locally(window, "rollout")

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import yaml
 
-from handler.devices.allocator import keep_freed_memory
+from handler.devices.allocator import disable_malloc_trim
 from signflow.archive import FOLDER
 
 from .load_generator import WARM_UP_SECONDS, Body, Measurement
@@ -23,7 +23,7 @@ def measure_in_process(bodies: Sequence[Body], batch: int, threads: int, seconds
 
     As in marserve, JSON is parsed by orjson, bytes are copied, and freed memory is kept.
     """
-    keep_freed_memory()
+    disable_malloc_trim()
     handlers = [_load_handler() for _ in range(threads)]
     begin = time.perf_counter() + WARM_UP_SECONDS / 2
     with ThreadPoolExecutor(threads) as pool:

@@ -45,7 +45,7 @@ class ServerUnderTest:
 
     def __init__(self, name: str, command: str, folder: Path, store: Path) -> None:
         self.name, self._folder = name, folder
-        self.port, self._management, *others = (_free_port() for _ in range(5))
+        self.port, self._management, *others = (find_free_port() for _ in range(5))
         config = folder / f"{name}.properties"
         config.write_text(CONFIG_TEMPLATE.format(self.port, self._management, *others))
         self._command = shlex.split(command.format(store=store, config=config))
@@ -115,7 +115,8 @@ class ServerUnderTest:
         return True
 
 
-def _free_port() -> int:
+def find_free_port() -> int:
+    """A port of the loopback interface on which nothing listens at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
