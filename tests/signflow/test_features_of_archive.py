@@ -12,10 +12,10 @@ import numpy as np
 import onnx
 import onnx.helper
 import pytest
-from signflow.archive.features import landmarks
 
 from app.commands.archive import main as archive
 from signflow.archive import FOLDER
+from signflow.archive.features import landmarks
 from tests.support.serving import serving
 from tests.support.signflow_processes import SIGNFLOW
 

@@ -5,9 +5,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from signflow.archive.features import landmarks, make_window
 
 from app.initial_models.sample_archives import EXAMPLES, build_samples
+from signflow.archive.features import landmarks, make_window
 from signflow.local_pipeline import LocalPipeline
 from tests.support.serving import serving
 

@@ -5,11 +5,11 @@ import json
 from pathlib import Path
 
 import pytest
-from signflow.archive.features import landmarks
 from websockets.asyncio.server import ServerConnection, serve
 
 from app.sample_archives import build_samples
 from signflow.archive import read_labels
+from signflow.archive.features import landmarks
 from signflow.backend.hand_rest import is_rest
 from signflow.backend.sign_segmenter import REST_FRAMES, SignSegmenter
 from signflow.benchmark import websocket_load

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from signflow.archive.features import landmarks, make_window, normalise
 
 from signflow.archive import FOLDER, read_labels
+from signflow.archive.features import landmarks, make_window, normalise
 from signflow.training.hand_model import left_hand, right_hand, rotations
 from signflow.training.synthetic import main, make_signs, make_windows, perform, to_frames
 
