@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from app.sample_archives import build_samples
+from app.initial_models.sample_archives import build_samples
 from signflow.archive import read_labels
 from signflow.archive.features import landmarks
 from signflow.backend.hand_rest import is_rest
