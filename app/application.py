@@ -22,7 +22,7 @@ from starlette.routing import BaseRoute
 
 from app.api import drift, health, index, inference, management, metrics, openapi, tokens, traffic, workflows
 from app.api.fast_path import PredictionFastPath
-from app.errors import ErrorResponse, MethodNotAllowed, RequestError, ResourceNotFound
+from app.errors import ErrorResponse, MethodNotAllowed, RequestError, ResourceNotFound, describe_error
 from app.grpc.listeners import grpc_serving
 from app.http.fast_path import FAST_PATH
 from app.http.response_head import with_common_headers
@@ -33,6 +33,7 @@ from app.initial_models.samples import with_samples
 from app.lifespan import running
 from app.middleware import AccessLog, Authorization, BodyLimit, CommonHeaders
 from app.model_server import ModelServer
+from app.remedies import explain
 from app.settings.loading import marserve_settings
 from app.settings.model import Settings
 from app.settings.types import ListenAddress
@@ -157,8 +158,16 @@ def cors_headers(settings: Settings) -> Headers:
 
 
 async def on_error(request: Request, error: Exception) -> Response:
-    """The response to an error of the domain, from the table of errors."""
-    return TorchServeResponse(error_response(error, request.method, target(request.scope)))
+    """The response to an error of the domain, from the table of errors.
+
+    A server of our own adds cause and remedy to failed registrations.
+    """
+    server = ModelServer.of(request.scope)
+    raw = error_response(error, request.method, target(request.scope))
+    if isinstance(error, RegistryError) and server.settings.one_port and (more := explain(error, server.store)):
+        described = describe_error(error)
+        raw = raw_error(described._replace(message=f"{described.message}: {more}"))
+    return TorchServeResponse(raw)
 
 
 async def on_unexpected_error(request: Request, error: Exception) -> Response:

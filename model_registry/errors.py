@@ -167,6 +167,7 @@ class ArchiveNotFound(RegistryError):
 
     def __init__(self, url: str) -> None:
         super().__init__(f"Model not found at: {url}")
+        self.url = url
 
 
 class EmptyUrl(RegistryError):

@@ -14,6 +14,7 @@ from app.http.request import new_request_id
 from app.http.request_body import parse_body
 from handler.errors import HandlerError, LoadFailed
 from handler.job import Input
+from handler.workers.load_remedies import remedy_for
 from handler.workers.traces import own_traceback
 from model_registry.errors import RegistryError
 from model_registry.memory_guard import resident_bytes
@@ -55,6 +56,7 @@ class SmokeTestResult:
     warm_memory: int | None = None
     """Growth by the requests after the first of each."""
     requests: tuple[RequestResult, ...] = ()
+    remedy: str = ""
     traceback: tuple[str, ...] = ()
     """The traceback of a failed load, from the archive's own code on."""
 
@@ -88,7 +90,8 @@ async def run_smoke_test(
     except LoadFailed as failure:
         cause = failure.__cause__ or failure
         seconds = time.perf_counter() - began
-        return SmokeTestResult(f"{type(cause).__name__}: {cause}", seconds, traceback=tuple(own_traceback(cause)))
+        text, traceback = f"{type(cause).__name__}: {cause}", tuple(own_traceback(cause))
+        return SmokeTestResult(text, seconds, remedy=remedy_for(cause), traceback=traceback)
     seconds, loaded = time.perf_counter() - began, memory()
     first = {sample.place: await _send(version, sample) for sample in samples}
     warm = memory()

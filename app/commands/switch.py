@@ -114,7 +114,7 @@ class Switch:
             if refusal.status not in UNDECIDED_STATUSES:
                 self._registered.clear()  # the server has cleaned up, or the version is another client's
             if refusal.status in LOAD_FAILURE_STATUSES:
-                raise NotSwitched(f"{refusal} (the server's log says why)") from refusal
+                raise NotSwitched(f"{refusal} (the server's log has the traceback)") from refusal
             raise
         self._registered = set(self._versions()) - present
         if plan.version not in self._registered:

@@ -7,6 +7,7 @@ from handler.batching.batcher import Batcher
 from handler.errors import ChildFailed
 from handler.job import Deliver
 from handler.metrics.server_metrics import ModelMetrics
+from handler.workers.load_remedies import remedy_for
 from handler.workers.spec import WorkerSpec
 from handler.workers.traces import own_traceback
 from handler.workers.worker import Worker
@@ -132,5 +133,6 @@ class WorkerPool:
         if cause is not None and repr(cause) != self._reported_cause:
             self._reported_cause = repr(cause)
             lines = cause.lines if isinstance(cause, ChildFailed) else own_traceback(cause)
-        for line in ("The model could not be loaded.", *lines):
+        remedy = remedy_for(cause) if cause is not None else ""
+        for line in ("The model could not be loaded.", *lines, *([f"Remedy: {remedy}."] if remedy else ())):
             worker.spec.write_line("stderr", line)

@@ -14,10 +14,6 @@ if TYPE_CHECKING:
 MAX_FILES = 6
 MAX_PLACES = 5
 ISOLATION = "In a process of its own (isolation: process in model-config.yaml) an archive may do all of this."
-MISSING_MODULE = (
-    "Archive it with --extra-files, if it is yours. Otherwise install it where the server runs, or name it in a",
-    "requirements.txt (--requirements-file), which install_py_dep_per_model=true has installed for this archive.",
-)
 _SIZES = ("B", "KiB", "MiB", "GiB")
 _SHOWN_ELSEWHERE = {"modelName", "modelVersion", "handler"}
 _UNITS = {
@@ -59,8 +55,8 @@ def _smoke_test(result: "SmokeTestResult") -> Iterator[str]:
     if result.error:
         yield from result.traceback
         yield _line("FAILED", f"it does not load: {result.error}")
-        if result.error.startswith("ModuleNotFoundError: No module named"):
-            yield from (_line("", line) for line in MISSING_MODULE)
+        if result.remedy:
+            yield _line("", f"Remedy: {result.remedy}.")
         return
     yield _line("loaded", f"in {_time(result.load_seconds)}{_grown(result.load_memory, ', and takes ', ' of memory')}")
     yield from (_request(request) for request in result.requests)
