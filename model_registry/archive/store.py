@@ -12,7 +12,7 @@ from threading import Event
 from model_registry.archive.archive import Archive
 from model_registry.archive.fetch import ALLOWED, STOPPED, DownloadLimits, Downloads, is_allowed, is_remote
 from model_registry.archive.implicit.manifest import make_archive_folder, needs_manifest
-from model_registry.archive.manifest import Manifest
+from model_registry.archive.manifest import MANIFEST_FILE, Manifest
 from model_registry.archive.naming import ARCHIVE_SUFFIXES, file_name
 from model_registry.archive.unpack import Limits, unpack
 from model_registry.errors import (
@@ -74,11 +74,17 @@ class ModelStore:
         return f"<ModelStore {self.folder}>"
 
     def names(self) -> list[str]:
-        """The archives of the store, sorted: visible folders, and files with an archive's suffix."""
+        """The archives of the store, sorted: visible folders with a manifest, and files with an archive's suffix.
+
+        TorchServe takes every folder for a model, such as lost+found, and starts workers that never load.
+        """
         if self.folder is None or not self.folder.is_dir():
             return []
-        visible = (path for path in self.folder.iterdir() if not path.name.startswith("."))
-        return sorted(path.name for path in visible if path.name.endswith(ARCHIVE_SUFFIXES) or path.is_dir())
+        visible = sorted(path for path in self.folder.iterdir() if not path.name.startswith("."))
+        names = [path.name for path in visible if _is_archive(path)]
+        if skipped := [path.name for path in visible if not _is_archive(path)]:
+            LOG.info("No archives, and therefore skipped in %s: %s", self.folder, ", ".join(skipped))
+        return names
 
     def clear_abandoned(self) -> None:
         """Delete what crashed servers have left; blocks."""
@@ -171,6 +177,10 @@ class ModelStore:
     def _check_open(self) -> None:
         if self._is_closed.is_set():
             raise STOPPED
+
+
+def _is_archive(path: Path) -> bool:
+    return (path / MANIFEST_FILE).is_file() if path.is_dir() else path.name.endswith(ARCHIVE_SUFFIXES)
 
 
 def _find(url: str, store: Path) -> Path:

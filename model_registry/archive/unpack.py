@@ -2,8 +2,8 @@
 
 import gzip
 import io
+import logging
 import os
-import re
 import stat
 import tarfile
 import zipfile
@@ -16,6 +16,7 @@ from zipfile import ZipInfo
 from model_registry.archive.manifest import MANIFEST_FILE
 from model_registry.files.copying import CHUNK_BYTES, Source, copy
 
+LOG = logging.getLogger("marserve.store")
 ENCRYPTED_FLAG = 1
 MAX_DIRECTORY_BYTES = 8 << 20
 ZIP_MAGIC = b"PK\x03\x04"
@@ -48,24 +49,25 @@ def unpack(file: Path, folder: Path, limits: Limits, check: Callable[[], None] =
     """Unpack `file` into the empty `folder`.
 
     As TorchServe does, a .mar or .war is a zip file, or else unpacks to nothing; any other file is a gzipped tar file,
-    of which the first segment of each name is dropped. Raises UnsafeArchive, TooLarge, OSError, and whatever the
-    parsers make of broken bytes; files may then be left in the folder. `check` is called often, and ends the work by
-    raising.
+    of which the first segment of each name is dropped. Of two entries with one name the later one counts; a leading
+    slash of a name does not; a link or a device becomes a file with the entry's content, which in a tar file is none.
+    Raises UnsafeArchive, TooLarge, OSError, and whatever the parsers make of broken bytes; files may then be left in
+    the folder. `check` is called often, and ends the work by raising.
     """
     target = Target(folder, limits, limits.budget(file.stat().st_size), check)
     if not file.name.endswith((".mar", ".war")):
         unpack_tar(file, target)
     elif _has_zip_magic(file):
         unpack_zip(file, target)
+    if target.links:
+        LOG.warning("Links in %s are not followed, but become files, as in TorchServe: %s", file.name, target.links[0])
 
 
 def safe_path(name: str) -> PurePosixPath:
-    """The relative path that a name means; raises UnsafeArchive unless it stays inside on any system."""
+    """The relative path that a name means; raises UnsafeArchive unless it stays inside."""
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", name):
+    if path.is_absolute() or ".." in path.parts or "\0" in name:
         raise UnsafeArchive(f"the name {name!r} leads out of the folder")
-    if "\\" in name or "\0" in name:
-        raise UnsafeArchive(f"the name {name!r} means different files on different systems")
     return path
 
 
@@ -78,6 +80,8 @@ class Target:
         self._names = limits.names
         self._manifest_size = limits.manifest
         self._check = check
+        self.links: list[str] = []
+        """The names of entries that are links or devices."""
 
     def __repr__(self) -> str:
         return f"<Target {self._folder} {self._size} bytes, {self._names} names left>"
@@ -85,7 +89,7 @@ class Target:
     def admit(self, name: str) -> PurePosixPath:
         """The path of an entry, counted; raises UnsafeArchive."""
         self._check()
-        path = safe_path(name)
+        path = safe_path(name.lstrip("/"))
         self._names -= max(1, len(path.parts))
         if self._names < 0:
             raise UnsafeArchive("it holds too many files and folders")
@@ -96,17 +100,12 @@ class Target:
         (self._folder / path).mkdir(parents=True, exist_ok=True)
 
     def write(self, path: PurePosixPath, source: Source) -> None:
-        """Write a file at an admitted path; raises TooLarge, or UnsafeArchive for a repeated name."""
+        """Write a file at an admitted path; raises TooLarge."""
         place = self._folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
-        is_manifest = path == PurePosixPath(MANIFEST_FILE)
-        # torch-model-archiver writes a second manifest after one among the extra files, and the second counts
-        mode, limit = ("wb", min(self._size, self._manifest_size)) if is_manifest else ("xb", self._size)
-        try:
-            with place.open(mode) as file:
-                self._size -= copy(source, file, limit, self._check)
-        except FileExistsError as error:
-            raise UnsafeArchive(f"the name {str(path)!r} comes twice") from error
+        limit = min(self._size, self._manifest_size) if path == PurePosixPath(MANIFEST_FILE) else self._size
+        with place.open("wb") as file:
+            self._size -= copy(source, file, limit, self._check)
 
 
 class _DirectoryBound(io.FileIO):
@@ -132,14 +131,13 @@ def unpack_zip(file: Path, target: Target) -> None:
 
 
 def _admit_zip(entry: ZipInfo, target: Target) -> PurePosixPath:
-    kind = stat.S_IFMT(entry.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise UnsafeArchive(f"{entry.filename!r} is a link or a device")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         # TorchServe has no others either, and their dictionaries may take gigabytes of memory
         raise UnsafeArchive(f"{entry.filename!r} is compressed by method {entry.compress_type}, not by deflate")
     if entry.flag_bits & ENCRYPTED_FLAG:
         raise UnsafeArchive(f"{entry.filename!r} is encrypted")
+    if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        target.links.append(entry.filename)
     return target.admit(entry.orig_filename)  # `filename` hides what follows a null character
 
 
@@ -161,13 +159,15 @@ def unpack_tar(file: Path, target: Target) -> None:
 
 
 def _unpack_member(archive: tarfile.TarFile, member: TarInfo, target: Target) -> None:
-    if not (member.isfile() or member.isdir()):
-        raise UnsafeArchive(f"{member.name!r} is a link or a device")
-    safe_path(member.name)
+    safe_path(member.name.lstrip("/"))  # also of the segment that is dropped
     name = f"{member.name}/" if member.isdir() else member.name
     path = target.admit(name[name.find("/") + 1 :])
     if member.isdir():
         target.make_folder(path)
+        return
+    if not member.isfile():
+        target.links.append(member.name)
+        target.write(path, io.BytesIO())
         return
     source = archive.extractfile(member)
     assert source is not None, "only links have no content"

@@ -203,10 +203,16 @@ def test_without_a_store_nothing_opens(place: Path) -> None:
     refuse(store, "m.mar", NoStore, "Model store has not been configured.")
 
 
-def test_the_names_are_the_archives_and_folders_of_the_store(place: Path, store: ModelStore) -> None:
+def test_the_names_are_the_archives_of_the_store_packed_or_not(
+    place: Path, store: ModelStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "marserve.store")
     for name in ("b.mar", "A.mar", "c.model", "d.tar.gz", "e.tgz", "note.txt", ".hidden.mar", "m.mar.part", "f.zip"):
         (place / "store" / name).touch()
-    (place / "store" / "folder").mkdir()
-    (place / "store" / ".git").mkdir()
+    for folder in ("folder/MAR-INF", "lost+found", "__pycache__", ".git", "d.mar"):
+        (place / "store" / folder).mkdir(parents=True)
+    (place / "store" / "folder" / "MAR-INF" / "MANIFEST.json").write_text("{}")
     assert store.names() == ["A.mar", "b.mar", "c.model", "d.tar.gz", "e.tgz", "folder"]
+    (line,) = caplog.messages
+    assert line.endswith("store: __pycache__, d.mar, f.zip, lost+found, m.mar.part, note.txt")
     assert ModelStore(place / "nowhere").names() == []

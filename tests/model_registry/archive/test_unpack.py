@@ -104,7 +104,7 @@ def test_of_two_manifests_the_second_counts(file: Path, folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["../out", "../../out", "a/../../out", "a/../b", "..", "/out", "//out", "C:/out", "c:out", "a\\..\\out", "\\out"],
+    ["../out", "../../out", "a/../../out", "a/../b", "..", "/../out", "//../../out"],
 )
 def test_a_zip_entry_that_leads_out_is_refused_before_anything_is_written(
     tmp_path: Path, file: Path, name: str
@@ -115,9 +115,7 @@ def test_a_zip_entry_that_leads_out_is_refused_before_anything_is_written(
     assert contents(tmp_path).keys() == {"archives/m.mar"}
 
 
-@pytest.mark.parametrize(
-    "name", ["../out", "m/../../out", "/m/out", "/out", "m/a\\b", "C:/out", "m/../out", "m//out/.."]
-)
+@pytest.mark.parametrize("name", ["../out", "m/../../out", "/../m/out", "m/../out", "m//out/..", "m//../out"])
 def test_a_tar_entry_that_leads_out_is_refused(tmp_path: Path, file: Path, folder: Path, name: str) -> None:
     refuse(tarred(file.with_name("m.tgz"), [(name, b"out")]), folder)
     assert contents(tmp_path).keys() == {"archives/m.tgz"}
@@ -126,21 +124,39 @@ def test_a_tar_entry_that_leads_out_is_refused(tmp_path: Path, file: Path, folde
 def test_a_null_character_hides_nothing(file: Path, folder: Path) -> None:
     zipped(file, [("a.txt!.py", b"1")])
     file.write_bytes(file.read_bytes().replace(b"a.txt!", b"a.txt\0"))
-    assert "systems" in refuse(file, folder)
+    assert "leads out" in refuse(file, folder)
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO, stat.S_IFSOCK])
-def test_links_and_devices_in_zip_files_are_refused(file: Path, folder: Path, kind: int) -> None:
+def test_a_link_or_device_in_a_zip_file_is_a_file_with_its_content(
+    file: Path, folder: Path, kind: int, caplog: pytest.LogCaptureFixture
+) -> None:
     info = zipfile.ZipInfo("link")
     info.external_attr = (kind | 0o777) << 16
-    assert "link" in refuse(zipped(file, [("a", b"1"), (info, b"/etc/passwd")]), folder)
-    assert contents(folder) == {}
+    unpack(zipped(file, [("a", b"1"), (info, b"/etc/passwd")]), folder, LIMITS)
+    assert contents(folder) == {"a": b"1", "link": b"/etc/passwd"}
+    assert not (folder / "link").is_symlink()
+    assert caplog.messages == ["Links in m.mar are not followed, but become files, as in TorchServe: link"]
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
-def test_links_and_devices_in_tar_files_are_refused(file: Path, folder: Path, kind: bytes) -> None:
-    assert "link" in refuse(tarred(file.with_name("m.tgz"), [(special("m/link", kind), b"")]), folder)
-    assert list(folder.iterdir()) == []
+def test_a_link_or_device_in_a_tar_file_is_an_empty_file(file: Path, folder: Path, kind: bytes) -> None:
+    unpack(tarred(file.with_name("m.tgz"), [(special("m/link", kind), b""), ("m/link/x", b"1")][:1]), folder, LIMITS)
+    assert contents(folder) == {"link": b""}
+    assert stat.S_ISREG((folder / "link").lstat().st_mode)
+
+
+@pytest.mark.parametrize("name", ["/a.txt", "//a.txt", "C:/a.txt", "C:a.txt", "a\\..\\..\\b.txt", "\\a.txt", "./a.txt"])
+def test_other_systems_names_are_names_inside(file: Path, folder: Path, name: str) -> None:
+    """TorchServe writes them so on Linux."""
+    unpack(zipped(file, [(name, b"1")]), folder, LIMITS)
+    assert contents(folder) == {name.lstrip("/").removeprefix("./"): b"1"}
+
+
+def test_an_absolute_name_in_a_tar_file_is_one_inside(file: Path, folder: Path) -> None:
+    """Its first segment is empty."""
+    unpack(tarred(file.with_name("m.tgz"), [("/a/b.txt", b"1"), ("m//c.txt", b"2")]), folder, LIMITS)
+    assert contents(folder) == {"a/b.txt": b"1", "c.txt": b"2"}
 
 
 def test_an_encrypted_entry_is_refused(file: Path, folder: Path) -> None:
@@ -151,8 +167,10 @@ def test_an_encrypted_entry_is_refused(file: Path, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("first", "second"), [("a.txt", "a.txt"), ("a.txt", "./a.txt"), ("a//b", "a/b")])
-def test_a_name_that_comes_twice_is_refused(file: Path, folder: Path, first: str, second: str) -> None:
-    assert "twice" in refuse(tarred(file.with_name("m.tgz"), [("m/" + first, b"1"), ("m/" + second, b"2")]), folder)
+def test_of_two_entries_with_one_name_the_later_one_counts(file: Path, folder: Path, first: str, second: str) -> None:
+    """Tools that change archives add the new file behind the old one."""
+    unpack(tarred(file.with_name("m.tgz"), [("m/" + first, b"first"), ("m/" + second, b"2nd")]), folder, LIMITS)
+    assert list(contents(folder).values()) == [b"2nd"]
 
 
 def test_a_file_where_a_folder_should_be_is_an_error(file: Path, folder: Path) -> None:
@@ -242,7 +260,7 @@ def test_a_safe_path_stays_inside_whatever_its_name_is(name: str) -> None:
     inside = os.path.normpath(f"/folder/{path}")
     assert inside == "/folder" or inside.startswith("/folder/")
     assert path == PurePosixPath(name)
-    assert not {"\\", "\0"} & set(name)
+    assert "\0" not in name
 
 
 @given(st.lists(st.sampled_from(["a", "model.pt", ".hidden", "..b", "c..", "a b", "ü", "~"]), min_size=1, max_size=4))
