@@ -1,24 +1,23 @@
 """Looks through an archive's sources, without running them, for what threads in one process change."""
 
 import ast
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from hashlib import blake2b
 from pathlib import Path
 
-from handler.linting.lint_rules import ASSIGNED, CALLED, DEVICES, ENVIRONMENT, IMPORTED, INSTALLS, PROCESSES, Practice
+from handler.linting.lint_rules import LintRule
+from handler.linting.module_source import ModuleSource, Scope
 
-_BUILT_IN = {name: name for name in ("exit", "quit")}
-_CHOOSES_DEVICES = re.compile(r"\w+_VISIBLE_DEVICES|CUDA_DEVICE_ORDER|OMP_\w+|\w+_NUM_THREADS")
-_RUNNERS = {"os.system", "subprocess.run", "subprocess.call", "subprocess.check_call", "subprocess.Popen"}
-_RUNNERS |= {"subprocess.check_output", "pip.main"}
+CACHED_ARCHIVES = 256
 
 
 @dataclass(frozen=True, slots=True)
 class LintFinding:
-    """A practice, and where it was seen: a path in the archive, and a line."""
+    """A rule that is met, and where: a path in the archive, and a line."""
 
-    practice: Practice
+    rule: LintRule
     file: str
     line: int
 
@@ -28,133 +27,120 @@ class LintFinding:
         return f"{self.file}:{self.line}"
 
 
-def look_through(folder: Path) -> Iterator[LintFinding]:
-    """The sightings in all .py files of an unpacked archive, in order; a file that is no Python has none."""
-    for file in sorted(folder.rglob("*.py")):
-        name = file.relative_to(folder).as_posix()
-        if name.startswith(".") or "/." in name:
-            continue
+def lint_folder(folder: Path) -> Iterator[LintFinding]:
+    """The findings in all .py files of an unpacked archive, in order; a file that is no Python has none."""
+    archive = ArchiveSource(folder)
+    for file in _sources(folder):
+        source = archive.read(file)
+        yield from _findings(folder, file, source.scopes.values() if source else ())
+
+
+def findings_that_need_a_process(folder: Path, handler: str, model_file: str | None = None) -> tuple[LintFinding, ...]:
+    """The findings for which the archive's workers have to be processes, in what its handler can reach.
+
+    `handler` is the manifest's. Kept by a digest of the sources: the same archive is not read twice.
+    """
+    digest = blake2b(f"{handler}\0{model_file}\0".encode())
+    for file in _sources(folder):
+        digest.update(f"{file.relative_to(folder)}\0".encode() + file.read_bytes())
+    known = _known.get(digest.digest())
+    if known is None:
+        if len(_known) >= CACHED_ARCHIVES:
+            _known.clear()
+        known = _known[digest.digest()] = tuple(
+            finding for finding in ArchiveSource(folder).reached(handler, model_file) if finding.rule.needs_process
+        )
+    return known
+
+
+_known: dict[bytes, tuple[LintFinding, ...]] = {}
+
+
+class ArchiveSource:
+    """The modules of an unpacked archive, and which of their code a handler reaches.
+
+    Code counts as reached if its module is imported by one that is reached, and if its function or class is mentioned
+    by name in code that is reached: what an archive brings along from training is not.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._is_local = cache(lambda top: (folder / f"{top}.py").is_file() or (folder / top).is_dir())
+
+    def __repr__(self) -> str:
+        return f"<ArchiveSource {self._folder}>"
+
+    def read(self, file: Path) -> ModuleSource | None:
+        """What is known of a file; None if it is no Python: its import tells, if there is one."""
         try:
-            tree = ast.parse(file.read_bytes())
-        except (SyntaxError, ValueError, OSError):
-            continue  # its import tells, if it is one
-        found = {
-            (practice.title, line): LintFinding(practice, name, line) for practice, line in Reader(tree).sightings()
-        }
-        yield from sorted(found.values(), key=lambda sighting: sighting.line)
+            return ModuleSource(ast.parse(file.read_bytes()), self._is_local)
+        except (SyntaxError, ValueError, OSError, RecursionError):
+            return None
+
+    def reached(self, handler: str, model_file: str | None = None) -> Iterator[LintFinding]:
+        """The findings in the code that a handler and a model file reach."""
+        path, _, function = handler.partition(":")
+        entries = {path.removesuffix(".py").rpartition("/")[2], (model_file or "").removesuffix(".py")} - {""}
+        modules = self._imported_by(entries)
+        entry_scopes = {name for entry in entries if entry in modules for name in modules[entry][1].scopes}
+        scopes = _reached_scopes([source for _, source in modules.values()], entry_scopes | {function or "handle"})
+        for file, source in modules.values():
+            yield from _findings(
+                self._folder, file, [scope for scope in source.scopes.values() if scope.name in scopes]
+            )
+
+    def _imported_by(self, entries: Iterable[str]) -> dict[str, tuple[Path, ModuleSource]]:
+        """The archive's modules that these modules import, and they themselves, by their dotted names."""
+        found: dict[str, tuple[Path, ModuleSource]] = {}
+        pending = sorted(entries)
+        while pending:
+            name = pending.pop()
+            file = self._file(name)
+            source = self.read(file) if file is not None and name not in found else None
+            if file is None or source is None:
+                continue
+            found[name] = file, source
+            package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+            for level, imported in source.imports:
+                full = _absolute(package, level, imported)
+                parts = full.split(".")
+                pending += [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
+        return found
+
+    def _file(self, name: str) -> Path | None:
+        stem = self._folder.joinpath(*name.split("."))
+        candidates = (stem.with_name(f"{stem.name}.py"), stem / "__init__.py") if name else ()
+        return next((file for file in candidates if file.is_file()), None)
 
 
-class Reader:
-    """Reads one module, with the names that its imports give to things."""
-
-    def __init__(self, tree: ast.Module) -> None:
-        self._nodes = list(_nodes(tree))
-        self._names = {**_BUILT_IN, **_imported_names(self._nodes)}
-
-    def sightings(self) -> Iterator[tuple[Practice, int]]:
-        """Each practice with its line; one may come twice."""
-        for node in self._nodes:
-            for practice in self._practices(node):
-                yield practice, getattr(node, "lineno", 1)
-
-    def _practices(self, node: ast.AST) -> Iterator[Practice]:
-        match node:
-            case ast.Call():
-                yield from self._called(node)
-            case ast.Assign(targets=targets) | ast.Delete(targets=targets):
-                yield from self._written(*targets)
-            case ast.AugAssign(target=target) | ast.AnnAssign(target=target):
-                yield from self._written(target)
-            case ast.Import(names=names):
-                yield from _within(IMPORTED, *(alias.name for alias in names))
-            case ast.ImportFrom(module=str(module), names=names, level=0):
-                yield from _within(IMPORTED, module, *(f"{module}.{alias.name}" for alias in names))
-
-    def _called(self, call: ast.Call) -> Iterator[Practice]:
-        name = self._name(call.func)
-        if name in _RUNNERS and _installs(call):
-            yield INSTALLS
-        if (name == "torch.utils.data.DataLoader" and _has_workers(call)) or (
-            name == "joblib.Parallel" and _forks(call)
-        ):
-            yield PROCESSES
-        practice = CALLED.get(name)
-        if practice is ENVIRONMENT and call.args and _chooses_devices(call.args[0]):
-            practice = DEVICES
-        if practice is not None:
-            yield practice
-
-    def _written(self, *targets: ast.expr) -> Iterator[Practice]:
-        for target in targets:
-            match target:
-                case ast.Tuple(elts=parts) | ast.List(elts=parts):
-                    yield from self._written(*parts)
-                case ast.Subscript(value=value, slice=key) if self._name(value) == "os.environ":
-                    yield DEVICES if _chooses_devices(key) else ENVIRONMENT
-                case ast.Attribute():
-                    yield from _within(ASSIGNED, self._name(target))
-
-    def _name(self, node: ast.expr) -> str:
-        """The full name of what an expression means, "" for what no import explains."""
-        match node:
-            case ast.Name(id=name):
-                return self._names.get(name, "")
-            case ast.Attribute(value=value, attr=attribute):
-                owner = self._name(value)
-                return f"{owner}.{attribute}" if owner else ""
-        return ""
+def _reached_scopes(sources: Iterable[ModuleSource], entries: Iterable[str]) -> set[str]:
+    """The names of the functions and classes that are mentioned from the modules' own statements on."""
+    scopes: dict[str, list[Scope]] = {}
+    for source in sources:
+        for scope in source.scopes.values():
+            scopes.setdefault(scope.name, []).append(scope)
+    reached, pending = set[str](), {"", *entries}
+    while pending:
+        reached |= pending
+        mentioned = {name for each in pending for scope in scopes.get(each, ()) for name in scope.mentioned}
+        pending = (mentioned & scopes.keys()) - reached
+    return reached
 
 
-def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
-    """Everything in a module but what runs only where it is a program of its own."""
-    for node in ast.iter_child_nodes(tree):
-        if not _is_main(node):
-            yield node
-            yield from _nodes(node)
+def _absolute(package: str, level: int, name: str) -> str:
+    parents = package.split(".") if package else []
+    base = parents[: len(parents) - level + 1] if level else []
+    return ".".join([*base, name] if name else base)
 
 
-def _is_main(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test).replace('"', "'") == "__name__ == '__main__'"
+def _sources(folder: Path) -> list[Path]:
+    """The .py files that are not hidden."""
+    files = sorted(folder.rglob("*.py"))
+    return [file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts)]
 
 
-def _imported_names(nodes: list[ast.AST]) -> dict[str, str]:
-    """What the imports call things: {"np": "numpy", "seed": "random.seed"}."""
-    names: dict[str, str] = {}
-    for node in nodes:
-        match node:
-            case ast.Import(names=aliases):
-                names |= {alias.asname or alias.name.partition(".")[0]: _bound(alias) for alias in aliases}
-            case ast.ImportFrom(module=str(module), names=aliases, level=0):
-                names |= {alias.asname or alias.name: f"{module}.{alias.name}" for alias in aliases}
-    return names
-
-
-def _bound(alias: ast.alias) -> str:
-    return alias.name if alias.asname else alias.name.partition(".")[0]
-
-
-def _within(table: Mapping[str, Practice], *names: str) -> Iterator[Practice]:
-    """The practices of names that are in the table, or lie in what is."""
-    for key, practice in table.items():
-        if any(f"{name}.".startswith(f"{key}.") for name in names):
-            yield practice
-
-
-def _chooses_devices(key: ast.expr) -> bool:
-    return isinstance(key, ast.Constant) and bool(_CHOOSES_DEVICES.fullmatch(str(key.value)))
-
-
-def _has_workers(call: ast.Call) -> bool:
-    numbers = [word.value for word in call.keywords if word.arg == "num_workers"]
-    return any(not (isinstance(number, ast.Constant) and number.value == 0) for number in numbers)
-
-
-def _forks(call: ast.Call) -> bool:
-    """Tell whether joblib is not asked for threads."""
-    words = {word.value.value for word in call.keywords if isinstance(word.value, ast.Constant)}
-    return not words & {"threads", "threading", "sharedmem"}
-
-
-def _installs(call: ast.Call) -> bool:
-    words = [str(node.value) for argument in call.args for node in ast.walk(argument) if isinstance(node, ast.Constant)]
-    return {"pip", "install"} <= {word for text in words for word in text.split()}
+def _findings(folder: Path, file: Path, scopes: Iterable[Scope]) -> list[LintFinding]:
+    """Each rule once for each line, by lines."""
+    name = file.relative_to(folder).as_posix()
+    met = {(rule, line) for scope in scopes for rule, line in scope.findings}
+    return [LintFinding(rule, name, line) for rule, line in sorted(met, key=lambda each: (each[1], each[0].title))]

@@ -1,131 +1,171 @@
-"""What archives do that threads of one process change: how to know it by its name, what it changes, and the remedy."""
+"""What an archive may do that threads of one process change: its names, the effect, and the remedy."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Practice:
-    """One such habit."""
+class LintRule:
+    """One such practice. The texts are parts of sentences: "handler.py:3 seeds a random generator: all models ..."."""
 
     title: str
-    changes: str
-    """What is otherwise than in a process of the archive's own."""
+    effect: str
+    """The difference to a process of the archive's own."""
     remedy: str
-    everywhere: bool = False
+    in_processes_too: bool = False
     """Whether that is so in a process of the archive's own (`isolation: process`), too."""
+    needs_process: bool = False
+    """Whether threads would change answers, or the archive would change those of others, or the server."""
 
 
-ENVIRONMENT = Practice(
+ENVIRONMENT = LintRule(
     "writes environment variables",
     "they are the worker's own, but libraries written in C find what any model has set last",
     "set them where the server is started",
 )
-DEVICES = Practice(
+DEVICES = LintRule(
     "writes variables that choose devices or thread numbers",
     "it holds for the programs that the model starts only, since all models share devices and thread pools",
     "name deviceIds or deviceType in model-config.yaml; set the others where the server is started",
 )
-WORK_FOLDER = Practice(
+WORK_FOLDER = LintRule(
     "changes the working directory",
     "it is this worker's own where the system allows; elsewhere C libraries and programs still see the server's",
     "build paths from context.system_properties['model_dir']",
 )
-SIGNALS = Practice(
+SIGNALS = LintRule(
     "sets signal handlers or alarms",
     "only a process's main thread may: it raises ValueError in a worker's thread",
     "leave it out (responseTimeout in model-config.yaml bounds a request), or say isolation: process",
+    needs_process=True,
 )
-PROCESSES = Practice(
+PROCESSES = LintRule(
     "starts processes of its own",
     "a fork of a process with many threads may hang, and joblib's processes cannot import the archive's modules",
     "use threads (torch, numpy and Pillow compute in parallel), multiprocessing's spawn, or isolation: process in "
     "model-config.yaml",
+    needs_process=True,
 )
-EXIT = Practice(
+EXIT = LintRule(
     "exits",
     "it ends its worker only, which is replaced; the batch in hand is answered with an error",
     "raise an exception, or PredictionException with a status",
 )
-CRASH = Practice(
+CRASH = LintRule(
     "kills its process",
     "that is the whole server, with all models",
     "raise an exception, or say isolation: process in model-config.yaml",
+    needs_process=True,
 )
-SEED = Practice(
+SEED = LintRule(
     "seeds a global random generator",
     "all models draw from it, so that the numbers are not repeatable while others work",
     "keep a generator: random.Random(seed), numpy.random.default_rng(seed), torch.Generator().manual_seed(seed)",
+    needs_process=True,
 )
-DTYPE = Practice(
+DTYPE = LintRule(
     "sets the default dtype",
     "it holds on the worker's own thread, for what makes tensors; not for arithmetic, nor on threads that it starts",
     "give dtype= where tensors are made, or convert the model: model.to(dtype)",
+    needs_process=True,
 )
-TORCH_FLAGS = Practice(
+CUDNN = LintRule(
+    "chooses how cuDNN finds its algorithms",
+    "it holds for all models of the process, whose results it changes by a rounding at most",
+    "agree on it for all models, or leave the defaults",
+)
+TORCH_FLAGS = LintRule(
     "sets flags of torch",
     "they hold for all models of the process",
     "agree on them for all models, or leave the defaults",
+    needs_process=True,
 )
-THREADS = Practice(
+THREADS = LintRule(
     "sets the number of threads",
     "each worker gets its share of the cores; more than that slows all models down",
     "leave it out, or set OMP_NUM_THREADS where the server is started",
 )
-PROFILER = Practice(
+PATCHES = LintRule(
+    "changes a module that all models share",
+    "all models and the server get the changed one",
+    "call your own function by its own name",
+    needs_process=True,
+)
+REGISTERS = LintRule(
+    "registers a class or function with a library",
+    "the library keeps one of each name for the process, and refuses or replaces it when the next worker loads",
+    "make the object by its class",
+    needs_process=True,
+)
+PROFILER = LintRule(
     "runs torch's profiler",
     "it waits while another model profiles, since two at once would end the whole process",
     "leave it out while serving",
 )
-RANKS = Practice(
+RANKS = LintRule(
     "computes in several ranks",
     "there is one process and no torchrun: LOCAL_RANK, WORLD_SIZE and process groups are not there",
     "serve this model with a server of its own, such as torchrun or vLLM starts",
-    everywhere=True,
+    in_processes_too=True,
 )
-IMAGES = Practice(
+IMAGES = LintRule(
     "changes how Pillow reads images",
     "it holds for all models of the process",
     "set limit_max_image_pixels in the server's configuration; give broken images an answer of their own",
+    needs_process=True,
 )
-WARNINGS = Practice(
+WARNINGS = LintRule(
     "filters warnings",
     "the filters are those of all models",
     "leave it out; PYTHONWARNINGS where the server is started filters for all",
 )
-PROCESS_WIDE = Practice(
+WARNING_ERRORS = LintRule(
+    "turns warnings into errors",
+    "other models fail where they only warned",
+    "leave it out while serving",
+    needs_process=True,
+)
+PROCESS_WIDE = LintRule(
     "changes a setting of the process",
     "it holds for the server and all models",
     "leave it to whoever runs the server",
+    needs_process=True,
 )
-INSTALLS = Practice(
+INSTALLS = LintRule(
     "installs packages",
     "they land in the server's environment, under the feet of all models",
     "archive a requirements.txt and set install_py_dep_per_model=true",
-    everywhere=True,
+    in_processes_too=True,
 )
 
-CALLED: Mapping[str, Practice] = {
+CALLED: Mapping[str, LintRule] = {
     **dict.fromkeys(("os.putenv", "os.unsetenv"), ENVIRONMENT),
     **dict.fromkeys((f"os.environ.{name}" for name in ("update", "setdefault", "pop", "clear")), ENVIRONMENT),
     **dict.fromkeys(("os.chdir", "os.fchdir"), WORK_FOLDER),
-    **dict.fromkeys(("signal.signal", "signal.alarm", "signal.setitimer", "signal.set_wakeup_fd"), SIGNALS),
+    **dict.fromkeys(
+        ("signal.signal", "signal.alarm", "signal.setitimer", "signal.set_wakeup_fd", "faulthandler.register"), SIGNALS
+    ),
     **dict.fromkeys(("os.fork", "os.forkpty", "pty.fork", "concurrent.futures.ProcessPoolExecutor"), PROCESSES),
     **dict.fromkeys(
         (
             f"{package}.{name}"
             for package in ("multiprocessing", "torch.multiprocessing")
-            for name in ("Process", "Pool", "Manager", "get_context", "set_start_method", "spawn", "pool.Pool")
+            for name in ("Process", "Pool", "Manager", "get_context", "spawn", "pool.Pool")
         ),
         PROCESSES,
     ),
     **dict.fromkeys(("sys.exit", "exit", "quit", "os._exit"), EXIT),
-    **dict.fromkeys(("os.abort", "os.kill", "os.killpg", "signal.raise_signal"), CRASH),
+    **dict.fromkeys(("os.abort", "os.kill", "os.killpg", "signal.raise_signal", "_thread.interrupt_main"), CRASH),
     **dict.fromkeys(
         (
             "random.seed", "numpy.random.seed", "torch.manual_seed", "torch.seed", "torch.random.manual_seed",
             "torch.cuda.manual_seed", "torch.cuda.manual_seed_all", "transformers.set_seed",
-            "pytorch_lightning.seed_everything",
+            "pytorch_lightning.seed_everything", "lightning.seed_everything", "lightning.pytorch.seed_everything",
+            "accelerate.utils.set_seed", "numpy.random.set_state", "random.setstate", "torch.set_rng_state",
         ),
         SEED,
     ),
@@ -138,30 +178,71 @@ CALLED: Mapping[str, Practice] = {
         ),
         TORCH_FLAGS,
     ),
-    **dict.fromkeys(("torch.set_num_threads", "torch.set_num_interop_threads", "cv2.setNumThreads"), THREADS),
+    **dict.fromkeys(("torch.set_num_threads", "cv2.setNumThreads"), THREADS),
     **dict.fromkeys(("torch.profiler.profile", "torch.autograd.profiler.profile"), PROFILER),
     **dict.fromkeys(("warnings.filterwarnings", "warnings.simplefilter"), WARNINGS),
     **dict.fromkeys(
         (
-            "gc.disable", "gc.freeze", "gc.set_threshold", "sys.setrecursionlimit", "sys.setswitchinterval",
-            "locale.setlocale", "socket.setdefaulttimeout", "resource.setrlimit", "os.nice", "time.tzset",
-            "threading.stack_size",
+            "gc.disable", "gc.freeze", "gc.set_debug", "gc.set_threshold", "sys.setrecursionlimit",
+            "sys.setswitchinterval", "locale.setlocale", "socket.setdefaulttimeout", "resource.setrlimit", "os.nice",
+            "time.tzset", "threading.stack_size", "threading.settrace", "threading.setprofile", "tracemalloc.start",
+            "faulthandler.dump_traceback_later", "faulthandler.disable", "os.setpriority", "sys.setdlopenflags",
         ),
         PROCESS_WIDE,
     ),
 }  # fmt: skip
 """Functions by their full names."""
 
-ASSIGNED: Mapping[str, Practice] = {
+ASSIGNED: Mapping[str, LintRule] = {
     "os.environ": ENVIRONMENT,
     "torch.backends": TORCH_FLAGS,
+    **dict.fromkeys((f"torch.backends.cudnn.{name}" for name in ("benchmark", "deterministic", "enabled")), CUDNN),
     "PIL.Image.MAX_IMAGE_PIXELS": IMAGES,
     "PIL.ImageFile.LOAD_TRUNCATED_IMAGES": IMAGES,
 }
 """What is written to, by its full name or that of what holds it."""
 
-IMPORTED: Mapping[str, Practice] = {
+IMPORTED: Mapping[str, LintRule] = {
     **dict.fromkeys(("torch.distributed", "deepspeed", "pippy", "tensorrt_llm", "ts.torch_handler.distributed"), RANKS),
     **dict.fromkeys(("ts.handler_utils.distributed",), RANKS),
 }
 """Modules, by their own names or those of their packages."""
+
+OWN_ATTRIBUTES = frozenset({"sys.path", "sys.modules", "sys.stdout", "sys.stderr", "sys.dont_write_bytecode"})
+"""What an archive may assign, since each worker has its own, or since it changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryRule:
+    """A library that holds state once per process."""
+
+    names: tuple[str, ...]
+    """Modules and functions, by their full names; all that lies in them counts."""
+    harmless: frozenset[str]
+    """What lies in them and does not count."""
+    when_imported: bool
+    """Whether the import alone counts; else a call does."""
+    rule: LintRule
+    source: str
+    """The page that says so."""
+
+    def matches(self, name: str) -> bool:
+        """Tell whether a full name lies in the library, and counts."""
+        for prefix in self.names:
+            rest = name.removeprefix(prefix)
+            if rest != name and (not rest or rest[0] == "." or prefix.endswith("_")):
+                return not any(f"{rest}.".startswith(f".{each}.") for each in self.harmless)
+        return False
+
+
+@cache
+def library_rules() -> tuple[LibraryRule, ...]:
+    """The table of libraries, read once."""
+    return tuple(_read_rules(json.loads(files(__package__).joinpath("process_state.json").read_bytes())))
+
+
+def _read_rules(table: list[dict[str, Any]]) -> Iterator[LibraryRule]:
+    for entry in table:
+        rule = LintRule(entry["state"], "all models of the process share it", entry["remedy"], needs_process=True)
+        harmless = frozenset(entry.get("but", ()))
+        yield LibraryRule(tuple(entry["uses"]), harmless, entry.get("imported", False), rule, entry["source"])

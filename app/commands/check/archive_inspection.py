@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from handler.linting.handler_linter import LintFinding, look_through
+from handler.linting.handler_linter import LintFinding, lint_folder
 from model_registry.archive.archive import Archive
 from model_registry.archive.manifest import MANIFEST_FILE
 from model_registry.archive.model_yaml import SETTINGS, readable_model_config
@@ -78,7 +78,7 @@ def inspect_archive(archive: Archive, config: ModelConfig, handler: str, device:
 def _lint(folder: Path, config: ModelConfig) -> Iterator[LintFinding]:
     """The findings that matter where the archive's code will run."""
     is_thread = config.isolation != "process"
-    return (finding for finding in look_through(folder) if is_thread or finding.practice.everywhere)
+    return (finding for finding in lint_folder(folder) if is_thread or finding.rule.in_processes_too)
 
 
 def describe_entry_point(folder: Path, handler: str) -> str:

@@ -78,14 +78,14 @@ def _request(request: "RequestResult") -> str:
 
 
 def _warnings(findings: Sequence[LintFinding]) -> Iterator[str]:
-    by_title = sorted(findings, key=lambda finding: finding.practice.title)
-    for title, group in groupby(by_title, key=lambda finding: finding.practice.title):
+    by_title = sorted(findings, key=lambda finding: finding.rule.title)
+    for title, group in groupby(by_title, key=lambda finding: finding.rule.title):
         same = list(group)
         more = f" and {len(same) - MAX_PLACES} more" if len(same) > MAX_PLACES else ""
         yield _line("warning", f"{', '.join(each.place for each in same[:MAX_PLACES])}{more} {title}:")
-        yield _line("", f"{same[0].practice.changes}.")
-        yield _line("", f"Remedy: {same[0].practice.remedy}.")
-    if not all(finding.practice.everywhere for finding in findings):
+        yield _line("", f"{same[0].rule.effect}.")
+        yield _line("", f"Remedy: {same[0].rule.remedy}.")
+    if not all(finding.rule.in_processes_too for finding in findings):
         yield _line("", ISOLATION)
 
 

@@ -152,7 +152,7 @@ def test_machines_get_everything_in_one_object(
     assert shown["output"][0] == "loading from True"
     assert shown["smoke_test"]["load_seconds"] > 0
     assert shown["smoke_test"]["requests"][0]["warm"] > 0
-    assert shown["inspection"]["lint_findings"][0]["practice"]["remedy"] == "set them where the server is started"
+    assert shown["inspection"]["lint_findings"][0]["rule"]["remedy"] == "set them where the server is started"
     (note,) = shown["notes"]
     assert note.startswith("W-9000-adds_1.0: its load changed MARSERVE_TEST_OF_CHECK for itself; ")
 
