@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from handler import errors as handler
+from handler.tensors.errors import Code, TensorError
 from model_registry import errors as registry
 
 
@@ -141,12 +142,21 @@ REASON_PHRASES = {
 UNEXPECTED_ERROR = ErrorResponse(
     500, "InternalServerException", "Internal server error; the server's log has the cause."
 )
+TENSOR_RESPONSES = {
+    Code.INVALID_ARG: ErrorResponse(400, "BadRequestException"),
+    Code.NOT_FOUND: ErrorResponse(404, "ResourceNotFoundException"),
+    Code.UNAVAILABLE: ErrorResponse(503, "ServiceUnavailableException"),
+    Code.UNSUPPORTED: ErrorResponse(501, "InternalServerException"),
+}
+"""Errors of tensors by Triton's codes, under TorchServe's URLs; the others are 500s."""
 OUT_OF_MEMORY_EXIT_STATUS = 137
 
 
 def is_expected(error: BaseException) -> bool:
     """Whether the error belongs to the domain; any other is a defect, whose details are for the log alone."""
-    return isinstance(error, handler.PredictionRefused) or any(kind in ERROR_RESPONSES for kind in type(error).__mro__)
+    if isinstance(error, handler.PredictionRefused | TensorError):
+        return True
+    return any(kind in ERROR_RESPONSES for kind in type(error).__mro__)
 
 
 def describe_error(error: BaseException) -> ErrorResponse:
@@ -156,6 +166,9 @@ def describe_error(error: BaseException) -> ErrorResponse:
         return ErrorResponse(status, "InternalServerException", error.message, grpc)
     if isinstance(error, handler.WorkerDied) and error.status == OUT_OF_MEMORY_EXIT_STATUS:
         return ErrorResponse(507, "InternalServerException", str(error))
+    if isinstance(error, TensorError):
+        found = TENSOR_RESPONSES.get(error.code, ErrorResponse(500, "InternalServerException"))
+        return found._replace(message=error.message)
     found = next((ERROR_RESPONSES[kind] for kind in type(error).__mro__ if kind in ERROR_RESPONSES), UNEXPECTED_ERROR)
     return found if found.message is not None else found._replace(message=str(error))
 

@@ -5,6 +5,7 @@ import pytest
 from app import errors
 from app.http.responses import raw_error
 from handler import errors as handler
+from handler.tensors.errors import Code, TensorError
 from model_registry import errors as registry
 
 ABSTRACT = {handler.HandlerError, registry.RegistryError, errors.RequestError}
@@ -13,6 +14,7 @@ INSIDE = {
     handler.BatcherClosed,  # becomes NoWorker
     handler.LoadFailed,  # becomes WorkersFailed
     handler.PredictionRefused,  # brings its own status
+    TensorError,  # brings Triton's code
     errors.PayloadTooLarge,  # has no body
 }
 
@@ -73,3 +75,9 @@ def test_a_worker_that_ran_out_of_memory_is_recognized_by_its_exit_status() -> N
 )
 def test_a_load_fails_for_want_of_memory_as_torchserve_tells_it(cause: Exception, wants: bool) -> None:
     assert handler.LoadFailed("W-9000-m_1.0", cause).is_out_of_memory == wants
+
+
+@pytest.mark.parametrize(("code", "status"), [(Code.INVALID_ARG, 400), (Code.NOT_FOUND, 404), (Code.INTERNAL, 500)])
+def test_an_error_of_tensors_has_the_status_of_its_code(code: Code, status: int) -> None:
+    assert errors.describe_error(TensorError("why", code))[::2] == (status, "why")
+    assert errors.is_expected(TensorError("why", code))
