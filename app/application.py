@@ -20,8 +20,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from app.api import drift, health, index, inference, management, metrics, openapi, tokens, traffic, workflows
+from app.api import drift, health, index, inference, metrics, openapi, tokens, traffic, workflows
 from app.api.fast_path import PredictionFastPath
+from app.api.management import endpoints as management
 from app.errors import ErrorResponse, MethodNotAllowed, RequestError, ResourceNotFound, describe_error
 from app.grpc.listeners import grpc_serving
 from app.http.fast_path import FAST_PATH

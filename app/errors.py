@@ -72,7 +72,7 @@ class PayloadTooLarge(RequestError):
 
 
 class ErrorResponse(NamedTuple):
-    """How an error looks to a client: HTTP status, TorchServe's `type`, and the message (None: the error's own).
+    """An error as its client sees it: HTTP status, TorchServe's `type`, and the message (None: the error's own).
 
     `grpc` names its gRPC code where that does not follow from the status.
     """
@@ -131,14 +131,14 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
     handler.BadOutput: ErrorResponse(503, "InternalServerException"),
     handler.OutOfMemory: ErrorResponse(507, "InternalServerException"),
 }
-"""Looked up along an error's classes. What is not here is a 500 that tells the client nothing."""
+"""Looked up along an error's classes. Any other error is a 500 that hides its cause from the client."""
 
 REASON_PHRASES = {
     208: "Success (208)", 226: "Success (226)", 413: "Request Entity Too Large", 414: "Request-URI Too Long",
     416: "Requested Range Not Satisfiable", 418: "Client Error (418)", 425: "Unordered Collection",
     451: "Client Error (451)", 508: "Server Error (508)",
 }  # fmt: skip
-"""Where TorchServe's words are not those of the standard library."""
+"""TorchServe's phrases where they are not those of the standard library."""
 UNEXPECTED_ERROR = ErrorResponse(
     500, "InternalServerException", "Internal server error; the server's log has the cause."
 )

@@ -25,14 +25,20 @@ async def running(settings: Settings) -> AsyncIterator[ModelServer]:
     logs = configure(settings)
     server = ModelServer(settings, logs)
     log_configuration(settings, sum(device.kind == "cuda" for device in server.devices))
+    failure: Exception | None = None
     try:
         with flushing(server):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(server.register_initial_models)
                 tasks.start_soon(observe_host, server)
                 tasks.start_soon(follow_changes, server)
-                yield server
+                try:
+                    yield server
+                except Exception as error:  # raised below: the task group would make an ExceptionGroup of it
+                    failure = error
                 tasks.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
     finally:
         await server.stop()
         logs.close()

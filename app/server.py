@@ -22,8 +22,8 @@ from app.errors import CannotListen
 from app.grpc.listeners import grpc_serving
 from app.http.protocol import TorchServeProtocol
 from app.http.sockets import bind, remove_socket_file
-from app.http.tls import server_context
-from app.http.tls_sniffer import PlainHttpRejector
+from app.http.tls.identity import server_context
+from app.http.tls.plain_http_rejector import PlainHttpRejector
 from app.lifespan import running
 from app.model_server import ModelServer
 from app.settings.model import Settings

@@ -22,8 +22,8 @@ Health = message(INFERENCE, "TorchServeHealthResponse")
 ErrorInfo = message(RPC, "ErrorInfo")
 Answer = Output | ResponseStream
 Headers = tuple[tuple[str, str], ...]
-Begun = tuple[Any, "Task[Answer]"]
-"""A request of a stream, and what will be its answer."""
+Pending = tuple[Any, "Task[Answer]"]
+"""A request of a stream, and the task of its answer."""
 
 
 class InferenceApis:
@@ -48,33 +48,33 @@ class InferenceApis:
             yield Response(prediction=piece)
 
     async def stream_predictions2(self, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        """The answers to the requests of a sequence, in their order; all are begun as they come."""
-        begun: Queue[Begun | None] = Queue()
-        reading = asyncio.create_task(self._begin_each(requests, begun))
+        """The answers to the requests of a sequence, in their order; all are accepted as they come."""
+        pending: Queue[Pending | None] = Queue()
+        reading = asyncio.create_task(self._accept_each(requests, pending))
         try:
-            while (one := await begun.get()) is not None:
+            while (one := await pending.get()) is not None:
                 async for response in _responses(*one):
                     yield response
         finally:
             reading.cancel()
-            while not begun.empty():
-                one = begun.get_nowait()
+            while not pending.empty():
+                one = pending.get_nowait()
                 if one is not None:
                     one[1].cancel()
 
-    async def _begin_each(self, requests: AsyncIterator[Any], begun: "Queue[Begun | None]") -> None:
+    async def _accept_each(self, requests: AsyncIterator[Any], pending: "Queue[Pending | None]") -> None:
         try:
             async for request in requests:
-                begun.put_nowait((request, asyncio.create_task(self._continue(request))))
+                pending.put_nowait((request, asyncio.create_task(self._continue(request))))
         finally:
-            begun.put_nowait(None)
+            pending.put_nowait(None)
 
     async def _continue(self, request: Any) -> Answer:
         if not request.sequence_id:
             raise BadRequest("Parameter sequenceId is required.")
         marks = (self._sequence.start, self._sequence.end)
-        told = tuple((mark, "true") for mark in marks if request.input.get(mark, b"").lower() == b"true")
-        headers = ((self._sequence.id, request.sequence_id), *told)
+        given = tuple((mark, "true") for mark in marks if request.input.get(mark, b"").lower() == b"true")
+        headers = ((self._sequence.id, request.sequence_id), *given)
         return await self._predict(request, new_request_id(), headers)
 
     async def _predict(self, request: Any, request_id: str, headers: Headers = ()) -> Answer:
@@ -96,7 +96,7 @@ async def predict(registry: Registry, request: Any, given: Input, request_id: st
 
 
 async def pieces(answer: Answer) -> AsyncIterator[bytes]:
-    """What a handler answered, as it comes; raises the error that cut it short."""
+    """The pieces of a handler's answer as they come; raises the error that cut it short."""
     if isinstance(answer, Output):
         yield answer.body
         return
@@ -105,7 +105,7 @@ async def pieces(answer: Answer) -> AsyncIterator[bytes]:
 
 
 async def whole(answer: Answer) -> bytes:
-    """What a handler answered, in one piece."""
+    """A handler's answer in one piece."""
     return b"".join([piece async for piece in pieces(answer)])
 
 
@@ -122,9 +122,9 @@ async def _responses(request: Any, answer: "Task[Answer]") -> AsyncIterator[Any]
 
 def _failed(error: Exception, sequence: str | None) -> Any:
     """A failure among answers: it does not end the stream."""
-    told = failure(error, predicting=True)
+    translated = failure(error, predicting=True)
     response = Response(sequence_id=sequence)
-    response.status.code, response.status.message = told.code.value[0], told.message
-    why = ErrorInfo(reason=told.reason)
-    response.status.details.add(type_url=f"type.googleapis.com/{RPC}.ErrorInfo", value=why.SerializeToString())
+    response.status.code, response.status.message = translated.code.value[0], translated.message
+    info = ErrorInfo(reason=translated.reason)
+    response.status.details.add(type_url=f"type.googleapis.com/{RPC}.ErrorInfo", value=info.SerializeToString())
     return response

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from app.api import model_management as models
-from app.api.model_description import DESCRIBE
+from app.api.management import models
+from app.api.management.description import DESCRIBE
 from app.api.parameters import PAGE_SIZE
 from app.errors import BadRequest, ModelApiDisabled
 from app.grpc.messages import MANAGEMENT, message

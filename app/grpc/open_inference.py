@@ -28,9 +28,9 @@ class OpenInferenceApis:
         return message(OPEN_INFERENCE, "ServerReadyResponse")(ready=self._registry.is_ready)
 
     async def server_metadata(self, request: Any) -> Any:
-        """What /v2 tells; TorchServe does not implement this one."""
-        told = {"name": METADATA["name"], "version": METADATA["version"], "extensions": METADATA["extenstion"]}
-        return message(OPEN_INFERENCE, "ServerMetadataResponse")(**told)
+        """The metadata of /v2; TorchServe does not implement this one."""
+        metadata = {"name": METADATA["name"], "version": METADATA["version"], "extensions": METADATA["extenstion"]}
+        return message(OPEN_INFERENCE, "ServerMetadataResponse")(**metadata)
 
     async def model_ready(self, request: Any) -> Any:
         """Whether a model has the workers that it should have."""

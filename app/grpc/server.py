@@ -13,13 +13,13 @@ from app.errors import CannotListen
 from app.grpc import health as grpc_health
 from app.grpc.messages import POOL
 from app.grpc.services import services
-from app.http.tls import server_identity
+from app.http.tls.identity import server_identity
 from app.model_server import ModelServer
 from app.settings.model import Settings
 
 LOG = logging.getLogger("marserve.server")
 
-for _module in (health_pb2, reflection_pb2):  # what reflection tells of must be in the one pool that it looks into
+for _module in (health_pb2, reflection_pb2):  # reflection describes only what is in its one pool
     POOL.AddSerializedFile(_module.DESCRIPTOR.serialized_pb)
 
 
@@ -65,7 +65,7 @@ class GrpcListener:
     def close(self) -> None:
         """Accept no more calls."""
         if self._stopping is None:
-            self._health.leave()
+            self._health.close()
             self._stopping = asyncio.ensure_future(self._server.stop(self._drain_seconds))
 
     async def drain(self, seconds: float) -> None:

@@ -12,7 +12,7 @@ FAST_PATH = "torchserve.fast_path"
 
 
 class FastPath:
-    """What TorchServeProtocol knows of the application behind it; this one answers nothing on the fast path.
+    """The application as TorchServeProtocol knows it; this one answers nothing on the fast path.
 
     `app` is the application that would answer without it, and nothing around that. `body_limit` is in bytes.
     """

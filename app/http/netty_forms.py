@@ -8,32 +8,31 @@ from app.errors import BadForm, BadRequest
 from handler.job import Part
 
 FIELD = re.compile(rb"([^=&]*)(=[^&\r\n]*)?(&|\r?\n|\r|\Z)")
-"""A field's name, its value with the sign before it, and what ends it: a line's end ends the whole form."""
+"""A field's name, its value after an equals sign, and its end: the end of a line ends the whole form."""
 ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 """A percent sign that begins no escape."""
-VALUES = re.compile(r'(?:"(?:\\.|[^"\\])*"?|[^;"])+')
+HEADER_VALUES = re.compile(r'(?:"(?:\\.|[^"\\])*"?|[^;"])+')
 """The values between the semicolons of a header; a semicolon in quotes is none."""
 QUOTED = re.compile(r'^"(.*)"$')
-SIGNS = str.maketrans({'"': None, ":": " ", ",": " ", "=": " ", ";": " ", "\t": " "})
-"""Netty drops the quotes of a value, and turns the signs that have a meaning in headers into blanks."""
+SEPARATORS = str.maketrans({'"': None, ":": " ", ",": " ", "=": " ", ";": " ", "\t": " "})
+"""Netty drops the quotes of a value, and turns the characters that have a meaning in headers into spaces."""
 ENCODINGS = {"7bit", "8bit", "binary"}
-MOST = 4096
-"""Fields or parts of one form. They are read on the event loop: the million that a body has room for takes seconds."""
-HEADERS = 64
-"""Header lines of one part."""
+MAX_FIELDS = 4096
+"""Fields or parts of one form. They are parsed on the event loop: a million, as a body may hold, takes seconds."""
+MAX_PART_HEADERS = 64
 
 
-class TooMany(BadRequest):
-    """A form has more pieces than anybody needs."""
+class FormTooLarge(BadRequest):
+    """A form has more than MAX_FIELDS fields or parts, or a part more than MAX_PART_HEADERS headers."""
 
     def __init__(self) -> None:
-        super().__init__(f"A form may have {MOST} fields or parts, and a part {HEADERS} headers.")
+        super().__init__(f"A form may have {MAX_FIELDS} fields or parts, and a part {MAX_PART_HEADERS} headers.")
 
 
 def fields(body: bytes) -> tuple[Part, ...]:
-    """The fields of an URL-encoded form; a last one without "=" is dropped. Raises BadForm, and TooMany beyond MOST."""
-    if body.count(b"&") >= MOST:
-        raise TooMany
+    """The fields of an URL-encoded form; a last one without "=" is dropped. Raises BadForm, FormTooLarge."""
+    if body.count(b"&") >= MAX_FIELDS:
+        raise FormTooLarge
     found: dict[str, Part] = {}
     for match in FIELD.finditer(body):
         name, value, end = match.groups()
@@ -61,7 +60,7 @@ def _unescaped(value: bytes) -> bytes:
 
 
 def _named(name: str) -> str:
-    """A part's name as handlers find it. Raises BadForm where nothing is left of it."""
+    """A part's name as handlers find it. Raises BadForm where nothing remains."""
     name = name.replace("\r", " ").replace("\t", " ").strip().replace("\n", "")
     if not name:
         raise BadForm("java.lang.IllegalArgumentException: empty name")
@@ -69,7 +68,7 @@ def _named(name: str) -> str:
 
 
 def boundary_of(content_type: str) -> bytes | None:
-    """What separates the parts of a multipart form, None where the type does not say. Raises BadForm."""
+    """The boundary between the parts of a multipart form, None where the type names none. Raises BadForm."""
     for name, equals, boundary in (value.partition("=") for value in _values(content_type)[1:]):
         if name.strip().lower() != "boundary":
             continue
@@ -83,12 +82,12 @@ def boundary_of(content_type: str) -> bytes | None:
 def multipart(body: bytes, boundary: bytes) -> tuple[Part, ...]:
     """The parts of a multipart form by name; of one that is broken, those before the break.
 
-    Raises BadForm, and TooMany beyond MOST parts or HEADERS lines in one.
+    Raises BadForm, and FormTooLarge beyond MAX_FIELDS parts or MAX_PART_HEADERS lines in one.
     """
     found: dict[str, Part] = {}
     for number, (headers, content) in enumerate(_sections(body, b"--" + boundary)):
-        if number == MOST:
-            raise TooMany
+        if number == MAX_FIELDS:
+            raise FormTooLarge
         part = _part(headers, content)
         found[part.name] = part
     return tuple(found.values())
@@ -119,8 +118,8 @@ def _headers(body: bytes, at: int) -> tuple[dict[str, str], int]:
         if not line:
             return headers, at
         lines += 1
-        if lines > HEADERS:
-            raise TooMany
+        if lines > MAX_PART_HEADERS:
+            raise FormTooLarge
         name, _, value = line.partition(":")
         headers[name.strip().lower()] = value
     return headers, -1
@@ -142,7 +141,7 @@ def _part(headers: Mapping[str, str], content: bytes) -> Part:
 
 
 def _disposition(text: str) -> dict[str, str]:
-    """What a Content-Disposition says, by names in lower case; nothing where it is not that of a form."""
+    """The parameters of a Content-Disposition by names in lower case; none where it is not that of a form."""
     kind, *values = _values(text) or [""]
     if _cleaned(kind).lower() != "form-data":
         return {}
@@ -153,9 +152,9 @@ def _disposition(text: str) -> dict[str, str]:
 
 
 def _values(text: str) -> list[str]:
-    found: list[str] = VALUES.findall(text)
+    found: list[str] = HEADER_VALUES.findall(text)
     return found
 
 
 def _cleaned(text: str) -> str:
-    return text.translate(SIGNS).strip()
+    return text.translate(SEPARATORS).strip()

@@ -1,4 +1,4 @@
-"""Folders and files that a developer works on: what they hold, when it changed, and a likeness of it to serve."""
+"""The archives that a developer works on: the state of their files, and copies of them to serve."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ from model_registry.archive.store import ModelStore
 from model_registry.errors import NoManifest
 
 Stamp = Mapping[str, tuple[int, int]]
-"""What tells one state of an archive from another: time of change and size of its files."""
+"""The state of an archive: time of change and size of its files, by name."""
 
 
 def archives_in(folder: Path) -> list[Path]:
@@ -29,7 +29,7 @@ def archives_in(folder: Path) -> list[Path]:
     return [entry for entry in entries if is_file[entry] or _is_unpacked(entry)]
 
 
-def stamps(folder: Path) -> dict[Path, Stamp]:
+def read_stamps(folder: Path) -> dict[Path, Stamp]:
     """The archives of a folder, as they are now; a file that is just being replaced counts as missing."""
     try:
         return {path: dict(_stamp(path)) for path in archives_in(folder)}
@@ -38,12 +38,12 @@ def stamps(folder: Path) -> dict[Path, Stamp]:
 
 
 def changed_files(before: Stamp, after: Stamp) -> list[str]:
-    """The names of what was written, added or removed, sorted."""
+    """The names of the files that were written, added or removed, sorted."""
     return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
 
 
-def likeness(path: Path, place: Path) -> Path:
-    """A folder below `place` with what the archive at `path` holds; raises RegistryError or OSError.
+def stage(path: Path, place: Path) -> Path:
+    """Make a folder below `place` with the content of the archive at `path`; raises RegistryError or OSError.
 
     Of an unpacked one it has links to the files: so what the handler writes does not land among the sources, where it
     would look like a change, and no bytecode of an earlier state is found.
@@ -85,6 +85,6 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from (file for file in files if file.is_file())
 
 
-def forget(place: Path) -> None:
-    """Remove a likeness."""
+def discard(place: Path) -> None:
+    """Remove a staged archive."""
     shutil.rmtree(place, ignore_errors=True)

@@ -11,7 +11,7 @@ import anyio
 from anyio import to_thread
 
 from app.model_server import ModelServer
-from app.reloading.file_watcher import Stamp, changed_files, forget, likeness, stamps
+from app.reloading.file_watcher import Stamp, changed_files, discard, read_stamps, stage
 from model_registry.archive.implicit.manifest import HANDLER_FILE
 from model_registry.archive.manifest import Manifest
 from model_registry.archive.naming import default_name
@@ -21,10 +21,8 @@ from model_registry.registry import Registry
 from model_registry.version import ModelVersion
 
 LOG = logging.getLogger("marserve.reload")
-INTERVAL = 0.5
-"""Seconds between two looks at the files; nobody looks unless --reload was asked for."""
-NAMED = 5
-"""How many changed files a line of the log names."""
+CHECK_INTERVAL_SECONDS = 0.5
+MAX_NAMED_FILES = 5
 
 
 async def follow_changes(server: ModelServer) -> None:
@@ -33,28 +31,28 @@ async def follow_changes(server: ModelServer) -> None:
     if folder is None:
         return
     with tempfile.TemporaryDirectory(prefix="marserve-reload-") as place:
-        reload = Reload(server.registry, folder, Path(place))
+        reloader = Reloader(server.registry, folder, Path(place))
         while True:
             try:
-                await reload.look()
+                await reloader.check()
             except Exception:
                 LOG.exception("A change could not be followed; the next one may be.")
-            await anyio.sleep(INTERVAL)
+            await anyio.sleep(CHECK_INTERVAL_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """A version, and the folder with its likeness."""
+class ServedArchive:
+    """A version, and the folder that it was staged in."""
 
     version: ModelVersion
     place: Path
 
 
-class Reload:
+class Reloader:
     """Keeps a registry in step with the archives of one folder.
 
     A changed archive is loaded beside what serves, under the same name; then it becomes the default and the old one
-    is unregistered. Where it does not load the old one goes on. A change counts when two looks find the same files.
+    is unregistered. Where it does not load the old one goes on. A change counts when two checks find the same files.
     """
 
     def __init__(self, registry: Registry, folder: Path, place: Path) -> None:
@@ -63,16 +61,16 @@ class Reload:
         self._place = place
         self._seen: dict[Path, Stamp] | None = None
         self._tried: dict[Path, Stamp] = {}
-        self._served: dict[Path, Served] = {}
-        self._turns = count(1)
+        self._served: dict[Path, ServedArchive] = {}
+        self._numbers = count(1)
 
     def __repr__(self) -> str:
         names = ", ".join(f"{each.version.name} {each.version.version}" for each in self._served.values())
-        return f"<Reload of {self._folder}: {names or 'nothing'}>"
+        return f"<Reloader of {self._folder}: {names or 'nothing'}>"
 
-    async def look(self) -> None:
-        """Look at the files once, and act on what has changed and settled since."""
-        now = await to_thread.run_sync(stamps, self._folder)
+    async def check(self) -> None:
+        """Check the files once, and load what has changed since and was not still being written."""
+        now = await to_thread.run_sync(read_stamps, self._folder)
         if self._seen is None:
             LOG.info("Following %s: %s.", self._folder, ", ".join(path.name for path in now) or "nothing to serve yet")
         before, self._seen = now if self._seen is None else self._seen, now
@@ -86,32 +84,35 @@ class Reload:
         old, changed = self._served.get(path), changed_files(self._tried.get(path, stamp), stamp)
         self._tried[path] = stamp
         if changed:
-            more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
-            LOG.info("%s: %s%s changed; loading it anew.", path.name, ", ".join(changed[:NAMED]), more)
+            more = f" and {len(changed) - MAX_NAMED_FILES} more" if len(changed) > MAX_NAMED_FILES else ""
+            LOG.info("%s: %s%s changed; loading it anew.", path.name, ", ".join(changed[:MAX_NAMED_FILES]), more)
         try:
             new = await self._register(path)
         except (RegistryError, OSError) as error:
             cause = f" ({error.__cause__})" if error.__cause__ else ""
-            rest = f"{old.version.version} goes on serving" if old else "waiting for a change"
-            LOG.error("%s does not load: %s%s; %s.", path.name, error, cause, rest)
+            consequence = f"{old.version.version} goes on serving" if old else "waiting for a change"
+            LOG.error("%s does not load: %s%s; %s.", path.name, error, cause, consequence)
             return
         self._served[path] = new
         await self._switch(old, new)
 
-    async def _register(self, path: Path) -> Served:
-        """Load what is there now, with one worker, as a version of its own; leaves nothing behind when that fails."""
-        turn = next(self._turns)
-        place = self._place / str(turn)
+    async def _register(self, path: Path) -> ServedArchive:
+        """Load the archive as it is now, with one worker, as a version of its own; leaves nothing if it fails."""
+        number = next(self._numbers)
+        place = self._place / str(number)
         try:
-            wanted = await to_thread.run_sync(_registration, path, place, f"-{turn}" if path in self._served else "")
-            return Served(await self._registry.register(wanted), place)
+            registration = await to_thread.run_sync(
+                _registration, path, place, f"-{number}" if path in self._served else ""
+            )
+            return ServedArchive(await self._registry.register(registration), place)
         except BaseException:
-            await to_thread.run_sync(forget, place)
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(discard, place)
             raise
 
-    async def _switch(self, old: Served | None, new: Served) -> None:
+    async def _switch(self, old: ServedArchive | None, new: ServedArchive) -> None:
         version = new.version
-        with suppress(RegistryError):  # somebody may have unregistered it meanwhile
+        with suppress(RegistryError):  # it may have been unregistered meanwhile
             self._registry.set_default(version.name, version.version)
         LOG.info("%s %s serves now.", version.name, version.version)
         if old is not None:
@@ -122,16 +123,16 @@ class Reload:
         self._tried.pop(path, None)
         await self._end(self._served.pop(path))
 
-    async def _end(self, served: Served) -> None:
+    async def _end(self, served: ServedArchive) -> None:
         with suppress(RegistryError):
             await self._registry.unregister(served.version.name, served.version.version)
-        await to_thread.run_sync(forget, served.place)
+        await to_thread.run_sync(discard, served.place)
 
 
 def _registration(path: Path, place: Path, suffix: str) -> Registration:
-    """What to register for the archive as it is now; blocks. Raises RegistryError or OSError."""
+    """The registration of an archive as it is now; blocks. Raises RegistryError or OSError."""
     place.mkdir()
-    folder = likeness(path, place)
+    folder = stage(path, place)
     unnamed = Manifest.read(folder).handler is None and (folder / HANDLER_FILE).is_file()
     return Registration(
         str(folder),

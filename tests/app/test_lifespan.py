@@ -32,8 +32,7 @@ async def test_a_server_registers_its_models_and_releases_everything_at_its_end(
 
 
 async def test_an_error_inside_ends_the_server_too(store: Path) -> None:
-    with pytest.raises(ExceptionGroup) as caught:
+    with pytest.raises(ZeroDivisionError):
         async with running(Settings(model_store=store, authorization="off")) as server:
             raise ZeroDivisionError
-    assert caught.group_contains(ZeroDivisionError)
     assert "not started" not in repr(server.deadline)

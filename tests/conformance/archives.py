@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from app.http.tls import self_signed
+from app.http.tls.identity import self_signed
 from model_registry.archive.archive_spec import ArchiveSpec
 from model_registry.archive.packer import FORMATS, pack
 from tests.conformance.broken_archives import build_broken

@@ -56,7 +56,7 @@ def uvicorn(store: Path, *options: str, **environ: str) -> Iterator[Server]:
     server = Server([sys.executable, "-m", "uvicorn", "app:main"], store.parent, variables)
     server._command = [*server._command, "--port", str(server.port), *options]
     with server:
-        until(lambda: "Application startup complete" in server.output)
+        until(lambda: "Uvicorn running on" in server.output)
         until(lambda: status(f"{server.url}/v2/health/ready") == 200)
         yield server
 

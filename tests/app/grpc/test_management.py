@@ -27,20 +27,20 @@ async def client(store: Path, archive: MakeArchive) -> AsyncIterator[GrpcClient]
 
 async def test_a_model_is_registered_described_scaled_and_unregistered(client: GrpcClient) -> None:
     registered = await client.manage(
-        "RegisterModel", url="asked.mar", model_name="new/name", initial_workers=1, synchronous=True,
+        "RegisterModel", url="asked.mar", model_name="new name", initial_workers=1, synchronous=True,
         batch_size=3, max_batch_delay=7, response_timeout=33, startup_timeout=44,
     )  # fmt: skip
-    assert registered == 'Model "new/name" Version: 1.0 registered with 1 initial workers'
-    (described,) = json.loads(await client.manage("DescribeModel", model_name="new/name"))
+    assert registered == 'Model "new name" Version: 1.0 registered with 1 initial workers'
+    (described,) = json.loads(await client.manage("DescribeModel", model_name="new name"))
     told = {name: described[name] for name in ("batchSize", "maxBatchDelay", "responseTimeout", "startupTimeout")}
     assert told == {"batchSize": 3, "maxBatchDelay": 7, "responseTimeout": 33, "startupTimeout": 44}
     scaled = await client.manage(
-        "ScaleWorker", model_name="new/name", model_version="1.0", min_worker=2, synchronous=True
+        "ScaleWorker", model_name="new name", model_version="1.0", min_worker=2, synchronous=True
     )
-    assert scaled == "Workers scaled to 2 for model: new/name, version: 1.0"
-    assert await client.predict({"say": "here"}, "new/name") == b"here"
-    assert await client.manage("UnregisterModel", model_name="new/name") == 'Model "new/name" unregistered'
-    assert (await failure(client.manage("DescribeModel", model_name="new/name")))[0] == "NOT_FOUND"
+    assert scaled == "Workers scaled to 2 for model: new name, version: 1.0"
+    assert await client.predict({"say": "here"}, "new name") == b"here"
+    assert await client.manage("UnregisterModel", model_name="new name") == 'Model "new name" unregistered'
+    assert (await failure(client.manage("DescribeModel", model_name="new name")))[0] == "NOT_FOUND"
 
 
 async def test_a_description_is_the_text_that_http_answers_without_its_last_newline(client: GrpcClient) -> None:

@@ -20,7 +20,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from app.grpc import health as grpc_health
 from app.grpc.listeners import grpc_listeners
 from app.grpc.server import GrpcListener, address
-from app.http.tls import NoCertificate
+from app.http.tls.identity import NoCertificate
 from app.settings.model import Settings
 from tests.conftest import MakeArchive
 from tests.support.grpc_client import ASKED, GrpcClient, failure, grpc_serving
@@ -162,7 +162,7 @@ async def test_health_tells_of_the_process_and_of_each_service_without_a_token(
 async def test_who_watches_health_is_told_of_changes_and_of_the_end(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grpc_health, "LOOK", 0.01)
+    monkeypatch.setattr(grpc_health, "CHECK_INTERVAL_SECONDS", 0.01)
     async with serving(store, grpc_apis=("inference",), grpc_inference_port="0") as client:
         (listener,) = grpc_listeners(client.application)
         await listener.open()

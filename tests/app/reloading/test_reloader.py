@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.reloading import reloader as module
-from app.reloading.reloader import Reload
+from app.reloading.reloader import Reloader
 from app.settings.errors import ConfigurationError
 from app.settings.loading import marserve_settings
 from tests.conftest import MakeArchive
@@ -45,17 +45,17 @@ def log() -> Iterator[list[str]]:
 
 
 @asynccontextmanager
-async def following(folder: Path, tmp_path: Path) -> AsyncIterator[tuple[Client, Reload]]:
+async def following(folder: Path, tmp_path: Path) -> AsyncIterator[tuple[Client, Reloader]]:
     """A server, and a reloader that looks when it is told to."""
     (tmp_path / "place").mkdir()
     async with serving(folder, one_port=True) as client:
-        yield client, Reload(client.application.registry, folder, tmp_path / "place")
+        yield client, Reloader(client.application.registry, folder, tmp_path / "place")
 
 
-async def settle(reload: Reload) -> None:
+async def settle(reload: Reloader) -> None:
     """Look until a change has been seen twice."""
-    await reload.look()
-    await reload.look()
+    await reload.check()
+    await reload.check()
 
 
 async def versions(client: Client, model: str) -> list[str]:
@@ -66,13 +66,13 @@ async def test_an_unpacked_folder_is_served_at_once_and_again_after_a_change(tmp
     folder = tmp_path / "mine"
     save(folder, SAYS.format("one"))
     async with following(folder, tmp_path) as (client, reload):
-        await reload.look()
+        await reload.check()
         assert (await client.predict("mine")).text == "one"
         save(folder, SAYS.format("two"))
         await settle(reload)
         assert (await client.predict("mine")).text == "two"
         assert await versions(client, "mine") == ["1.0-2"]
-        assert repr(reload) == f"<Reload of {folder}: mine 1.0-2>"
+        assert repr(reload) == f"<Reloader of {folder}: mine 1.0-2>"
         assert len(list((tmp_path / "place").iterdir())) == 1
     assert log == [
         f"Following {folder}: mine.",
@@ -86,7 +86,7 @@ async def test_a_change_that_does_not_load_leaves_the_old_version_in_place(tmp_p
     folder = tmp_path / "mine"
     save(folder, SAYS.format("one"))
     async with following(folder, tmp_path) as (client, reload):
-        await reload.look()
+        await reload.check()
         save(folder, "raise LookupError('no weights')")
         await settle(reload)
         assert (await client.predict("mine")).text == "one"
@@ -105,7 +105,7 @@ async def test_nothing_is_lost_while_a_new_version_takes_over(tmp_path: Path) ->
     folder = tmp_path / "mine"
     save(folder, SAYS.format("one"))
     async with following(folder, tmp_path) as (client, reload):
-        await reload.look()
+        await reload.check()
         over, texts = asyncio.Event(), []
 
         async def ask() -> None:
@@ -125,13 +125,13 @@ async def test_a_change_counts_when_it_has_settled(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     save(folder, SAYS.format("one"))
     async with following(folder, tmp_path) as (client, reload):
-        await reload.look()
+        await reload.check()
         save(folder, "half a fi")
-        await reload.look()
+        await reload.check()
         save(folder, SAYS.format("two"))
-        await reload.look()
+        await reload.check()
         assert (await client.predict("mine")).text == "one"
-        await reload.look()
+        await reload.check()
         assert (await client.predict("mine")).text == "two"
 
 
@@ -139,7 +139,7 @@ async def test_a_first_version_that_does_not_load_waits_for_a_change(tmp_path: P
     folder = tmp_path / "mine"
     save(folder, "nonsense(")
     async with following(folder, tmp_path) as (client, reload):
-        await reload.look()
+        await reload.check()
         assert log[-1].endswith("; waiting for a change.")
         assert (await client.predict("mine")).status_code == 404
         save(folder, SAYS.format("one"))
@@ -151,7 +151,7 @@ async def test_what_a_handler_writes_into_its_folder_is_no_change(tmp_path: Path
     folder = tmp_path / "mine"
     save(folder, "open('cache.txt', 'w').close()\n" + SAYS.format("one"))
     async with following(folder, tmp_path) as (client, reload):
-        await reload.look()
+        await reload.check()
         told = len(log)
         await settle(reload)
         assert (len(log), (await client.predict("mine")).text) == (told, "one")
@@ -163,7 +163,7 @@ async def test_archives_of_a_folder_come_change_and_go(
 ) -> None:
     archive("packed", SAYS.format("one"))
     async with following(store, tmp_path) as (client, reload):
-        await reload.look()
+        await reload.check()
         assert (await client.predict("packed")).text == "one"
         archive("packed", SAYS.format("other"))
         save(store / "plain", SAYS.format("plain"))
@@ -183,7 +183,7 @@ async def test_archives_of_a_folder_come_change_and_go(
 async def test_a_model_that_is_renamed_leaves_its_old_name(store: Path, archive: MakeArchive, tmp_path: Path) -> None:
     archive("old", SAYS.format("one"), file="m.mar")
     async with following(store, tmp_path) as (client, reload):
-        await reload.look()
+        await reload.check()
         archive("renamed", SAYS.format("two"), file="m.mar")
         await settle(reload)
         assert (await client.predict("renamed")).text == "two"
@@ -194,7 +194,7 @@ async def test_a_version_that_somebody_unregistered_does_not_stop_the_next(tmp_p
     folder = tmp_path / "mine"
     save(folder, SAYS.format("one"))
     async with following(folder, tmp_path) as (client, reload):
-        await reload.look()
+        await reload.check()
         await client.manage("DELETE", "/models/mine")
         save(folder, SAYS.format("two"))
         await settle(reload)
@@ -202,7 +202,7 @@ async def test_a_version_that_somebody_unregistered_does_not_stop_the_next(tmp_p
 
 
 async def test_a_server_follows_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "INTERVAL", 0.01)
+    monkeypatch.setattr(module, "CHECK_INTERVAL_SECONDS", 0.01)
     folder = tmp_path / "mine"
     save(folder, SAYS.format("one"))
     async with asyncio.timeout(20), serving(folder, reload=folder, one_port=True) as client:

@@ -1,4 +1,4 @@
-"""Who an https address says it is: key and certificate from files, from a key store, or made for the occasion."""
+"""The identity of an https address: key and certificate from files, from a key store, or self-signed."""
 
 import logging
 import ssl
@@ -12,15 +12,15 @@ from app.settings.errors import ConfigurationError
 from app.settings.model import Settings
 
 LOG = logging.getLogger("marserve.security")
-JKS = b"\xfe\xed\xfe\xed"
-"""How Java's own key stores begin."""
-PARTS = (["-nocerts", "-nodes"], ["-nokeys", "-clcerts"], ["-nokeys", "-cacerts"])
-"""What openssl is asked for of a key store: the key, its certificate, and those of the authorities above."""
+JKS_MAGIC = b"\xfe\xed\xfe\xed"
+"""The first bytes of a key store in Java's own format."""
+KEYSTORE_SELECTIONS = (["-nocerts", "-nodes"], ["-nokeys", "-clcerts"], ["-nokeys", "-cacerts"])
+"""Options of openssl that select the key, its certificate, and those of the authorities above."""
 CURE = "private_key_file and certificate_file (PEM) need nothing of the kind"
 
 
 class NoCertificate(ConfigurationError):
-    """An https address is configured, but nothing to prove the server's identity with."""
+    """An https address is configured, but no usable key and certificate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,44 +70,44 @@ def self_signed() -> Identity:
         "a self-signed certificate", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "365",
         "-subj", "/CN=localhost", "-addext", names, "-keyout", "-", "-out", "-",
     )  # fmt: skip
-    key, mark, certificate = pem.partition(b"-----BEGIN CERTIFICATE-----")
-    return Identity(key, mark + certificate)
+    key, separator, certificate = pem.partition(b"-----BEGIN CERTIFICATE-----")
+    return Identity(key, separator + certificate)
 
 
 def _from_keystore(file: Path, password: str) -> Identity:
-    if _read(file).startswith(JKS):
+    if _read(file).startswith(JKS_MAGIC):
         raise NoCertificate(
             f"{file} is in Java's own format. This makes a PKCS12 store of it, for keystore=new.p12: "
             f"keytool -importkeystore -srckeystore {file} -destkeystore new.p12 -deststoretype PKCS12"
         )
-    key, *certificates = (_from_pkcs12(file, password, wanted) for wanted in PARTS)
+    key, *certificates = (_from_pkcs12(file, password, selection) for selection in KEYSTORE_SELECTIONS)
     return Identity(key, b"".join(certificates))
 
 
-def _from_pkcs12(file: Path, password: str, wanted: list[str]) -> bytes:
-    command = ("pkcs12", "-in", str(file), "-passin", "stdin", *wanted)
+def _from_pkcs12(file: Path, password: str, selection: list[str]) -> bytes:
+    command = ("pkcs12", "-in", str(file), "-passin", "stdin", *selection)
     try:
-        return _openssl(f"keystore={file}", *command, said=password)
+        return _openssl(f"keystore={file}", *command, input_text=password)
     except NoCertificate:
         try:  # stores of Java 8 and of Windows are in ciphers that OpenSSL 3 calls legacy
-            return _openssl(f"keystore={file}", *command, "-legacy", said=password)
+            return _openssl(f"keystore={file}", *command, "-legacy", input_text=password)
         except NoCertificate:
             pass
         raise
 
 
-def _openssl(purpose: str, *arguments: str, said: str = "") -> bytes:
-    """What the openssl command writes; `purpose` is what it is needed for. Raises NoCertificate."""
+def _openssl(purpose: str, *arguments: str, input_text: str = "") -> bytes:
+    """The output of the openssl command; `purpose` names in errors what needs it. Raises NoCertificate."""
     try:
         done = subprocess.run(  # noqa: S603 - no shell, and the words are ours
             ["openssl", *arguments],  # noqa: S607 - it is wherever the system keeps it
-            input=said.encode() + b"\n", capture_output=True, check=True, timeout=60,
+            input=input_text.encode() + b"\n", capture_output=True, check=True, timeout=60,
         )  # fmt: skip
     except FileNotFoundError:
         raise NoCertificate(f"{purpose} needs the openssl command, which is not installed; {CURE}.") from None
     except subprocess.SubprocessError as error:
-        told = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip().partition("\n")[0]
-        raise NoCertificate(f"Invalid configuration: {purpose}: openssl says: {told or error}") from None
+        complaint = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip().partition("\n")[0]
+        raise NoCertificate(f"Invalid configuration: {purpose}: openssl says: {complaint or error}") from None
     return done.stdout
 
 

@@ -3,8 +3,8 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api import model_management as models
-from app.api.model_description import DESCRIBE
+from app.api.management import models
+from app.api.management.description import DESCRIBE
 from app.api.openapi import MODEL, VERSION, document, operation, parameter
 from app.api.parameters import query, registration_parameters
 from app.api.routing import ApiRoute

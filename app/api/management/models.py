@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from app.api.model_description import Headers, customized_output, describe_version, metadata_of
+from app.api.management.description import Headers, customized_output, describe_version, metadata_of
 from app.api.parameters import choice, integer, optional, page_bounds, workers
 from app.errors import BadRequest
 from handler.job import Output

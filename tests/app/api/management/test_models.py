@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from app.api import model_management as models
-from app.api.model_description import DESCRIBE
+from app.api.management import models
+from app.api.management.description import DESCRIBE
 from app.errors import BadRequest
 from model_registry.errors import ModelNotFound, NoWorkerToDescribe, VersionNotFound
 from tests.conftest import MakeArchive

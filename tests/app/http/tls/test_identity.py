@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.http import tls
-from app.http.tls import Identity, NoCertificate, self_signed, server_context, server_identity
+from app.http.tls import identity
+from app.http.tls.identity import Identity, NoCertificate, self_signed, server_context, server_identity
 from app.settings.errors import ConfigurationError
 from app.settings.model import Settings
 
@@ -117,7 +117,7 @@ def test_a_key_with_a_password_is_refused_instead_of_asked_for(folder: Path) -> 
 def test_without_the_openssl_command_the_cure_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     assert "openssl command, which is not installed; private_key_file" in refusal(keystore=folder / "store.p12")
-    monkeypatch.setattr(tls, "self_signed", tls.self_signed.__wrapped__)
+    monkeypatch.setattr(identity, "self_signed", identity.self_signed.__wrapped__)
     assert "a self-signed certificate needs the openssl command" in refusal()
 
 

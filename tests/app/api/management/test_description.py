@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.api.model_description import describe_version, metadata_of
+from app.api.management.description import describe_version, metadata_of
 from tests.conftest import MakeArchive
 from tests.support.serving import serving
 

@@ -1,0 +1,1 @@
+"""The management API of models: functions over values, and the endpoints that lead to them."""
