@@ -14,33 +14,24 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from app.api import drift, health, index, inference, metrics, openapi, tokens, traffic, workflows
 from app.api.fast_path import PredictionFastPath
 from app.api.management import endpoints as management
-from app.errors import ErrorResponse, MethodNotAllowed, RequestError, ResourceNotFound, describe_error
+from app.exception_handlers import EXCEPTION_HANDLERS
 from app.grpc.listeners import grpc_serving
 from app.http.fast_path import FAST_PATH
-from app.http.response_head import with_common_headers
-from app.http.responses import Headers, TorchServeResponse, error_response, raw_error
-from app.http.scope import target
 from app.initial_models.arguments import with_targets
 from app.initial_models.samples import with_samples
 from app.lifespan import running
-from app.middleware import AccessLog, Authorization, BodyLimit, CommonHeaders
+from app.middleware import AccessLog, Authorization, BodyLimit, CommonHeaders, cors_headers
 from app.model_server import ModelServer
-from app.remedies import explain
 from app.settings.loading import marserve_settings
 from app.settings.model import Settings
 from app.settings.types import ListenAddress
 from app.shutdown import ending_with_uvicorn
-from handler.errors import HandlerError
-from model_registry.errors import RegistryError
 
 LOG = logging.getLogger("marserve.server")
 APIS = ("inference", "management", "metrics")
@@ -89,12 +80,9 @@ def build_app(settings: Settings, apis: tuple[str, ...], lifespan: Lifespan) -> 
     app = Starlette(
         routes=routes_of(settings, apis),
         middleware=middleware_of(settings, apis),
-        exception_handlers={
-            RequestError: on_error, RegistryError: on_error, HandlerError: on_error,
-            HTTPException: on_http_exception, Exception: on_unexpected_error,
-        },
+        exception_handlers=EXCEPTION_HANDLERS,
         lifespan=lifespan,
-    )  # fmt: skip
+    )
     app.router.redirect_slashes = False
     return app
 
@@ -146,45 +134,6 @@ def addresses(settings: Settings) -> dict[ListenAddress, tuple[str, ...]]:
     both = ("inference", "management")
     # Metrics are there besides the address of their own.
     return {address: APIS if apis == both and settings.enable_metrics_api else apis for address, apis in shared.items()}
-
-
-def cors_headers(settings: Settings) -> Headers:
-    """The configured headers for requests from other origins, as they are written."""
-    configured = {
-        b"access-control-allow-origin": settings.cors_allowed_origin,
-        b"access-control-allow-methods": settings.cors_allowed_methods,
-        b"access-control-allow-headers": settings.cors_allowed_headers,
-    }
-    return tuple((name, value.encode()) for name, value in configured.items() if value)
-
-
-async def on_error(request: Request, error: Exception) -> Response:
-    """The response to an error of the domain, from the table of errors.
-
-    A server of our own adds cause and remedy to failed registrations.
-    """
-    server = ModelServer.of(request.scope)
-    raw = error_response(error, request.method, target(request.scope))
-    if isinstance(error, RegistryError) and server.settings.one_port and (more := explain(error, server.store)):
-        described = describe_error(error)
-        raw = raw_error(described._replace(message=f"{described.message}: {more}"))
-    return TorchServeResponse(raw)
-
-
-async def on_unexpected_error(request: Request, error: Exception) -> Response:
-    """The response to a defect, whole: Starlette sends it outside of the middleware, and raises the error again."""
-    cors = cors_headers(ModelServer.of(request.scope).settings)
-    raw = error_response(error, request.method, target(request.scope))
-    return TorchServeResponse(raw._replace(headers=with_common_headers(raw.headers, request.state.request_id, cors)))
-
-
-async def on_http_exception(request: Request, error: Exception) -> Response:
-    """Starlette's own errors, in TorchServe's words where it has some."""
-    assert isinstance(error, HTTPException)
-    known = {404: ResourceNotFound, 405: MethodNotAllowed}.get(error.status_code)
-    if known is not None:
-        return await on_error(request, known())
-    return TorchServeResponse(raw_error(ErrorResponse(error.status_code, "HTTPException", error.detail)))
 
 
 def _state(app: Starlette, server: ModelServer, apis: tuple[str, ...]) -> dict[str, Any]:

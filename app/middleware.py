@@ -13,6 +13,7 @@ from app.http.response_head import payload_too_large, with_common_headers
 from app.http.responses import Headers, TorchServeResponse, raw_error
 from app.http.scope import header, is_whole, keeps_spelling, request_id, route_path, target
 from app.model_server import ModelServer
+from app.settings.model import Settings
 
 MAX_DISCARDED_BYTES = 64 << 20
 """A rejected body is still read and dropped up to here, so that its client gets to see the response."""
@@ -164,3 +165,13 @@ class Authorization:
             except (InvalidKey, ManagementLocked, BadEscape) as error:
                 app = TorchServeResponse(raw_error(describe_error(error)))
         await app(scope, receive, send)
+
+
+def cors_headers(settings: Settings) -> Headers:
+    """The configured headers for requests from other origins, as they are written."""
+    configured = {
+        b"access-control-allow-origin": settings.cors_allowed_origin,
+        b"access-control-allow-methods": settings.cors_allowed_methods,
+        b"access-control-allow-headers": settings.cors_allowed_headers,
+    }
+    return tuple((name, value.encode()) for name, value in configured.items() if value)

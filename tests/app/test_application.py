@@ -8,13 +8,12 @@ from typing import Any
 import httpx2
 import pytest
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.application import addresses, create_app, create_apps, on_http_exception
+from app.application import addresses, create_app, create_apps
 from app.http.fast_path import FAST_PATH
 from app.settings.loading import marserve_settings
 from app.settings.model import Settings
@@ -102,31 +101,6 @@ async def test_a_request_before_the_lifespan_says_what_is_missing(tmp_path: Path
     async with client_of(one_port(tmp_path, store)) as client:
         with pytest.raises(RuntimeError, match="lifespan has not started"):
             await client.get("/ping")
-
-
-async def test_a_defect_is_answered_with_all_headers(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(store, cors_allowed_origin="*", log_location=store / "logs") as client:
-
-        def fails(*arguments: object) -> None:
-            raise ZeroDivisionError("secret")
-
-        monkeypatch.setattr(type(client.application.registry), "page", fails)
-        answer = await client.http.get("/models")
-        assert (answer.status_code, answer.json()["type"]) == (500, "InternalServerException")
-        assert "secret" not in answer.text
-        assert answer.headers["access-control-allow-origin"] == "*"
-        assert len(answer.headers["x-request-id"]) == 36
-        client.application.logs.access.flush()
-        assert '"GET /models HTTP/1.1" 500' in (store / "logs" / "access_log.log").read_text()
-
-
-@pytest.mark.parametrize(
-    ("status", "kind"), [(404, "ResourceNotFoundException"), (405, "MethodNotAllowedException"), (418, "HTTPException")]
-)
-async def test_starlettes_errors_are_told_in_torchserves_form(status: int, kind: str) -> None:
-    request = Request({"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []})
-    response = await on_http_exception(request, HTTPException(status))
-    assert (response.status_code, kind.encode() in bytes(response.body)) == (status, True)
 
 
 @pytest.mark.parametrize(
