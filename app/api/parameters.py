@@ -10,6 +10,7 @@ from starlette.requests import Request
 from app.errors import BadJson, BadRequest
 from app.http.request import check_escapes
 from app.http.scope import header, target
+from model_registry import lenient_json
 from model_registry.config import MAX_WORKERS
 from model_registry.values import INT32_MAX, INT32_MIN, parse_choice, parse_int
 
@@ -35,19 +36,20 @@ def query(request: Request) -> dict[str, str]:
 
 async def registration_parameters(request: Request) -> Mapping[str, Any]:
     """The members of a JSON body if the request has one, else its query. Raises BadJson."""
-    if header(request.scope, b"content-type").partition(";")[0].strip().lower() != "application/json":
+    is_json = header(request.scope, b"content-type").partition(";")[0].strip().lower() == "application/json"
+    if not is_json or not (await request.body()).strip():  # many clients name the type of a body that is not there
         return query(request)
-    body = await json_object(request)
-    members = {name: value for name, value in body.items() if value is not None}
+    members = {name: value for name, value in (await json_object(request)).items() if value is not None}
     _check_types(members)
     return {"max_batch_delay": JSON_MAX_BATCH_DELAY, **members}
 
 
 async def json_object(request: Request) -> dict[str, Any]:
-    """The JSON object that a body holds, {} where it is empty. Raises BadJson."""
+    """The JSON object that a body holds, read leniently; {} where it is empty. Raises BadJson."""
+    text = (await request.body()).decode("utf-8", "replace")
     try:
-        body = json.loads(await request.body() or b"{}")
-    except (ValueError, RecursionError) as error:
+        body = lenient_json.loads(text or "{}")
+    except ValueError as error:
         raise BadJson(f"The body is not JSON: {error}") from error
     if not isinstance(body, dict):
         raise BadJson("The body is not a JSON object.")

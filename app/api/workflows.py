@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from app.http.responses import JSON, RawResponse, TorchServeResponse, json_respo
 from app.http.scope import handler_headers, header, keeps_spelling
 from app.model_server import ModelServer
 from handler.job import Input
+from model_registry import lenient_json
 from model_registry.workflows.workflow import Workflow
 from model_registry.workflows.workflows import WorkflowRegistration, Workflows
 
@@ -68,12 +70,14 @@ def _workflows(request: Request) -> Workflows:
 
 
 def _value(body: bytes) -> Any:
-    """A node's output as JSON: its own, or else its text. TorchServe fails unless it is an object."""
+    """A node's output as JSON: its own, a lenient object, or else its text. TorchServe takes objects alone."""
     text = body.decode("utf-8", "replace")
-    try:
+    with suppress(ValueError, RecursionError):
         return json.loads(text)
-    except ValueError:
-        return text
+    with suppress(ValueError):
+        value = lenient_json.loads(text)
+        return value if isinstance(value, dict) else text
+    return text
 
 
 def _description(workflow: Workflow) -> Mapping[str, Any]:

@@ -1,12 +1,12 @@
 """The management API's description of a model version: its configuration, its workers, its queue."""
 
-import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from handler.job import Input, Output
 from handler.workers.worker import Worker
+from model_registry import lenient_json
 from model_registry.errors import NoWorker, NoWorkerToDescribe
 from model_registry.version import ModelVersion
 
@@ -62,11 +62,11 @@ async def customized_output(version: ModelVersion, headers: Headers, request_id:
 
 
 def metadata_of(body: bytes) -> dict[str, Any] | None:
-    """The JSON object of a description; {} for anything else, None where nothing was said. NaN becomes a text."""
+    """The JSON object of a description, read leniently; {} for anything else, None for an empty body."""
     if not body:
         return None
     try:
-        value = json.loads(body, parse_constant=str)
+        value = lenient_json.loads(body.decode("utf-8", "replace"))
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}

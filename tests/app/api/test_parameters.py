@@ -51,10 +51,24 @@ async def test_another_body_leaves_the_query_in_force() -> None:
     assert await registration_parameters(request("url=query", {"url": "body"}, "text/plain")) == {"url": "query"}
 
 
+@pytest.mark.parametrize("body", [b"", b" ", b"\r\n"])
+async def test_an_empty_body_leaves_the_query_in_force_whatever_its_type(body: bytes) -> None:
+    assert await registration_parameters(request("url=query", body)) == {"url": "query"}
+
+
+@pytest.mark.parametrize(
+    "body", [b"{url:'m.mar',batch_size:3}", b"{'url':m.mar;batch_size='3'} ", b'# x\n{"url":"m.mar",batch_size:3}']
+)
+async def test_a_json_body_is_read_leniently(body: bytes) -> None:
+    parameters = await registration_parameters(request("", body))
+    assert (parameters["url"], optional(parameters, "batch_size")) == ("m.mar", 3)
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"{", "The body is not JSON"),
+        (b"{", "The body is not JSON: expected a name at line 1, column 2"),
+        (b"null", "The body is not a JSON object."),
         ([1], "The body is not a JSON object."),
         ({"batch_size": "many"}, 'Expected an int but was "many" at path $.batch_size'),
         ({"url": ["a"]}, 'Expected a string but was ["a"] at path $.url'),

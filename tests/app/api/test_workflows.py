@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from app.api import workflows
 from tests.conftest import MakeArchive
 from tests.support.serving import serving
 from tests.support.workflows import SHOWS, ask, register, unpacked, war
@@ -81,3 +82,18 @@ async def test_refusals_are_torchserves(store: Path) -> None:
             assert (await client.manage(method, path)).status_code == 405
         assert (await client.http.get("/wfpredict")).status_code == 404
     assert unpacked() == set()
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b'{"a": 1}', {"a": 1}),
+        (b"[1]", [1]),
+        (b"{a: 'b'}", {"a": "b"}),
+        (b"# text", "# text"),
+        (b"{a", "{a"),
+        (b"\xff", "\ufffd"),
+    ],
+)
+def test_the_output_of_one_end_among_several_is_json_a_lenient_object_or_text(body: bytes, value: object) -> None:
+    assert workflows._value(body) == value

@@ -30,7 +30,14 @@ async def test_a_description_has_torchserves_members_in_their_order(store: Path,
 
 @pytest.mark.parametrize(
     ("body", "metadata"),
-    [(b"", None), (b'{"a": NaN}', {"a": "NaN"}), (b"[1]", {}), (b"text", {}), (b'{"a": 1}', {"a": 1})],
+    [
+        (b"", None),
+        (b'{"a": NaN}', {"a": "NaN"}),
+        (b"[1]", {}),
+        (b"text", {}),
+        (b'{"a": 1}', {"a": 1}),
+        (b"{'a': b}", {"a": "b"}),
+    ],
 )
 def test_metadata_is_a_json_object_or_nothing(body: bytes, metadata: dict[str, object] | None) -> None:
     assert metadata_of(body) == metadata
