@@ -41,7 +41,8 @@ async def registration_parameters(request: Request) -> Mapping[str, Any]:
         return query(request)
     members = {name: value for name, value in (await json_object(request)).items() if value is not None}
     _check_types(members)
-    return {"max_batch_delay": JSON_MAX_BATCH_DELAY, **members}
+    texts = {name: _text(members[name]) for name in TEXTS if name in members}
+    return {"max_batch_delay": JSON_MAX_BATCH_DELAY, **members, **texts}
 
 
 async def json_object(request: Request) -> dict[str, Any]:
@@ -54,6 +55,11 @@ async def json_object(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise BadJson("The body is not a JSON object.")
     return body
+
+
+def _text(value: object) -> str:
+    """A string, or how JSON writes a number or a boolean."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _check_types(members: Mapping[str, Any]) -> None:

@@ -64,6 +64,11 @@ async def test_a_json_body_is_read_leniently(body: bytes) -> None:
     assert (parameters["url"], optional(parameters, "batch_size")) == ("m.mar", 3)
 
 
+async def test_numbers_and_booleans_may_stand_for_strings() -> None:
+    parameters = await registration_parameters(request("", {"url": "u", "model_name": 7, "handler": True}))
+    assert (parameters["model_name"], parameters["handler"]) == ("7", "true")
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
