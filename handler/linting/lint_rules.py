@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 
@@ -236,9 +236,18 @@ class LibraryRule:
 
 
 @cache
-def library_rules() -> tuple[LibraryRule, ...]:
-    """The table of libraries, read once."""
-    return tuple(_read_rules(json.loads(files(__package__).joinpath("process_state.json").read_bytes())))
+def library_rules() -> Mapping[str, list[LibraryRule]]:
+    """The table of libraries, by the top-level names that they have; read once."""
+    by_top: dict[str, list[LibraryRule]] = {}
+    for library in _read_rules(json.loads(Path(__file__).with_name("process_state.json").read_bytes())):
+        for top in {name.partition(".")[0] for name in library.names}:
+            by_top.setdefault(top, []).append(library)
+    return by_top
+
+
+def libraries_with(name: str) -> Iterator[LibraryRule]:
+    """The libraries of the table in which a full name lies, and counts."""
+    return (library for library in library_rules().get(name.partition(".")[0], ()) if library.matches(name))
 
 
 def _read_rules(table: list[dict[str, Any]]) -> Iterator[LibraryRule]:

@@ -5,14 +5,20 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from handler.linting import lint_rules
-from handler.linting.lint_rules import ASSIGNED, CALLED, IMPORTED, OWN_ATTRIBUTES, LintRule, library_rules
+from handler.linting.lint_rules import ASSIGNED, CALLED, IMPORTED, OWN_ATTRIBUTES, LintRule, libraries_with
 
 _BUILT_IN = {name: name for name in ("exit", "quit", "setattr")}
+_USUAL_DTYPES = ("torch.float32", "torch.float", "FloatTensor")
 _CHOOSES_DEVICES = re.compile(r"\w+_VISIBLE_DEVICES|CUDA_DEVICE_ORDER|OMP_\w+|\w+_NUM_THREADS")
 _RUNNERS = {"os.system", "subprocess.run", "subprocess.call", "subprocess.check_call", "subprocess.Popen"}
 _RUNNERS |= {"subprocess.check_output", "pip.main"}
+_LOOKED_INTO = (
+    ast.stmt, ast.expr, ast.keyword, ast.comprehension, ast.excepthandler, ast.withitem, ast.arguments, ast.match_case,
+    ast.pattern,
+)  # fmt: skip
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _OLD_NUMPY_NAMES = {f"numpy.{name}" for name in ("int", "float", "complex", "object", "str", "unicode")}
 _OWN_PROCESS = {"os.getpid", "os.getppid", "os.getpgid", "os.getpgrp"}
@@ -38,59 +44,50 @@ class ModuleSource:
         self.imports: list[tuple[int, str]] = []
         """Level (0 is absolute) and dotted name of each module that may be imported."""
         self.scopes: dict[str, Scope] = {"": Scope("")}
-        nodes = list(_nodes(tree, ""))
+        nodes = list(_nodes(tree))
         self._defined = {scope for scope, _ in nodes}
         for _, node in nodes:
-            self._note_import(node)
-        for scope, node in nodes:
-            self._note(self.scopes.setdefault(scope, Scope(scope)), node)
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                self._note_import(node)
+        for name, node in nodes:
+            scope = self.scopes.get(name) or self.scopes.setdefault(name, Scope(name))
+            _note_names(scope, node)
+            rules = _RULES.get(type(node))
+            if rules is not None:
+                scope.findings.extend((rule, node.lineno) for rule in rules(self, node))
 
     def __repr__(self) -> str:
         return f"<ModuleSource of {len(self.scopes)} scopes>"
 
-    def _note_import(self, node: ast.AST) -> None:
-        match node:
-            case ast.Import(names=aliases):
-                self.imports += [(0, alias.name) for alias in aliases]
-                for alias in aliases:
-                    top = alias.name.partition(".")[0]
-                    self._names[alias.asname or top] = alias.name if alias.asname else top
-            case ast.ImportFrom(module=module, names=aliases, level=level):
-                self.imports += [(level, f"{module or ''}.{alias.name}".lstrip(".")) for alias in aliases]
-                if not level:
-                    self._names |= {alias.asname or alias.name: f"{module}.{alias.name}" for alias in aliases}
+    def _note_import(self, node: ast.Import | ast.ImportFrom) -> None:
+        if isinstance(node, ast.Import):
+            self.imports += [(0, alias.name) for alias in node.names]
+            for alias in node.names:
+                top = alias.name.partition(".")[0]
+                self._names[alias.asname or top] = alias.name if alias.asname else top
+        else:
+            self.imports += [(node.level, f"{node.module or ''}.{alias.name}".lstrip(".")) for alias in node.names]
+            if not node.level:
+                self._names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
 
-    def _note(self, scope: Scope, node: ast.AST) -> None:
-        match node:
-            case ast.Name(id=name, ctx=ast.Load()) | ast.Attribute(attr=name):
-                scope.mentioned.add(name)
-            case ast.ImportFrom(names=aliases):
-                scope.mentioned.update(alias.name for alias in aliases)
-            case ast.Call(
-                func=ast.Name(id="__import__") | ast.Attribute(attr="import_module"),
-                args=[ast.Constant(value=str(name)), *_],
-            ):
-                self.imports.append((len(name) - len(name.lstrip(".")), name.lstrip(".")))
-        scope.findings.extend((rule, getattr(node, "lineno", 1)) for rule in self._rules(node))
+    def _imported(self, node: ast.Import | ast.ImportFrom) -> Iterator[LintRule]:
+        names = [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom):
+            names = [] if node.level else [str(node.module), *(f"{node.module}.{name}" for name in names)]
+        for key, rule in IMPORTED.items():
+            if any(f"{name}.".startswith(f"{key}.") for name in names):
+                yield rule
+        yield from (library.rule for name in names for library in libraries_with(name) if library.when_imported)
 
-    def _rules(self, node: ast.AST) -> Iterator[LintRule]:
-        match node:
-            case ast.Call():
-                yield from self._called(node)
-            case ast.Assign(targets=targets) | ast.Delete(targets=targets):
-                yield from self._written(*targets)
-            case ast.AugAssign(target=target) | ast.AnnAssign(target=target):
-                yield from self._written(target)
-            case ast.Import(names=names):
-                yield from _imported(*(alias.name for alias in names))
-            case ast.ImportFrom(module=str(module), names=names, level=0):
-                yield from _imported(module, *(f"{module}.{alias.name}" for alias in names))
-            case ast.FunctionDef(decorator_list=decorators) | ast.ClassDef(decorator_list=decorators):
-                if any(self._registers(decorator) for decorator in decorators):
-                    yield lint_rules.REGISTERS
+    def _defined_with(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> Iterator[LintRule]:
+        if any(self._registers(decorator) for decorator in node.decorator_list):
+            yield lint_rules.REGISTERS
 
     def _called(self, call: ast.Call) -> Iterator[LintRule]:
         name = self._name(call.func)
+        if getattr(call.func, "attr", getattr(call.func, "id", "")) in ("__import__", "import_module") and call.args:
+            imported = str(getattr(call.args[0], "value", ""))
+            self.imports.append((len(imported) - len(imported.lstrip(".")), imported.lstrip(".")))
         if name in _RUNNERS and _installs(call):
             yield lint_rules.INSTALLS
         if name == "setattr" and call.args and self._is_shared(self._name(call.args[0])):
@@ -101,7 +98,7 @@ class ModuleSource:
             name == "joblib.Parallel" and _forks(call)
         ):
             yield lint_rules.PROCESSES
-        yield from (library.rule for library in library_rules() if not library.when_imported and library.matches(name))
+        yield from (library.rule for library in libraries_with(name) if not library.when_imported)
         rule = CALLED.get(name)
         if rule is not None:
             yield from self._refined(rule, name, call)
@@ -113,25 +110,27 @@ class ModuleSource:
             rule = lint_rules.DEVICES
         if rule is lint_rules.WARNINGS and isinstance(first, ast.Constant) and first.value == "error":
             rule = lint_rules.WARNING_ERRORS
-        given = ast.unparse(first) if first is not None else ""
         harmless = (
-            (rule is lint_rules.DTYPE and given.endswith(("torch.float32", "torch.float", "FloatTensor'")))
+            (rule is lint_rules.DTYPE and ast.unparse(call).rstrip("')").endswith(_USUAL_DTYPES))
             or (name == "locale.setlocale" and len(call.args) + len(call.keywords) < 2)
             or (name in ("os.kill", "os.killpg") and not self._is_own_process(first))
         )
         if not harmless:
             yield rule
 
-    def _written(self, *targets: ast.expr) -> Iterator[LintRule]:
+    def _written(self, node: ast.Assign | ast.Delete | ast.AugAssign | ast.AnnAssign) -> Iterator[LintRule]:
+        return self._targets(*(node.targets if isinstance(node, ast.Assign | ast.Delete) else [node.target]))
+
+    def _targets(self, *targets: ast.expr) -> Iterator[LintRule]:
         for target in targets:
             match target:
                 case ast.Tuple(elts=parts) | ast.List(elts=parts):
-                    yield from self._written(*parts)
+                    yield from self._targets(*parts)
                 case ast.Subscript(value=value, slice=key):
                     name = self._name(value)
                     if name == "os.environ":
                         yield lint_rules.DEVICES if _chooses_devices(key) else lint_rules.ENVIRONMENT
-                    yield from (library.rule for library in library_rules() if library.matches(name))
+                    yield from (library.rule for library in libraries_with(name))
                 case ast.Attribute():
                     yield from self._assigned(self._name(target))
 
@@ -175,25 +174,47 @@ class ModuleSource:
         return ""
 
 
-def _nodes(tree: ast.AST, scope: str) -> Iterator[tuple[str, ast.AST]]:
-    """All nodes with their scopes, but for what runs only where the module is a program of its own."""
-    for node in ast.iter_child_nodes(tree):
-        if not _is_main(node):
-            yield scope, node
-            yield from _nodes(node, scope or (node.name if isinstance(node, _DEFINITIONS) else ""))
+_RULES: Mapping[type[ast.AST], Callable[[ModuleSource, Any], Iterator[LintRule]]] = {
+    ast.Call: ModuleSource._called,  # noqa: SLF001
+    **dict.fromkeys((ast.Import, ast.ImportFrom), ModuleSource._imported),  # noqa: SLF001
+    **dict.fromkeys((ast.Assign, ast.Delete, ast.AugAssign, ast.AnnAssign), ModuleSource._written),  # noqa: SLF001
+    **dict.fromkeys(_DEFINITIONS, ModuleSource._defined_with),  # noqa: SLF001
+}
+"""The method that knows the rules of a kind of node."""
+
+
+def _nodes(tree: ast.Module) -> Iterator[tuple[str, Any]]:
+    """All statements and expressions with the names of their scopes.
+
+    What runs only where the module is a program of its own is left out.
+    """
+    pending: list[tuple[str, ast.AST]] = [("", node) for node in reversed(tree.body)]
+    while pending:
+        scope, node = pending.pop()
+        if _is_main(node):
+            continue
+        yield scope, node
+        inner = scope or (node.name if isinstance(node, _DEFINITIONS) else "")
+        for value in reversed([getattr(node, name, None) for name in node._fields]):
+            children = reversed(value) if isinstance(value, list) else (value,)
+            pending += [(inner, child) for child in children if isinstance(child, _LOOKED_INTO)]
+
+
+def _note_names(scope: Scope, node: ast.AST) -> None:
+    if isinstance(node, ast.Name):
+        if isinstance(node.ctx, ast.Load):
+            scope.mentioned.add(node.id)
+    elif isinstance(node, ast.Attribute):
+        scope.mentioned.add(node.attr)
+    elif isinstance(node, ast.ImportFrom):
+        scope.mentioned.update(alias.name for alias in node.names)
 
 
 def _is_main(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test).replace('"', "'") == "__name__ == '__main__'"
-
-
-def _imported(*names: str) -> Iterator[LintRule]:
-    for key, rule in IMPORTED.items():
-        if any(f"{name}.".startswith(f"{key}.") for name in names):
-            yield rule
-    for library in library_rules():
-        if library.when_imported and any(library.matches(name) for name in names):
-            yield library.rule
+    match node:
+        case ast.If(test=ast.Compare(left=ast.Name(id="__name__"), comparators=[ast.Constant(value="__main__")])):
+            return True
+    return False
 
 
 def _arguments(call: ast.Call) -> list[ast.expr]:
