@@ -1,4 +1,4 @@
-"""What a version of any kind needs to serve: a queue, workers that are replaced, and an end without losses."""
+"""The base of a served version of any kind: a queue, workers that are replaced, and an end without losses."""
 
 import asyncio
 from abc import abstractmethod

@@ -40,7 +40,7 @@ class Modules(Protocol):
 
     @property
     def path(self) -> list[str]:
-        """What its code sees as `sys.path`."""
+        """The archive's `sys.path`."""
 
     @property
     def roots(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""What belongs to a thread and to the threads started from it, by which one worker's are told from another's."""
+"""The worker of a thread, which the threads started from it inherit."""
 
 import threading
 from collections.abc import Iterator

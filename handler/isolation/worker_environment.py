@@ -1,4 +1,4 @@
-"""What a worker's thread finds around it, so that an archive written for a process of its own runs unchanged."""
+"""The environment of a worker's thread, in which an archive written for a process of its own runs unchanged."""
 
 import builtins
 from collections.abc import Callable, Iterator

@@ -71,7 +71,7 @@ class ArchiveSource:
         return f"<ArchiveSource {self._folder}>"
 
     def read(self, file: Path) -> ModuleSource | None:
-        """What is known of a file; None if it is no Python: its import tells, if there is one."""
+        """The analysis of a file; None if it is no Python, which its import will report."""
         try:
             return ModuleSource(ast.parse(file.read_bytes()), self._is_local)
         except (SyntaxError, ValueError, OSError, RecursionError):

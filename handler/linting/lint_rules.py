@@ -1,4 +1,4 @@
-"""What an archive may do that threads of one process change: its names, the effect, and the remedy."""
+"""Practices of archives that threads of one process change: names, effect, and remedy."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -200,7 +200,7 @@ ASSIGNED: Mapping[str, LintRule] = {
     "PIL.Image.MAX_IMAGE_PIXELS": IMAGES,
     "PIL.ImageFile.LOAD_TRUNCATED_IMAGES": IMAGES,
 }
-"""What is written to, by its full name or that of what holds it."""
+"""The targets of writes, by their full names or that of their holder."""
 
 IMPORTED: Mapping[str, LintRule] = {
     **dict.fromkeys(("torch.distributed", "deepspeed", "pippy", "tensorrt_llm", "ts.torch_handler.distributed"), RANKS),
@@ -209,7 +209,7 @@ IMPORTED: Mapping[str, LintRule] = {
 """Modules, by their own names or those of their packages."""
 
 OWN_ATTRIBUTES = frozenset({"sys.path", "sys.modules", "sys.stdout", "sys.stderr", "sys.dont_write_bytecode"})
-"""What an archive may assign, since each worker has its own, or since it changes nothing."""
+"""The targets that an archive may assign: each worker has its own, or nothing changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +219,7 @@ class LibraryRule:
     names: tuple[str, ...]
     """Modules and functions, by their full names; all that lies in them counts."""
     harmless: frozenset[str]
-    """What lies in them and does not count."""
+    """Members of them that do not count."""
     when_imported: bool
     """Whether the import alone counts; else a call does."""
     rule: LintRule

@@ -36,7 +36,7 @@ class Scope:
 
 
 class ModuleSource:
-    """What is known of a module. `is_local` tells whether a top-level name is a module of the same archive."""
+    """The analysis of a module. `is_local` decides whether a top-level name is a module of the same archive."""
 
     def __init__(self, tree: ast.Module, is_local: Callable[[str], bool] = lambda top: False) -> None:
         self._is_local = is_local

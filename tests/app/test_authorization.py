@@ -1,4 +1,4 @@
-"""Which requests need which token, and what a token is."""
+"""Tokens, and the requests that need them."""
 
 import json
 import tempfile

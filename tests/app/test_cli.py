@@ -34,7 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    """What `torchserve --start --foreground` says on its way out with 1."""
+    """The output of `torchserve --start --foreground` when it exits with 1."""
     assert cli.torchserve(["--start", "--foreground", *words]) == 1
     return capsys.readouterr().out
 

@@ -55,7 +55,7 @@ DOUBLES_TENSORS = """
 
 @pytest.fixture
 def mnt(tmp_path: Path) -> Path:
-    """What KServe mounts: the store, and the configuration beside it."""
+    """The folders that KServe mounts: the store, and the configuration beside it."""
     for name in ("model-store", "config"):
         (tmp_path / "mnt" / name).mkdir(parents=True)
     (tmp_path / "mnt/config/config.properties").write_text(CONFIG.format(mnt=tmp_path / "mnt"))

@@ -1,4 +1,4 @@
-"""What is in force when the archive's YAML, the configuration and the registration say different things."""
+"""The precedence of the archive's YAML, the configuration and the registration."""
 
 from typing import Any
 

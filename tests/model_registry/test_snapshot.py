@@ -39,7 +39,7 @@ def snapshots(store: Path, occasion: str = "snapshot") -> list[dict[str, Any]]:
 
 
 def newest(store: Path) -> str:
-    """What the newest snapshot says of the models."""
+    """The models of the newest snapshot."""
     name = newest_snapshot({}, store.parent)
     assert name is not None
     return PropertiesFile(name, store.parent, {}).entries["model_snapshot"].text

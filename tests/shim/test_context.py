@@ -140,7 +140,7 @@ def test_contexts_are_compared_by_value_and_have_no_hash():
 
 
 def test_a_deep_copy_shares_only_the_way_to_the_client(busy):
-    """What sends pieces holds locks and sockets, which cannot be copied."""
+    """The sender of chunks holds locks and sockets, which cannot be copied."""
 
     class Wire:
         def __init__(self):

@@ -24,7 +24,7 @@ def make_context(**headers):
 
 
 def sent(envelope, rows, answer=None, **headers):
-    """What the handler sees of these rows, and what the clients see of its answer (by default the same)."""
+    """The rows that the handler sees, and the answer that clients see (by default the same)."""
     seen = []
 
     def handle(data, context):

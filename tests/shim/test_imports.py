@@ -71,7 +71,7 @@ ELSEWHERE = {
 
 
 def loaded_after(modules, suspects):
-    """Which of the suspects a fresh interpreter has in memory after importing these modules."""
+    """The suspects that a fresh interpreter has in memory after importing these modules."""
     code = (
         f"import importlib, sys\nfor name in {modules!r}: importlib.import_module(name)\n"
         f"print(*(name for name in {suspects!r} if name in sys.modules))"

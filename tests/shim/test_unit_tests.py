@@ -1,4 +1,4 @@
-"""What authors of handlers test with: ts.torch_handler.unit_tests."""
+"""The test tools of handler authors: ts.torch_handler.unit_tests."""
 
 import torch
 from ts.torch_handler.base_handler import BaseHandler

@@ -1,4 +1,4 @@
-"""What goes wrong in production, with real processes: nobody who signs notices, and everything comes back by itself."""
+"""Failures of production with real processes: no signer notices, and the service recovers by itself."""
 
 import asyncio
 import dataclasses

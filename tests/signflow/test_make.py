@@ -22,7 +22,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 def make(folder: Path, *words: str) -> str:
-    """What it says."""
+    """The output of the command."""
     done = subprocess.run(["make", f"BIN={HERE}/", *words], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

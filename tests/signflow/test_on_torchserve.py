@@ -91,7 +91,7 @@ def test_both_servers_answer_every_request_alike(servers: tuple[ServerUnderTest,
 
 
 def without_confidences(answer: tuple[int, Any]) -> tuple[int, Any]:
-    """What must be equal."""
+    """The members that must be equal."""
     status, said = answer
     return status, (said["prediction"], said["device"]) if status == 200 else said
 

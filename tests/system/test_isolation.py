@@ -97,7 +97,7 @@ WORKS = """
 
 
 def seen(answer: httpx2.Response) -> tuple[int, bytes, dict[str, str]]:
-    """What has to be the same, however a model is served."""
+    """Behaviour that is the same however a model is served."""
     own = {"x-request-id", "date", "content-length"}
     return answer.status_code, answer.content, {k: v for k, v in answer.headers.items() if k not in own}
 

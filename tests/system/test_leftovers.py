@@ -1,4 +1,4 @@
-"""What connections leave in memory when they have ended: nothing that waits for the garbage collector."""
+"""Ended connections leave nothing in memory that waits for the garbage collector."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""What a model has taken it gives back: rounds of registering and unregistering leave the process as it was."""
+"""Rounds of registering and unregistering leave the process as it was."""
 
 import asyncio
 from pathlib import Path
@@ -58,7 +58,7 @@ async def a_round(client: Client, name: str, **query: object) -> None:
 
 
 async def settled(before: Footprint, temporary: Path) -> dict[str, object]:
-    """What is left for good: threads of executors end a moment after nobody needs them."""
+    """Threads that remain: those of executors end shortly after their last use."""
     deadline = monotonic() + 10
     while (grown := Footprint.now(temporary).grown(before)) and monotonic() < deadline:
         await asyncio.sleep(0.02)

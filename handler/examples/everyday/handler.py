@@ -69,7 +69,7 @@ def read(row: dict[str, Any]) -> np.ndarray:
 
 
 def parse(value: Any) -> Any:
-    """What a text says, anything else as it is."""
+    """The value of a JSON string, anything else as it is."""
     if not isinstance(value, (str, bytes, bytearray)):
         return value
     try:

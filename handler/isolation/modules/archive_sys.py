@@ -1,4 +1,4 @@
-"""What an archive's code imports as `sys`: the parts of it that a process has to itself are the archive's own."""
+"""The `sys` of an archive's code: the parts that belong to a process are the archive's own."""
 
 import sys
 from types import ModuleType
@@ -42,7 +42,7 @@ class ArchiveSys(ModuleType):
 
     @property
     def stdout(self) -> Any:
-        """What the archive's code put there, else the process's, which knows whose text it gets."""
+        """The stream that the archive's code put there, else the process's, which finds the worker of each write."""
         return _stream("stdout")
 
     @stdout.setter
@@ -51,7 +51,7 @@ class ArchiveSys(ModuleType):
 
     @property
     def stderr(self) -> Any:
-        """What the archive's code put there, else the process's, which knows whose text it gets."""
+        """The stream that the archive's code put there, else the process's, which finds the worker of each write."""
         return _stream("stderr")
 
     @stderr.setter

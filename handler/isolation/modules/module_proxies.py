@@ -19,7 +19,7 @@ _lock = RLock()  # a finalizer may import at any moment of its thread
 IMPORTED = sys.modules
 """The interpreter's own dictionary, with proxies and private names; `sys.modules` is to become a view without them."""
 MISSING: Any = object()
-"""What `lookup` returns for a name that is not there; None in `sys.modules` means that it must not be imported."""
+"""The result of `lookup` for a missing name; None in `sys.modules` means that it must not be imported."""
 
 _users: dict[str, set[str]] = {}
 _outside: dict[str, ModuleType] = {}
@@ -81,7 +81,7 @@ def import_target(name: str) -> None:
 
 
 def lookup(name: Any) -> ModuleType:
-    """What `sys.modules[name]` is to the calling code, or MISSING; never a proxy."""
+    """The module under a name in `sys.modules` for the calling code, or MISSING; never a proxy."""
     module = IMPORTED.get(name, MISSING)
     return (_target(name) or MISSING) if type(module) is ModuleProxy else module
 

@@ -77,7 +77,7 @@ class ModulesView(MutableMapping[str, ModuleType], dict[str, ModuleType]):  # ty
 
 
 class ProcessModules(ModulesView):
-    """What the server and the libraries see: what the caller means by a name, or the process's own modules."""
+    """The view of the server and the libraries: the module that the caller means by a name, or the process's own."""
 
     def lookup(self, name: Any) -> ModuleType:
         """The module of that name, or MISSING."""
@@ -98,7 +98,7 @@ class ProcessModules(ModulesView):
 
 
 class ArchiveModules(ModulesView):
-    """What an archive's own code sees: what it writes is its own, and the process's modules cannot be removed."""
+    """The view of an archive's code: its writes are its own, and the process's modules cannot be removed."""
 
     def __init__(self, modules: Modules) -> None:
         super().__init__()

@@ -55,7 +55,7 @@ class Namespace:
         self._process_folders = [folder for folder in map(os.path.realpath, sys.path) if folder != hidden]
         own = dict.fromkeys(map(str, filter(None, (folder, packages))))
         self.system = ArchiveSys([*own, *sys.path], ArchiveModules(self))  # type: ignore[arg-type]
-        """What its code imports as `sys`."""
+        """The archive's `sys`."""
         IMPORTED[f"{self.key}.sys"] = self.system
         self.builtins = self._add("builtins", {**vars(builtins), "__import__": partial(import_for, self), MARK: self})
         self._add("__main__", {})  # not the server's, also lest children of multiprocessing run the server's script
@@ -68,7 +68,7 @@ class Namespace:
 
     @property
     def path(self) -> list[str]:
-        """What its code sees as `sys.path`."""
+        """The archive's `sys.path`."""
         return self.system.path
 
     @property

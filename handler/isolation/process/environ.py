@@ -1,4 +1,4 @@
-"""What an archive's code, and the programs that it starts, find in `os.environ`: the process's variables, and its own.
+"""The `os.environ` of an archive's code and the programs that it starts: the process's variables, and its own.
 
 Programs also find the working directory of the thread that starts them, where the system does not see to that.
 """
@@ -40,7 +40,7 @@ class Variables:
 
     def __init__(self, environment: Environment) -> None:
         self.changed: dict[str, str | None] = {}
-        """What its code has set, and deleted (None)."""
+        """The variables that its code has set, and deleted (None)."""
         self._environment = environment
 
     def __repr__(self) -> str:
@@ -71,7 +71,7 @@ class Variables:
         self.changed[name] = value
 
     def told(self) -> Iterator[str]:
-        """What whoever reads the log should know of the changes; no values: an environment holds secrets."""
+        """The changes for the log, by name only: an environment holds secrets."""
         here = [name for name in self.changed if _FOR_ALL.fullmatch(name)]
         if here:
             yield f"changed {_list(here)} for itself and its programs only, since all models share devices and threads"

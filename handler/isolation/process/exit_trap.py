@@ -1,4 +1,4 @@
-"""What ends a process and here must end a worker only."""
+"""Calls that end a process, and here must end a worker only."""
 
 import os
 from collections.abc import Callable

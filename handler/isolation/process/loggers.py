@@ -1,4 +1,4 @@
-"""What an archive's code logs: each worker has loggers of its own, and its records never meet the server's handlers."""
+"""The loggers of an archive's code: each worker has its own, and records never meet the server's handlers."""
 
 import logging
 import logging.config
@@ -98,7 +98,7 @@ def install() -> None:
 
 
 def _on_own(logs: LoggerTree, original: Callable[..., Any], logger: Logger, *arguments: Any, **named: Any) -> Any:
-    """What an archive does to a library's logger it does for itself; what a library does to it, for everybody."""
+    """Changes of a library's logger: by an archive they are its own, by a library they hold for all."""
     return original(logs.logger(logger.name) if directly_calling_archive() else logger, *arguments, **named)
 
 

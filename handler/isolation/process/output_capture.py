@@ -1,4 +1,4 @@
-"""What an archive's code writes to stdout and stderr, line by line to its worker's log."""
+"""The stdout and stderr of an archive's code, written line by line to its worker's log."""
 
 import contextlib
 import re
@@ -26,7 +26,7 @@ class OutputCapture:
 
     def __init__(self, write_line: WriteLine) -> None:
         self.redirected: dict[str, Any] = {}
-        """What the archive's code put in place of a stream, by its name."""
+        """The objects that the archive's code put in place of streams, by name."""
         self._write_line = write_line
         self._partial_lines: dict[tuple[str, int], str] = {}  # lines without an end yet, for each stream and thread
         self._echoing: set[tuple[str, int]] = set()

@@ -24,12 +24,12 @@ _ALWAYS = frozenset(
     )
     if hasattr(torch, name)
 )  # fmt: skip
-"""What makes tensors of the default dtype, unless it is told another."""
+"""The functions that make tensors of the default dtype unless another is given."""
 _BY_VALUE = frozenset(
     getattr(torch, name)
     for name in ("arange", "as_tensor", "asarray", "full", "range", "scalar_tensor", "tensor")
 )  # fmt: skip
-"""What does so where its values are fractions without a dtype of their own."""
+"""The functions that do so for Python fractions."""
 
 _set: Callable[[Any], None] = torch.set_default_dtype
 _get: Callable[[], Any] = torch.get_default_dtype

@@ -1,4 +1,4 @@
-"""What is made for one thread in a process: libraries that replace functions of torch for a while, and torch's tracers.
+"""Code that expects one thread in a process: libraries that patch functions of torch for a while, and torch's tracers.
 
 `from_pretrained` of transformers replaces what initializes weights for as long as it builds a model. Two of them at
 once restore each other's replacements, and whatever else builds a model meanwhile gets parameters without values, or

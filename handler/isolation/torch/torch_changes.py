@@ -1,4 +1,4 @@
-"""What is changed in torch itself, once it has been imported."""
+"""The patches of torch itself, applied once it has been imported."""
 
 from types import ModuleType
 

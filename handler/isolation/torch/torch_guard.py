@@ -1,4 +1,4 @@
-"""What loading an archive changes in torch for the whole process: noticed, told, and undone where it would hurt."""
+"""Changes of torch for the whole process by an archive that loads: logged, and undone where they would hurt others."""
 
 import logging
 import sys

@@ -42,7 +42,7 @@ class PicklePolicy:
 
     @property
     def remedy(self) -> str:
-        """What an author or operator may do about a file that was refused."""
+        """The remedies for a file that was refused."""
         if not self.allowed:
             return "set allow_pickles=true in the server's configuration"
         return "load it in initialize, or pass weights_only=False"

@@ -1,4 +1,4 @@
-"""What torch keeps for each thread, on a thread that several workers share: each finds what it has left."""
+"""The thread-local state of torch on a thread that several workers share: each finds its own."""
 
 import sys
 from collections.abc import Iterator

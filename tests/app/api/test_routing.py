@@ -1,4 +1,4 @@
-"""Which paths and methods a route takes: TorchServe's rules."""
+"""Routes match paths and methods by TorchServe's rules."""
 
 from typing import Any
 

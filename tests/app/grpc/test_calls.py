@@ -1,4 +1,4 @@
-"""What every gRPC call passes: the token, the counters and the access log."""
+"""Every gRPC call passes the token check, the counters and the access log."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What the connections of a server share, and when they may take the fast path."""
+"""Connections of a server share one state, and take the fast path only where they may."""
 
 import asyncio
 from typing import Any

@@ -73,7 +73,7 @@ def of(kind: str, value: bytes) -> list[Any]:
 
 
 async def served(wire: Wire) -> Any:
-    """What the handler has told, on a connection that stays open."""
+    """The handler's answers on a connection that stays open."""
     line, headers, body = await wire.answer()
     assert (line, headers["connection"]) == ("HTTP/1.1 200 ", "keep-alive")
     return json.loads(body)

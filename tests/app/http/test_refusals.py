@@ -43,7 +43,7 @@ class Full(NamedTuple):
 
 @pytest.fixture(autouse=True)
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """What the handler waits for."""
+    """The event that the handler waits for."""
     event = threading.Event()
     monkeypatch.setattr(threading, "gate_of_the_test", event, raising=False)
     yield event

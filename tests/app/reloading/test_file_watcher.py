@@ -1,4 +1,4 @@
-"""What a developer works on: its archives, their states, and likenesses of them."""
+"""Archives under development: their states, and links that stand for them."""
 
 import os
 from pathlib import Path

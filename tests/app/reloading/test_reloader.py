@@ -31,7 +31,7 @@ def save(folder: Path, source: str) -> None:
 
 @pytest.fixture
 def log() -> Iterator[list[str]]:
-    """What the reloader says."""
+    """The reloader's log lines."""
     lines: list[str] = []
 
     class Handler(logging.Handler):

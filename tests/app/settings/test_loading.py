@@ -1,4 +1,4 @@
-"""Which configuration wins, and what is said about a wrong one."""
+"""The precedence of configurations, and the errors of wrong ones."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What worker threads free stays in the process: the next batch finds its pages mapped."""
+"""Memory that worker threads free stays in the process: the next batch finds its pages mapped."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What a thread hands on to the threads that it starts, and to no others."""
+"""Threads inherit the worker of the thread that started them."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Thread

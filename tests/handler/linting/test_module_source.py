@@ -1,4 +1,4 @@
-"""What a module's syntax tells: rules that it meets, by whatever names its imports give to things."""
+"""Rules that a module's syntax meets, under any names that its imports give."""
 
 import ast
 import textwrap

@@ -1,4 +1,4 @@
-"""What the metrics of a model count and time, as TorchServe counts it."""
+"""The metrics of a model count and time as TorchServe's do."""
 
 from pathlib import Path
 

@@ -37,7 +37,7 @@ METERED = """
 
 
 class Heard:
-    """What came of lines: those that are for the log, and the metrics."""
+    """The log lines and the metrics that lines became."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, str]] = []

@@ -265,7 +265,7 @@ def test_prometheus_mode_writes_no_lines() -> None:
 
 
 def test_legacy_mode_shows_three_counters_and_writes_the_rest() -> None:
-    """What TorchServe was seen to do."""
+    """TorchServe's recorded behaviour."""
     metrics, lines = metrics_with_lines("legacy")
     metrics.add_version("ver", "1.0").record_predictions([("default", 0.000001, 0.000002)])
     assert re.findall("# TYPE (.*)", metrics.expose().decode()) == [

@@ -1,4 +1,4 @@
-"""What handlers return, and what clients get of it."""
+"""Results of handlers, as clients get them."""
 
 import io
 from collections import OrderedDict

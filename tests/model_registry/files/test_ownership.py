@@ -1,4 +1,4 @@
-"""What a crashed server left is cleared; what another one uses, or what is not ours, stays."""
+"""Files of a crashed server are removed; those of a running one, or of others, stay."""
 
 import os
 import re

@@ -62,10 +62,10 @@ def make_client(
 
 
 async def sources(client: TorchServeClient, times: int) -> list[str]:
-    """Who answered each of so many windows, one after another."""
+    """The translator of each of so many windows, one after another."""
     return [(await client.translate(WINDOW)).source for _ in range(times)]
 
 
 def count_errors(client: TorchServeClient, reason: str) -> float:
-    """What torchserve_errors_total says."""
+    """The value of torchserve_errors_total."""
     return float(client.metrics.errors.labels(reason)._value.get())

@@ -141,7 +141,7 @@ MODELS: dict[str, type[SignTransformer] | type[SignGraph]] = {"transformer": Sig
 
 
 def skeleton() -> torch.Tensor:
-    """Who is next to whom [75, 75], each point's share of its neighbours adding up to about 1."""
+    """The adjacency of the points [75, 75], normalized so that each row adds up to about 1."""
     near = torch.eye(POINTS)
     for one, other in BONES:
         near[one, other] = near[other, one] = 1

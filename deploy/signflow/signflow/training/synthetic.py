@@ -38,7 +38,7 @@ _NEAREST, _FARTHEST = np.array([-0.1, 0.5, -0.8]), np.array([0.7, 1.8, -0.25])
 
 @dataclass(frozen=True)
 class Gesture:
-    """What one hand does: a curve with a wave on it, while fingers and wrist go from one state to another."""
+    """The movement of one hand: a curve with a wave on it, while fingers and wrist go from one state to another."""
 
     curve: np.ndarray
     """Four control points [4, 3] of a Bézier curve, of a left hand."""

@@ -209,7 +209,7 @@ def test_a_batch_of_malformed_requests_alone_is_answered(predict: Predict) -> No
 
 @needs_torch
 def test_a_fresh_process_imports_torch_for_the_archive(tmp_path: Path) -> None:
-    """What the server changes in torch meanwhile is not looked for in the archive, which has a `handler.py` too."""
+    """Changes of torch by the server meanwhile are not looked for in the archive, which has a `handler.py` too."""
     command = [*MARSERVE, "check", str(archive("transformer.pt", tmp_path)), "--json", "--request"]
     found = subprocess.run([*command, str(SIGNFLOW / "example.json")], cwd=tmp_path, capture_output=True, check=False)
     assert (found.returncode, b"please" in found.stdout) == (0, True), found.stdout

@@ -119,7 +119,7 @@ def test_the_servers_packages_are_hidden_from_archives(make: Make, name: str) ->
 
 
 def _import_from_the_server() -> str:
-    """What the server's own code finds on a worker's thread."""
+    """The modules that the server's own code finds on a worker's thread."""
     space = {"__name__": "handler.workers.worker"}
     source = "import handler.batching.gather_policy; name = handler.batching.gather_policy.__name__"
     exec(compile(source, str(Path(__file__).parents[4] / "handler" / "workers" / "worker.py"), "exec"), space)

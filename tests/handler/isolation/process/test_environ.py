@@ -1,4 +1,4 @@
-"""What an archive's code finds in `os.environ`, and what everybody else does."""
+"""`os.environ` for an archive's code, and for all other code."""
 
 import ctypes
 import os

@@ -1,4 +1,4 @@
-"""What archives log goes to their worker's stdout, plainly, and never to the server's handlers."""
+"""Log records of archives go to their worker's stdout, and never to the server's handlers."""
 
 import logging
 from collections.abc import Iterator

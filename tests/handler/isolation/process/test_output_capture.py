@@ -1,4 +1,4 @@
-"""What archives print goes to their worker's log, line by line, and nothing else does."""
+"""Output of archives goes to their worker's log, line by line, and nothing else does."""
 
 import io
 from collections.abc import Iterator

@@ -37,7 +37,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
 
 
 def dtypes(default: object) -> dict[str, object]:
-    """What `made` finds with that default."""
+    """The dtype that `made` finds with that default."""
     own = dict.fromkeys(("default", "empty", "module", "fraction", "like", "steps", "full"), default)
     return {**own, "number": torch.int64, "array": torch.float32, "asked": torch.float16, "range": torch.int64}
 

@@ -1,4 +1,4 @@
-"""What libraries replace in torch while they build a model holds for the thread that asked, and for no other."""
+"""Patches of torch by libraries that build a model hold for the thread that asked, and for no other."""
 
 import logging
 import sys

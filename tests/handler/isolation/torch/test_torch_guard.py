@@ -1,4 +1,4 @@
-"""What loading an archive does to torch in the whole process is told, and undone where it would hurt the others."""
+"""Changes of torch by an archive that loads are logged, and undone where they would hurt others."""
 
 from collections.abc import Iterator
 

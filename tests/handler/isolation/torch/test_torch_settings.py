@@ -1,4 +1,4 @@
-"""What handlers set in torch: what a thread has to itself stays with its worker, and two profilers never meet."""
+"""Settings of torch by handlers: thread-local ones stay with their worker, and two profilers never meet."""
 
 import json
 import threading
@@ -64,7 +64,7 @@ def services(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[st
 
 
 def ask(services: dict[str, Any], name: str) -> Any:
-    """What one of them answers."""
+    """The answer of one of them."""
     thread, service = services[name]
     (outcome,) = thread.submit(lambda: service.predict([Job(Input(()), "id")], print, concurrent=False)).result()
     assert isinstance(outcome, Output)
@@ -80,7 +80,7 @@ def test_gradients_devices_and_dtypes_are_each_workers_own(services: dict[str, A
 
 @pytest.fixture
 def installed(tmp_path: Path) -> None:
-    """What workers change in torch is changed."""
+    """Changes of torch by workers hold."""
     OneWorker(tmp_path).close()
 
 

@@ -134,7 +134,7 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[OneWorker
 
 
 def answers(workers: dict[OneWorker, int], name: str) -> dict[int, Any]:
-    """What the workers' function answers, which must be the same for all of an archive."""
+    """The answer of the workers' function, which must be the same for all of an archive."""
     found = [(number, worker.call(name)) for worker, number in workers.items()]
     assert found[0::2] == found[1::2]
     return dict(found)

@@ -33,7 +33,7 @@ def ends() -> Iterator[Ends]:
 
 
 def through(ends: Ends, message: Any) -> Any:
-    """What arrives; sent by another thread, since a large message waits for its reader."""
+    """The received message, sent by another thread: a large one waits for its reader."""
     sender = threading.Thread(target=ends[0].send, args=[message])
     sender.start()
     try:
