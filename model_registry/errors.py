@@ -95,6 +95,13 @@ class NoWorker(RegistryError):
         )
 
 
+class TensorsWanted(RegistryError):
+    """A model whose requests are tensors was asked in another way, or one that knows no tensors was asked for them."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Model {name} takes tensors: POST /v2/models/{name}/infer (Open Inference Protocol, v2)")
+
+
 class ClientTimedOut(RegistryError):
     """The client's own timeout has passed."""
 

@@ -84,6 +84,10 @@ class ModelFactory:
         """Whether the archive requires packages that are to be installed."""
         return self._defaults.install_packages and archive.manifest.requirements_file is not None
 
+    def new_worker_id(self) -> int:
+        """The number of the next worker of any model."""
+        return next(self._worker_ids)
+
     def _configure(self, archive: Archive, registration: Registration) -> tuple[Archive, ModelConfig]:
         manifest = archive.manifest.registered(
             registration.model_name, registration.handler, registration.runtime, registration.fallback_name or ""
@@ -97,7 +101,7 @@ class ModelFactory:
 
     def _worker_spec(self, service: ServiceSpec, version: ModelVersion, index: int) -> WorkerSpec:
         """The specification of a worker that starts now: scaling and isolation may have changed the configuration."""
-        config, number = version.config, next(self._worker_ids)
+        config, number = version.config, self.new_worker_id()
         label = f"W-{number}-{version.name}_{version.version}"
         cores = fixed_cores(config.threads) if config.threads else cores_for_worker(config.max_workers)
         return WorkerSpec(

@@ -19,6 +19,8 @@ class SequenceLimits:
     """Requests of one sequence that may wait behind the current one."""
     max_idle_seconds: float
     max_seconds: float = 0.0
+    forgets_ended: bool = False
+    """Whether a sequence is over as soon as its last request is answered, not only when room is needed."""
 
 
 class Sequence:
@@ -98,11 +100,13 @@ class Sequences:
         if sequence := self._sequences.get(job.sequence):
             sequence.unanswered -= 1
             sequence.idle_since = self._clock()
+            self._forget_ended(job.sequence, sequence)
 
     def end(self, name: str) -> None:
         """The client or the handler has declared the end of the sequence."""
         if sequence := self._sequences.get(name):
             sequence.is_ended = True
+            self._forget_ended(name, sequence)
 
     def assign_worker(self, job: Job, workers: Collection[Consumer]) -> Consumer:
         """The worker of its sequence, if that is still one of these, else the one with the fewest sequences."""
@@ -134,6 +138,10 @@ class Sequences:
         if not evicted:
             raise QueueFull
         for name in evicted:
+            del self._sequences[name]
+
+    def _forget_ended(self, name: str, sequence: Sequence) -> None:
+        if self._limits.forgets_ended and sequence.is_ended and sequence.is_idle:
             del self._sequences[name]
 
     def _dispatch(self, sequence: Sequence, job: Job) -> Job:

@@ -31,6 +31,11 @@ def set_values(values: dict[InheritedValue[Any], Any]) -> None:
     _local.values = values
 
 
+def add_value(key: InheritedValue[T], value: T) -> None:
+    """Give the calling thread one value more."""
+    _local.values = {**_local.values, key: value}
+
+
 @contextmanager
 def added(values: dict[InheritedValue[Any], Any]) -> Iterator[None]:
     """Add values to the calling thread's until the end of the block; threads started meanwhile keep them."""

@@ -99,12 +99,17 @@ class ArrayService(TensorService):
 
     def _execute(self, jobs: Sequence[Job], deliver: Deliver) -> tuple[list[TensorOutcome], ComputeTimes]:
         requests: list[TensorRequest] = [job.input for job in jobs]
-        started = perf_counter_ns()
+        started, states = perf_counter_ns(), self._spec.states
+        if states is not None:
+            requests = [states.extended(request) for request in requests]
         inputs = self._arrays.join(requests)
         joined = perf_counter_ns()
         arrays = self._model.compute(inputs, self._arrays.outputs_of(requests))
         computed = perf_counter_ns()
-        outcomes: list[TensorOutcome] = [*self._arrays.part(requests, arrays)]
+        responses = self._arrays.part(requests, arrays)
+        if states is not None:
+            responses = [states.keep(job.input, response) for job, response in zip(jobs, responses, strict=True)]
+        outcomes: list[TensorOutcome] = [*responses]
         return outcomes, ComputeTimes(joined - started, computed - joined, perf_counter_ns() - computed)
 
 

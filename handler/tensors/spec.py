@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from handler.isolation.process.environ import Environment
 from handler.tensors.requests import TensorRequest, TensorResponse
+from handler.tensors.sequence_states import SequenceStates
 from handler.tensors.signature import Signature
 from handler.tensors.statistics import Statistics
 
@@ -58,6 +59,7 @@ class TensorServiceSpec:
     config: str
     """The configuration as JSON, for Python models."""
     signature: Signature
+    """That of the model itself, with the inputs and outputs that clients do not see."""
     instances: Sequence[Instance]
     statistics: Statistics
     calls: ModelCalls
@@ -66,6 +68,8 @@ class TensorServiceSpec:
     """How far ONNX Runtime is to optimize the graph, as `optimization.graph.level` says it."""
     is_decoupled: bool = False
     """Whether the model answers a request any number of times."""
+    states: SequenceStates | None = None
+    """The implicit state of sequences, if the model has any."""
     warm_up: Sequence[TensorRequest] = ()
     """Requests that each instance serves before it counts as loaded."""
     environment: Environment = field(default_factory=Environment)

@@ -88,6 +88,14 @@ class Tensor:
         array = None if self._array is None else self._array.reshape(shape)
         return Tensor(self.name, self.datatype, shape, array=array, raw=self._raw)
 
+    def read_only(self) -> "Tensor":
+        """The same elements, for readers that must not change them for each other."""
+        if self._array is None or not self._array.flags.writeable:
+            return self
+        view = self._array.view()
+        view.flags.writeable = False
+        return Tensor(self.name, self.datatype, self.shape, array=view, raw=self._raw)
+
     def _decode(self, raw: Raw) -> Array:
         array = _strings(raw) if self.datatype is BYTES else np.frombuffer(raw, self.datatype.dtype)
         return array.reshape(self.shape)

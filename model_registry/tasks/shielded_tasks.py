@@ -18,10 +18,14 @@ class ShieldedTasks:
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Await `work`, which goes on when the caller is cancelled."""
+        return await asyncio.shield(self.start(work))
+
+    def start(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        """Do `work` in the background."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return await asyncio.shield(task)
+        return task
 
     def cancel(self) -> None:
         """Cancel all of them."""

@@ -83,6 +83,9 @@ class InferenceRequest:
     def model_name(self):
         return self._model_name
 
+    def model_version(self):
+        return self._model_version
+
     def flags(self):
         return self._flags
 

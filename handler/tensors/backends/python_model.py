@@ -1,6 +1,5 @@
 """Python models: `TritonPythonModel` of a file, with the module `triton_python_backend_utils` to talk to the server."""
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from inspect import iscoroutine
@@ -13,6 +12,7 @@ from triton_python_backend_utils.calls import LoopThread
 from handler.job import Deliver, Job
 from handler.tensors.backends.python_errors import text_of
 from handler.tensors.backends.python_requests import RequestOrigin, to_request, to_response
+from handler.tensors.backends.python_server import ModelSide
 from handler.tensors.errors import Code, TensorError
 from handler.tensors.requests import DEFERRED, TensorOutcome
 from handler.tensors.spec import Instance, TensorServiceSpec
@@ -31,12 +31,16 @@ class Environment(Protocol):
     def loading(self) -> AbstractContextManager[None]:
         """Surround the import and initialization of the model."""
 
+    def write_line(self, stream: str, line: str) -> None:
+        """Write a line to the worker's log."""
+
 
 class PythonModel:
     """One instance of the model's class, called by one thread only."""
 
-    def __init__(self, model: Any, spec: TensorServiceSpec, instance: Instance) -> None:
+    def __init__(self, model: Any, spec: TensorServiceSpec, instance: Instance, side: ModelSide) -> None:
         self._model = model
+        self._side = side
         self._spec = spec
         self._name = instance.name
         self._loop: LoopThread | None = None
@@ -49,6 +53,8 @@ class PythonModel:
         cls, spec: TensorServiceSpec, environment: Environment, instance: Instance, on_import: Callable[[], object]
     ) -> "PythonModel":
         """Import and initialize the model; raises TensorError."""
+        side = ModelSide(spec, environment.write_line)
+        side.enter()
         with environment.loading():
             try:
                 model = entry_of(spec, environment)()
@@ -60,7 +66,7 @@ class PythonModel:
                 raise
             except Exception as error:
                 raise TensorError(text_of(error), Code.INTERNAL) from error
-        return cls(model, spec, instance)
+        return cls(model, spec, instance, side)
 
     def execute(self, jobs: Sequence[Job], deliver: Deliver) -> tuple[list[TensorOutcome], ComputeTimes]:
         """The response to each job, and the times; `DEFERRED` where a sender delivers the responses, now or later.
@@ -68,6 +74,7 @@ class PythonModel:
         Raises TensorError where the whole batch failed.
         """
         started = perf_counter_ns()
+        self._side.enter()
         origins = [RequestOrigin(job, deliver, is_single=not self._spec.is_decoupled) for job in jobs]
         requests = [to_request(job.input, origin) for job, origin in zip(jobs, origins, strict=True)]
         prepared = perf_counter_ns()
@@ -163,28 +170,6 @@ def entry_of(spec: TensorServiceSpec, environment: Environment) -> Any:
     if entry is None:
         raise TensorError(f"AttributeError: module '{path.stem}' has no attribute '{ENTRY}'", Code.INTERNAL)
     return entry
-
-
-def completed_config(spec: TensorServiceSpec, environment: Environment) -> dict[str, Any]:
-    """The configuration as the model's `auto_complete_config` completes it; raises TensorError."""
-    config: dict[str, Any] = json.loads(spec.config)
-    with environment.loading():
-        try:
-            complete = getattr(entry_of(spec, environment), "auto_complete_config", None)
-            if complete is None:
-                return config
-            completed = complete(pb_utils.ModelConfig(config))
-            if not isinstance(completed, pb_utils.ModelConfig):
-                raise ValueError(
-                    f"auto_complete_config function in model '{spec.model_name}' must return a valid pb.ModelConfig "
-                    "object."
-                )
-        except TensorError:
-            raise
-        except Exception as error:
-            raise TensorError(text_of(error), Code.INTERNAL) from error
-    values: dict[str, Any] = completed.as_dict()
-    return values
 
 
 def _arguments(spec: TensorServiceSpec, instance: Instance) -> dict[str, str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from model_registry.triton.config_forms import InvalidConfig
+from model_registry.triton.config.config_forms import InvalidConfig
 from model_registry.triton.repository import ModelRepository, Override
 
 PYTHON = 'backend: "python" version_policy { all { } }'

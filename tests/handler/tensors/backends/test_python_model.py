@@ -10,7 +10,7 @@ import pytest
 from handler.errors import HandlerError
 from handler.isolation.worker_environment import WorkerEnvironment
 from handler.job import StreamChunk
-from handler.tensors.backends.python_model import completed_config
+from handler.tensors.backends.python_completion import completed_config
 from handler.tensors.errors import TensorError
 from handler.tensors.requests import DEFERRED, TensorResponse
 from tests.support.tensor_models import INT32, jobs, loaded, request, signature, spec_of, write_python_model

@@ -2,8 +2,8 @@
 
 import pytest
 
-from model_registry.triton.backends import complete_backend
-from model_registry.triton.config_forms import InvalidConfig, config_of_text
+from model_registry.triton.config.backends import complete_backend
+from model_registry.triton.config.config_forms import InvalidConfig, config_of_text
 
 
 @pytest.mark.parametrize(("text", "files", "completed"), [

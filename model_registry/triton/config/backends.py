@@ -6,7 +6,7 @@ The rules are those of `AutoCompleteBackendFields` in Triton's core.
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from model_registry.triton.config_forms import InvalidConfig
+from model_registry.triton.config.config_forms import InvalidConfig
 
 ENSEMBLE = "ensemble"
 """The platform of models that have no backend: they wire others together."""

@@ -2,7 +2,7 @@
 
 from google.protobuf import descriptor_pool
 
-from model_registry.triton.messages import CONFIG_FILE, ModelConfig
+from model_registry.triton.config.messages import CONFIG_FILE, ModelConfig
 
 
 def test_the_numbers_on_the_wire_are_those_of_triton() -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 from handler.tensors.datatypes import BY_CONFIG_NAME, Datatype
 from handler.tensors.errors import TensorError
-from model_registry.triton.backends import BACKENDS, ENSEMBLE
-from model_registry.triton.config_forms import InvalidConfig
+from model_registry.triton.config.backends import BACKENDS, ENSEMBLE
+from model_registry.triton.config.config_forms import InvalidConfig
 
 DIMENSIONS_OF_IMAGES = 3
 """Dimensions that the formats NHWC and NCHW need beside that of the batch."""

@@ -2,8 +2,8 @@
 
 import pytest
 
-from model_registry.triton.config_forms import config_of_text
-from model_registry.triton.version_policy import served_versions
+from model_registry.triton.config.config_forms import config_of_text
+from model_registry.triton.config.version_policy import served_versions
 
 
 @pytest.mark.parametrize(("policy", "served"), [

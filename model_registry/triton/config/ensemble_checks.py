@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from handler.tensors.errors import TensorError
-from model_registry.triton.config_forms import InvalidConfig
-from model_registry.triton.validation import datatype_in
+from model_registry.triton.config.config_forms import InvalidConfig
+from model_registry.triton.config.validation import datatype_in
 
 ANY = -1
 

@@ -6,8 +6,8 @@ from typing import Any
 from handler.tensors.backends.onnx_model import OnnxDescription, OnnxTensor
 from handler.tensors.errors import TensorError
 from handler.tensors.signature import ANY
-from model_registry.triton.config_forms import InvalidConfig, config_of_values
-from model_registry.triton.defaults import fill_defaults
+from model_registry.triton.config.config_forms import InvalidConfig, config_of_values
+from model_registry.triton.config.defaults import fill_defaults
 
 SCHEDULERS = ("dynamic_batching", "sequence_batching", "ensemble_scheduling")
 

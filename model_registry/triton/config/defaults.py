@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from model_registry.triton.backends import ENSEMBLE, ONNX
+from model_registry.triton.config.backends import ENSEMBLE, ONNX
 
 IDLE_MICROSECONDS = 1_000_000
 """Time that a sequence may be idle where the configuration does not say."""

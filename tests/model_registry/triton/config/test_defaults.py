@@ -2,8 +2,8 @@
 
 import pytest
 
-from model_registry.triton.config_forms import config_of_text, json_of_config
-from model_registry.triton.defaults import fill_defaults, fill_instance_groups
+from model_registry.triton.config.config_forms import config_of_text, json_of_config
+from model_registry.triton.config.defaults import fill_defaults, fill_instance_groups
 
 
 def test_a_model_gets_a_version_policy_and_settings() -> None:

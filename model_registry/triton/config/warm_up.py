@@ -13,7 +13,7 @@ from handler.tensors.requests import TensorRequest
 from handler.tensors.signature import Signature
 from handler.tensors.strings import encode_strings
 from handler.tensors.tensor import Raw, Tensor
-from model_registry.triton.validation import datatype_in
+from model_registry.triton.config.validation import datatype_in
 
 FOLDER = "warmup"
 

@@ -7,7 +7,7 @@ from typing import Any
 from google.protobuf import json_format, text_format
 from google.protobuf.descriptor import FieldDescriptor
 
-from model_registry.triton.messages import ModelConfig
+from model_registry.triton.config.messages import ModelConfig
 
 
 class InvalidConfig(ValueError):

@@ -6,7 +6,7 @@ from typing import Any
 
 from handler.tensors.errors import Code, TensorError
 from handler.tensors.signature import Signature, TensorSpec
-from model_registry.triton.validation import datatype_in
+from model_registry.triton.config.validation import datatype_in
 
 
 def signature_of(config: Any, folder: Path) -> Signature:

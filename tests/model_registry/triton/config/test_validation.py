@@ -3,8 +3,8 @@
 import pytest
 
 from handler.tensors.errors import TensorError
-from model_registry.triton.config_forms import InvalidConfig, config_of_text
-from model_registry.triton.validation import check_config, check_version
+from model_registry.triton.config.config_forms import InvalidConfig, config_of_text
+from model_registry.triton.config.validation import check_config, check_version
 
 X = 'input { name: "X" data_type: TYPE_FP32 dims: [ 4 ] }'
 

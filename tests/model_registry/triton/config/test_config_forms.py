@@ -2,7 +2,7 @@
 
 import pytest
 
-from model_registry.triton.config_forms import (
+from model_registry.triton.config.config_forms import (
     InvalidConfig,
     config_of_json,
     config_of_text,

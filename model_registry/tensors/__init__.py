@@ -1,0 +1,1 @@
+"""Versions whose requests are tensors: models with workers, and ensembles of models."""

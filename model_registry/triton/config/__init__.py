@@ -1,0 +1,1 @@
+"""The configurations of models: read, completed, checked, and what follows from them."""
