@@ -94,6 +94,8 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
     ManagementLocked: ErrorResponse(401, "InvalidKeyException"),
     ModelApiDisabled: ErrorResponse(403, "ModelException"),
     registry.NoWorker: ErrorResponse(503, "ServiceUnavailableException", grpc="INTERNAL"),
+    registry.ControlledByRepository: ErrorResponse(409, "ConflictStatusException"),
+    registry.TensorsWanted: ErrorResponse(400, "BadRequestException"),
     registry.ClientTimedOut: ErrorResponse(408, "RequestTimeoutException", grpc="DEADLINE_EXCEEDED"),
     registry.ModelNotFound: ErrorResponse(404, "ModelNotFoundException"),
     registry.WorkflowNotFound: ErrorResponse(404, "WorkflowNotFoundException"),

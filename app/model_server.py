@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from anyio import to_thread
 from starlette.types import Scope
@@ -13,6 +13,7 @@ from app.authorization import AccessPolicy
 from app.initial_models.startup import initial_models, initial_workers, register_all
 from app.logging.access_log import Client
 from app.logging.files import Logs
+from app.open_inference.live_settings import LiveSettings
 from app.settings.model import Settings
 from app.settings.snapshots import snapshot_writer
 from app.shutdown import Deadline
@@ -27,6 +28,9 @@ from model_registry.memory_guard import MemoryGuard
 from model_registry.registry import Registry
 from model_registry.server_defaults import SequenceHeaders, ServerDefaults
 from model_registry.workflows.workflows import Workflows
+
+if TYPE_CHECKING:
+    from model_registry.triton.repository_models import RepositoryModels
 
 LOG = logging.getLogger("marserve.server")
 
@@ -60,6 +64,8 @@ class ModelServer:
         )
         self.workflow_store = ModelStore(settings.workflow_store or settings.model_store, allowed)
         self.workflows = Workflows(self.registry, ArchiveOpener(self.workflow_store))
+        self.repositories = self._repositories()
+        self.live_settings = LiveSettings(settings.triton)
         self.deadline = Deadline(settings.drain_timeout)
         self.shutdown_requested = asyncio.Event()
 
@@ -77,6 +83,17 @@ class ModelServer:
             await to_thread.run_sync(store.clear_abandoned)
         await register_all(self.registry, initial_models(self.settings, self.store))
 
+    def _repositories(self) -> "RepositoryModels | None":
+        triton = self.settings.triton
+        if triton is None:
+            return None
+        from model_registry.triton.repository_models import RepositoryModels  # protobuf is an extra
+
+        return RepositoryModels(
+            triton.repository, self.registry, self.devices, self.metrics, new_worker_id=self.factory.new_worker_id,
+            write_line=self.logs.model_line, drain_seconds=triton.exit_timeout,
+        )  # fmt: skip
+
     def request_shutdown(self) -> None:
         """Have the process end before its deadline, which starts now."""
         LOG.info("Shutting down; accepted requests are answered first.")
@@ -88,6 +105,8 @@ class ModelServer:
         for store in (self.store, self.workflow_store):
             store.abort()
         self.workflows.close()
+        if self.repositories is not None:
+            await self.repositories.close(self.deadline.remaining())
         await self.registry.close(self.deadline.remaining())
         for store in (self.store, self.workflow_store):
             await to_thread.run_sync(store.close)

@@ -95,6 +95,13 @@ class NoWorker(RegistryError):
         )
 
 
+class ControlledByRepository(RegistryError):
+    """A model of a repository cannot be changed as an archive can."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Model {name} belongs to a model repository: use /v2/repository/models/{name}/unload")
+
+
 class TensorsWanted(RegistryError):
     """A model whose requests are tensors was asked in another way, or one that knows no tensors was asked for them."""
 

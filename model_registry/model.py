@@ -1,6 +1,7 @@
 """A model: a name, its versions, and their default."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from handler.job import Input, Output
 from model_registry.errors import UnknownDefault, VersionInTraffic, VersionNotFound
@@ -20,6 +21,14 @@ class Model:
         self.default = ""
         self.traffic: ModelTraffic | None = None
         """Decides which version serves a request that names none; None as long as nothing was ever set."""
+
+    @classmethod
+    def of_repository(cls, name: str, versions: Mapping[str, Any]) -> "Model":
+        """A model of a repository; the last version is its default."""
+        model = cls(name, "repository")
+        model.versions = dict(versions)
+        model.default = next(reversed(model.versions))
+        return model
 
     def __repr__(self) -> str:
         return f"<Model {self.name}: {', '.join(self.versions)}; default {self.default}>"

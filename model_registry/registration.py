@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Role = Literal["model", "node", "function"]
-"""A model of its own, or a node of a workflow: another archive, or a function of the workflow's own handler."""
+Role = Literal["model", "node", "function", "repository"]
+"""A model of its own; a node of a workflow: another archive, or a function of the workflow's own handler; or a model
+that its repository controls."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from model_registry.archive.packages import install
 from model_registry.config import ModelConfig
 from model_registry.errors import (
     Conflict,
+    ControlledByRepository,
     InvalidVersionRemoval,
     ModelNotFound,
     RegistryError,
@@ -130,6 +131,19 @@ class Registry:
         """The traffic of a model, whose changes are written to snapshots; raises ModelNotFound."""
         return self.model(name).control_traffic(self._changed)
 
+    def publish(self, name: str, versions: Mapping[str, Any]) -> None:
+        """Let these versions of a model of a repository be found, and no others; the last one is the default.
+
+        An archive of that name goes on as it was.
+        """
+        known = self._models.get(name)
+        if known is not None and known.role != "repository":
+            LOG.error("Model %s is registered from an archive: only /v2 serves the one of the repository.", name)
+        elif versions:
+            self._models[name] = Model.of_repository(name, versions)
+        else:
+            self._models.pop(name, None)
+
     def mark_started(self) -> None:
         """Declare the start-up models registered."""
         for name, state in self._kept_traffic.items():
@@ -189,6 +203,8 @@ class Registry:
         VersionInTraffic.
         """
         model = self.model(name)
+        if model.role == "repository":
+            raise ControlledByRepository(name)
         chosen = model.choose(version)
         if chosen.version == model.default and len(model.versions) > 1:
             raise InvalidVersionRemoval(name)
@@ -202,7 +218,7 @@ class Registry:
         seconds = self._drain_seconds if seconds is None else seconds
         self._save("shutdown")
         self._registering.cancel()
-        versions = list(self.versions())
+        versions = [version for version in self.versions() if self._models[version.name].role != "repository"]
         self._models.clear()
         await asyncio.gather(*(version.close(seconds) for version in versions), self._closing.wait())
 

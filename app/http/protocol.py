@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 
 from app.http.asgi_cycle import AsgiCycle
 from app.http.connections import connections_of
+from app.http.fast_path import Reply
 from app.http.parser import InvalidRequest, RequestParser
 from app.http.request import HttpRequest
 from app.http.response_head import (
@@ -31,7 +32,7 @@ from app.http.response_head import (
 from app.http.responses import RawResponse, error_response, output_response
 from app.http.scope import Connection, make_scope
 from handler.job import Output
-from model_registry.reply import PendingReply, ResponseStream
+from model_registry.reply import ResponseStream
 
 SHUTDOWN_READ_SECONDS = 0.5
 """Time for which a stopping server still reads from an idle connection: a request may be on its way."""
@@ -55,7 +56,7 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport = None  # type: ignore[assignment] # until connection_made
         self._waiting: deque[tuple[HttpRequest, bool]] = deque()
         self._current: HttpRequest | None = None
-        self._reply: PendingReply | None = None
+        self._reply: Reply | None = None
         self._task: asyncio.Task[None] | None = None
         self._writable: asyncio.Event | None = None
         self._closing = False
@@ -159,7 +160,9 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
         except Exception as error:
             self._finish(error_response(error, request.method, request.target))
             return
-        if reply is not None:
+        if isinstance(reply, RawResponse):
+            self._finish(reply)
+        elif reply is not None:
             self._reply = reply
             reply.set_callback(self._on_outcome)
         else:
@@ -171,11 +174,13 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
         tasks.add(self._task)
         self._task.add_done_callback(tasks.discard)
 
-    def _on_outcome(self, outcome: Output | ResponseStream | Exception) -> None:
+    def _on_outcome(self, outcome: Output | ResponseStream | RawResponse | Exception) -> None:
         request, self._reply = self._current, None
         if request is None:
             return
-        if isinstance(outcome, ResponseStream):
+        if isinstance(outcome, RawResponse):
+            self._finish(outcome)
+        elif isinstance(outcome, ResponseStream):
             self._run(self._stream(request, outcome))
         elif isinstance(outcome, Exception):
             self._finish(error_response(outcome, request.method, request.target))
@@ -204,8 +209,7 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
         request = self._current
         assert request is not None
         close = self.closes_after(response.status)
-        head_only, cors = request.method == "HEAD", self._fast_path.cors
-        self.write(render_response(response, request.request_id, cors, close=close, head_only=head_only))
+        self._transport.writelines(self._fast_path.render(response, request, close=close))
         self._fast_path.record(request, response.status, self._started)
         self.end_response(close=close)
 
@@ -219,8 +223,8 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
             await self._writable.wait()
 
     def closes_after(self, status: int) -> bool:
-        """Whether a response of that status is the last on this connection; TorchServe closes after every error."""
-        return status >= 400 or self._is_last or self._closing
+        """Whether a response of that status is the last on this connection."""
+        return (status >= 400 and self._fast_path.closes_after_errors) or self._is_last or self._closing
 
     @property
     def _is_last(self) -> bool:

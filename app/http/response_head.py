@@ -40,7 +40,8 @@ def render_response(response: RawResponse, request_id: str, cors: Headers, *, cl
     """A whole response of the fast path; `head_only` leaves out the body, not its length."""
     end = b"close" if close else b"keep-alive"
     own, body = _own_lines(response, cors), response.body
-    head = _WHOLE % (response.status, response.reason, own, request_id.encode(), len(body), end)
+    size = len(body) + sum(memoryview(piece).nbytes for piece in response.tail)
+    head = _WHOLE % (response.status, response.reason, own, request_id.encode(), size, end)
     return head if head_only else head + body
 
 

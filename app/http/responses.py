@@ -34,6 +34,8 @@ class RawResponse(NamedTuple):
     body: bytes
     headers: Headers = ()
     reason: bytes = b""
+    tail: tuple[bytes | bytearray | memoryview, ...] = ()
+    """What follows the body, in pieces that are not copied; on the fast path alone."""
 
 
 class TorchServeResponse(Response):

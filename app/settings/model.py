@@ -8,6 +8,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.settings import types
+from app.settings.triton import TritonSettings
 from app.settings.types import Boolean, ListenAddress, NonNegativeInteger, Port, PositiveInteger
 
 INFERENCE, MANAGEMENT, METRICS = (ListenAddress("http", "127.0.0.1", port) for port in (8080, 8081, 8082))
@@ -129,6 +130,7 @@ class Settings(BaseSettings):
     )  # archives outside of the store by name
     given: Mapping[str, str] = Field(default_factory=dict, repr=False)  # everything configured, as it was written
     warnings: tuple[str, ...] = ()
+    triton: TritonSettings | None = None  # model repositories, and how they are served
 
     @classmethod
     def settings_customise_sources(
@@ -162,6 +164,7 @@ DERIVED = {
     "given",
     "given_archives",
     "warnings",
+    "triton",
 }
 KEYS = frozenset(Settings.model_fields) - DERIVED
 PATH_KEYS = frozenset(key for key in KEYS if Settings.model_fields[key].annotation in (Path, Path | None))

@@ -89,6 +89,15 @@ class EnsembleRun:
         if not self._is_over:
             self._finish(None)
 
+    def abandon(self) -> None:
+        """The client has disconnected; steps that have begun do not notice."""
+        if not self._is_over:
+            self._is_over = True
+            pending, self._pending = self._pending, []
+            for each in pending:
+                each.abandon()
+            self._on_end(None)
+
     def ask(self, branch: "_Branch", step: Step, tensors: Mapping[str, Tensor]) -> None:
         """Run a step of a branch."""
         if self._is_over:

@@ -14,7 +14,10 @@ class PendingResponses(Protocol):
     """A request of tensors that has been accepted."""
 
     def cancel(self) -> None:
-        """The client has disconnected: nothing is passed on any more."""
+        """The client has disconnected: nothing is passed on any more, and a model that looks may notice."""
+
+    def abandon(self) -> None:
+        """The same, but a model that has begun does not notice: so it is where Triton speaks HTTP."""
 
 
 class TensorReply:
@@ -65,6 +68,14 @@ class TensorReply:
             self.job.cancelled = True
             if not self.job.taken_at:
                 self._end()
+
+    def abandon(self) -> None:
+        """The client has disconnected: the job is not served, unless a worker has taken it; then it does not notice."""
+        assert self.job is not None
+        if self.job.taken_at:
+            self._is_cancelled = True
+        else:
+            self.cancel()
 
     def _pass(self, response: TensorResponse, *, is_final: bool) -> None:
         if not self._is_cancelled:

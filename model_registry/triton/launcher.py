@@ -12,7 +12,6 @@ from typing import Any
 from handler.devices.cpu_budget import cores_for_worker
 from handler.devices.device import CPU, Device
 from handler.errors import LoadFailed
-from handler.isolation.process.environ import Environment
 from handler.metrics.server_metrics import Metrics
 from handler.tensors.backends.onnx_model import OnnxDescription
 from handler.tensors.backends.python_completion import complete_on_thread
@@ -36,24 +35,11 @@ from model_registry.triton.config.scheduling import controls_of, scheduler_of, s
 from model_registry.triton.config.signatures import signature_of
 from model_registry.triton.config.validation import check_version
 from model_registry.triton.config.warm_up import warm_up_requests
+from model_registry.triton.options import LaunchOptions
 from model_registry.triton.repository import ModelDefinition
 
 NO_TIMEOUT_SECONDS = 10**9
 """Triton knows no limit for the time of a load or an execution."""
-DEFAULT_MAX_BATCH_SIZE = 4
-
-
-@dataclass(frozen=True, slots=True)
-class LaunchOptions:
-    """The server's configuration, as far as it concerns the models of repositories."""
-
-    completes: bool = True
-    """Whether configurations are completed from model files."""
-    default_max_batch_size: int = DEFAULT_MAX_BATCH_SIZE
-    adaptive_batching: bool = True
-    loop_pacing: bool = True
-    allow_pickles: bool = True
-    environment: Environment = Environment()  # noqa: RUF009 (it is a value)
 
 
 @dataclass(frozen=True, slots=True)

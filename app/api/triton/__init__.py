@@ -1,1 +1,1 @@
-"""The Open Inference Protocol with Triton's extensions, over HTTP."""
+"""Triton's protocol over HTTP: routes, and the fast path of inference."""

@@ -6,7 +6,7 @@ import numpy as np
 import orjson
 import pytest
 
-from app.api.triton.tensor_data import array_of, elements_of, is_finite
+from app.open_inference.tensor_data import array_of, elements_of, is_finite
 from handler.tensors.datatypes import BY_NAME
 from handler.tensors.errors import TensorError
 from handler.tensors.tensor import Tensor

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any, NamedTuple
 
-from app.api.triton.infer_parameters import InferParameters
-from app.api.triton.json_values import array_member, member, object_or_empty, parse_json, string_member, unsigned
-from app.api.triton.output_format import OutputFormat, Regions, output_formats, region_of
-from app.api.triton.tensor_data import array_of
+from app.open_inference.infer_parameters import InferParameters
+from app.open_inference.json_values import array_member, member, object_or_empty, parse_json, string_member, unsigned
+from app.open_inference.output_format import OutputFormat, Regions, output_formats, region_of
+from app.open_inference.tensor_data import array_of
 from handler.tensors.datatypes import BY_NAME, BYTES, Datatype
 from handler.tensors.errors import TensorError
 from handler.tensors.requests import TensorRequest

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from app.api.triton.json_values import internal, is_unsigned, unsigned, wrong_kind
+from app.open_inference.json_values import internal, is_unsigned, unsigned, wrong_kind
 from handler.tensors.errors import TensorError
 from handler.tensors.requests import NO_SEQUENCE, Parameter, SequencePosition
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from app.api.triton.json_values import (
+from app.open_inference.json_values import (
     array_member,
     dump_json,
     object_or_empty,

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from app.api.triton.rapidjson import describe_error
+from app.open_inference.rapidjson import describe_error
 from handler.tensors.errors import Code, TensorError
 
 UNSIGNED = 2**64

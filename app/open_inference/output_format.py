@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
-from app.api.triton.json_values import (
+from app.open_inference.json_values import (
     array_member,
     internal,
     is_unsigned,

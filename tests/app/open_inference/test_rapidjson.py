@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.api.triton.rapidjson import describe_error
+from app.open_inference.rapidjson import describe_error
 
 
 @pytest.mark.parametrize(("body", "words"), [

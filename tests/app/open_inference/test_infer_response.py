@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.api.triton.infer_request import InferRequest
-from app.api.triton.infer_response import render_response
-from app.api.triton.output_format import OutputFormat, Region
+from app.open_inference.infer_request import InferRequest
+from app.open_inference.infer_response import render_response
+from app.open_inference.output_format import OutputFormat, Region
 from handler.tensors.errors import TensorError
 from handler.tensors.requests import TensorRequest, TensorResponse
 from handler.tensors.tensor import Tensor

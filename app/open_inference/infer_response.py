@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from app.api.triton.infer_request import InferRequest
-from app.api.triton.output_format import OutputFormat, Region, Regions
-from app.api.triton.tensor_data import elements_of, is_finite
+from app.open_inference.infer_request import InferRequest
+from app.open_inference.output_format import OutputFormat, Region, Regions
+from app.open_inference.tensor_data import elements_of, is_finite
 from handler.tensors.classification import classified
 from handler.tensors.errors import Code, TensorError
 from handler.tensors.requests import Parameter, TensorResponse

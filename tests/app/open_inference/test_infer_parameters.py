@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.api.triton.infer_parameters import InferParameters
+from app.open_inference.infer_parameters import InferParameters
 from handler.tensors.errors import TensorError
 
 

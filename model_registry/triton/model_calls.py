@@ -9,6 +9,7 @@ from handler.tensors.requests import TensorRequest, TensorResponse
 from handler.tensors.spec import OnResponse
 from model_registry.tensors.ensemble_version import EnsembleVersion
 from model_registry.tensors.tensor_version import TensorVersion
+from model_registry.triton.repository import Override
 
 FAILED = "Failed for execute the inference request. Model '{}' is not ready."
 DECOUPLED = (
@@ -24,13 +25,13 @@ class Models(Protocol):
     def find(self, name: str, number: int = -1) -> TensorVersion | EnsembleVersion:
         """The version that answers a request; raises TensorError."""
 
-    def is_ready(self, name: str, number: int = -1) -> bool:
+    def is_model_ready(self, name: str, number: int = -1) -> bool:
         """Whether a version serves, any for -1."""
 
-    async def load(self, name: str, config: str, files: Mapping[str, bytes]) -> None:
+    async def load_model(self, name: str, override: Override | None = None) -> None:
         """Load a model; raises TensorError."""
 
-    async def unload(self, name: str, *, unload_dependents: bool) -> None:
+    async def unload_model(self, name: str, *, unload_dependents: bool = False) -> None:
         """Unload a model; raises TensorError."""
 
 
@@ -60,18 +61,19 @@ class LoopCalls:
 
     def load(self, model: str, config: str, files: Mapping[str, bytes]) -> None:
         """Load a model, and wait until it is there; raises TensorError."""
-        asyncio.run_coroutine_threadsafe(self._models.load(model, config, files), self._loop).result()
+        override = Override(config, files) if config or files else None
+        asyncio.run_coroutine_threadsafe(self._models.load_model(model, override), self._loop).result()
 
     def unload(self, model: str, *, unload_dependents: bool) -> None:
         """Unload a model; raises TensorError."""
-        unloading = self._models.unload(model, unload_dependents=unload_dependents)
+        unloading = self._models.unload_model(model, unload_dependents=unload_dependents)
         asyncio.run_coroutine_threadsafe(unloading, self._loop).result()
 
     def is_ready(self, model: str, version: str) -> bool:
         """Whether a version, or any if none is named, serves; raises TensorError for a version that is no number."""
         if version and not version.lstrip("-").isdigit():
             raise TensorError(f"the version of model '{model}' has to be a number, not '{version}'")
-        return self._models.is_ready(model, int(version) if version else -1)
+        return self._models.is_model_ready(model, int(version) if version else -1)
 
     def _find(self, model: str, version: int, *, decoupled: bool) -> TensorVersion | EnsembleVersion:
         try:

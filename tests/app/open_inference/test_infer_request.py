@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.api.triton.infer_request import InferRequest, parse_infer_request
-from app.api.triton.output_format import OutputFormat, Region
+from app.open_inference.infer_request import InferRequest, parse_infer_request
+from app.open_inference.output_format import OutputFormat, Region
 from handler.tensors.datatypes import BYTES
 from handler.tensors.errors import TensorError
 from tests.support.tensor_models import FP32, signature

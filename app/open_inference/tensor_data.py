@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from app.api.triton.json_values import SIGNED, UNSIGNED, internal, wrong_kind
+from app.open_inference.json_values import SIGNED, UNSIGNED, internal, wrong_kind
 from handler.tensors.datatypes import BF16, BOOL, BY_NAME, BYTES, Datatype
 from handler.tensors.errors import TensorError
 from handler.tensors.tensor import Array, Shape, Tensor

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.api.triton.output_format import OutputFormat, Region, output_formats
+from app.open_inference.output_format import OutputFormat, Region, output_formats
 from handler.tensors.errors import TensorError
 
 
