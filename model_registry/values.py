@@ -30,8 +30,10 @@ def require_int(value: object, minimum: float = INT32_MIN, maximum: float = INT3
     return value
 
 
-def parse_float(value: object, *, minimum: float | None = None, above: float | None = None) -> float:
-    """A number that is at least `minimum`, or greater than `above`."""
+def parse_float(
+    value: object, *, minimum: float | None = None, above: float | None = None, maximum: float = INT32_MAX
+) -> float:
+    """A number that is at least `minimum`, or greater than `above`, and at most `maximum`."""
     try:
         number = float(str(value))
     except ValueError:
@@ -40,6 +42,8 @@ def parse_float(value: object, *, minimum: float | None = None, above: float | N
         raise ValueError(f"a number not below {minimum}")
     if above is not None and not number > above:
         raise ValueError(f"a number above {above}")
+    if number > maximum:
+        raise ValueError(f"a number not above {maximum}")
     return number
 
 

@@ -16,6 +16,7 @@ from app.grpc.services import services
 from app.http.tls.identity import server_identity
 from app.model_server import ModelServer
 from app.settings.model import Settings
+from model_registry.values import INT32_MAX
 
 LOG = logging.getLogger("marserve.server")
 
@@ -88,7 +89,7 @@ def _options(api: str, settings: Settings) -> list[tuple[str, int]]:
         "grpc.max_connection_age_grace_ms": getattr(settings, f"grpc_{api}_max_connection_age_grace_ms"),
     }
     return [
-        ("grpc.max_receive_message_length", settings.max_request_size),
+        ("grpc.max_receive_message_length", min(settings.max_request_size, INT32_MAX)),
         ("grpc.max_send_message_length", -1),
         ("grpc.so_reuseport", 0),  # else a second server would share the port in silence
         *((name, value) for name, value in ages.items() if value),

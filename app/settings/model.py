@@ -47,8 +47,8 @@ class Settings(BaseSettings):
     job_queue_size: PositiveInteger = 100
     default_response_timeout: NonNegativeInteger = 120
     default_startup_timeout: NonNegativeInteger = 120
-    max_request_size: NonNegativeInteger = 6553500
-    max_response_size: NonNegativeInteger = 6553500
+    max_request_size: types.ByteCount = 6553500
+    max_response_size: types.ByteCount = 6553500
     limit_max_image_pixels: Boolean = True
     decode_input_request: Boolean = True
     service_envelope: str | None = None

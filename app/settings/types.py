@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import PlainValidator
 
 from model_registry import lenient_json
-from model_registry.values import parse_bool, parse_choice, parse_float, parse_int
+from model_registry.values import INT32_MAX, INT32_MIN, parse_bool, parse_choice, parse_float, parse_int
 
 _ADDRESS = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[^:/\s]+)(:(?P<port>\d+))?", re.IGNORECASE)
 _LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1", re.IGNORECASE)
@@ -158,14 +158,15 @@ def _setting(key: str, value: object, version: str) -> object:
     if key not in _INTEGER_KEYS:
         return value
     try:
-        return parse_int(value)
+        return parse_int(value, INT32_MIN, INT32_MAX)
     except ValueError as error:
         raise ValueError(f"{error} as {key} of {version}") from None
 
 
 Boolean = Annotated[bool, PlainValidator(parse_bool)]
-NonNegativeInteger = Annotated[int, PlainValidator(partial(parse_int, minimum=0))]
-PositiveInteger = Annotated[int, PlainValidator(partial(parse_int, minimum=1))]
+NonNegativeInteger = Annotated[int, PlainValidator(partial(parse_int, minimum=0, maximum=INT32_MAX))]
+PositiveInteger = Annotated[int, PlainValidator(partial(parse_int, minimum=1, maximum=INT32_MAX))]
+ByteCount = Annotated[int, PlainValidator(partial(parse_int, minimum=0))]
 NonNegativeFloat = Annotated[float, PlainValidator(partial(parse_float, minimum=0))]
 PositiveFloat = Annotated[float, PlainValidator(partial(parse_float, above=0))]
 Port = Annotated[int, PlainValidator(parse_port)]

@@ -98,6 +98,13 @@ async def test_an_address_that_is_taken_is_an_error(store: Path) -> None:
                 await listener.open()
 
 
+async def test_limits_beyond_those_of_grpc_are_its_largest(store: Path) -> None:
+    ages = dict.fromkeys(("max_connection_age_ms", "max_connection_age_grace_ms"), "2147483647")
+    settings = {f"grpc_inference_{name}": value for name, value in ages.items()}
+    async with grpc_serving(store, max_request_size="9999999999", max_response_size="9999999999", **settings) as client:
+        assert (await client.inference.Ping(Empty())).health
+
+
 def test_an_address_of_six_bytes_groups_is_written_in_brackets() -> None:
     settings = Settings(grpc_inference_address="::1", grpc_inference_port="7")
     assert (address("inference", settings), address("management", settings)) == ("[::1]:7", "127.0.0.1:7071")
