@@ -66,8 +66,9 @@ async def invocations(request: Request) -> Response:
     registry = ModelServer.of(request.scope).registry
     parts = parse_body(await request.body(), header(request.scope, b"content-type"))
     fields = {part.name: part.value.decode("utf-8", "replace") for part in parts if part.name == "model_name"}
-    name = query(request).get("model_name", registry.only_startup_model or fields.get("model_name"))
-    if name is None:
+    named = query(request).get("model_name")
+    name = named or registry.only_startup_model or named  # "" counts as none only where there is one model to take
+    if name is None and (name := fields.get("model_name")) is None:
         raise BadRequest("Parameter model_name is required.")
     request.path_params["model_name"] = name
     return await _predict(request, query_parts=_query_parts(request))

@@ -58,6 +58,15 @@ async def test_invocations_find_the_model_in_a_form_where_none_was_loaded_at_sta
         assert (await client.http.post("/invocations?model_name=none", data={"model_name": "shows"})).status_code == 404
 
 
+@pytest.mark.parametrize(("models", "status"), [(("shows.mar",), 200), ((), 404)])
+async def test_an_empty_name_means_the_only_model_loaded_at_start(
+    store: Path, models: tuple[str, ...], status: int
+) -> None:
+    async with serving(store, *models) as client:
+        for path in ("/invocations?model_name=", "/invocations?model_name", "/invocations?model_name=&model_name=none"):
+            assert (await client.http.post(path, data={"model_name": "shows"})).status_code == status
+
+
 @pytest.mark.parametrize("path", ["/predictions/shows/2.0", "/v1/models/none:predict", "/predictions//1.0"])
 async def test_what_is_not_there_is_named(store: Path, path: str) -> None:
     async with serving(store, "shows.mar") as client:
