@@ -47,7 +47,7 @@ class Keys:
         if not self.is_valid(api, authorization):
             raise InvalidKey(INVALID_KEY.format("Authorization"))
 
-    def renew(self, api: str, authorization: str) -> None:
+    def replace_key(self, api: str, authorization: str) -> None:
         """Make a new key for an API; needs the API key. Raises InvalidKey."""
         if not has_token(authorization, self._keys["API"]) or api not in self._expiry:
             raise InvalidKey(INVALID_KEY.format("Authentication"))

@@ -16,7 +16,7 @@ async def renew_key(request: Request) -> Response:
     keys = ModelServer.of(request.scope).access_policy.keys
     if keys is None:
         raise ResourceNotFound
-    keys.renew(query(request).get("type", ""), header(request.scope, b"authorization"))
+    keys.replace_key(query(request).get("type", ""), header(request.scope, b"authorization"))
     return TorchServeResponse(RawResponse(200, b"\n", JSON, b"OK"))
 
 

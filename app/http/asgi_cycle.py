@@ -1,7 +1,6 @@
 """One request and its response through an ASGI application."""
 
 import asyncio
-from collections.abc import Iterable
 from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Scope
@@ -13,7 +12,6 @@ from app.http.responses import error_response
 
 CLOSE, KEEP_ALIVE = (b"connection", b"close"), (b"connection", b"keep-alive")
 CHUNKED = (b"transfer-encoding", b"chunked")
-HeaderList = list[tuple[bytes, bytes]]
 
 
 class ResponseWriter(Protocol):
@@ -91,10 +89,11 @@ class AsgiCycle:
         status, headers = start["status"], list(start.get("headers", ()))
         self._is_head_written = True
         self._closes = self._connection.closes_after(status)
-        if not _has(headers, b"content-length"):
+        names = {name.lower() for name, _ in headers}
+        if b"content-length" not in names:
             self._is_chunked = length is None
             headers.append(CHUNKED if length is None else (b"content-length", b"%d" % length))
-        if not _has(headers, b"connection"):
+        if b"connection" not in names:
             headers.append(CLOSE if self._closes and not self._is_chunked else KEEP_ALIVE)
         phrase = start.get("reason")
         return render_head(status, reason(status).encode() if phrase is None else phrase, headers)
@@ -104,7 +103,3 @@ class AsgiCycle:
         response = error_response(error, request.method, request.target)
         head_only, self._is_head_written, self._is_complete, self._closes = request.method == "HEAD", True, True, True
         self._connection.write(render_response(response, request.request_id, (), close=True, head_only=head_only))
-
-
-def _has(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bool:
-    return any(key.lower() == name for key, _ in headers)

@@ -31,8 +31,10 @@ def payload_too_large(limit: int) -> Headers:
 
 def with_common_headers(headers: Iterable[tuple[bytes, bytes]], request_id: str, cors: Headers) -> Headers:
     """A response's own headers, those for CORS that it has not set itself, TorchServe's, and content-length last."""
-    own = tuple(header for header in headers if header[0].lower() != b"content-length")
-    length = tuple(header for header in headers if header[0].lower() == b"content-length")
+    own: list[tuple[bytes, bytes]] = []
+    length: list[tuple[bytes, bytes]] = []
+    for header in headers:
+        (length if header[0].lower() == b"content-length" else own).append(header)
     return (*own, *_unset(cors, own), (b"x-request-id", request_id.encode()), *COMMON_HEADERS, *length)
 
 
@@ -70,7 +72,7 @@ def _lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return b"".join(name + b": " + value + b"\r\n" for name, value in headers)
 
 
-def _unset(cors: Headers, own: Headers) -> Headers:
+def _unset(cors: Headers, own: Iterable[tuple[bytes, bytes]]) -> Headers:
     """The headers for CORS that a response has not set itself."""
     if not cors:
         return ()

@@ -91,7 +91,7 @@ def test_an_expired_key_opens_nothing_and_can_be_renewed(tmp_path: Path) -> None
     with pytest.raises(InvalidKey):
         checked.check("inference", f"Bearer {expired['inference']}")
     assert checked.keys is not None
-    checked.keys.renew("inference", f"Bearer {expired['API']}")
+    checked.keys.replace_key("inference", f"Bearer {expired['API']}")
     assert keys(tmp_path)["inference"] != expired["inference"]
 
 

@@ -23,14 +23,14 @@ class Timers:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop, self._call_at = loop, loop.call_at
         self._all: list[asyncio.TimerHandle] = []
-        loop.call_at = self._note  # type: ignore[method-assign, assignment]
+        loop.call_at = self._record  # type: ignore[method-assign, assignment]
 
     def waiting(self) -> list[float]:
         """In how many seconds each will ring that still can."""
         now = self._loop.time()
         return [timer.when() - now for timer in self._all if not timer.cancelled() and timer.when() > now]
 
-    def _note(self, *arguments: object, **options: object) -> asyncio.TimerHandle:
+    def _record(self, *arguments: object, **options: object) -> asyncio.TimerHandle:
         timer = self._call_at(*arguments, **options)  # type: ignore[arg-type]
         self._all.append(timer)
         return timer

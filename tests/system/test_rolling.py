@@ -1,4 +1,4 @@
-"""A rolling switch behind a proxy that retries nothing: the old server is told to stop while the new one serves."""
+"""A rolling switch behind a proxy that retries nothing: the old server gets SIGTERM while the new one serves."""
 
 import shutil
 import signal

@@ -32,8 +32,8 @@ async def test_a_model_is_registered_described_scaled_and_unregistered(client: G
     )  # fmt: skip
     assert registered == 'Model "new name" Version: 1.0 registered with 1 initial workers'
     (described,) = json.loads(await client.manage("DescribeModel", model_name="new name"))
-    told = {name: described[name] for name in ("batchSize", "maxBatchDelay", "responseTimeout", "startupTimeout")}
-    assert told == {"batchSize": 3, "maxBatchDelay": 7, "responseTimeout": 33, "startupTimeout": 44}
+    numbers = {name: described[name] for name in ("batchSize", "maxBatchDelay", "responseTimeout", "startupTimeout")}
+    assert numbers == {"batchSize": 3, "maxBatchDelay": 7, "responseTimeout": 33, "startupTimeout": 44}
     scaled = await client.manage(
         "ScaleWorker", model_name="new name", model_version="1.0", min_worker=2, synchronous=True
     )
@@ -58,8 +58,8 @@ async def test_all_versions_are_described_together_and_one_becomes_the_default(c
     await client.manage("RegisterModel", url="second.mar", synchronous=True)
     both = json.loads(await client.manage("DescribeModel", model_name="asked", model_version="all", customized=True))
     assert [described["modelVersion"] for described in both] == ["1.0", "2.0"]
-    told = await client.manage("SetDefault", model_name="asked", model_version="2.0")
-    assert told == 'Default version successfully updated for model "asked" to "2.0"'
+    message = await client.manage("SetDefault", model_name="asked", model_version="2.0")
+    assert message == 'Default version successfully updated for model "asked" to "2.0"'
     (default,) = json.loads(await client.manage("DescribeModel", model_name="asked"))
     assert default["modelVersion"] == "2.0"
 

@@ -155,7 +155,7 @@ async def test_a_tensor_of_an_unknown_type_comes_without_data_and_no_tensor_is_n
 
 
 @pytest.mark.parametrize(
-    ("given", "raw", "said"),
+    ("given", "raw", "confirmed"),
     [
         (tensor("FP32", "fp32_contents", [float("nan"), 1]), [], "NaN or an infinity"),
         (tensor("FP32"), [b"\0"], "are no FP32 values"),
@@ -164,10 +164,10 @@ async def test_a_tensor_of_an_unknown_type_comes_without_data_and_no_tensor_is_n
     ],
 )
 async def test_values_that_have_no_json_are_refused(
-    client: GrpcClient, given: Any, raw: list[bytes], said: str
+    client: GrpcClient, given: Any, raw: list[bytes], confirmed: str
 ) -> None:
     code, details = await failure(infer(client, given, raw=raw))
-    assert (code, said in details, details.endswith("\nBadRequestException.()")) == ("INTERNAL", True, True)
+    assert (code, confirmed in details, details.endswith("\nBadRequestException.()")) == ("INTERNAL", True, True)
 
 
 async def test_failures_of_handlers_and_answers_that_are_no_tensors_are_told(client: GrpcClient) -> None:

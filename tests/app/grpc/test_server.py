@@ -14,10 +14,8 @@ from google.protobuf.descriptor_database import DescriptorDatabase
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.empty_pb2 import Empty
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from app.grpc import health as grpc_health
 from app.grpc.listeners import grpc_listeners
 from app.grpc.server import GrpcListener, address
 from app.http.tls.identity import NoCertificate
@@ -27,7 +25,6 @@ from tests.support.grpc_client import ASKED, GrpcClient, failure, grpc_serving
 from tests.support.serving import serving
 
 pytestmark = pytest.mark.anyio
-STATES = health_pb2.HealthCheckResponse
 
 
 @pytest.fixture(autouse=True)
@@ -151,43 +148,7 @@ def _channel(listener: GrpcListener) -> grpc.aio.Channel:
     return grpc.aio.insecure_channel(f"127.0.0.1:{listener.port}", (("grpc.enable_http_proxy", 0),))
 
 
-async def test_health_tells_of_the_process_and_of_each_service_without_a_token(
-    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    async with grpc_serving(store, "missing.mar", authorization="all") as client:
-        check = health_pb2_grpc.HealthStub(client.channel).Check
-
-        async def state(service: str) -> str:
-            return STATES.ServingStatus.Name((await check(health_pb2.HealthCheckRequest(service=service))).status)
-
-        assert await state("") == "SERVING"
-        assert await state("inference.GRPCInferenceService") == "NOT_SERVING"
-        assert await failure(state("no.Service")) == ("NOT_FOUND", "unknown service no.Service")
-
-
-async def test_who_watches_health_is_told_of_changes_and_of_the_end(
-    store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(grpc_health, "CHECK_INTERVAL_SECONDS", 0.01)
-    async with serving(store, grpc_apis=("inference",), grpc_inference_port="0") as client:
-        (listener,) = grpc_listeners(client.application)
-        await listener.open()
-        async with _channel(listener) as channel:
-            request = health_pb2.HealthCheckRequest(service="inference.GRPCInferenceService")
-            watch = health_pb2_grpc.HealthStub(channel).Watch(request)
-            assert (await watch.read()).status == STATES.SERVING
-            client.application.registry.startup_failed = True
-            assert (await watch.read()).status == STATES.NOT_SERVING
-            client.application.registry.startup_failed = False
-            assert (await watch.read()).status == STATES.SERVING
-            listener.close()
-            await asyncio.wait_for(listener.drain(30), 10)
-            assert (await watch.read()).status == STATES.NOT_SERVING
-            assert await watch.read() is grpc.aio.EOF
-
-
-async def test_reflection_tells_all_services_and_their_messages(store: Path) -> None:
+async def test_reflection_names_all_services_and_their_messages(store: Path) -> None:
     async with grpc_serving(store) as client:
         info = reflection_pb2_grpc.ServerReflectionStub(client.channel).ServerReflectionInfo
         requests = [reflection_pb2.ServerReflectionRequest(list_services="")]

@@ -62,7 +62,7 @@ def test_forms_are_read_as_netty_reads_them(body: bytes, fields: dict[str, bytes
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "message"),
     [
         (b"=1", "java.lang.IllegalArgumentException: empty name"),
         (b"&a=1", "java.lang.IllegalArgumentException: empty name"),
@@ -70,10 +70,10 @@ def test_forms_are_read_as_netty_reads_them(body: bytes, fields: dict[str, bytes
         (b"%4=1", "Bad string: '%4'"),
     ],
 )
-def test_a_form_that_breaks_the_rules_is_refused(body: bytes, told: str) -> None:
+def test_a_form_that_breaks_the_rules_is_refused(body: bytes, message: str) -> None:
     with pytest.raises(BadForm) as caught:
         parse_body(body, "application/x-www-form-urlencoded")
-    assert str(caught.value) == told
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_the_headers_of_a_part_tell_its_name_and_type(head: str, name: str, kind
 
 
 @pytest.mark.parametrize(
-    ("head", "told"),
+    ("head", "message"),
     [
         ("Content-Disposition: form-data", "A part of the form has no name."),
         ('Content-Disposition: attachment; name="a"', "A part of the form has no name."),
@@ -103,10 +103,10 @@ def test_the_headers_of_a_part_tell_its_name_and_type(head: str, name: str, kind
         ),
     ],
 )
-def test_a_part_that_cannot_be_told_is_refused(head: str, told: str) -> None:
+def test_a_part_without_a_usable_name_is_refused(head: str, message: str) -> None:
     with pytest.raises(BadForm) as caught:
         parse_body(multipart((head, "v")), BOUNDARY)
-    assert str(caught.value) == told
+    assert str(caught.value) == message
 
 
 def test_lines_may_end_without_a_carriage_return() -> None:

@@ -2,60 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from app.http import connections
 from tests.conftest import MakeArchive
-from tests.support.serving import Client, serving
+from tests.support.echo import ECHO, LIMIT, listening, post
+from tests.support.serving import serving
 from tests.support.wire import opened
 
 pytestmark = pytest.mark.anyio
-ECHO = """
-    import threading
-    GATE = vars(threading).setdefault("test_gate", threading.Event())  # one for all workers
-    class Echo:
-        def initialize(self, context):
-            pass
-        def handle(self, data, context):
-            out = []
-            for index, row in enumerate(data):
-                body = row.get("body")
-                if body == "wait":
-                    GATE.clear()
-                    GATE.wait(30)
-                if body == "open":
-                    GATE.set()
-                if isinstance(body, str) and body.startswith("status "):
-                    context.set_response_status(eval(body[7:]), idx=index)
-                if body == "headers":
-                    context.set_response_header(index, "X-Number", 7)
-                    context.set_response_header(index, "X-Nothing", None)
-                headers = context.get_all_request_header(index)
-                out.append({"length": len(body) if isinstance(body, (str, bytearray)) else None,
-                            "names": [name for name in headers if name.startswith(("X-", "x-"))]})
-            return out
-"""
-LIMIT = 1000
-
-
-@asynccontextmanager
-async def listening(store: Path, **settings: Any) -> AsyncIterator[tuple[Client, Any]]:
-    """A server on a port of its own, and a function that connects to it."""
-    async with (
-        serving(store, "echo.mar", max_request_size=str(LIMIT), **settings) as client,
-        opened(client) as endpoint,
-    ):
-        yield client, endpoint.connect
-
-
-def post(body: str, path: str = "/predictions/echo", *headers: str) -> str:
-    lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: text/plain", f"Content-Length: {len(body)}", *headers]
-    return "\n".join(lines) + "\n\n" + body
 
 
 @pytest.fixture(autouse=True)
@@ -125,7 +82,7 @@ async def test_head_gets_the_headers_alone(store: Path) -> None:
         assert (await wire.answer())[0] == "HTTP/1.1 200 OK"
 
 
-async def test_a_client_that_asks_is_encouraged_to_send_its_body(store: Path) -> None:
+async def test_a_client_that_asks_is_told_to_continue(store: Path) -> None:
     async with listening(store) as (_, connect):
         wire = await connect()
         head, _, body = post("hello", "/predictions/echo", "Expect: 100-continue").partition("\n\n")
@@ -143,7 +100,7 @@ async def test_a_client_that_asks_is_encouraged_to_send_its_body(store: Path) ->
         ("1.1", ["Expect: 100-continue", f"Content-Length: {LIMIT + 1}"]),
     ],
 )
-async def test_nobody_else_is_encouraged(store: Path, version: str, lines: list[str]) -> None:
+async def test_no_other_client_is_told_to_continue(store: Path, version: str, lines: list[str]) -> None:
     async with listening(store) as (_, connect):
         wire = await connect()
         wire.send("\n".join([f"POST /ping HTTP/{version}", "Host: x", *lines]) + "\n\n")
@@ -160,15 +117,6 @@ async def test_trailers_are_no_headers_and_values_end_with_their_last_sign(store
         assert json.loads((await wire.answer())[2]) == {"length": 1, "names": ["X-A"]}
 
 
-async def test_nonsense_after_a_request_does_not_cost_its_answer(store: Path) -> None:
-    async with listening(store) as (_, connect):
-        wire = await connect()
-        wire.send(post("hello") + "nonsense\n\n")
-        line, headers, _ = await wire.answer()
-        assert (line, headers["connection"]) == ("HTTP/1.1 200 ", "close")
-        assert await wire.is_closed()
-
-
 @pytest.mark.parametrize("status", [204, 205, 304])
 async def test_an_answer_whose_status_forbids_a_body_has_none(store: Path, status: int) -> None:
     async with listening(store) as (_, connect):
@@ -179,16 +127,6 @@ async def test_an_answer_whose_status_forbids_a_body_has_none(store: Path, statu
         assert (await wire.answer())[0] == "HTTP/1.1 200 "
 
 
-@pytest.mark.parametrize("status", ["100", "-1", "1000", "'text'", "1j"])
-async def test_a_status_that_http_cannot_send_is_told_as_an_error(store: Path, status: str) -> None:
-    async with listening(store) as (_, connect):
-        wire = await connect()
-        wire.send(post(f"status {status}"))
-        line, _, body = await wire.answer()
-        assert line == "HTTP/1.1 503 Service Unavailable"
-        assert "The handler set a status that HTTP cannot send" in json.loads(body)["message"]
-
-
 async def test_numbers_in_headers_are_written_out_and_nothing_is_left_out(store: Path) -> None:
     async with listening(store) as (_, connect):
         wire = await connect()
@@ -196,63 +134,6 @@ async def test_numbers_in_headers_are_written_out_and_nothing_is_left_out(store:
         _, headers, _ = await wire.answer()
         assert headers["X-Number"] == "7"
         assert "X-Nothing" not in headers
-
-
-@pytest.mark.parametrize(
-    ("path", "told"),
-    [
-        ("/predictions/100%", "unterminated escape sequence at index 16 of: /predictions/100%"),
-        ("/ping%zz", "invalid hex byte 'zz' at index 6 of '/ping%zz'"),
-        ("/invocations?a=%4", "unterminated escape sequence at index 15 of: /invocations?a=%4"),
-    ],
-)
-async def test_a_percent_sign_that_begins_no_escape_is_refused(store: Path, path: str, told: str) -> None:
-    async with listening(store) as (_, connect):
-        wire = await connect()
-        wire.send(post("", path))
-        line, _, body = await wire.answer()
-        assert line == "HTTP/1.1 403 Forbidden"
-        assert json.loads(body) == {"code": 403, "type": "IllegalArgumentException", "message": told}
-
-
-@pytest.mark.parametrize("declared", [True, False])
-async def test_a_body_over_the_limit_is_refused_as_soon_as_it_is_known(store: Path, declared: bool) -> None:
-    async with listening(store) as (_, connect):
-        wire = await connect()
-        if declared:
-            wire.send(f"POST /ping HTTP/1.1\nHost: x\nContent-Length: {LIMIT + 1}\n\n")
-        else:
-            wire.send(
-                f"POST /ping HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n{LIMIT + 1:x}\n" + "x" * (LIMIT + 1)
-            )
-        line, headers, body = await wire.answer()
-        assert (line, body) == ("HTTP/1.1 413 Request Entity Too Large", b"")
-        assert headers["x-marserve-reason"] == f"the body exceeds max_request_size={LIMIT}"
-
-
-async def test_a_body_of_exactly_the_limit_is_fine(store: Path) -> None:
-    async with listening(store) as (_, connect):
-        wire = await connect()
-        wire.send(post("x" * LIMIT))
-        assert json.loads((await wire.answer())[2])["length"] == LIMIT
-
-
-@pytest.mark.parametrize("nonsense", ["this is not HTTP\n\n", "GET / HTTP/1.1\nbroken header\n\n", "\x16\x03\x01\n\n"])
-async def test_what_is_no_http_is_told_so(store: Path, nonsense: str) -> None:
-    async with listening(store) as (_, connect):
-        wire = await connect()
-        wire.send(nonsense)
-        line, headers, body = await wire.answer()
-        assert (line, len(headers["x-request-id"])) == ("HTTP/1.1 400 Bad Request", 36)
-        assert json.loads(body)["message"] == "Invalid HTTP message."
-        assert await wire.is_closed()
-
-
-async def test_a_head_without_end_is_refused(store: Path) -> None:
-    async with listening(store) as (_, connect):
-        wire = await connect()
-        wire.send("GET / HTTP/1.1\n" + "".join(f"X-{number}: {'y' * 1000}\n" for number in range(70)))
-        assert (await wire.answer())[0] == "HTTP/1.1 400 Bad Request"
 
 
 async def test_a_client_that_says_close_gets_its_answer_and_the_end(store: Path) -> None:

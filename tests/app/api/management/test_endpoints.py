@@ -28,26 +28,26 @@ def models(archive: MakeArchive) -> None:
 async def test_a_models_life(store: Path) -> None:
     async with serving(store, one_port=True) as client:
 
-        async def said(method: str, path: str, **query: object) -> str:
+        async def confirmed(method: str, path: str, **query: object) -> str:
             answer = (await client.manage(method, path, **query)).json()
             assert "status" in answer, answer
             return answer["status"]  # type: ignore[no-any-return]
 
         registered = 'Model "m" Version: 1.0 registered with 1 initial workers'
-        assert await said("POST", "/models", url="m.mar", initial_workers=1) == registered
-        assert await said("POST", "/models", url="m2.mar", synchronous="true", initial_workers=0) == (
+        assert await confirmed("POST", "/models", url="m.mar", initial_workers=1) == registered
+        assert await confirmed("POST", "/models", url="m2.mar", synchronous="true", initial_workers=0) == (
             'Model "m" Version: 2.0 registered with 0 initial workers. '
             "Use scale workers API to add workers for the model."
         )
         scaled = "Workers scaled to 1 for model: m, version: 2.0"
-        assert await said("PUT", "/models/m/2.0", min_worker=1, synchronous="true") == scaled
-        assert await said("PUT", "/models/m", min_worker=1) == "Processing worker updates..."
-        assert await said("PUT", "/models/m/2.0/set-default") == (
+        assert await confirmed("PUT", "/models/m/2.0", min_worker=1, synchronous="true") == scaled
+        assert await confirmed("PUT", "/models/m", min_worker=1) == "Processing worker updates..."
+        assert await confirmed("PUT", "/models/m/2.0/set-default") == (
             'Default version successfully updated for model "m" to "2.0"'
         )
         assert [each["modelVersion"] for each in (await client.http.get("/models/m/all")).json()] == ["1.0", "2.0"]
         assert (await client.describe("m"))["modelVersion"] == "2.0"
-        assert await said("DELETE", "/models/m/1.0") == 'Model "m" unregistered'
+        assert await confirmed("DELETE", "/models/m/1.0") == 'Model "m" unregistered'
         assert (await client.http.get("/v1/models/m")).json() == {"name": "m", "ready": True}
 
 
