@@ -35,7 +35,7 @@ class RawResponse(NamedTuple):
     headers: Headers = ()
     reason: bytes = b""
     tail: tuple[bytes | bytearray | memoryview, ...] = ()
-    """What follows the body, in pieces that are not copied; on the fast path alone."""
+    """Pieces after the body, which are not copied; on the fast path alone."""
 
 
 class TorchServeResponse(Response):

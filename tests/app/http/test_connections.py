@@ -16,7 +16,7 @@ from app.http.fast_path import FAST_PATH, FastPath
 pytestmark = pytest.mark.anyio
 
 
-class Around:
+class Wrapper:
     """An application around another one."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -53,7 +53,7 @@ async def test_the_fast_path_of_the_application_that_uvicorn_serves_is_taken(pro
 
 async def test_an_application_around_it_gets_every_request() -> None:
     app = Starlette()
-    found = connections_of(config(Around(app)), ServerState(), {FAST_PATH: FastPath(app, 100)})
+    found = connections_of(config(Wrapper(app)), ServerState(), {FAST_PATH: FastPath(app, 100)})
     assert found.fast_path.app is None
 
 

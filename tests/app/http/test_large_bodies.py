@@ -17,14 +17,14 @@ from tests.support.serving import serving
 from tests.support.wire import Endpoint, Scheme, Wire, opened
 
 pytestmark = pytest.mark.anyio
-TELLS = """
+SHOWS = """
     import hashlib, json
-    def told(value):
+    def seen(value):
         raw = value.encode() if isinstance(value, str) else value
         raw = raw if isinstance(raw, (bytes, bytearray)) else json.dumps(raw).encode()
         return [type(value).__name__, len(raw), hashlib.sha256(raw).hexdigest()]
     def handle(data, context):
-        return [{name: told(value) for name, value in row.items()} for row in data or []]
+        return [{name: seen(value) for name, value in row.items()} for row in data or []]
 """
 SIZES = [DIRECT_BODY_THRESHOLD, DIRECT_BODY_THRESHOLD + 1, 300_000, 2_000_000]
 PIECE = 9973
@@ -48,7 +48,7 @@ def scheme(request: pytest.FixtureRequest) -> Scheme:
 async def listening(
     store: Path, archive: MakeArchive, scheme: Scheme = "http", **config: str
 ) -> AsyncIterator[Endpoint]:
-    archive("tells", TELLS, **config)
+    archive("tells", SHOWS, **config)
     async with serving(store, "tells.mar") as client, opened(client, scheme) as endpoint:
         yield endpoint
 
@@ -114,8 +114,8 @@ async def test_requests_behind_large_ones_are_answered_in_order(
     async with listening(store, archive, scheme) as endpoint:
         wire = await endpoint.connect()
         sent = asyncio.create_task(wire.send_in_pieces(b"".join(map(post, bodies)) + PING, piece))
-        told = [await served(wire) for _ in bodies]
-        assert told == [{"body": of("bytearray", body)} for body in bodies]
+        seen = [await served(wire) for _ in bodies]
+        assert seen == [{"body": of("bytearray", body)} for body in bodies]
         assert json.loads((await wire.answer())[2]) == {"status": "Healthy"}
         await sent
 
@@ -201,7 +201,7 @@ OBJECT = {"instances": [{"data": "x" * 200_000, "numbers": NUMBERS}]}
 
 @pytest.mark.parametrize("isolation", ["thread", "process"])
 @pytest.mark.parametrize(
-    ("kind", "body", "told"),
+    ("kind", "body", "seen"),
     [
         ("application/json", json.dumps(OBJECT).encode(), of("dict", json.dumps(OBJECT).encode())),
         ("application/json", json.dumps(NUMBERS).encode(), of("list", json.dumps(NUMBERS).encode())),
@@ -214,12 +214,12 @@ OBJECT = {"instances": [{"data": "x" * 200_000, "numbers": NUMBERS}]}
     ids=["object", "list", "no JSON", "text", "no text", "image", "no type"],
 )
 async def test_handlers_get_large_bodies_as_they_get_small_ones(
-    store: Path, archive: MakeArchive, isolation: str, kind: str, body: bytes, told: list[Any]
+    store: Path, archive: MakeArchive, isolation: str, kind: str, body: bytes, seen: list[Any]
 ) -> None:
     async with listening(store, archive, config=f"isolation: {isolation}\n") as endpoint:
         wire = await endpoint.connect()
         await wire.send_in_pieces(post(body, kind), PIECE)
-        assert await served(wire) == {"body": told}
+        assert await served(wire) == {"body": seen}
 
 
 async def test_large_forms_are_taken_apart(store: Path, archive: MakeArchive) -> None:

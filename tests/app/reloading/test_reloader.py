@@ -46,13 +46,13 @@ def log() -> Iterator[list[str]]:
 
 @asynccontextmanager
 async def following(folder: Path, tmp_path: Path) -> AsyncIterator[tuple[Client, Reloader]]:
-    """A server, and a reloader that looks when it is told to."""
+    """A server, and a reloader whose checks the test makes."""
     (tmp_path / "place").mkdir()
     async with serving(folder, one_port=True) as client:
         yield client, Reloader(client.application.registry, folder, tmp_path / "place")
 
 
-async def settle(reload: Reloader) -> None:
+async def check_twice(reload: Reloader) -> None:
     """Look until a change has been seen twice."""
     await reload.check()
     await reload.check()
@@ -69,7 +69,7 @@ async def test_an_unpacked_folder_is_served_at_once_and_again_after_a_change(tmp
         await reload.check()
         assert (await client.predict("mine")).text == "one"
         save(folder, SAYS.format("two"))
-        await settle(reload)
+        await check_twice(reload)
         assert (await client.predict("mine")).text == "two"
         assert await versions(client, "mine") == ["1.0-2"]
         assert repr(reload) == f"<Reloader of {folder}: mine 1.0-2>"
@@ -88,14 +88,14 @@ async def test_a_change_that_does_not_load_leaves_the_old_version_in_place(tmp_p
     async with following(folder, tmp_path) as (client, reload):
         await reload.check()
         save(folder, "raise LookupError('no weights')")
-        await settle(reload)
+        await check_twice(reload)
         assert (await client.predict("mine")).text == "one"
         assert await versions(client, "mine") == ["1.0"]
-        told = len(log)
-        await settle(reload)
-        assert len(log) == told  # it is not tried again
+        logged = len(log)
+        await check_twice(reload)
+        assert len(log) == logged  # it is not tried again
         save(folder, SAYS.format("three"))
-        await settle(reload)
+        await check_twice(reload)
         assert (await client.predict("mine")).text == "three"
     assert "mine does not load: Failed to start workers for model mine version: 1.0-2 (" in log[-3]
     assert log[-3].endswith("LookupError: no weights); 1.0 goes on serving.")
@@ -114,7 +114,7 @@ async def test_nothing_is_lost_while_a_new_version_takes_over(tmp_path: Path) ->
 
         asking = asyncio.create_task(ask())
         save(folder, SAYS.format("two"))
-        await settle(reload)
+        await check_twice(reload)
         over.set()
         await asking
     assert set(texts) <= {"one", "two"}
@@ -143,7 +143,7 @@ async def test_a_first_version_that_does_not_load_waits_for_a_change(tmp_path: P
         assert log[-1].endswith("; waiting for a change.")
         assert (await client.predict("mine")).status_code == 404
         save(folder, SAYS.format("one"))
-        await settle(reload)
+        await check_twice(reload)
         assert (await client.predict("mine")).text == "one"
 
 
@@ -152,9 +152,9 @@ async def test_what_a_handler_writes_into_its_folder_is_no_change(tmp_path: Path
     save(folder, "open('cache.txt', 'w').close()\n" + SAYS.format("one"))
     async with following(folder, tmp_path) as (client, reload):
         await reload.check()
-        told = len(log)
-        await settle(reload)
-        assert (len(log), (await client.predict("mine")).text) == (told, "one")
+        logged = len(log)
+        await check_twice(reload)
+        assert (len(log), (await client.predict("mine")).text) == (logged, "one")
         assert not (folder / "cache.txt").exists()
 
 
@@ -167,15 +167,15 @@ async def test_archives_of_a_folder_come_change_and_go(
         assert (await client.predict("packed")).text == "one"
         archive("packed", SAYS.format("other"))
         save(store / "plain", SAYS.format("plain"))
-        await settle(reload)
+        await check_twice(reload)
         assert (await client.predict("packed")).text == "other"
         assert (await client.predict("plain")).text == "plain"
         (store / "packed.mar").unlink()
-        await settle(reload)
+        await check_twice(reload)
         assert (await client.predict("packed")).status_code == 404
         assert (await client.predict("plain")).text == "plain"
         archive("packed", SAYS.format("back"))
-        await settle(reload)
+        await check_twice(reload)
         assert (await client.predict("packed")).text == "back"
     assert "packed.mar is gone and served no more." in log
 
@@ -185,7 +185,7 @@ async def test_a_model_that_is_renamed_leaves_its_old_name(store: Path, archive:
     async with following(store, tmp_path) as (client, reload):
         await reload.check()
         archive("renamed", SAYS.format("two"), file="m.mar")
-        await settle(reload)
+        await check_twice(reload)
         assert (await client.predict("renamed")).text == "two"
         assert (await client.predict("old")).status_code == 404
 
@@ -197,7 +197,7 @@ async def test_a_version_that_somebody_unregistered_does_not_stop_the_next(tmp_p
         await reload.check()
         await client.manage("DELETE", "/models/mine")
         save(folder, SAYS.format("two"))
-        await settle(reload)
+        await check_twice(reload)
         assert (await client.predict("mine")).text == "two"
 
 
