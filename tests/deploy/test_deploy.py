@@ -195,7 +195,7 @@ def variables(name: str) -> dict[str, str]:
 
 def image_settings() -> dict[str, str]:
     """The keys of the image's own config.properties."""
-    lines = (DEPLOY / "config.properties").read_text().splitlines()
+    lines = (DEPLOY / "serve.properties").read_text().splitlines()
     return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
 
 
@@ -227,11 +227,23 @@ def test_fly_waits_longer_than_the_server_drains() -> None:
 
 
 def test_the_configuration_of_the_image_has_no_unknown_key_and_puts_everything_on_one_port(tmp_path: Path) -> None:
-    text = (DEPLOY / "config.properties").read_text().replace("/home/model-server/model-store", str(tmp_path))
+    text = (DEPLOY / "serve.properties").read_text().replace("/home/model-server/model-store", str(tmp_path))
     (tmp_path / "config.properties").write_text(text)
     settings = marserve_settings({"PORT": "9000"}, tmp_path, host="0.0.0.0")
     assert settings.warnings == ()
     assert str(settings.inference_address) == str(settings.management_address) == "http://0.0.0.0:9000"
+
+
+def test_torchserve_in_the_image_listens_on_torchserves_three_ports(tmp_path: Path) -> None:
+    text = (DEPLOY / "torchserve.properties").read_text().replace("/home/model-server/model-store", str(tmp_path))
+    (tmp_path / "torchserve.properties").write_text(text)
+    environ = {"TS_CONFIG_FILE": str(tmp_path / "torchserve.properties")}
+    settings = torchserve_settings(torchserve_parser().parse_args(["--start", "--foreground"]), environ, tmp_path)
+    assert settings.warnings == ()
+    addresses = (settings.inference_address, settings.management_address, settings.metrics_address)
+    assert [str(each) for each in addresses] == [f"http://0.0.0.0:{port}" for port in (8080, 8081, 8082)]
+    exposed = chain("onnx")[0].all("EXPOSE")[0].split()
+    assert exposed == ["8080", "8081", "8082", "7070", "7071"]
 
 
 def test_kserves_command_and_configuration_answer_where_kserve_asks(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_installs_are_pinned_and_name_extras_that_there_are() -> None:
         wanted = shlex.split(command)[-1]
         _, bracket, extra = wanted.partition("[")
         assert (
-            extra.rstrip("]") in project["optional-dependencies"]
+            set(extra.rstrip("]").split(",")) <= project["optional-dependencies"].keys()
             if bracket
             else wanted.startswith("$(") or wanted in pinned
         )
@@ -106,6 +106,33 @@ def test_the_entry_point_serves_or_runs_what_it_is_told(tmp_path: Path, words: l
         ["/bin/sh", ROOT / "deploy" / "entrypoint.sh", *words], env=environ, capture_output=True, text=True, check=True
     )
     assert done.stdout == becomes + "\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "given", "mounted", "read"),
+    [
+        ([], None, False, "own/serve.properties"),
+        (["torchserve", "--start"], None, False, "own/torchserve.properties"),
+        (["torchserve", "--start", "--ts-config", "mine"], None, False, ""),
+        (["torchserve", "--start", "--ts-config=mine"], None, False, ""),
+        (["torchserve", "--start"], "mine", False, "mine"),
+        (["torchserve", "--start"], None, True, ""),
+        (["serve"], None, True, ""),
+    ],
+)
+def test_each_command_has_a_configuration_of_its_own_unless_there_is_another(
+    tmp_path: Path, words: list[str], given: str | None, mounted: bool, read: str
+) -> None:
+    for name in ("marserve", "torchserve"):
+        (tmp_path / name).write_text('#!/bin/sh\nprintf %s "${TS_CONFIG_FILE-}"\n')
+        (tmp_path / name).chmod(0o755)
+    if mounted:
+        (tmp_path / "config.properties").touch()
+    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "MARSERVE_PROPERTIES": "own"}
+    environ |= {"TS_CONFIG_FILE": given} if given else {}
+    entrypoint = ROOT / "deploy" / "entrypoint.sh"
+    done = subprocess.run(["/bin/sh", entrypoint, *words], cwd=tmp_path, env=environ, capture_output=True, check=True)
+    assert done.stdout.decode() == read
 
 
 def test_the_command_of_the_kserve_image_is_kserves_own(tmp_path: Path) -> None:
@@ -167,6 +194,7 @@ def test_the_onnx_image_serves_without_privileges_from_a_read_only_tree(image: P
     home, temporary = _home(image, path), image / "tmp"
     temporary.mkdir()
     environ = {"PATH": f"{image}/opt/marserve/bin:/usr/bin:/bin", "TMPDIR": str(temporary)}
+    environ["MARSERVE_PROPERTIES"] = str(image / "share")
     check = [str(image / "opt/marserve/bin/python"), str(image / "context" / "deploy" / "healthcheck.py")]
     with Server([*_unprivileged(), str(image / "context" / "deploy" / "entrypoint.sh")], home, environ) as server:
         server.until_listening()
@@ -184,8 +212,10 @@ def _home(image: Path, archive: Path) -> Path:
     home = image / "home"
     (home / "model-store").mkdir(parents=True)
     shutil.copy(archive, home / "model-store")
-    settings = (image / "context" / "deploy" / "config.properties").read_text()
-    (home / "config.properties").write_text(settings.replace("/home/model-server", str(home)))
+    (image / "share").mkdir()
+    for name in ("serve.properties", "torchserve.properties"):
+        settings = (image / "context" / "deploy" / name).read_text()
+        (image / "share" / name).write_text(settings.replace("/home/model-server", str(home)))
     _make_read_only(home)
     return home
 

@@ -101,7 +101,7 @@ def test_the_store_is_written_by_one_and_read_by_the_other(services: dict[str, A
     place = services["archives"]["command"][-1]
     assert services["archives"]["volumes"] == [f"store:{place}"]
     assert services["marserve"]["volumes"] == [f"store:{place}:ro"]
-    assert f"model_store={place}" in (DEPLOY / "config.properties").read_text()
+    assert f"model_store={place}" in (DEPLOY / "serve.properties").read_text()
 
 
 def test_the_command_for_the_archives_makes_them(services: dict[str, Any], tmp_path: Path) -> None:

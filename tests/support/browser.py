@@ -17,7 +17,7 @@ from tests.support.signflow_processes import fetch, until
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 QUIET = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--headless", "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
     "--remote-debugging-port=0",
 )
@@ -25,6 +25,8 @@ QUIET = (
 
 class Page:
     """A page that is open in the browser; `problems` are its exceptions and logged errors."""
+
+    timeout_seconds: float = TIMEOUT_SECONDS
 
     def __init__(self, devtools: ClientConnection) -> None:
         self.problems: list[str] = []
@@ -37,7 +39,7 @@ class Page:
         self._loaded = False
         self.call("Page.navigate", url=url)
         while not self._loaded:
-            self._record(json.loads(self._devtools.recv(timeout=TIMEOUT_SECONDS)))
+            self._record(json.loads(self._devtools.recv(timeout=self.timeout_seconds)))
 
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression; a promise is waited for."""
@@ -47,7 +49,8 @@ class Page:
 
     def until(self, expression: str) -> None:
         """Wait for a state of the page."""
-        until(lambda: bool(self.evaluate(expression)), f"{expression}; the page's problems: {self.problems}")
+        what = f"{expression}; the page's problems: {self.problems}"
+        until(lambda: bool(self.evaluate(expression)), what, self.timeout_seconds)
 
     def take_picture(self, file: Path) -> None:
         """A PNG of what a user sees."""
@@ -58,7 +61,7 @@ class Page:
         self._number += 1
         self._devtools.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
         while True:
-            message = json.loads(self._devtools.recv(timeout=TIMEOUT_SECONDS))
+            message = json.loads(self._devtools.recv(timeout=self.timeout_seconds))
             if message.get("id") == self._number:
                 assert "error" not in message, message
                 return dict(message["result"])
@@ -72,14 +75,21 @@ class Page:
 
 
 @contextmanager
-def open_page(url: str, folder: Path) -> Iterator[Page]:
-    """A browser of its own with this page; skips the test where there is no browser."""
+def open_page(url: str, folder: Path, *flags: str) -> Iterator[Page]:
+    """A browser of its own with this page, started with further flags; skips the test where there is no browser."""
     command = next(filter(None, map(shutil.which, NAMES)), None)
     if command is None:
         pytest.skip(f"no browser is installed: none of {', '.join(NAMES)}")
     profile = folder / "profile"
     process = subprocess.Popen(
-        [command, *QUIET, f"--user-data-dir={profile}", "--window-size=1100,800", "about:blank"],
+        [
+            command,
+            *QUIET,
+            *(flags or ["--disable-gpu"]),
+            f"--user-data-dir={profile}",
+            "--window-size=1100,800",
+            "about:blank",
+        ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -20,9 +20,9 @@ SIGNFLOW = Path(__file__).parents[2] / "deploy" / "signflow"
 BACKEND = [sys.executable, "-m", "signflow.backend"]
 
 
-def until(state: Callable[[], bool], what: str) -> None:
+def until(state: Callable[[], bool], what: str, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
     """Wait for a state of another process, for which there is no event."""
-    deadline = time.monotonic() + TIMEOUT_SECONDS
+    deadline = time.monotonic() + timeout_seconds
     while not state():
         assert time.monotonic() < deadline, f"waited in vain until {what}"
         time.sleep(0.02)
