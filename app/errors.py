@@ -67,6 +67,13 @@ class ModelApiDisabled(RequestError):
         super().__init__("Model API disabled")
 
 
+class ServerBusy(RequestError):
+    """The server holds as many bytes of its clients as it may."""
+
+    def __init__(self) -> None:
+        super().__init__("The server is busy. Try again later.")
+
+
 class PayloadTooLarge(RequestError):
     """The body exceeds max_request_size; TorchServe answers this without a body, whatever the route."""
 
@@ -92,6 +99,7 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
     BadEscape: ErrorResponse(403, "IllegalArgumentException"),
     InvalidKey: ErrorResponse(400, "InvalidKeyException", grpc="PERMISSION_DENIED"),
     ManagementLocked: ErrorResponse(401, "InvalidKeyException"),
+    ServerBusy: ErrorResponse(503, "ServiceUnavailableException"),
     ModelApiDisabled: ErrorResponse(403, "ModelException"),
     registry.NoWorker: ErrorResponse(503, "ServiceUnavailableException", grpc="INTERNAL"),
     registry.ControlledByRepository: ErrorResponse(409, "ConflictStatusException"),

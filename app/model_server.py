@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -10,6 +11,9 @@ from anyio import to_thread
 from starlette.types import Scope
 
 from app.authorization import AccessPolicy
+from app.http.admission import Admission
+from app.http.limits import connection_limits
+from app.http.refusal_log import RefusalLog
 from app.initial_models.startup import initial_models, initial_workers, register_all
 from app.logging.access_log import Client
 from app.logging.files import Logs
@@ -21,8 +25,10 @@ from handler.devices.device import find_devices
 from handler.isolation.process.environ import Environment
 from handler.metrics.server_metrics import Metrics
 from handler.metrics.system_metrics import SystemMetrics
+from model_registry.archive.fetch import DownloadLimits
 from model_registry.archive.opener import ArchiveOpener
 from model_registry.archive.store import ModelStore
+from model_registry.archive.unpack import Limits
 from model_registry.factory import ModelFactory
 from model_registry.memory_guard import MemoryGuard
 from model_registry.registry import Registry
@@ -50,20 +56,24 @@ class ModelServer:
         )
         self.metrics.log.sink = logs.metric_lines
         allowed = [re.compile(url, re.IGNORECASE) for url in settings.allowed_urls]
-        self.store = ModelStore(settings.model_store, allowed, given=settings.given_archives)
+        downloads = DownloadLimits(settings.max_archive_size, settings.download_timeout, settings.download_idle_timeout)
+        make_store = partial(ModelStore, downloads=downloads, unpacked=Limits(size=settings.max_archive_size))
+        self.store = make_store(settings.model_store, allowed, given=settings.given_archives)
         self.devices = find_devices(number_of_gpu=settings.number_of_gpu)
         self._gpus = sum(device.kind == "cuda" for device in self.devices)
+        self.refusals = RefusalLog(self.metrics.record_refusals)
+        self.admission = Admission(connection_limits(settings), self.refusals)
         self.access_policy = AccessPolicy(settings, Path.cwd())
         self.factory = self._factory()
         self.registry = Registry(
             self.factory,
-            ArchiveOpener(self.store),
+            ArchiveOpener(self.store, settings.max_downloads),
             drain_seconds=settings.drain_timeout,
             hung_limit=settings.hung_workers_limit,
             snapshots=snapshot_writer(settings, self._gpus),
         )
-        self.workflow_store = ModelStore(settings.workflow_store or settings.model_store, allowed)
-        self.workflows = Workflows(self.registry, ArchiveOpener(self.workflow_store))
+        self.workflow_store = make_store(settings.workflow_store or settings.model_store, allowed)
+        self.workflows = Workflows(self.registry, ArchiveOpener(self.workflow_store, settings.max_downloads))
         self.repositories = self._repositories()
         self.live_settings = LiveSettings(settings.triton)
         self.deadline = Deadline(settings.drain_timeout)

@@ -32,8 +32,6 @@ from app.shutdown import FINAL_SECONDS
 
 LOG = logging.getLogger("marserve.server")
 BACKLOG = 2048
-KEEP_ALIVE_SECONDS = 620
-"""Longer than any common proxy keeps an idle connection, so that none is closed under its request."""
 
 
 def serve(settings: Settings) -> int:
@@ -81,7 +79,8 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app, http=protocol, ws="none", lifespan="on", interface="asgi3", proxy_headers=False, log_config=None,
-                log_level="warning", backlog=BACKLOG, timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                log_level="warning", backlog=BACKLOG,
+                timeout_keep_alive=server.settings.keepalive_timeout,  # type: ignore[arg-type] # any number does
             )
         )  # fmt: skip
         self.address = address

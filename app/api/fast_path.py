@@ -29,7 +29,7 @@ class PredictionFastPath(FastPath):
     """Answers predictions by registered models, and paths without a route, on an address that serves these APIs."""
 
     def __init__(self, app: Starlette, server: ModelServer, apis: Sequence[str], cors: Headers) -> None:
-        super().__init__(app, server.settings.max_request_size, cors)
+        super().__init__(app, server.settings.max_request_size, cors, server.admission)
         self._apis = apis
         self._policy = server.access_policy
         self._registry = server.registry

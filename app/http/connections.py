@@ -1,4 +1,4 @@
-"""The connections of one uvicorn server: what they share, and the one timer that closes idle ones."""
+"""The connections of one uvicorn server: their common values, and the one timer that ends those that take too long."""
 
 import asyncio
 from typing import Any, Protocol
@@ -11,16 +11,25 @@ from uvicorn.server import ServerState
 
 from app.http.fast_path import FAST_PATH, FastPath
 from app.http.parser import RECEIVE_BUFFER_SIZE
+from app.http.progress import Phase, Progress, ProgressClock
 
-READ_TIMEOUT_SECONDS = 60.0
-"""Time that a client may take between two pieces of one request."""
+MAX_INTERVAL_SECONDS = 15.0
+"""Limits of time are checked as often as a quarter of the shortest, but at least this often."""
+MIN_INTERVAL_SECONDS = 0.25
+STALLED_SECONDS = 5.0
+"""Time without progress after which an unread response may be cut when there are too many."""
 
 
 class Connection(Protocol):
     """A connection that is watched over."""
 
-    def close_if_idle(self, read_timeout: float, keep_alive: float) -> None:
-        """Close it if its client has been silent too long, within a request or between two; in seconds."""
+    clock: ProgressClock
+
+    def progress(self) -> Progress:
+        """The phase that the connection is in."""
+
+    def cut(self, phase: Phase) -> None:
+        """End the connection, which has exceeded a limit in this phase."""
 
 
 class Connections:
@@ -34,6 +43,13 @@ class Connections:
         self.receive_buffer = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
         """The memory that connections receive into, one at a time."""
         self.state = state
+        self.admission = self.fast_path.admission
+        limits = self.admission.limits
+        shortest = min(
+            limits.client_header_timeout, limits.client_body_timeout, limits.send_timeout, config.timeout_keep_alive
+        )
+        self._interval = min(MAX_INTERVAL_SECONDS, max(MIN_INTERVAL_SECONDS, shortest / 4))
+        self._shed_at = -STALLED_SECONDS
         self._timer: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
@@ -49,14 +65,43 @@ class Connections:
         """Forget a connection that is lost."""
         self.state.connections.discard(connection)
 
-    def _watch(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(READ_TIMEOUT_SECONDS, self._close_idle)
+    def shed_idle(self) -> None:
+        """Close a tenth of the connections, idle ones, so that those that have something to ask get in."""
+        now = asyncio.get_running_loop().time()
+        if now - self._shed_at >= 1:
+            self._shed_at = now
+            connections: list[Any] = list(self.state.connections)
+            idle = [each for each in connections if each.progress().phase == "idle"]
+            for connection in idle[: len(connections) // 10 + 1]:
+                connection.cut("idle")
 
-    def _close_idle(self) -> None:
-        self._timer = None
+    def cut_stalled(self) -> None:
+        """Cut the responses that are not read, as long as there are too many bytes of them."""
+        now, admission = asyncio.get_running_loop().time(), self.admission
         connections: list[Any] = list(self.state.connections)
         for connection in connections:
-            connection.close_if_idle(READ_TIMEOUT_SECONDS, self.config.timeout_keep_alive)
+            if admission.unsent_bytes <= admission.limits.max_unsent_bytes:
+                break
+            if connection.clock.stalled_seconds(now) >= STALLED_SECONDS:
+                admission.refusals.add("max_unsent_bytes")
+                connection.cut("unread")
+
+    def _watch(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._interval, self._check)
+
+    def _check(self) -> None:
+        self._timer, now = None, asyncio.get_running_loop().time()
+        limits, keep_alive = self.admission.limits, self.config.timeout_keep_alive
+        connections: list[Any] = list(self.state.connections)
+        for connection in connections:
+            progress = connection.progress()
+            reason = connection.clock.overdue(now, progress, limits, keep_alive)
+            if reason:
+                connection.cut(progress.phase)
+            if reason and reason != "keepalive_timeout":
+                self.admission.refusals.add(reason)
+        if self.admission.unsent_bytes > limits.max_unsent_bytes:
+            self.cut_stalled()
         if self.state.connections:
             self._watch()
 

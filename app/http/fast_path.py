@@ -4,6 +4,9 @@ import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from app.http.admission import Admission
+from app.http.limits import ConnectionLimits
+from app.http.refusal_log import RefusalLog
 from app.http.request import HttpRequest
 from app.http.response_head import render_response
 from app.http.responses import Headers, RawResponse
@@ -31,10 +34,13 @@ class FastPath:
     closes_after_errors = True
     """Whether a connection ends with an error, as in TorchServe."""
 
-    def __init__(self, app: Any = None, body_limit: int = sys.maxsize, cors: Headers = ()) -> None:
+    def __init__(
+        self, app: Any = None, body_limit: int = sys.maxsize, cors: Headers = (), admission: Admission | None = None
+    ) -> None:
         self.app = app
         self.body_limit = body_limit
         self.cors = cors
+        self.admission = admission or Admission(ConnectionLimits(), RefusalLog())
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.app!r}>"

@@ -70,12 +70,18 @@ class RequestParser:
         self._body: bytes | bytearray = b""
         self._request: HttpRequest | None = None
         self._large: bytearray | None = None
-        self._in_head = False
+        self.in_head = False
+        """Whether that request's head is not whole yet."""
         self._size = self._declared = self._open_head = self._framed = 0
         self._dropped = False
 
     def __repr__(self) -> str:
         return f"<RequestParser {'in a request' if self.in_message else 'between requests'}>"
+
+    @property
+    def body_size(self) -> int:
+        """Bytes of the body that have come."""
+        return self._size
 
     def receive_buffer(self) -> memoryview:
         """The memory that the next bytes belong into."""
@@ -119,13 +125,13 @@ class RequestParser:
     @property
     def _is_large(self) -> bool:
         """Whether the body of a request whose head is there is large, and more of it is to come."""
-        return self.in_message and not self._in_head and self._declared > DIRECT_BODY_THRESHOLD and not self._dropped
+        return self.in_message and not self.in_head and self._declared > DIRECT_BODY_THRESHOLD and not self._dropped
 
     def _parse(self, data: memoryview) -> bool:
         """Whether what follows is HTTP; raises InvalidRequest."""
-        if self._in_head:
+        if self.in_head:
             self._open_head += len(data)  # the parser keeps a header line to itself until it has seen its end
-        headers, size = self._headers if self.in_message and not self._in_head else None, self._size
+        headers, size = self._headers if self.in_message and not self.in_head else None, self._size
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -134,7 +140,7 @@ class RequestParser:
             if isinstance(error, httptools.HttpParserCallbackError) and not isinstance(error.__context__, InvalidHead):
                 LOG.error("A request could not be taken.", exc_info=error)
             raise InvalidRequest from error
-        if self._in_head and self._open_head > MAX_HEAD_BYTES:
+        if self.in_head and self._open_head > MAX_HEAD_BYTES:
             raise InvalidRequest
         if headers is self._headers and self.in_message:  # still within the same body
             self._count_framing(len(data), self._size - size)
@@ -170,7 +176,7 @@ class RequestParser:
         self._headers = []
         self._body = b""
         self._size = self._declared = self._head_size = self._open_head = self._framed = 0
-        self._in_head = self.in_message = True
+        self.in_head = self.in_message = True
         self._dropped = False
 
     def on_url(self, url: bytes) -> None:
@@ -181,7 +187,7 @@ class RequestParser:
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header line."""
         self._count_head(len(name) + len(value) + SEPARATOR_BYTES)
-        if not self._in_head:
+        if not self.in_head:
             return  # it comes after the body, where TorchServe reads none
         if len(self._headers) == MAX_HEADERS:
             raise InvalidHead
@@ -189,7 +195,7 @@ class RequestParser:
 
     def on_headers_complete(self) -> None:
         """The head is whole: drop a body that is declared too large, or have it sent by a client that waits."""
-        self._in_head = False
+        self.in_head = False
         expecting = None
         for header in self._headers:
             name, value = header

@@ -14,10 +14,12 @@ from typing import Any, cast
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from app.http.admission import BUSY, peer_of
 from app.http.asgi_cycle import AsgiCycle
 from app.http.connections import connections_of
 from app.http.fast_path import Reply
 from app.http.parser import InvalidRequest, RequestParser
+from app.http.progress import Phase, Progress, ProgressClock
 from app.http.request import HttpRequest
 from app.http.response_head import (
     CONTINUE,
@@ -52,6 +54,7 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
         self._loop = _loop or asyncio.get_running_loop()
         self._connections = connections_of(config, server_state, app_state)
         self._fast_path = self._connections.fast_path
+        self._admission = self._fast_path.admission
         self._parser = RequestParser(self, self._fast_path.body_limit, self._connections.receive_buffer)
         self._transport: asyncio.Transport = None  # type: ignore[assignment] # until connection_made
         self._waiting: deque[tuple[HttpRequest, bool]] = deque()
@@ -59,9 +62,9 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
         self._reply: Reply | None = None
         self._task: asyncio.Task[None] | None = None
         self._writable: asyncio.Event | None = None
-        self._closing = False
-        self._shutting_down = False
-        self._last_read = self._loop.time()
+        self._closing = self._shutting_down = self._is_admitted = self._has_too_many = False
+        self._number = self._pauses = self._written = self._held_bytes = self._unsent_bytes = 0
+        self.clock = ProgressClock()
 
     def __repr__(self) -> str:
         return f"<TorchServeProtocol {self._parser.client}, {'answering' if self._current else 'idle'}>"
@@ -73,12 +76,28 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
         self._parser.client = (peer[0], peer[1]) if isinstance(peer, tuple) else None
         secure = transport.get_extra_info("sslcontext") is not None
         self._facts = Connection(_server_address(transport), "https" if secure else "http", self._fast_path.body_limit)
-        self._connections.add(self)
+        self._peer = peer_of(peer[0]) if isinstance(peer, tuple) else None
+        self._admit()
+
+    def _admit(self) -> None:
+        reason = self._admission.admit(self._peer)
+        if not reason:
+            self._is_admitted = True
+            self._connections.add(self)
+            return
+        if reason == "max_connections":
+            self._connections.shed_idle()
+        self._closing = True
+        self._transport.write(BUSY)
+        self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Abandon the work for a client that has disconnected."""
-        self._connections.remove(self)
+        if self._is_admitted:
+            self._connections.remove(self)
+            self._admission.release(self._peer)
         self._closing = True
+        self._hold(-self._held_bytes)
         self.resume_writing()
         if self._reply is not None:
             self._reply.detach()
@@ -92,27 +111,52 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Parse the bytes that came."""
-        self._last_read = self._loop.time()
-        if not self._closing:
-            try:
-                self._parser.received(nbytes)
-            except InvalidRequest:
-                self._reject_invalid()
+        if self._closing:
+            return
+        try:
+            self._parser.received(nbytes)
+        except InvalidRequest:
+            self._reject_invalid()
+            return
+        if self._parser.in_message:
+            self._hold(nbytes)
+        elif self._held_bytes:
+            self._hold(-self._held_bytes)
 
     def pause_writing(self) -> None:
-        """Hold back the pieces of a response: the client reads more slowly than they come."""
+        """Hold back what follows: the client reads more slowly than it comes."""
         self._writable = asyncio.Event()
+        self._pauses += 1
+        self._unsent_bytes = self._transport.get_write_buffer_size()
+        self._admission.unsent_bytes += self._unsent_bytes
 
     def resume_writing(self) -> None:
         """Write on."""
+        self._admission.unsent_bytes -= self._unsent_bytes
+        self._unsent_bytes = 0
         if self._writable is not None:
             self._writable.set()
             self._writable = None
+        if self._current is None:
+            self._start_next()
 
-    def close_if_idle(self, read_timeout: float, keep_alive: float) -> None:
-        """Close the connection if its client has been silent too long, within a request or between two; in seconds."""
-        silence = self._loop.time() - self._last_read
-        if self._current is None and silence >= (read_timeout if self._parser.in_message else keep_alive):
+    def progress(self) -> Progress:
+        """The phase that the connection is in."""
+        unsent = self._transport.get_write_buffer_size()
+        if self._writable is not None or (unsent and (self._closing or self._current is None)):
+            return Progress("unread", self._pauses, self._written - unsent)
+        if self._current is not None:
+            return Progress("response", self._number, 0)
+        if self._parser.in_message:
+            return Progress("head" if self._parser.in_head else "body", self._number, self._parser.body_size)
+        return Progress("idle" if self._number else "head", self._number, 0)
+
+    def cut(self, phase: Phase) -> None:
+        """End the connection: at once if a response is not read, else with what is on its way."""
+        self._closing = True
+        if phase == "unread":
+            self._transport.abort()
+        else:
             self._transport.close()
 
     def shutdown(self) -> None:
@@ -130,11 +174,14 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
 
     def on_request(self, request: HttpRequest, keep_alive: bool) -> None:
         """Answer a request now, or after those before it."""
-        if self._current is None:
+        if self._current is None and self._writable is None:
             self._start(request, keep_alive)
-        else:
+        elif len(self._waiting) < self._admission.limits.max_pipelined:
             self._waiting.append((request, keep_alive))
             self._transport.pause_reading()
+        elif not self._has_too_many:
+            self._has_too_many = True
+            self._admission.refusals.add("max_pipelined")
 
     def send_continue(self) -> None:
         """Have the client send its body."""
@@ -155,7 +202,9 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
     def _start(self, request: HttpRequest, keep_alive: bool) -> None:
         self._current, self._keep_alive, self._started = request, keep_alive, perf_counter()
         self._connections.state.total_requests += 1
+        self._number += 1
         try:
+            self._admission.check_unsent()
             reply = self._fast_path.submit(request)
         except Exception as error:
             self._finish(error_response(error, request.method, request.target))
@@ -215,6 +264,7 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
 
     def write(self, data: bytes) -> None:
         """Send bytes to the client."""
+        self._written += len(data)
         self._transport.write(data)
 
     async def drain(self) -> None:
@@ -229,7 +279,7 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
     @property
     def _is_last(self) -> bool:
         """Whether the request in progress ends the connection."""
-        return not self._keep_alive or (self._shutting_down and not self._waiting)
+        return not self._keep_alive or ((self._shutting_down or self._has_too_many) and not self._waiting)
 
     def end_response(self, *, close: bool) -> None:
         """Close the connection, or go on to the next request."""
@@ -237,7 +287,12 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
         if close or self._closing:
             self._closing = True
             self._transport.close()
-        elif self._waiting:
+        else:
+            self._start_next()
+
+    def _start_next(self) -> None:
+        """Start the next request if there is one, and its client has read the responses before it."""
+        if self._waiting and self._writable is None and not self._closing:
             self._current, keep_alive = self._waiting.popleft()
             self._loop.call_soon(self._start_waiting, self._current, keep_alive)
 
@@ -246,6 +301,17 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
             if not self._waiting:
                 self._transport.resume_reading()
             self._start(request, keep_alive)
+
+    def _hold(self, count: int) -> None:
+        """Count bytes of a request that is not whole yet, and refuse it beyond the limit of all connections."""
+        admission = self._admission
+        self._held_bytes += count
+        admission.receiving_bytes += count
+        if count > 0 and admission.receiving_bytes > admission.limits.max_receiving_bytes:
+            admission.refusals.add("max_receiving_bytes")
+            self._closing = True
+            self._transport.write(BUSY)
+            self._loop.call_later(DISCARD_SECONDS, self._transport.close)
 
     def _reject_invalid(self) -> None:
         self._closing = True

@@ -19,7 +19,7 @@ def snapshot_writer(settings: Settings, gpus: int) -> SnapshotWriter | None:
     def text(models: str) -> str:
         return properties.dump({**configuration, "model_snapshot": models}, "Saving snapshot")
 
-    return SnapshotWriter(settings.log_location / "config", text)
+    return SnapshotWriter(settings.log_location / "config", text, settings.max_snapshots)
 
 
 def configuration_in_force(settings: Settings, gpus: int) -> Mapping[str, str]:

@@ -9,9 +9,12 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from app.http import connections
+from app.http.admission import Admission
 from app.http.connections import connections_of
 from app.http.fast_path import FAST_PATH, FastPath
+from app.http.limits import ConnectionLimits
+from app.http.progress import Phase, Progress, ProgressClock
+from app.http.refusal_log import RefusalLog
 
 pytestmark = pytest.mark.anyio
 
@@ -27,13 +30,18 @@ class Wrapper:
 
 
 class Connection:
-    """Remembers that it was asked to close."""
+    """Remembers in which phases it was cut."""
 
-    def __init__(self) -> None:
-        self.limits: list[tuple[float, float]] = []
+    def __init__(self, phase: Phase) -> None:
+        self.phase = phase
+        self.clock = ProgressClock()
+        self.cuts: list[str] = []
 
-    def close_if_idle(self, read_timeout: float, keep_alive: float) -> None:
-        self.limits.append((read_timeout, keep_alive))
+    def progress(self) -> Progress:
+        return Progress(self.phase, 1, 0)
+
+    def cut(self, phase: Phase) -> None:
+        self.cuts.append(phase)
 
 
 def config(app: Any, **options: Any) -> uvicorn.Config:
@@ -67,19 +75,22 @@ async def test_connections_of_one_server_share_their_buffer() -> None:
     assert connections_of(served, ServerState(), {}) is not connections_of(served, state, {})
 
 
-async def test_one_timer_looks_after_all_connections_while_there_are_any(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "READ_TIMEOUT_SECONDS", 0.01)
-    found = connections_of(config(Starlette(), timeout_keep_alive=7), ServerState(), {})
-    first, second = Connection(), Connection()
-    found.add(first)
+async def test_one_timer_looks_after_all_connections_while_there_are_any() -> None:
+    admission = Admission(ConnectionLimits(client_header_timeout=0.1), RefusalLog())
+    app = Starlette()
+    served = config(app, timeout_keep_alive=100)
+    found = connections_of(served, ServerState(), {FAST_PATH: FastPath(app, admission=admission)})
+    slow, idle = Connection("head"), Connection("idle")
+    found.add(slow)
     timer = found._timer
-    found.add(second)
+    found.add(idle)
     assert found._timer is timer
-    while len(second.limits) < 2:
-        await asyncio.sleep(0)
-    assert first.limits[0] == second.limits[0] == (0.01, 7)
-    found.remove(first)
-    found.remove(second)
+    while not slow.cuts:
+        await asyncio.sleep(0.01)
+    assert (slow.cuts, idle.cuts) == (["head"], [])
+    assert "client_header_timeout" in repr(admission.refusals)
+    found.remove(slow)
+    found.remove(idle)
     while found._timer is not None:
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
     assert found.state.connections == set()

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from app.http import connections
 from tests.conftest import MakeArchive
 from tests.support.echo import ECHO, LIMIT, listening, post
 from tests.support.serving import serving
@@ -187,16 +186,3 @@ async def test_a_server_that_stops_answers_what_it_has_accepted_and_closes_other
         assert (await client.predict("echo", content="open", headers={"Content-Type": "text/plain"})).status_code == 200
         line, headers, _ = await busy.answer()
         assert (line, headers["connection"]) == ("HTTP/1.1 200 ", "close")
-
-
-async def test_clients_that_fall_silent_are_let_go(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One amid its request after a while, one between two requests only after a long one."""
-    monkeypatch.setattr(connections, "READ_TIMEOUT_SECONDS", 0.05)
-    async with serving(store) as client, opened(client) as endpoint:
-        idle, silent = await endpoint.connect(), await endpoint.connect()
-        silent.send("GET /ping HTTP/1.1\nHost:")
-        assert await silent.is_closed()
-        idle.send("GET /ping HTTP/1.1\nHost: x\n\n")
-        assert (await idle.answer())[0] == "HTTP/1.1 200 OK"
-        endpoint.server.config.timeout_keep_alive = 0
-        assert await (await endpoint.connect()).is_closed()

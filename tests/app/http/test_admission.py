@@ -1,0 +1,50 @@
+"""Connections are counted in total and by peer."""
+
+import pytest
+
+from app.errors import ServerBusy
+from app.http.admission import Admission, peer_of
+from app.http.limits import ConnectionLimits
+from app.http.refusal_log import RefusalLog
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_connections_beyond_a_limit_are_refused_until_others_go() -> None:
+    admission = Admission(ConnectionLimits(max_connections=3, max_connections_per_peer=2), RefusalLog())
+    assert [admission.admit(peer) for peer in ("a", "a", "a", "b", "b")] == [
+        "", "", "max_connections_per_peer", "", "max_connections",
+    ]  # fmt: skip
+    assert repr(admission) == "<Admission 3 connections of 2 peers>"
+    admission.release("a")
+    assert admission.admit("a") == ""
+    for peer in ("a", "a", "b"):
+        admission.release(peer)
+    assert repr(admission) == "<Admission 0 connections of 0 peers>"
+
+
+async def test_unix_sockets_have_no_peers() -> None:
+    admission = Admission(ConnectionLimits(max_connections=5, max_connections_per_peer=1), RefusalLog())
+    assert [admission.admit(None) for _ in range(6)] == [*[""] * 5, "max_connections"]
+
+
+@pytest.mark.parametrize(
+    ("host", "peer"),
+    [
+        ("10.0.0.7", "10.0.0.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+    ],
+)
+def test_an_ipv6_peer_is_its_network(host: str, peer: str) -> None:
+    assert peer_of(host) == peer
+
+
+async def test_too_many_unread_bytes_refuse_what_would_make_more() -> None:
+    admission = Admission(ConnectionLimits(max_unsent_bytes=10), RefusalLog())
+    admission.unsent_bytes = 10
+    admission.check_unsent()
+    admission.unsent_bytes = 11
+    with pytest.raises(ServerBusy):
+        admission.check_unsent()
