@@ -184,8 +184,8 @@ class Registry:
         return version
 
     async def scale(self, version: ModelVersion, min_workers: int, max_workers: int, *, wait: bool) -> None:
-        """Set the number of workers; with `wait` raises WorkersFailed or WorkersOutOfMemory."""
-        LOG.info("Scaling %s %s to %d workers.", version.name, version.version, min_workers)
+        """Scale the workers of a version; with `wait` raises WorkersFailed or WorkersOutOfMemory."""
+        LOG.info("Scaling %s %s to %d-%d workers.", version.name, version.version, min_workers, max_workers)
         try:
             await self._start_workers(version, min_workers, max_workers, wait, keep=True)
         finally:

@@ -57,15 +57,19 @@ class ServedVersion:
         return not self._was_scaled or self.pool.alive_count >= self.config.min_workers
 
     async def scale(self, min_workers: int, max_workers: int) -> None:
-        """Set the number of workers; returns when they are loaded. Raises LoadFailed of the first that is not."""
+        """Scale as `start_scaling` does; returns when new workers are loaded, raises LoadFailed of one that is not."""
         loading = self.start_scaling(min_workers, max_workers)
         await asyncio.gather(*(asyncio.wrap_future(worker.loaded) for worker in loading))
 
     def start_scaling(self, min_workers: int, max_workers: int) -> list[Worker]:
-        """Set the number of workers without waiting; returns the new ones."""
+        """Stop workers above the maximum, and start those below the minimum without waiting; returns the new ones.
+
+        A minimum of 0 stops all workers, whatever the maximum, as in TorchServe.
+        """
         self._was_scaled = True
         self.config = replace(self.config, min_workers=min_workers, max_workers=max_workers)
-        loading = self.pool.scale(min_workers)
+        size = min(max(len(self.pool.workers), min_workers), max_workers) if min_workers else 0
+        loading = self.pool.scale(size)
         self._check_hung()
         self._refuse_unserved()
         return loading

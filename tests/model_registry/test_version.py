@@ -88,6 +88,27 @@ async def test_without_workers_waiting_requests_are_refused(version: ModelVersio
     assert isinstance(await running.future, Output)
 
 
+async def test_scaling_stops_those_above_the_maximum_and_starts_those_below_the_minimum(version: ModelVersion) -> None:
+    """TorchServe had these numbers of workers after the same calls, over HTTP and over gRPC."""
+    calls = [
+        (4, 4, 4),
+        (2, 4, 4),
+        (1, 1, 1),
+        (3, 3, 3),
+        (1, 2, 2),
+        (0, 2, 0),
+        (1, 3, 1),
+        (2, 5, 2),
+        (1, 4, 2),
+        (0, 5, 0),
+    ]
+    for min_workers, max_workers, size in calls:
+        await version.scale(min_workers, max_workers)
+        assert (len(version.pool.workers), version.config.min_workers, version.config.max_workers) == (
+            size, min_workers, max_workers,
+        )  # fmt: skip
+
+
 async def test_what_it_has_accepted_is_answered_before_it_closes(version: ModelVersion) -> None:
     replies = [version.submit(text(str(number)), str(number)) for number in range(1)]
     await version.close(30)
