@@ -89,7 +89,10 @@ def test_its_configuration_is_read_to_the_last_key(mnt: Path, archive: MakeArchi
     assert settings.metrics_address == ListenAddress("http", "0.0.0.0", 8082)
     assert (settings.grpc_inference_port, settings.grpc_management_port) == (7070, 7071)
     assert (settings.service_envelope, settings.authorization) == ("kserve", "off")
-    assert [warning.partition(": ")[2] for warning in settings.warnings] == ["the unknown key NUM_WORKERS is ignored."]
+    assert sorted(warning.partition(": ")[2] for warning in settings.warnings) == [
+        "number_of_netty_threads has no effect: one event loop serves all connections.",
+        "the unknown key NUM_WORKERS is ignored.",
+    ]
 
 
 async def test_the_first_protocol_predicts(mnt: Path, archive: MakeArchive) -> None:
