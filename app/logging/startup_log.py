@@ -20,6 +20,16 @@ def log_configuration(settings: Settings, gpus: int) -> None:
     """Write the configuration in force to ts_log, in one record."""
     lines = (f"{name}: {_java_text(value)}" for name, value in _entries(settings, gpus))
     LOG.info("%s", "\n" + "\n".join(lines), extra=_TORCHSERVE_LOGGER)
+    if restrictions := list(_restrictions(settings)):
+        LOG.info("As in TorchServe since 0.11.1, %s.", ", and ".join(restrictions))
+
+
+def _restrictions(settings: Settings) -> Iterator[str]:
+    """What configurations for older versions of TorchServe do not expect."""
+    if settings.authorization == "all":
+        yield "every call needs a token (--disable-token-auth: none does)"
+    if not settings.enable_model_api:
+        yield "no model can be registered while the server runs (--enable-model-api: they can)"
 
 
 def _entries(settings: Settings, gpus: int) -> Iterator[tuple[str, object]]:

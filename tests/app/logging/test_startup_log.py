@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,6 +47,31 @@ def test_it_names_marserves_own_version(lines: list[str]) -> None:
 )
 def test_it_tells_the_configuration_in_torchserves_words(lines: list[str], line: str) -> None:
     assert line in lines
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (
+            {"authorization": "all", "enable_model_api": True},
+            "every call needs a token (--disable-token-auth: none does).",
+        ),
+        (
+            {"authorization": "off"},
+            "no model can be registered while the server runs (--enable-model-api: they can).",
+        ),
+        ({"authorization": "off", "enable_model_api": True}, None),
+    ],
+)
+def test_what_older_configurations_do_not_expect_is_said_with_its_cure(
+    tmp_path: Path, options: dict[str, Any], line: str | None
+) -> None:
+    logs = configure(Settings(log_location=tmp_path), console := io.StringIO())
+    log_configuration(Settings(**options), gpus=0)
+    logs.close()
+    said = [each for each in console.getvalue().splitlines() if "since 0.11.1" in each]
+    assert len(said) == (line is not None)
+    assert line is None or said[0].endswith(f"As in TorchServe since 0.11.1, {line}")
 
 
 def test_it_tells_no_secret(tmp_path: Path) -> None:
