@@ -28,14 +28,14 @@ from app.lifespan import running
 from app.model_server import ModelServer
 from app.settings.model import Settings
 from app.settings.types import ListenAddress
-from app.shutdown import FINAL_SECONDS
+from app.shutdown import FINAL_SECONDS, handling_hangup
 
 LOG = logging.getLogger("marserve.server")
 BACKLOG = 2048
 
 
 def serve(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT; returns the exit status."""
+    """Serve until SIGTERM, SIGINT or SIGHUP; returns the exit status."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(settings))
 
@@ -57,7 +57,7 @@ async def _serve(settings: Settings) -> int:
 
 async def _serve_http(server: ModelServer, servers: Sequence["Server"]) -> None:
     """Serve on all addresses until a signal comes, then answer the accepted requests."""
-    with servers[0].capture_signals():
+    with servers[0].capture_signals(), handling_hangup(servers[0].handle_exit):
         async with anyio.create_task_group() as tasks:
             for each in servers:
                 await tasks.start(each.serve_bound)

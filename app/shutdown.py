@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import ceil
 from threading import Timer
@@ -14,6 +14,7 @@ import uvicorn
 FINAL_SECONDS = 1.0
 """Time for threads of archives to end by themselves when everything else has ended."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SignalHandler = Callable[[int, FrameType | None], None]
 
 
 class Deadline:
@@ -73,10 +74,27 @@ def ending_with_uvicorn(deadline: Deadline) -> Iterator[None]:
 
     handlers = {number: signal.signal(number, stop) for number in SIGNALS}
     try:
-        yield
+        with handling_hangup(stop):
+            yield
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
     if server.should_exit:
         deadline.exit_after(FINAL_SECONDS)
         server._captured_signals.clear()  # noqa: SLF001 - uvicorn has no option for it
+
+
+@contextmanager
+def handling_hangup(handler: SignalHandler) -> Iterator[None]:
+    """While the block runs, have SIGHUP handled like the other signals that stop a server.
+
+    It comes when a terminal closes; unhandled it would end the process at once. Under nohup it stays ignored.
+    """
+    is_default = signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+    if is_default:
+        signal.signal(signal.SIGHUP, handler)
+    try:
+        yield
+    finally:
+        if is_default:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)

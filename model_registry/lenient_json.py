@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from model_registry.files.documents import MAX_DEPTH, check_json_depth
+from model_registry.files.documents import MAX_DEPTH, MAX_NUMBER_CHARACTERS, BeyondLimits, check_json_depth
 
 MAX_LENIENT_CHARACTERS = 1 << 18
 """Longer documents have to be JSON as the standard has it: this reader takes a microsecond for each character."""
@@ -40,6 +40,8 @@ def loads(text: str, number: Number | None = None) -> Any:
 
 
 def _number(text: str) -> int | float:
+    if len(text) > MAX_NUMBER_CHARACTERS:
+        raise BeyondLimits(f"a number has more than {MAX_NUMBER_CHARACTERS} characters")
     return int(text) if text.lstrip("-").isdecimal() else float(text)
 
 

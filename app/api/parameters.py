@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+from anyio import to_thread
 from starlette.requests import Request
 
 from app.errors import BadJson, BadRequest
@@ -12,8 +13,11 @@ from app.http.request import check_escapes
 from app.http.scope import header, target
 from model_registry import lenient_json
 from model_registry.config import MAX_WORKERS
+from model_registry.files.documents import MAX_BYTES, MAX_NUMBER_CHARACTERS, BeyondLimits
 from model_registry.values import INT32_MAX, INT32_MIN, parse_choice, parse_int
 
+MAX_BYTES_ON_LOOP = 16 << 10
+"""Longer bodies are parsed on a thread."""
 PAGE_SIZE = 100
 JSON_MAX_BATCH_DELAY = -10000
 """TorchServe's max_batch_delay for a JSON body that does not name it: batches do not wait."""
@@ -46,10 +50,16 @@ async def registration_parameters(request: Request) -> Mapping[str, Any]:
 
 
 async def json_object(request: Request) -> dict[str, Any]:
-    """The JSON object that a body holds, read leniently; {} where it is empty. Raises BadJson."""
-    text = (await request.body()).decode("utf-8", "replace")
+    """The JSON object that a body holds, read leniently; {} where it is empty. Raises BadJson or BadRequest."""
+    raw = await request.body()
+    if len(raw) > MAX_BYTES:
+        raise BadRequest(f"The body has more than {MAX_BYTES} bytes.")
+    text = raw.decode("utf-8", "replace") or "{}"
     try:
-        body = lenient_json.loads(text or "{}")
+        is_short = len(raw) <= MAX_BYTES_ON_LOOP
+        body = lenient_json.loads(text) if is_short else await to_thread.run_sync(lenient_json.loads, text)
+    except BeyondLimits as error:
+        raise BadRequest(f"The body cannot be read: {error}.") from error
     except ValueError as error:
         raise BadJson(f"The body is not JSON: {error}") from error
     if not isinstance(body, dict):
@@ -80,7 +90,10 @@ def page_bounds(parameters: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def optional(parameters: Mapping[str, Any], name: str) -> int | None:
-    """A number; anything else silently counts as not given, as in TorchServe."""
+    """A number; anything else silently counts as not given, as in TorchServe. Raises BadRequest if it is too long."""
+    text = parameters.get(name)
+    if isinstance(text, str) and len(text) > MAX_NUMBER_CHARACTERS:
+        raise BadRequest(f"{name} has more than {MAX_NUMBER_CHARACTERS} characters.")
     try:
         return parse_int(parameters.get(name), INT32_MIN, INT32_MAX)
     except ValueError:

@@ -49,7 +49,7 @@ LOADS_SLOWLY = """
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_under_load_loses_no_request_and_leaves_nothing_behind(
     store: Path, archive: MakeArchive, number: signal.Signals
 ) -> None:

@@ -1,6 +1,7 @@
 """Parameters of requests: from queries with TorchServe's rules, and from JSON bodies."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from app.api.parameters import (
     workers,
 )
 from app.errors import BadEscape, BadJson, BadRequest
+from tests.support.serving import serving
 
 pytestmark = pytest.mark.anyio
 
@@ -115,3 +117,20 @@ def test_more_workers_than_any_machine_has_room_for_are_refused() -> None:
     assert workers({"min_worker": MAX_WORKERS}, "min_worker") == MAX_WORKERS
     with pytest.raises(BadRequest, match=f"cannot exceed {MAX_WORKERS}"):
         workers({"min_worker": MAX_WORKERS + 1}, "min_worker")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "body",
+    [b'{"url":' + b"[" * 50_000, b"[" * 5_000_000, b'{"batch_size": ' + b"9" * 5000 + b"}", b'{"url": "' + b"u" * (2 << 20)],
+    ids=["deep", "deeper", "long number", "long"],
+)  # fmt: skip
+async def test_a_body_beyond_what_can_be_read_is_a_bad_request(store: Path, body: bytes) -> None:
+    async with serving(store) as client:
+        answer = await client.http.post("/models", content=body, headers={"content-type": "application/json"})
+        assert (answer.status_code, answer.json()["type"]) == (400, "BadRequestException")
+
+
+def test_a_number_of_thousands_of_digits_is_a_bad_request() -> None:
+    with pytest.raises(BadRequest, match="limit has more than"):
+        page_bounds({"limit": "9" * 5000})
