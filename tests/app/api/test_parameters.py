@@ -122,7 +122,10 @@ def test_more_workers_than_any_machine_has_room_for_are_refused() -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     "body",
-    [b'{"url":' + b"[" * 50_000, b"[" * 5_000_000, b'{"batch_size": ' + b"9" * 5000 + b"}", b'{"url": "' + b"u" * (2 << 20)],
+    [
+        b'{"url":' + b"[" * 50_000, b"[" * 5_000_000, b'{"batch_size": ' + b"9" * 5000 + b"}",
+        b'{"url": "' + b"u" * (2 << 20),
+    ],
     ids=["deep", "deeper", "long number", "long"],
 )  # fmt: skip
 async def test_a_body_beyond_what_can_be_read_is_a_bad_request(store: Path, body: bytes) -> None:
