@@ -101,8 +101,9 @@ class PendingReply:
             self._stream.put(outcome)
         elif not self.is_expired and not self._is_done:
             if isinstance(outcome, StreamChunk):
-                self._stream = ResponseStream(outcome.output, self._cancel_stream)
-                self._set_outcome(self._stream)
+                stream = ResponseStream(outcome.output, self._cancel_stream)
+                self._set_outcome(stream)
+                self._stream = stream
             else:
                 self._set_outcome(outcome)
         if self.job is not None and not isinstance(outcome, StreamChunk):
@@ -125,11 +126,11 @@ class PendingReply:
     def _set_outcome(self, outcome: Output | ResponseStream | Exception) -> None:
         if self.served_by is not None:
             outcome = _with_version(outcome, self.served_by)
-        self._outcome = outcome
         if self._future is not None:
             _resolve(self._future, outcome)
         if self._callback is not None:
             self._callback(outcome)
+        self._outcome = outcome  # now, so that another can be delivered where the callback has failed
         if self.observer is not None:
             self.observer(outcome)
 

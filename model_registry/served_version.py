@@ -1,6 +1,7 @@
 """The base of a served version of any kind: a queue, workers that are replaced, and an end without losses."""
 
 import asyncio
+import logging
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import Any
 
 from handler.batching.batcher import Batcher
 from handler.batching.loop_pacing import LoopPacer, no_pacing, pacing_autotuner
-from handler.errors import WorkerDied
+from handler.errors import PredictionFailed, WorkerDied
 from handler.job import Job, JobOutcomes
 from handler.metrics.server_metrics import ModelMetrics
 from handler.workers.pool import WorkerPool
@@ -19,6 +20,9 @@ from model_registry.config import ModelConfig
 
 MIN_STOP_SECONDS = 0.5  # that workers get to end, however long the draining has taken
 MIN_CHECK_SECONDS = 0.01  # between two searches for hanging workers
+RETRY_SECONDS = 0.1  # until a search for hanging workers, or a delivery, is tried again
+ANSWER_RETRIES = 10
+LOG = logging.getLogger("marserve.version")
 
 
 class ServedVersion:
@@ -87,11 +91,14 @@ class ServedVersion:
         deadline = monotonic() + seconds
         await self.drain(seconds)
         for job in self.batcher.pop_all():
-            self._answer(job, WorkerDied())
+            self._answer_always(job, WorkerDied())
         if self._hang_timer is not None:
             self._hang_timer.cancel()
         stopping, remaining = self.pool.stop(), max(MIN_STOP_SECONDS, deadline - monotonic())
-        await asyncio.gather(*(asyncio.to_thread(worker.join_or_abandon, remaining) for worker in stopping))
+        joining = (asyncio.to_thread(worker.join_or_abandon, remaining) for worker in stopping)
+        for worker, failed in zip(stopping, await asyncio.gather(*joining, return_exceptions=True), strict=True):
+            if failed:  # no thread can start that would wait for it
+                worker.join_or_abandon(0)
         self.metrics.close()
 
     @property
@@ -117,33 +124,53 @@ class ServedVersion:
             self._check_hung()
 
     def _deliver(self, outcomes: JobOutcomes) -> None:
-        self._record(outcomes)
+        try:
+            self._record(outcomes)
+        except Exception:
+            LOG.exception("%s %s: a batch is not counted.", self.name, self.version)
         for job, outcome in outcomes:
-            self._answer(job, outcome)
+            self._answer_always(job, outcome)
         if self._drained is not None:
             self._check_drained()
+
+    def _answer_always(self, job: Job, outcome: Any, retries: int = ANSWER_RETRIES) -> None:
+        """Pass an outcome on, or later an error where that fails: no other job of a batch is concerned."""
+        try:
+            if job.reply is not None:  # else it is answered already
+                self._answer(job, outcome)
+        except Exception:
+            LOG.exception("%s %s: request %s is not answered yet.", self.name, self.version, job.request_id)
+            if retries:
+                self._loop.call_later(RETRY_SECONDS, self._answer_always, job, PredictionFailed(), retries - 1)
 
     def _check_drained(self) -> None:
         if self._drained is not None and not self._drained.done() and self._is_idle:
             self._drained.set_result(None)
 
     def _replace_worker(self, worker: Worker) -> None:
-        self.pool.replace_worker(worker)
-        self._check_hung()
-        self._refuse_unserved()
+        try:
+            self.pool.replace_worker(worker)
+        finally:
+            self._check_hung()
+            self._refuse_unserved()
 
     def _refuse_unserved(self) -> None:
         """Answer the jobs that wait for workers that will not come; TorchServe lets such requests hang for ever."""
         if not self.pool.workers:
             for job in self.batcher.pop_all():
-                self._answer(job, self._refusal(job))
+                self._answer_always(job, self._refusal(job))
 
     def _check_hung(self) -> None:
         """Give up hanging workers, and check again when the next may be due; no timer runs while none is busy."""
         if self._hang_timer is not None:
             self._hang_timer.cancel()
         timeout = self.config.response_timeout
-        remaining = self.pool.abandon_hung(timeout, self.config.startup_timeout)
+        try:
+            self._pacer.deliver_all()  # if an earlier call was lost, nobody waits for ever
+            remaining = self.pool.abandon_hung(timeout, self.config.startup_timeout)
+        except Exception:
+            LOG.exception("%s %s: workers are not checked; it will be tried again.", self.name, self.version)
+            remaining = RETRY_SECONDS
         if remaining is None and self.batcher.is_idle:
             self._hang_timer = None
         else:  # a batch taken meanwhile is not due before a whole timeout has passed

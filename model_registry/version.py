@@ -129,6 +129,8 @@ class ModelVersion(ServedVersion):
         now = monotonic()
         predictions = []
         for job, outcome in outcomes:
+            if job.reply is None:  # it is answered already
+                continue
             if isinstance(outcome, Output):
                 if not (job.exclusive or job.reply.is_expired):  # a description is no prediction
                     predictions.append((job.reply.label, now - job.arrived_at, job.taken_at - job.arrived_at))

@@ -6,6 +6,7 @@ request goes to the ASGI application.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Coroutine
 from time import perf_counter
@@ -36,6 +37,7 @@ from app.http.scope import Connection, make_scope
 from handler.job import Output
 from model_registry.reply import ResponseStream
 
+LOG = logging.getLogger("marserve.http")
 SHUTDOWN_READ_SECONDS = 0.5
 """Time for which a stopping server still reads from an idle connection: a request may be on its way."""
 DISCARD_SECONDS = 2.0
@@ -224,9 +226,17 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
         self._task.add_done_callback(tasks.discard)
 
     def _on_outcome(self, outcome: Output | ResponseStream | RawResponse | Exception) -> None:
+        """Write the response; a failure on the way to the socket cuts the connection, for its client would wait."""
         request, self._reply = self._current, None
         if request is None:
             return
+        try:
+            self._respond(request, outcome)
+        except Exception:
+            LOG.exception("%s %s is not answered.", request.method, request.path)
+            self.abort()
+
+    def _respond(self, request: HttpRequest, outcome: Output | ResponseStream | RawResponse | Exception) -> None:
         if isinstance(outcome, RawResponse):
             self._finish(outcome)
         elif isinstance(outcome, ResponseStream):
@@ -241,10 +251,10 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
         await AsgiCycle(request, self).run(self._connections.app, scope)
 
     async def _stream(self, request: HttpRequest, stream: ResponseStream) -> None:
-        head = output_response(stream.first)
-        self.write(render_stream_head(head, request.request_id, self._fast_path.cors))
-        self._fast_path.record(request, head.status, self._started)
         try:
+            head = output_response(stream.first)
+            self.write(render_stream_head(head, request.request_id, self._fast_path.cors))
+            self._fast_path.record(request, head.status, self._started)
             async for piece in stream:
                 await self.drain()
                 self.write(render_chunk(piece))

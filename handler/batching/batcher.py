@@ -12,25 +12,29 @@ from handler.job import Job
 CANCELLED_SCAN_SECONDS = 0.01  # between two searches of a full queue for cancelled jobs
 
 
+class Batch:
+    """The jobs that one worker took together; the first to finish it may answer them. Times are monotonic seconds."""
+
+    __slots__ = ("jobs", "progressed_at", "size", "taken_at")
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+        self.size = 0
+        """How much the jobs count among the running ones."""
+        self.taken_at = self.progressed_at = monotonic()
+        """When it was taken, and when it last sent a chunk of a stream."""
+
+    def __repr__(self) -> str:
+        return f"<Batch of {len(self.jobs)}>"
+
+
 class Consumer:
     """The batcher's view of a worker."""
 
     stopping = False
     """Set (before `Batcher.wake_workers`) to make the worker's next `take` return None."""
-
-
-class Batch:
-    """The jobs that one worker took together; the first to finish it may answer them."""
-
-    __slots__ = ("jobs", "progressed_at")
-
-    def __init__(self, jobs: list[Job]) -> None:
-        self.jobs = jobs
-        self.progressed_at = jobs[0].taken_at
-        """When the batch was taken, or last sent a chunk of a stream; monotonic seconds."""
-
-    def __repr__(self) -> str:
-        return f"<Batch of {len(self.jobs)}>"
+    batch: Batch | None = None
+    """The batch in hand. `take` sets it before it moves any job there: none is lost, whatever fails then."""
 
 
 class Batcher:
@@ -135,22 +139,27 @@ class Batcher:
             while self._wait_for_jobs(worker):
                 self._gather()
                 self._policy.record_in_flight(self._running + self._jobs.size)
-                jobs = self._fill([], self._share(self._jobs.size))
-                if jobs:
-                    batch = Batch(jobs)
-                    self._batches.add(batch)
-                    self._running += self._jobs.size_of(jobs)
+                worker.batch = batch = Batch()
+                self._batches.add(batch)
+                self._fill(batch, self._share(self._jobs.size))
+                if batch.jobs:
                     return batch
+                self._batches.remove(batch)
+                worker.batch = None
             return None
+
+    def has(self, batch: Batch) -> bool:
+        """Whether a batch is running."""
+        return batch in self._batches
 
     def finish(self, batch: Batch) -> bool:
         """Claim the right to answer a batch: true for the first claim, false for any later one."""
         with self._lock:
             if batch not in self._batches:
                 return False
+            self._policy.record_batch(monotonic() - batch.taken_at)
+            self._running -= batch.size
             self._batches.remove(batch)
-            self._running -= self._jobs.size_of(batch.jobs)
-            self._policy.record_batch(monotonic() - batch.jobs[0].taken_at)
             return True
 
     def continue_batch(self, batch: Batch, unfinished: list[Job], worker: Consumer) -> bool:
@@ -162,11 +171,9 @@ class Batcher:
         with self._lock:
             if batch not in self._batches:
                 return False
-            self._running -= self._jobs.size_of(batch.jobs)
-            jobs = [job for job in unfinished if not job.cancelled]
-            batch.jobs = jobs if worker.stopping else self._fill(jobs, self.batch_size)
+            batch.jobs = [job for job in unfinished if not job.cancelled]
             batch.progressed_at = monotonic()
-            self._running += self._jobs.size_of(batch.jobs)
+            self._fill(batch, 0 if worker.stopping else self.batch_size)
             if not batch.jobs:
                 self._batches.remove(batch)
             return True
@@ -216,8 +223,9 @@ class Batcher:
     def _wake_one(self) -> None:
         """Wake the idle worker that worked last, whose caches are warm; no-op if all are busy or woken already."""
         if self._idle_workers:
+            wakeup = self._idle_workers.pop()
             self._woken += 1
-            self._idle_workers.pop().release()
+            wakeup.release()
 
     def _wake_all(self) -> None:
         while self._idle_workers:
@@ -252,13 +260,15 @@ class Batcher:
         max_wait = self._policy.max_wait(delay) if self._adaptive else delay
         if not max_wait:
             return
-        while self._open:
-            self._gather_target = self._missing_jobs()
-            remaining = started_at + max_wait - monotonic()
-            if self._jobs.is_complete(self._gather_target) or remaining <= 0 or not self._gathered.wait(remaining):
-                break
-        is_complete = self._jobs.is_complete(self._gather_target)
-        self._gather_target = 0
+        try:
+            while self._open:
+                self._gather_target = self._missing_jobs()
+                remaining = started_at + max_wait - monotonic()
+                if self._jobs.is_complete(self._gather_target) or remaining <= 0 or not self._gathered.wait(remaining):
+                    break
+            is_complete = self._jobs.is_complete(self._gather_target)
+        finally:
+            self._gather_target = 0
         self._policy.record_gathering(monotonic() - started_at if is_complete else inf)
 
     def _missing_jobs(self) -> int:
@@ -269,9 +279,10 @@ class Batcher:
         """The part of a size that one batch gets: idle workers share them, as they compute at the same time."""
         return min(self.batch_size, size if self.deferred else -(-size // (1 + self._idle_count)))
 
-    def _fill(self, jobs: list[Job], size: int) -> list[Job]:
-        """Move queued jobs to those of a batch, up to `size`."""
-        self._jobs.fill(jobs, size, monotonic())
+    def _fill(self, batch: Batch, size: int) -> None:
+        """Move queued jobs to those of a batch, up to `size`, and count what it has now."""
+        self._jobs.fill(batch.jobs, size, monotonic())
+        before, batch.size = batch.size, self._jobs.size_of(batch.jobs)
+        self._running += batch.size - before
         if self._jobs and not self._is_deferring:
             self._wake_one()
-        return jobs

@@ -69,38 +69,19 @@ class LoopPacer:
         """Submit a job to the batcher; raises what that raises."""
         self._batcher.submit(job)
         if self._batcher.deferred and not self._scheduled:
-            self._scheduled = True
             self._loop.call_soon(self._run_deferred)  # after all that has come by now has been read
+            self._scheduled = True
 
     def receive(self, outcomes: JobOutcomes) -> None:
         """Thread-safe: hand outcomes to the event loop, with one wake-up for a batch, or for all it waits for."""
         self._outcomes.append(outcomes)
         if not self._blocking:
-            self._loop.call_soon_threadsafe(self._deliver_all)
+            self._loop.call_soon_threadsafe(self.deliver_all)
         elif self._batcher.is_empty:
             self._emptied.put(None)
 
-    def _run_deferred(self) -> None:
-        self._scheduled = False
-        batches = self._batcher.release_deferred()
-        if self._batcher.oldest_batch_seconds < QUICK_BATCH_SECONDS:
-            self._blocking = True
-            self._block(min(MAX_WAIT_SECONDS, batches * QUICK_BATCH_SECONDS))
-            self._blocking = False  # outcomes wake the loop from now on
-            self._deliver_all()
-        else:
-            self._batcher.deferred = False  # idle workers may share
-
-    def _block(self, seconds: float) -> None:
-        deadline = monotonic() + seconds
-        try:
-            while not self._batcher.is_empty:
-                self._emptied.get(timeout=max(0.0, deadline - monotonic()))
-        except Empty:
-            self._batcher.deferred = False
-            self._batcher.release_deferred()
-
-    def _deliver_all(self) -> None:
+    def deliver_all(self) -> None:
+        """Deliver the outcomes that have come; for the loop's own thread."""
         rows = 0
         while self._outcomes:
             outcomes = self._outcomes.popleft()
@@ -108,6 +89,34 @@ class LoopPacer:
             self._deliver(outcomes)
         if rows:
             self._record(rows)
+
+    def _run_deferred(self) -> None:
+        self._scheduled = False
+        try:
+            batches = self._batcher.release_deferred()
+            if self._batcher.oldest_batch_seconds < QUICK_BATCH_SECONDS:
+                self._blocking = True
+                self._block(min(MAX_WAIT_SECONDS, batches * QUICK_BATCH_SECONDS))
+            else:
+                self._batcher.deferred = False  # idle workers may share
+        except BaseException:
+            self._stop_deferring()
+            raise
+        finally:
+            self._blocking = False  # outcomes wake the loop from now on
+            self.deliver_all()
+
+    def _block(self, seconds: float) -> None:
+        deadline = monotonic() + seconds
+        try:
+            while not self._batcher.is_empty:
+                self._emptied.get(timeout=max(0.0, deadline - monotonic()))
+        except Empty:
+            self._stop_deferring()
+
+    def _stop_deferring(self) -> None:
+        self._batcher.deferred = False
+        self._batcher.release_deferred()
 
     def _record(self, rows: int) -> None:
         now = monotonic()

@@ -69,10 +69,11 @@ class SequenceBatcher(Batcher):
     def finish(self, batch: Batch) -> bool:
         """Claim the right to answer a batch: true for the first claim, false for any later one."""
         with self._lock:
-            claimed = any(queue.finish(batch) for queue in self._queues.values())
-            if claimed:
-                self._complete(batch.jobs, batch.jobs)
-            return claimed
+            queue = next((queue for queue in self._queues.values() if queue.has(batch)), None)
+            if queue is None:
+                return False
+            self._complete(batch.jobs, batch.jobs)
+            return queue.finish(batch)
 
     def continue_batch(self, batch: Batch, unfinished: list[Job], worker: Consumer) -> bool:
         """Keep a batch running with its unfinished jobs; the next job of each of their sequences may join them."""
@@ -123,7 +124,11 @@ class SequenceBatcher(Batcher):
         for job in answered:
             self._sequences.complete(job)
         for following in filter(None, map(self._sequences.advance, seen)):
-            self._dispatch(following)
+            try:
+                self._dispatch(following)
+            except BaseException:
+                self._jobs.append(following)  # for the next worker
+                raise
         self._close_queues()
 
     def _add_queue(self, worker: Consumer) -> Batcher:

@@ -34,13 +34,15 @@ class Sequence:
         self.queue: deque[Job] = deque()
         self.current: Job | None = None
         """The request that was dispatched last, until a handler has seen it."""
-        self.unanswered = 0
+        self.unanswered: set[Job] = set()
         """Requests that were dispatched and are not answered."""
         self.is_ended = False
         self.started_at = self.idle_since = now
 
     def __repr__(self) -> str:
-        return f"<Sequence {len(self.queue)} queued, {self.unanswered} running{', ended' if self.is_ended else ''}>"
+        return (
+            f"<Sequence {len(self.queue)} queued, {len(self.unanswered)} running{', ended' if self.is_ended else ''}>"
+        )
 
     @property
     def is_idle(self) -> bool:
@@ -98,7 +100,7 @@ class Sequences:
     def complete(self, job: Job) -> None:
         """That job is answered."""
         if sequence := self._sequences.get(job.sequence):
-            sequence.unanswered -= 1
+            sequence.unanswered.discard(job)
             sequence.idle_since = self._clock()
             self._forget_ended(job.sequence, sequence)
 
@@ -146,5 +148,5 @@ class Sequences:
 
     def _dispatch(self, sequence: Sequence, job: Job) -> Job:
         sequence.current = job
-        sequence.unanswered += 1
+        sequence.unanswered.add(job)
         return job

@@ -67,28 +67,35 @@ class WorkerPool:
         """Start or stop workers until there are `size`; returns those that now have to load."""
         for worker in self.workers[size:]:
             self._stop(worker)
-        return [self._start(index) for index in range(len(self.workers), size)]
+        before = list(self.workers)
+        try:
+            return [self._start(index) for index in range(len(before), size)]
+        except BaseException:
+            for worker in self.workers[len(before) :]:
+                self._stop(worker)
+            raise
 
     def replace_worker(self, worker: Worker) -> None:
         """Replace a worker that ended unasked, unless its loads have failed for too long."""
+        if worker not in self.workers:
+            return
         failure = worker.loaded.exception()
         if failure is not None:
             self._report(worker, failure)
-        if worker not in self.workers:
-            return
-        self._stop(worker)
         if failure is None:
             self._failing_since, self._delays, self._reported_cause = None, restart_delays(), ""
         elif self._failing_since is None:
             self._failing_since = time.monotonic()
-        if self._failing_since is None or time.monotonic() - self._failing_since < self._retry_seconds:
+        is_given_up = self._failing_since is not None and time.monotonic() - self._failing_since >= self._retry_seconds
+        if not is_given_up:
             self._start(worker.spec.index, next(self._delays))
-        else:
+        self._stop(worker)  # last: a worker that could not be replaced is replaced later
+        if is_given_up:
             reason = f"loading has failed for {self._retry_seconds:g} s"
             worker.spec.write_line("stderr", f"No worker is started any more: {reason}.")
 
     def abandon_hung(self, response_timeout: float, startup_timeout: float) -> float | None:
-        """Give up workers that hang, also stopped ones, and replace them.
+        """Give up workers that hang, also stopped ones, and replace them and others that have ended.
 
         Returns seconds until the next one may be due, None if none can be.
         """
@@ -102,9 +109,10 @@ class WorkerPool:
                     else f"not loaded within the startup timeout of {startup_timeout:g} s"
                 )
                 self.abandoned_count += worker.abandoned
-                self.replace_worker(worker)
             elif remaining is not None:
                 waits.append(remaining)
+            if worker.state == "ended" and worker in self.workers:  # its end was not reported, or replacing it failed
+                self.replace_worker(worker)
         return min(waits, default=None)
 
     def stop(self) -> list[Worker]:

@@ -1,5 +1,6 @@
 """A worker: the one thread that loads a service, serves with it, and ends with it."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -17,6 +18,7 @@ from handler.workers.process.process_service import ProcessService
 from handler.workers.spec import WorkerSpec
 from handler.workers.thread_service import ThreadService
 
+LOG = logging.getLogger("marserve.worker")
 SIGNAL_STATUS = 128
 """Shells add it to the number of the signal that killed a process."""
 RETRY_SECONDS = 0.1
@@ -64,7 +66,6 @@ class Worker(Consumer):
         self.loading_since = time.monotonic() + delay
         self.loaded: Future[None] = Future()
         """Resolves when the service is loaded; fails with LoadFailed."""
-        self.batch: Batch | None = None
         self.abandoned = False
         self._batcher = batcher
         self._metrics = metrics
@@ -72,6 +73,8 @@ class Worker(Consumer):
         self._on_end = on_end
         self._ended = False
         self._undelivered: JobOutcomes = ()
+        self._death = WorkerDied()
+        """The outcome of the jobs that it cannot serve any more."""
         self._thread = Thread(target=self._run, name=spec.label, daemon=True)
         service = ProcessService if spec.in_process else ThreadService
         self._service: WorkerService = service(spec, lambda status: self._fail(WorkerExit(status)))
@@ -120,7 +123,7 @@ class Worker(Consumer):
         """Wait for the thread to end with all its jobs answered; false if it did not."""
         if self._thread.ident is not None:
             self._thread.join(seconds)
-        return not self._thread.is_alive() and not self._undelivered
+        return not self._thread.is_alive() and not self._undelivered and self.batch is None
 
     def join_or_abandon(self, seconds: float) -> None:
         """Wait for the thread to end, and abandon the worker if it does not."""
@@ -132,7 +135,11 @@ class Worker(Consumer):
         """The time that a busy or loading worker still has; None for an idle or ended one."""
         now = time.monotonic()
         if self._ended:
-            return self._retry_delivery()
+            try:
+                self._answer_all()
+            except Exception:
+                return RETRY_SECONDS
+            return None
         if not self.loaded.done():
             return self.loading_since + startup_timeout - now
         batch = self.batch
@@ -143,14 +150,15 @@ class Worker(Consumer):
             self._load()
             serve = self._serve_continuously if self.spec.service.continuous else self._serve_once
             while batch := self._batcher.take(self):
-                self.batch = batch
                 serve(batch)
                 self.batch = batch = None  # or it would be kept until the next one comes
         except BaseException as error:  # archive code raises anything, SystemExit and KeyboardInterrupt included
             self._fail(error)
         finally:
-            self._service.close()
-            self._end_thread()
+            try:
+                self._service.close()
+            finally:
+                self._end_thread()
 
     def _load(self) -> None:
         self.loading_since = started_at = time.monotonic()
@@ -162,20 +170,23 @@ class Worker(Consumer):
             self.loaded.set_result(None)
 
     def _serve_once(self, batch: Batch) -> None:
-        outcomes = list(zip(batch.jobs, self._predict(batch), strict=True))
+        self._undelivered = list(zip(batch.jobs, self._predict(batch), strict=True))
         if self._batcher.finish(batch):
-            self._deliver_finished(outcomes)
+            self._deliver(self._undelivered)
+        self._undelivered = ()
 
     def _serve_continuously(self, batch: Batch) -> None:
         """Call the handler until all jobs are done; others take the places of those that are."""
         while batch.jobs:
-            outcomes = list(zip(batch.jobs, self._predict(batch), strict=True))
-            unfinished = [job for job, outcome in outcomes if isinstance(outcome, StreamChunk)]
+            self._undelivered = list(zip(batch.jobs, self._predict(batch), strict=True))
+            unfinished = [job for job, outcome in self._undelivered if isinstance(outcome, StreamChunk)]
             for job in unfinished:
                 job.continued = True
             if not self._batcher.continue_batch(batch, unfinished, self):
-                return
-            self._deliver_finished(outcomes)
+                break
+            self._deliver(self._undelivered)
+            self._undelivered = ()
+        self._undelivered = ()
 
     def _predict(self, batch: Batch) -> Sequence[Any]:
         started_at, concurrent = time.monotonic(), self._batcher.expected_in_flight > 1
@@ -188,20 +199,17 @@ class Worker(Consumer):
             self.batch.progressed_at = time.monotonic()  # response_timeout applies to each chunk
         self._deliver(outcomes)
 
-    def _deliver_finished(self, outcomes: JobOutcomes) -> None:
-        """Deliver outcomes that no other worker will; they stay here, to be tried again, where that fails."""
-        self._undelivered = outcomes
-        self._deliver(outcomes)
-        self._undelivered = ()
-
-    def _retry_delivery(self) -> float | None:
-        """Seconds until the next attempt is due, None if all outcomes are delivered."""
-        try:
-            if self._undelivered:
-                self._deliver_finished(self._undelivered)
-        except Exception:
-            return RETRY_SECONDS
-        return None
+    def _answer_all(self) -> None:
+        """Deliver all outcomes that this worker owes; may be repeated where that fails."""
+        if self._undelivered:
+            self._deliver(self._undelivered)
+            self._undelivered = ()
+        batch = self.batch
+        if batch is not None and self._batcher.finish(batch):
+            self._undelivered = [(job, self._death) for job in batch.jobs]
+            self._deliver(self._undelivered)
+            self._undelivered = ()
+        self.batch = None
 
     def _fail(self, error: BaseException) -> None:
         """Answer the batch in hand, then report the end; may be called again, by any thread."""
@@ -209,11 +217,10 @@ class Worker(Consumer):
         is_reported = is_first and self.loaded.done() and not isinstance(error, TimeoutError)
         self.stopping = self._ended = True
         try:
-            self._retry_delivery()
-            batch = self.batch
-            if batch is not None and self._batcher.finish(batch):
-                died = WorkerDied(getattr(error, "status", 1))
-                self._deliver_finished([(job, died) for job in batch.jobs])
+            self._death = WorkerDied(getattr(error, "status", 1))
+            self._answer_all()
+        except Exception:
+            LOG.exception("%s could not answer its batch; it will be tried again.", self.spec.label)
         finally:
             self._fail_load(error)
             self._batcher.wake_workers()
