@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handler.batching.batcher import Batcher
 from handler.errors import BatcherClosed, HandlerError, QueueFull
@@ -14,13 +14,14 @@ from handler.workers.spec import WorkerSpec
 from model_registry.archive.archive import Archive
 from model_registry.client_timeout import ClientTimeout
 from model_registry.config import ModelConfig
-from model_registry.drift.monitor import DriftMonitor
-from model_registry.drift.profile import Score
-from model_registry.drift.sampling import watch_reply
 from model_registry.errors import NoWorker
 from model_registry.reply import PendingReply, ResponseStream
 from model_registry.sequence_routing import SequenceRouter
 from model_registry.served_version import ServedVersion
+
+if TYPE_CHECKING:  # they come with numpy, which most servers start without
+    from model_registry.drift.monitor import DriftMonitor
+    from model_registry.drift.profile import Score
 
 
 class ModelVersion(ServedVersion):
@@ -83,10 +84,10 @@ class ModelVersion(ServedVersion):
         if self.config.client_timeout:
             ClientTimeout(self._loop, reply, self.config.client_timeout / 1000)
         if self.drift is not None and self.drift.is_due():
-            watch_reply(self.drift, request, reply)
+            self.drift.watch(request, reply)
         return reply
 
-    def watch_drift(self, monitor: DriftMonitor | None) -> None:
+    def watch_drift(self, monitor: "DriftMonitor | None") -> None:
         """Have a monitor take samples of the requests; None ends that."""
         self.drift = monitor
         if monitor is None:
@@ -94,7 +95,7 @@ class ModelVersion(ServedVersion):
         else:
             monitor.on_scores = self._record_drift
 
-    def _record_drift(self, scores: Sequence[Score]) -> None:
+    def _record_drift(self, scores: "Sequence[Score]") -> None:
         for score in scores:
             for statistic, value in score.statistics().items():
                 self.metrics.record_drift(score.feature, statistic, value)

@@ -1,6 +1,6 @@
 """Drift of a model version: watched on demand, scored window by window, as management calls."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,9 +12,11 @@ from app.errors import BadRequest
 from app.http.responses import TorchServeResponse, json_response, output_response, status_response
 from app.model_server import ModelServer
 from handler.job import Output
-from model_registry.drift.monitor import SAMPLES_PER_SECOND, WINDOW_SAMPLES, DriftMonitor
-from model_registry.drift.profile import MIN_SAMPLES, PROFILE_FILE, InvalidProfile, Profile
 from model_registry.version import ModelVersion
+
+if TYPE_CHECKING:
+    from model_registry.drift.monitor import DriftMonitor
+    from model_registry.drift.profile import Profile
 
 MAX_WINDOW_SAMPLES = 100_000
 MAX_RATE = 1000.0
@@ -28,6 +30,8 @@ async def describe_drift(request: Request) -> Response:
 
 async def watch_drift(request: Request) -> Response:
     """PUT /models/{name}/{version}/drift: compare with the archive's profile, or collect one from live requests."""
+    from model_registry.drift.monitor import MIN_SAMPLES, SAMPLES_PER_SECOND, WINDOW_SAMPLES, DriftMonitor
+
     version, options = await _version(request), await json_object(request)
     unknown = set(options) - {"window", "rate", "collect"}
     if unknown:
@@ -61,14 +65,16 @@ async def _version(request: Request) -> ModelVersion:
     return registry.resolve(request.path_params["model_name"], request.path_params["model_version"])
 
 
-def _monitor(version: ModelVersion) -> DriftMonitor:
+def _monitor(version: ModelVersion) -> "DriftMonitor":
     if version.drift is None:
         raise BadRequest(f"Drift of model {version.name} {version.version} is not watched; PUT to this path starts it.")
     return version.drift
 
 
-def _archived_profile(version: ModelVersion) -> Profile:
+def _archived_profile(version: ModelVersion) -> "Profile":
     """The profile in the archive; raises BadRequest."""
+    from model_registry.drift.profile import PROFILE_FILE, InvalidProfile, Profile
+
     try:
         return Profile.from_json((version.archive.folder / PROFILE_FILE).read_bytes())
     except FileNotFoundError:
@@ -86,7 +92,7 @@ def _number(value: Any, name: str, least: float, most: float) -> float:
     return float(value)
 
 
-def _description(version: ModelVersion, monitor: DriftMonitor) -> dict[str, Any]:
+def _description(version: ModelVersion, monitor: "DriftMonitor") -> dict[str, Any]:
     scores = sorted(monitor.scores, key=lambda score: score.psi, reverse=True)
     return {
         "modelName": version.name,

@@ -4,11 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from handler.job import Deliver, Job
-from handler.tensors.service import load_service as load_tensor_service
-from handler.tensors.spec import TensorServiceSpec
 from handler.workers.continuous import load_service as load_archive_service
 from handler.workers.service import HandlerEnvironment
-from handler.workers.spec import WorkerSpec
+from handler.workers.spec import ServiceSpec, WorkerSpec
 
 
 class LoadedService(Protocol):
@@ -24,6 +22,8 @@ class LoadedService(Protocol):
 def load_service(spec: WorkerSpec, environment: HandlerEnvironment, on_import: Callable[[], object]) -> LoadedService:
     """Load what a worker serves with; raises whatever its code raises."""
     service = spec.service
-    if isinstance(service, TensorServiceSpec):
-        return load_tensor_service(service, environment, spec.device, spec.index, on_import)
-    return load_archive_service(service, environment, spec.device, on_import)
+    if isinstance(service, ServiceSpec):
+        return load_archive_service(service, environment, spec.device, on_import)
+    from handler.tensors.service import load_service as load_tensor_service  # with numpy
+
+    return load_tensor_service(service, environment, spec.device, spec.index, on_import)

@@ -4,14 +4,16 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handler.devices.cpu_budget import Cores
 from handler.devices.device import Device
 from handler.isolation.process.environ import Environment
 from handler.isolation.process.output_capture import WriteLine
 from handler.metrics.printed_metrics import MetricSink
-from handler.tensors.spec import TensorServiceSpec
+
+if TYPE_CHECKING:  # it comes with numpy, which archives may do without
+    from handler.tensors.spec import TensorServiceSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class ServiceSpec:
 class WorkerSpec:
     """One worker: its service, its names, and where it runs."""
 
-    service: ServiceSpec | TensorServiceSpec
+    service: "ServiceSpec | TensorServiceSpec"
     index: int
     """Its place among the workers of its version, which decides over its device."""
     number: int

@@ -3,8 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 
+from handler.job import Input, Output
 from model_registry.drift.features import Value
+from model_registry.drift.profile import MIN_SAMPLES as MIN_SAMPLES
 from model_registry.drift.profile import Profile, Score
+from model_registry.drift.sampling import sample_features
+from model_registry.reply import PendingReply, ResponseStream
 
 WINDOW_SAMPLES = 500
 SAMPLES_PER_SECOND = 5.0
@@ -47,6 +51,15 @@ class DriftMonitor:
             return False
         self._due = now + self._interval
         return True
+
+    def watch(self, request: Input, reply: PendingReply) -> None:
+        """Observe a request when its answer is there; failures and streams are no samples."""
+
+        def observe(outcome: Output | ResponseStream | Exception) -> None:
+            if isinstance(outcome, Output):
+                self.observe(sample_features(request.parts, bytes(outcome.body)))
+
+        reply.observer = observe
 
     def observe(self, sample: Mapping[str, Value]) -> None:
         """Add the features of a request and its answer."""

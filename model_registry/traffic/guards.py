@@ -1,9 +1,9 @@
 """The guards of a rollout: the new version's errors, latency and agreement beside those of the old one."""
 
 from collections import deque
-from dataclasses import dataclass
 from math import sqrt
 
+from model_registry.traffic.guard_limits import GuardLimits
 from model_registry.traffic.latencies import RecentLatencies
 from model_registry.traffic.sequential_test import SequentialTest
 
@@ -18,22 +18,6 @@ ALARM_PARTS = (0.5, 0.3, 0.2)
 """The parts of the false-alarm rate that errors, latency and disagreement may use."""
 MIN_LATENCY_SECONDS = 0.0005
 """Differences below this are the machine's, whatever they are in percent."""
-
-
-@dataclass(frozen=True, slots=True)
-class GuardLimits:
-    """The differences that are allowed, and the probability with which a version that keeps them is rolled back.
-
-    `error_increase`: more errors per answer, absolute. `p95_increase`: of the old version's p95. `disagreement`: of
-    shadowed answers that differ. `false_alarm_rate` is shared by the three guards, for one whole rollout.
-    """
-
-    error_increase: float = 0.001
-    p95_increase: float = 0.25
-    disagreement: float = 0.02
-    false_alarm_rate: float = 0.01
-
-
 BURST_ANSWERS = 50
 ERROR_BURST, SLOW_BURST = 3, 8
 """Events among the last BURST_ANSWERS of the old version that count as a burst: the cause is neither version then."""

@@ -2,8 +2,6 @@
 
 from collections import deque
 
-import numpy as np
-
 RECENT_ANSWERS = 1000
 
 
@@ -22,7 +20,8 @@ class RecentLatencies:
 
     def quantile(self, part: float) -> float:
         """The seconds within which this part of the answers came; at least one was observed."""
-        return float(np.quantile(np.fromiter(self._seconds, float), part))
+        ordered = sorted(self._seconds)
+        return ordered[round(part * (len(ordered) - 1))]
 
     def describe(self) -> dict[str, float] | None:
         """The median and the 95 % quantile in milliseconds; None without an answer."""

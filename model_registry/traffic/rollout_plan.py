@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from model_registry.errors import InvalidTrafficRule
-from model_registry.traffic.guards import GuardLimits
+from model_registry.traffic.guard_limits import GuardLimits
 
 MAX_STEPS = 50
 MAX_HOLD = 1_000_000_000

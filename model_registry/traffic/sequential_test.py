@@ -1,8 +1,6 @@
 """A sequential test of an event's rate: an answer after each observation, with a false-alarm rate that is stated."""
 
-from math import inf, log
-
-import numpy as np
+from math import exp, inf, log, log1p
 
 ALTERNATIVES = (2.0, 4.0, 8.0, 20.0)
 """Multiples of the allowed rate for which evidence is collected, with equal shares of the capital."""
@@ -23,14 +21,14 @@ class SequentialTest:
     Source: Ville 1939; Wald 1945; the restarts as in Shin, Ramdas, Rinaldo, "E-detectors", 2024.
     """
 
-    def __init__(self, alpha: float, alternatives: tuple[float, ...] = ALTERNATIVES) -> None:
+    def __init__(self, alpha: float) -> None:
         self.observations = 0
         self.threshold = -log(alpha)
-        self._multiples = np.array(alternatives)
-        self._log_ratios = np.zeros((1, len(alternatives)))
-        self._log_shares = np.array([-log(2)])
-        self._begun = 1
+        self._begun = 0
+        self._ratios: list[list[float]] = []
+        """Logarithms of share times likelihood ratio: a row for each test, a column for each alternative."""
         self._peak = -inf
+        self._begin_test()
 
     def __repr__(self) -> str:
         return f"<SequentialTest {self.evidence:.2f} of {self.threshold:.2f} after {self.observations}>"
@@ -38,8 +36,9 @@ class SequentialTest:
     @property
     def evidence(self) -> float:
         """The logarithm of the evidence against "no more frequent than allowed"."""
-        shares = self._log_shares[:, None] - log(len(self._multiples))
-        return float(np.logaddexp.reduce((self._log_ratios + shares).ravel()))
+        terms = [ratio for row in self._ratios for ratio in row]
+        largest = max(terms)
+        return largest + log(sum(exp(term - largest) for term in terms))
 
     @property
     def is_rejected(self) -> bool:
@@ -49,18 +48,17 @@ class SequentialTest:
     def observe(self, *, event: bool, allowed: float) -> None:
         """Add an observation, of which an event was allowed with this probability (above 0, below 1)."""
         self.observations += 1
-        alternatives = np.clip(self._multiples * allowed, allowed, max(allowed, MAX_ALTERNATIVE))
+        highest = max(allowed, MAX_ALTERNATIVE)
+        rates = [min(multiple * allowed, highest) for multiple in ALTERNATIVES]
+        steps = [log(rate / allowed) if event else log1p(-rate) - log1p(-allowed) for rate in rates]
+        self._ratios = [[ratio + step for ratio, step in zip(row, steps, strict=True)] for row in self._ratios]
         if event:
-            self._log_ratios += np.log(alternatives / allowed)
             self._peak = max(self._peak, self.evidence)
-        else:
-            self._log_ratios += np.log1p(-alternatives) - np.log1p(-allowed)
         if self.observations % RESTART_OBSERVATIONS == 0:
-            self._restart()
+            self._begin_test()
 
-    def _restart(self) -> None:
+    def _begin_test(self) -> None:
+        """Begin another test, with its share of the capital: 1/2 + 1/6 + 1/12 + ... = 1."""
         self._begun += 1
-        share = -log(self._begun * (self._begun + 1))  # 1/2 + 1/6 + 1/12 + ... = 1
-        kept = [0, *range(1, len(self._log_shares))[-(MAX_RESTARTED - 1) :]]
-        self._log_shares = np.append(self._log_shares[kept], share)
-        self._log_ratios = np.vstack([self._log_ratios[kept], np.zeros(len(self._multiples))])
+        share = -log(self._begun * (self._begun + 1) * len(ALTERNATIVES))
+        self._ratios = [*self._ratios[:1], *self._ratios[1:][-(MAX_RESTARTED - 1) :], [share] * len(ALTERNATIVES)]
