@@ -1,6 +1,7 @@
 """A client for a running server: one request, one connection, and the response as it came."""
 
 import json
+import os
 import ssl
 import time
 from collections.abc import Mapping
@@ -11,7 +12,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from app.commands.sample_requests import Content
 
-DEFAULT_URL = "http://127.0.0.1:8080"
+DEFAULT_URL = f"http://127.0.0.1:{os.environ.get('PORT') or 8080}"
+"""The address of `marserve serve` in the same environment."""
 PORTS = {"http": 80, "https": 443}
 
 

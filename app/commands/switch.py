@@ -170,7 +170,7 @@ def make_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("model", metavar="MODEL", help="name of the model")
     add("version", metavar="VERSION", help="version that is to become the default")
-    add("--url", default=DEFAULT_URL, help=f"the server; {DEFAULT_URL} by default")
+    add("--url", default=DEFAULT_URL, help=f"the server; {DEFAULT_URL} by default, from $PORT")
     add("--archive", metavar="FILE", help="archive of the new version: a file of the server's model store, or a URL")
     add("--smoke", metavar="FILE", nargs="+", type=Path, default=[], help="bodies that the new version has to answer")
     add("--keep", action="store_true", help="keep the old version registered")
