@@ -52,7 +52,7 @@ FEATURES = (
         "archives side by side, in their own folders",
         "clashing_modules local_files handler/isolation/modules/test_namespace.py "
         "handler/isolation/process/test_working_directory.py",
-        "random seeds, flags of torch and variables that handlers write to os.environ are the process's",
+        "random seeds, warning filters and flags of torch are the process's",
     ),
     Feature(
         "archives that are not as they should be",
@@ -61,7 +61,7 @@ FEATURES = (
     Feature(
         "requirements.txt in archives",
         "requirements model_registry/archive/test_packages.py",
-        "numpy and torch are the server's own",
+        "where one process cannot hold the packages, the workers become processes",
     ),
     Feature(
         "management: register, scale, versions, list",
@@ -83,7 +83,7 @@ FEATURES = (
     Feature("the torch-model-archiver command", "app/commands/test_archive.py model_registry/archive/test_packer.py"),
     Feature("token authorization", "token token_off_by_config odd_tokens"),
     Feature("CORS", "cors"),
-    Feature("TLS", "tls* app/http/test_tls_sniffer.py app/http/test_tls.py"),
+    Feature("TLS", "tls* app/http/tls/test_*.py"),
     Feature(
         "metrics: Prometheus, log, legacy",
         "metrics_* handler/metrics/test_server_metrics.py handler/metrics/test_printed_metrics.py",
