@@ -18,7 +18,7 @@ from ts.torch_handler.image_segmenter import ImageSegmenter
 from ts.torch_handler.object_detector import ObjectDetector
 from ts.torch_handler.vision_handler import VisionHandler
 
-from handler.workers.loader import load_entry
+from handler.workers.loader import load_entry_point
 from tests.support.one_worker import OneWorker, write
 
 PIXELS = (np.arange(8 * 6 * 3) % 256).astype("uint8").reshape(8, 6, 3)
@@ -177,7 +177,7 @@ def test_an_archive_that_brings_a_torchvision_is_read_with_it_and_no_other_is(tm
     workers = [OneWorker(folder) for folder in folders]
 
     def processing(namespace):
-        handler = load_entry(namespace, name).owner
+        handler = load_entry_point(namespace, name).owner
         return [handler.image_processing, type(handler).image_processing]
 
     try:
