@@ -136,6 +136,8 @@ class ModelServer:
     def _factory(self) -> ModelFactory:
         settings = self.settings
         defaults = ServerDefaults(
+            batch_size=settings.batch_size,
+            max_batch_delay=settings.max_batch_delay,
             workers=settings.default_workers_per_model,
             startup_workers=initial_workers(settings, self.devices),
             gpus=self._gpus,

@@ -8,7 +8,12 @@ from typing import Any
 from model_registry.archive.model_yaml import server_settings
 from model_registry.errors import TooManyWorkers
 from model_registry.registration import Registration
-from model_registry.server_defaults import DEFAULT_TIMEOUT_SECONDS, ServerDefaults
+from model_registry.server_defaults import (
+    DEFAULT_MAX_BATCH_DELAY_MS,
+    DEFAULT_TIMEOUT_SECONDS,
+    JSON_MAX_BATCH_DELAY_MS,
+    ServerDefaults,
+)
 from model_registry.values import parse_int
 
 MAX_WORKERS = 1000
@@ -38,7 +43,7 @@ class ModelConfig:
     min_workers: int = 0
     max_workers: int = 0
     batch_size: int = 1
-    max_batch_delay: int = 100
+    max_batch_delay: int = DEFAULT_MAX_BATCH_DELAY_MS
     response_timeout: int = DEFAULT_TIMEOUT_SECONDS
     startup_timeout: int = DEFAULT_TIMEOUT_SECONDS
     max_retry_timeout: int = 300
@@ -121,14 +126,19 @@ class _Sources:
     def batches(self) -> dict[str, Any]:
         request, defaults, yaml = self.request, self.defaults, self.yaml
         size = _given(request.batch_size, -1), yaml.get("batch_size"), self._from_setting("batchSize")
+        asked = _given(request.max_batch_delay, -100)
+        if defaults.max_batch_delay is not None:
+            asked = _given(asked, JSON_MAX_BATCH_DELAY_MS)
         # A delay of 0 in the YAML counts as none given, as in TorchServe.
         delay = (
-            _given(request.max_batch_delay, -100), yaml.get("max_batch_delay") or None,
+            asked,
+            yaml.get("max_batch_delay") or None,
             self._from_setting("maxBatchDelay"),
-        )  # fmt: skip
+            defaults.max_batch_delay,
+        )
         return {
             "batch_size": _first(*size, defaults.batch_size),
-            "max_batch_delay": _first(*delay, defaults.max_batch_delay),
+            "max_batch_delay": _first(*delay, DEFAULT_MAX_BATCH_DELAY_MS),
             "job_queue_size": _first(yaml.get("job_queue_size") or None, defaults.job_queue_size),
             **{name: yaml.get(name, getattr(defaults, name)) for name in SWITCHES},
         }

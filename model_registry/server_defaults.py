@@ -8,6 +8,9 @@ from handler.isolation.process.environ import Environment
 from model_registry.memory_guard import MemoryGuard
 
 DEFAULT_TIMEOUT_SECONDS = 120
+DEFAULT_MAX_BATCH_DELAY_MS = 100
+JSON_MAX_BATCH_DELAY_MS = -10000
+"""TorchServe's delay of a registration in JSON that names none: batches do not wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,8 @@ class ServerDefaults:
     """The values in force for models that name none of their own, and what all handlers have in common."""
 
     batch_size: int = 1
-    max_batch_delay: int = 100
+    max_batch_delay: int | None = None
+    """Milliseconds; None is TorchServe's default, which gives way to that of JSON registrations."""
     response_timeout: int = DEFAULT_TIMEOUT_SECONDS
     startup_timeout: int = DEFAULT_TIMEOUT_SECONDS
     workers: int = 0

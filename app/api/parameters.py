@@ -14,13 +14,12 @@ from app.http.scope import header, target
 from model_registry import lenient_json
 from model_registry.config import MAX_WORKERS
 from model_registry.files.documents import MAX_BYTES, MAX_NUMBER_CHARACTERS, BeyondLimits
+from model_registry.server_defaults import JSON_MAX_BATCH_DELAY_MS
 from model_registry.values import INT32_MAX, INT32_MIN, parse_choice, parse_int
 
 MAX_BYTES_ON_LOOP = 16 << 10
 """Longer bodies are parsed on a thread."""
 PAGE_SIZE = 100
-JSON_MAX_BATCH_DELAY = -10000
-"""TorchServe's max_batch_delay for a JSON body that does not name it: batches do not wait."""
 NUMBERS = ("batch_size", "max_batch_delay", "initial_workers", "response_timeout", "startup_timeout")
 TEXTS = ("url", "model_name", "workflow_name", "handler", "runtime")
 SWITCHES = ("synchronous", "s3_sse_kms")
@@ -46,7 +45,7 @@ async def registration_parameters(request: Request) -> Mapping[str, Any]:
     members = {name: value for name, value in (await json_object(request)).items() if value is not None}
     _check_types(members)
     texts = {name: _text(members[name]) for name in TEXTS if name in members}
-    return {"max_batch_delay": JSON_MAX_BATCH_DELAY, **members, **texts}
+    return {"max_batch_delay": JSON_MAX_BATCH_DELAY_MS, **members, **texts}
 
 
 async def json_object(request: Request) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from app.settings.errors import ConfigurationError
-from app.settings.ignored_keys import keys_without_effect, unknown_keys
+from app.settings.key_warnings import key_warnings
 from app.settings.last_snapshot import check_archives, newest_snapshot
 from app.settings.model import PATH_KEYS, Authorization, Settings
 from app.settings.sources import CommandDefaults, CommandLine, Entry, EnvironmentVariables, PropertiesFile, Source
@@ -50,7 +50,7 @@ def torchserve_settings(arguments: argparse.Namespace, environ: Mapping[str, str
         snapshots=not arguments.no_config_snapshots,
         grpc_apis=_GRPC_APIS,
         config_file=file.name,
-        warnings=(*_ignored(sources, file), *_ignored_options(arguments)),
+        warnings=(*key_warnings(file, _in_force(sources)), *_ignored_options(arguments)),
     )
 
 
@@ -89,7 +89,7 @@ def marserve_settings(
         **_reloaded(reload, settings, cwd),
         grpc_apis=tuple(api for api in _GRPC_APIS if f"grpc_{api}_port" in in_force),
         config_file=file.name,
-        warnings=(*_ignored(sources, file), *_other_addresses(in_force, address)),
+        warnings=(*key_warnings(file, _in_force(sources)), *_other_addresses(in_force, address)),
     )
 
 
@@ -159,11 +159,6 @@ def _one_address(
     except ValueError as error:
         raise entry.invalid("port", str(error)) from None
     return ListenAddress(configured.scheme, (host or configured.host).strip("[]"), number)
-
-
-def _ignored(sources: list[Source], file: PropertiesFile) -> Iterator[str]:
-    yield from unknown_keys(file)
-    yield from keys_without_effect(_in_force(sources))
 
 
 def _ignored_options(arguments: argparse.Namespace) -> Iterator[str]:

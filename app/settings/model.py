@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     ipex_enable: Boolean = False
     ipex_gpu_enable: Boolean = False
 
-    # Read and checked as TorchServe does, but without effect here: see ignored_keys.
+    # Read and checked as TorchServe does, but without effect here: see key_warnings.
     keystore_type: str = "PKCS12"
     unregister_model_timeout: NonNegativeInteger = 120
     system_metrics_cmd: str | None = None
@@ -104,6 +104,8 @@ class Settings(BaseSettings):
     cpp_log_config: str | None = None
 
     # marserve's own.
+    batch_size: PositiveInteger = 1
+    max_batch_delay: NonNegativeInteger | None = None  # milliseconds; None: TorchServe's 100
     marserve_metrics: Boolean = False
     log_format: types.LogFormat = "text"
     drain_timeout: types.NonNegativeFloat = 8

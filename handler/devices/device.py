@@ -67,13 +67,18 @@ def find_devices(
 ) -> list[Device]:
     """The devices to use, best first: CUDA before MPS before the CPU, which always comes last.
 
-    TORCH_DEVICE (cuda, cuda:1, mps, cpu) requests a kind or one device, `number_of_gpu` no more than so many GPUs. One
+    TORCH_DEVICE (cuda, cuda:1, mps, cpu) requests a kind or one device, or leaves the choice (auto, or unset);
+    `number_of_gpu` requests no more than so many GPUs. One
     warning names a device that was requested and is missing, or a GPU that no installed library can use; the next best
     is taken then. torch is not imported.
     """
     requested = environ.get("TORCH_DEVICE", "").strip().lower()
+    if requested == "auto":
+        requested = ""
     if not re.fullmatch(r"|cpu|mps|cuda(:\d+)?", requested):
-        LOG.warning("TORCH_DEVICE is %r; it may be cuda, cuda:0, mps or cpu, and counts for nothing now", requested)
+        LOG.warning(
+            "TORCH_DEVICE is %r; it may be auto, cuda, cuda:0, mps or cpu, and counts for nothing now", requested
+        )
         requested = ""
     if requested == "cpu" or number_of_gpu == 0:
         return [CPU]

@@ -1,5 +1,6 @@
 """The precedence of the archive's YAML, the configuration and the registration."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from model_registry.config import ModelConfig
 from model_registry.errors import TooManyWorkers
 from model_registry.registration import Registration
-from model_registry.server_defaults import ServerDefaults
+from model_registry.server_defaults import JSON_MAX_BATCH_DELAY_MS, ServerDefaults
 
 
 def asks(**fields: Any) -> Registration:
@@ -57,6 +58,25 @@ def test_batch_size_and_delay_come_from_request_then_yaml_then_setting(
 ) -> None:
     config = merged(yaml, request_, setting)
     assert (config.batch_size, config.max_batch_delay) == (size, delay)
+
+
+@pytest.mark.parametrize(
+    ("delay", "yaml", "expected"),
+    [
+        (None, None, 20),
+        (JSON_MAX_BATCH_DELAY_MS, None, 20),
+        (JSON_MAX_BATCH_DELAY_MS, {"maxBatchDelay": 150}, 150),
+        (7, {"maxBatchDelay": 150}, 7),
+    ],
+)
+def test_a_configured_delay_is_that_of_models_and_registrations_that_name_none(
+    delay: int | None, yaml: object, expected: int
+) -> None:
+    registration = replace(NOTHING, max_batch_delay=delay)
+    assert merged(yaml, registration, max_batch_delay=20, batch_size=8).max_batch_delay == expected
+    assert merged(yaml, registration, batch_size=8).batch_size == 8
+    if delay is not None:
+        assert merged(yaml, registration).max_batch_delay == delay
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,8 @@ def machine(*devices: Device, unusable: str = "") -> Probes:
         ("cuda", GPUS, [*GPUS, CPU]),
         ("cuda:1", GPUS, [GPUS[1], CPU]),
         (" MPS ", (MPS,), [MPS, CPU]),
+        ("auto", GPUS, [*GPUS, CPU]),
+        ("AUTO", (), [CPU]),
         ("cpu", GPUS, [CPU]),
     ],
 )
@@ -59,7 +61,12 @@ def test_the_best_devices_or_those_requested_for_are_taken_without_a_word(
         ("cuda", (MPS,), [MPS, CPU], "TORCH_DEVICE asks for cuda; there is mps (Apple silicon), cpu. no driver"),
         ("mps", (), [CPU], "TORCH_DEVICE asks for mps; there is cpu. no Mac"),
         ("cuda:7", GPUS[:1], [GPUS[0], CPU], "TORCH_DEVICE asks for cuda:7; there is cuda:0 (NVIDIA H200), cpu. "),
-        ("gpu", (), [CPU], "TORCH_DEVICE is 'gpu'; it may be cuda, cuda:0, mps or cpu, and counts for nothing now"),
+        (
+            "gpu",
+            (),
+            [CPU],
+            "TORCH_DEVICE is 'gpu'; it may be auto, cuda, cuda:0, mps or cpu, and counts for nothing now",
+        ),
     ],
 )
 def test_a_missing_device_falls_back_to_the_next_with_one_warning(
