@@ -56,9 +56,11 @@ class ModelConfig:
     continuous_batching: bool = False
     use_job_ticket: bool = False
     use_venv: bool = False
-    isolation: str = ""
-    """Where workers run: as a "thread" of the server, each in a "process" of its own, or "": threads, if its packages
-    allow that."""
+    isolation: str = "auto"
+    """Where workers are to run: as a "thread" of the server, each in a "process" of its own, or, with "auto", as
+    threads unless the archive needs processes."""
+    in_process: bool = False
+    """Whether those that start from now on are processes."""
     threads: int = 0
     """The number of torch's threads in each worker; 0 leaves it to the server."""
     async_communication: bool = False
@@ -163,9 +165,14 @@ class _Sources:
 
     def isolation(self) -> dict[str, Any]:
         # A virtual environment needs a process.
-        default = "process" if self.yaml.get("use_venv") else ""
+        default = "process" if self.yaml.get("use_venv") else "auto"
         isolation = self.request.isolation or self.yaml.get("isolation") or default
-        return {"isolation": isolation, "threads": _first(self.request.threads, self.yaml.get("threads"), 0)}
+        in_process = isolation == "process"
+        return {
+            "isolation": isolation,
+            "in_process": in_process,
+            "threads": _first(self.request.threads, self.yaml.get("threads"), 0),
+        }
 
     def sequences(self) -> dict[str, int]:
         """As in TorchServe: all of them are 0 unless sequences may idle, and then one is the minimum."""

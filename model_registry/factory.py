@@ -16,6 +16,7 @@ from model_registry.archive.model_yaml import load_model_config, readable_model_
 from model_registry.archive.store import ModelStore
 from model_registry.archive.temporary_model_file import TemporaryModelFile
 from model_registry.config import ModelConfig
+from model_registry.isolation import isolated
 from model_registry.registration import Registration
 from model_registry.sequence_routing import SequenceRouter
 from model_registry.server_defaults import ServerDefaults
@@ -97,7 +98,8 @@ class ModelFactory:
         archive = replace(archive, manifest=manifest, url=url)
         self._defaults.memory_guard.check(archive)
         setting = self._defaults.models.get(str(manifest.model_name), {}).get(manifest.version, {})
-        return archive, ModelConfig.merge(registration, readable_model_config(archive), setting, self._defaults)
+        config = ModelConfig.merge(registration, readable_model_config(archive), setting, self._defaults)
+        return archive, isolated(archive, config)
 
     def _worker_spec(self, service: ServiceSpec, version: ModelVersion, index: int) -> WorkerSpec:
         """The specification of a worker that starts now: scaling and isolation may have changed the configuration."""
@@ -112,5 +114,6 @@ class ModelFactory:
             device=assign_device(index, self._devices, config.device_ids, config.device_type),
             cores=cores if config.thread_tuning else fixed_cores(cores.share),
             write_line=divert_metrics(partial(self._write_line, label), self._metrics.emit),
-            in_process=config.isolation == "process",
+            in_process=config.in_process,
+            policy=version.isolation if config.isolation == "auto" else None,
         )

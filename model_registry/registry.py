@@ -296,7 +296,7 @@ class Registry:
 
 def _isolate_packages(version: ModelVersion, obstacles: list[str]) -> None:
     """Make the workers processes if the server's cannot hold their packages, unless threads were asked for."""
-    if not obstacles or version.config.isolation == "process":
+    if not obstacles or version.config.in_process:
         return
     if version.config.isolation == "thread":
         consequence = "its workers are threads, as it says, and get the server's packages or fail"

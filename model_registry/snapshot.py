@@ -87,7 +87,7 @@ def _entry(model: Model, version: ModelVersion) -> dict[str, Any]:
     entry["runtimeType"] = manifest.runtime
     if not config.parallel_level:
         del entry["parallelLevel"]
-    if config.isolation:
+    if config.isolation != "auto":
         entry["isolation"] = config.isolation
     if manifest.handler != manifest.raw.get("model", {}).get("handler"):
         # the registration named it: TorchServe does not keep that, and ignores keys it does not know

@@ -10,6 +10,7 @@ from handler.batching.batcher import Batcher
 from handler.errors import BatcherClosed, HandlerError, QueueFull
 from handler.job import Input, Job, JobOutcomes, Output
 from handler.metrics.server_metrics import ModelMetrics
+from handler.workers.isolation_policy import IsolationPolicy
 from handler.workers.spec import WorkerSpec
 from model_registry.archive.archive import Archive
 from model_registry.client_timeout import ClientTimeout
@@ -37,6 +38,9 @@ class ModelVersion(ServedVersion):
         self.archive = archive
         self.drift: DriftMonitor | None = None
         """Takes samples of the requests where drift is watched."""
+        self.isolation = IsolationPolicy(
+            str(archive.manifest.model_name), lambda: self._loop.call_soon_threadsafe(self.use_processes)
+        )
         self._router = router
         batcher = router.batcher if router else Batcher(
             config.batch_size, config.max_batch_delay / 1000, config.job_queue_size, tickets=config.use_job_ticket,
@@ -109,7 +113,7 @@ class ModelVersion(ServedVersion):
 
     def use_processes(self) -> None:
         """Make the workers that start from now on processes of their own."""
-        self.config = replace(self.config, isolation="process")
+        self.config = replace(self.config, in_process=True)
 
     async def close(self, seconds: float) -> None:
         """Drain and end the workers, both together within `seconds`, and remove the unpacked archive."""

@@ -11,11 +11,12 @@ from handler.isolation import library_patches, thread_inheritance
 from handler.isolation.calling_archive import MODULES
 from handler.isolation.modules import imports
 from handler.isolation.modules.namespace import Namespace
-from handler.isolation.process import environ, exit_trap, loggers, output_capture
+from handler.isolation.process import environ, exit_trap, forks, loggers, output_capture, state_guard
 from handler.isolation.process.environ import VARIABLES, Environment, Variables
 from handler.isolation.process.event_loops import close_loop
 from handler.isolation.process.exit_trap import EXIT_TRAP, ExitTrap
 from handler.isolation.process.loggers import LOGGERS, LoggerTree
+from handler.isolation.process.need import PROCESS_NEED, ProcessNeed, reason_in
 from handler.isolation.process.output_capture import OUTPUT, OutputCapture, WriteLine
 from handler.isolation.process.working_directory import CURRENT_DIRECTORY, WorkingDirectory, unshare
 from handler.isolation.thread_inheritance import InheritedValue
@@ -29,12 +30,14 @@ class WorkerEnvironment:
     `folder` is the unpacked archive, `label` names the worker in the log, `write_line` takes each line that its
     code writes or logs, from any thread. `unshare` gives the thread a working directory of its own; it returns False
     where the system refuses. `packages` is a further folder of modules, `environment` is how `os.environ` looks,
-    `allow_pickles` lets the handler load any object from files while it is loaded itself.
+    `allow_pickles` lets the handler load any object from files while it is loaded itself. Where it `can_move` to a
+    process, code that needs one ends in ProcessRequired.
     """
 
     def __init__(
         self, folder: Path, label: str, write_line: WriteLine, unshare: Callable[[], bool] = unshare, *,
         packages: Path | None = None, environment: Environment | None = None, allow_pickles: bool = True,
+        can_move: bool = False,
     ) -> None:  # fmt: skip
         _install()
         self.label = label
@@ -47,6 +50,7 @@ class WorkerEnvironment:
         self._logs = LoggerTree(self._output)
         self._pickle_policy = PicklePolicy(allow_pickles)
         self._variables = Variables(environment or Environment())
+        self.need = ProcessNeed(write_line, can_move=can_move)
 
     def __repr__(self) -> str:
         return f"<WorkerEnvironment of {self.label}: {self.namespace}, {self._folder}>"
@@ -54,7 +58,7 @@ class WorkerEnvironment:
     def enter(self) -> None:
         """Make the calling thread the worker's own; may be repeated, and by another thread."""
         self._folder.enter()
-        self._exits.thread = get_ident()
+        self._exits.thread = self.need.thread = get_ident()
         self.namespace.builtins.open = builtins.open  # type: ignore[attr-defined]
         thread_inheritance.set_values(self._values())
 
@@ -65,6 +69,7 @@ class WorkerEnvironment:
             try:
                 yield
             finally:
+                self.need.check()  # whatever its code has made of the exception
                 for told in self._variables.told():
                     LOG.warning("%s: its load %s", self.label, told)
 
@@ -72,15 +77,19 @@ class WorkerEnvironment:
         """Hand a line to the worker's log, as if its code had written it."""
         self._output.write_line(stream, line)
 
-    def exited(self) -> int | None:
-        """The status with which the archive's code called `os._exit`, on whatever thread, or None."""
-        return self._exits.status
+    def on_failure(self, error: Exception) -> None:
+        """Look at what the handler raised while it served; raises ProcessRequired if it was for want of a process."""
+        self.need.check()
+        if reason := reason_in(error, serving=True):
+            self.need.require(reason)
 
     def close(self) -> None:
-        """Forget the archive's modules, and the calling thread's event loop; other threads keep what they have."""
+        """Forget the archive's modules, and what the calling thread has of them; other threads keep what they have."""
         self._output.close()
         self.namespace.close()
         close_loop()
+        if get_ident() == self._exits.thread:
+            thread_inheritance.set_values({})
 
     def _values(self) -> dict[InheritedValue[Any], Any]:
         values: dict[InheritedValue[Any], Any] = {
@@ -89,6 +98,7 @@ class WorkerEnvironment:
             LOGGERS: self._logs,
             EXIT_TRAP: self._exits,
             PICKLE_POLICY: self._pickle_policy,
+            PROCESS_NEED: self.need,
             VARIABLES: self._variables,
         }
         return values if self._folder.private else {**values, CURRENT_DIRECTORY: self._folder.directory}
@@ -96,5 +106,15 @@ class WorkerEnvironment:
 
 def _install() -> None:
     """Change the process, once for all workers; its other threads notice nothing."""
-    for part in (thread_inheritance, output_capture, loggers, exit_trap, environ, imports, library_patches):
+    for part in (
+        thread_inheritance,
+        output_capture,
+        loggers,
+        exit_trap,
+        environ,
+        forks,
+        state_guard,
+        imports,
+        library_patches,
+    ):
         part.install()

@@ -10,7 +10,6 @@ from ts.utils.util import PredictionException
 
 from handler.devices.device import Device
 from handler.errors import BadOutput, HandlerError, OutOfMemory, PredictionFailed, PredictionRefused
-from handler.isolation.process.output_capture import WriteLine
 from handler.job import Deliver, Job, Outcome, Output, StreamChunk
 from handler.payload.request_rows import make_row
 from handler.payload.results import checked_results, encode, http_status
@@ -33,6 +32,9 @@ class HandlerEnvironment(Protocol):
     def write_line(self, stream: str, line: str) -> None:
         """Write a line to the worker's log."""
 
+    def on_failure(self, error: Exception) -> None:
+        """Look at what the handler raised; raises ProcessRequired where a process would do better."""
+
 
 class ResponseTooLarge(BaseException):
     """A response exceeds `max_response_size`, which ends the worker, as in TorchServe."""
@@ -42,12 +44,13 @@ class Service:
     """One handler instance with its context, called by one thread only."""
 
     def __init__(
-        self, entry_point: EntryPoint, context: BatchContext, spec: ServiceSpec, write_line: WriteLine
+        self, entry_point: EntryPoint, context: BatchContext, spec: ServiceSpec, environment: HandlerEnvironment
     ) -> None:
         self._entry_point = entry_point
         self._context = context
         self._spec = spec
-        self._write_line = write_line
+        self._environment = environment
+        self._write_line = environment.write_line
         self._dimensions = {"ModelName": spec.model_name, "Level": "Model"}
 
     @classmethod
@@ -63,7 +66,7 @@ class Service:
             entry_point = load_entry_point(environment.namespace, spec.handler, spec.envelope)
             on_import()
             entry_point.initialize(context)
-        service = cls(entry_point, context, spec, environment.write_line)
+        service = cls(entry_point, context, spec, environment)
         warm_up(service.predict, context.model_yaml_config, spec.folder)
         return service
 
@@ -80,6 +83,7 @@ class Service:
                 self._write_line("stdout", error.cause)
             return [error] * len(jobs)
         except Exception as error:
+            self._environment.on_failure(error)
             for line in ("Invoking custom service failed.", *"".join(traceback.format_exception(error)).splitlines()):
                 self._write_line("stdout", line)
             return [_failure(error)] * len(jobs)

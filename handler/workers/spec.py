@@ -11,6 +11,7 @@ from handler.devices.device import Device
 from handler.isolation.process.environ import Environment
 from handler.isolation.process.output_capture import WriteLine
 from handler.metrics.printed_metrics import MetricSink
+from handler.workers.isolation_policy import IsolationPolicy
 
 if TYPE_CHECKING:  # it comes with numpy, which archives may do without
     from handler.tensors.spec import TensorServiceSpec
@@ -62,3 +63,5 @@ class WorkerSpec:
     """Takes each line ("stdout" or "stderr", text) that the handler writes."""
     in_process: bool = False
     """Whether it runs in a process of its own, instead of on its thread in the server's."""
+    policy: IsolationPolicy | None = None
+    """Takes part in the decision to move from the thread to a process; None: it stays where it starts."""

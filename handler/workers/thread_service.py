@@ -25,7 +25,7 @@ class ThreadService:
     `on_exit` is called with the status with which the archive's code ended the worker from another thread than that.
     """
 
-    def __init__(self, spec: WorkerSpec, on_exit: Callable[[int], None]) -> None:
+    def __init__(self, spec: WorkerSpec, on_exit: Callable[[int], None], *, can_move: bool = False) -> None:
         onnx_sessions.install()
         self.pid = os.getpid()
         self._spec = spec
@@ -36,7 +36,7 @@ class ThreadService:
         service = spec.service
         self._environment = WorkerEnvironment(
             service.folder, spec.label, spec.write_line, packages=service.packages, environment=service.environment,
-            allow_pickles=service.allow_pickles,
+            allow_pickles=service.allow_pickles, can_move=can_move,
         )  # fmt: skip
         self._environment.on_exit = on_exit
 
@@ -53,15 +53,18 @@ class ThreadService:
     def predict(self, jobs: Sequence[Job], deliver: Deliver, *, concurrent: bool) -> Sequence[Any]:
         """The outcome of each job, while several requests are usually in flight or not.
 
-        All but `Exception` pass through.
+        All but `Exception` pass through; ProcessRequired is raised where the service `can_move` and has to.
         """
         assert self._service is not None
         self._governor.choose(concurrent=concurrent)
         started_at = perf_counter()
-        if self._executor is None:
-            outcomes = self._service.predict(jobs, deliver)
-        else:
-            outcomes = self._call(self._service.predict, jobs, deliver)
+        try:
+            if self._executor is None:
+                outcomes = self._service.predict(jobs, deliver)
+            else:
+                outcomes = self._call(self._service.predict, jobs, deliver)
+        finally:
+            self._environment.need.check()  # whatever its code has made of the exception
         self._governor.record(len(jobs), perf_counter() - started_at)
         return outcomes
 

@@ -14,6 +14,7 @@ from handler.errors import LoadFailed, WorkerDied
 from handler.isolation.process.exit_trap import WorkerExit
 from handler.job import Deliver, Job, JobOutcomes, StreamChunk
 from handler.metrics.server_metrics import ModelMetrics
+from handler.workers.movable_service import MovableService
 from handler.workers.process.process_service import ProcessService
 from handler.workers.spec import WorkerSpec
 from handler.workers.thread_service import ThreadService
@@ -76,8 +77,7 @@ class Worker(Consumer):
         self._death = WorkerDied()
         """The outcome of the jobs that it cannot serve any more."""
         self._thread = Thread(target=self._run, name=spec.label, daemon=True)
-        service = ProcessService if spec.in_process else ThreadService
-        self._service: WorkerService = service(spec, lambda status: self._fail(WorkerExit(status)))
+        self._service = _new_service(spec, lambda status: self._fail(WorkerExit(status)))
 
     def __repr__(self) -> str:
         return f"<Worker {self.spec.label} {self.state} on {self.spec.device.torch_name}>"
@@ -236,6 +236,12 @@ class Worker(Consumer):
     def _fail_load(self, error: BaseException) -> None:
         if not self.loaded.done():
             self.loaded.set_exception(LoadFailed(self.spec.label, error))
+
+
+def _new_service(spec: WorkerSpec, on_exit: Callable[[int], None]) -> WorkerService:
+    if spec.in_process:
+        return ProcessService(spec, on_exit)
+    return ThreadService(spec, on_exit) if spec.policy is None else MovableService(spec, spec.policy, on_exit)
 
 
 def _cause_of(error: BaseException) -> str:

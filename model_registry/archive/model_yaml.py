@@ -114,7 +114,7 @@ SETTINGS: dict[str, tuple[str, Rule]] = {
     "continuousBatching": ("continuous_batching", require_bool),
     "asyncCommunication": ("async_communication", require_bool),
     "useVenv": ("use_venv", require_bool),
-    "isolation": ("isolation", _one_of("thread", "process")),
+    "isolation": ("isolation", _one_of("auto", "thread", "process")),
     "threads": ("threads", _between(1, MAX_THREADS)),
     "adaptiveBatching": ("adaptive_batching", require_bool),
     "threadTuning": ("thread_tuning", require_bool),

@@ -162,7 +162,8 @@ def test_the_other_settings_are_taken_from_the_yaml() -> None:
     }  # fmt: skip
     assert merged(yaml, gpus=2) == ModelConfig(
         max_retry_timeout=17, client_timeout=250, job_queue_size=4, use_job_ticket=True, device_type="gpu",
-        device_ids=(1, 0), continuous_batching=True, async_communication=True, use_venv=True, stateful=True,
+        device_ids=(1, 0), continuous_batching=True, async_communication=True, use_venv=True, in_process=True,
+        stateful=True,
         isolation="process",
     )  # fmt: skip
 

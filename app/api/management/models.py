@@ -70,7 +70,7 @@ async def register_model(registry: Registry, parameters: Parameters) -> Confirma
             initial_workers=workers(parameters, "initial_workers"),
             response_timeout=optional(parameters, "response_timeout"),
             startup_timeout=optional(parameters, "startup_timeout"),
-            isolation=choice(parameters, "isolation", "thread", "process"),
+            isolation=choice(parameters, "isolation", "auto", "thread", "process"),
             wait=wait,
         )
     )

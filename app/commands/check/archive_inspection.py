@@ -77,8 +77,8 @@ def inspect_archive(archive: Archive, config: ModelConfig, handler: str, device:
 
 def _lint(folder: Path, config: ModelConfig) -> Iterator[LintFinding]:
     """The findings that matter where the archive's code will run."""
-    is_thread = config.isolation != "process"
-    return (finding for finding in lint_folder(folder) if is_thread or finding.rule.in_processes_too)
+    is_process = config.isolation == "process"
+    return (finding for finding in lint_folder(folder) if not is_process or finding.rule.in_processes_too)
 
 
 def describe_entry_point(folder: Path, handler: str) -> str:
@@ -136,7 +136,7 @@ def _in_force(config: ModelConfig) -> dict[str, Any]:
     return {
         keys.get(field, field): value
         for field, value in asdict(config).items()
-        if field in ALWAYS_SHOWN or value != defaults[field]
+        if field in ALWAYS_SHOWN or (value != defaults[field] and field != "in_process")
     }
 
 

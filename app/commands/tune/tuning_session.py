@@ -61,7 +61,7 @@ class TuningSession:
     @property
     def threads_matter(self) -> bool:
         """Whether the handler computes with torch; a process of its own does not show it."""
-        return self.config.isolation == "process" or "torch" in sys.modules
+        return self.config.in_process or "torch" in sys.modules
 
     async def prepare(self, samples: Sequence[Sample]) -> SmokeTestResult:
         """Load it once and send each sample once. Raises RegistryError or CannotTune."""

@@ -126,6 +126,9 @@ class _WorkerEnvironment:
         with suppress(OSError, ValueError):  # its code may have closed the stream
             print(line, file=getattr(sys, stream), flush=True)
 
+    def on_failure(self, error: Exception) -> None:
+        """Nothing: it has its process."""
+
 
 class OwnPython:
     """The modules of the only archive in the process: those that Python itself finds."""

@@ -113,7 +113,7 @@ def hang(go, found):
     thread.join()
     assert found == ["No module named 'utils'"]
     assert worker.lines == [("stdout", "still here")]
-    assert worker.environment.exited() == 9
+    assert worker.environment._exits.status == 9
 
 
 def test_closing_leaves_no_threads_and_no_files_open(tmp_path: Path) -> None:

@@ -26,10 +26,10 @@ def test_exit_on_the_workers_thread_is_raised(make: Make) -> None:
     worker.load()
     heard: list[int] = []
     worker.environment.on_exit = heard.append
-    assert worker.environment.exited() is None
+    assert worker.environment._exits.status is None
     with pytest.raises(WorkerExit) as caught:
         worker.call("leave")
-    assert (caught.value.status, worker.environment.exited(), heard) == (137, 137, [])
+    assert (caught.value.status, worker.environment._exits.status, heard) == (137, 137, [])
 
 
 def test_exit_on_another_thread_is_told_and_ends_that_thread_silently(
@@ -58,7 +58,7 @@ def start():
     worker.environment.on_exit = lambda status: heard.append((status, threading.current_thread().name))
     assert worker.call("start") == []
     assert [status for status, _ in heard] == [3]
-    assert worker.environment.exited() == 3
+    assert worker.environment._exits.status == 3
     assert worker.lines == []
 
 
@@ -68,7 +68,7 @@ def test_system_exit_is_left_to_the_worker(make: Make) -> None:
     with pytest.raises(SystemExit) as caught:
         worker.call("leave")
     assert caught.value.code == 4
-    assert worker.environment.exited() is None
+    assert worker.environment._exits.status is None
 
 
 @pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")

@@ -1,0 +1,96 @@
+"""A service on its worker's thread, until what its code does needs a process; then in one."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from handler.errors import PredictionFailed
+from handler.isolation.process.need import ProcessRequired, reason_in
+from handler.job import Deliver, Job, JobOutcomes
+from handler.workers.isolation_policy import IsolationPolicy
+from handler.workers.process.process_service import ProcessService
+from handler.workers.spec import WorkerSpec
+from handler.workers.thread_service import ThreadService
+
+
+class MovableService:
+    """Loads and calls a service on the calling thread, and once more in a process if that is needed.
+
+    A load that failed for a reason that a process may not have is tried again there, before anybody is told; so is a
+    batch, unless parts of its answers are on their way.
+    """
+
+    def __init__(self, spec: WorkerSpec, policy: IsolationPolicy, on_exit: Callable[[int], None]) -> None:
+        self._spec = spec
+        self._policy = policy
+        self._on_exit = on_exit
+        self._service: ThreadService | ProcessService = ThreadService(spec, on_exit, can_move=True)
+
+    def __repr__(self) -> str:
+        return f"<MovableService {self._service}>"
+
+    @property
+    def pid(self) -> int:
+        """The process that it runs in now."""
+        return self._service.pid
+
+    def load(self) -> None:
+        """Import and initialize the handler; raises whatever it raises."""
+        try:
+            self._service.load()
+            self._policy.thread_loads += 1
+        except ProcessRequired as need:
+            self._policy.move(need.reason)
+            self._move()
+        except Exception as error:
+            reason = self._suspicion(error)
+            if not reason:
+                raise
+            self._try_process(reason, error)
+
+    def predict(self, jobs: Sequence[Job], deliver: Deliver, *, concurrent: bool) -> Sequence[Any]:
+        """The outcome of each job, while several requests are usually in flight or not."""
+        is_partly_delivered = any(job.continued for job in jobs)
+
+        def deliver_chunks(outcomes: JobOutcomes) -> None:
+            nonlocal is_partly_delivered
+            is_partly_delivered = True
+            deliver(outcomes)
+
+        try:
+            return self._service.predict(jobs, deliver_chunks, concurrent=concurrent)
+        except ProcessRequired as need:
+            self._policy.move(need.reason)
+            self._move()
+            deliver(())  # the time that this took is no sign of hanging
+        if is_partly_delivered:
+            return [PredictionFailed()] * len(jobs)
+        return self._service.predict(jobs, deliver, concurrent=concurrent)
+
+    def kill(self) -> bool:
+        """Kill it where it hangs; false if it is on a thread."""
+        return self._service.kill()
+
+    def close(self) -> None:
+        """Stop it."""
+        self._service.close()
+
+    def _suspicion(self, error: Exception) -> str:
+        """The reason to try a process after a failed load, "" if there is none."""
+        if self._policy.was_tried:
+            return ""
+        if self._policy.thread_loads:
+            return f"does not load twice in one process ({type(error).__name__}: {error})"
+        return reason_in(error)
+
+    def _try_process(self, reason: str, error: Exception) -> None:
+        try:
+            self._move()
+        except Exception:
+            self._policy.was_tried = True
+            raise error from None
+        self._policy.move(reason)
+
+    def _move(self) -> None:
+        self._service.close()
+        self._service = ProcessService(self._spec, self._on_exit)
+        self._service.load()
