@@ -34,7 +34,7 @@ class SequenceRouter:
         return f"<SequenceRouter {self.batcher}>"
 
     def assign_sequence(self, request: Input) -> tuple[Input, str]:
-        """The request and the id of its sequence. One that names none begins a sequence, and is told so in its headers.
+        """The request and the id of its sequence. One that names none begins a sequence, which its headers then name.
 
         Names of headers are compared as they were sent, as TorchServe does, where that is known.
         """

@@ -86,9 +86,9 @@ def _archived_profile(version: ModelVersion) -> "Profile":
         raise BadRequest(f"{PROFILE_FILE} of the archive: {error}") from error
 
 
-def _number(value: Any, name: str, least: float, most: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise BadRequest(f"{name} must be a number from {least} to {most}.")
+def _number(value: Any, name: str, minimum: float, maximum: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not minimum <= value <= maximum:
+        raise BadRequest(f"{name} must be a number from {minimum} to {maximum}.")
     return float(value)
 
 

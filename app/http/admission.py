@@ -1,4 +1,4 @@
-"""Which connections a process takes: so many in total, so many of one peer."""
+"""Admission of connections: so many in total, so many of one peer."""
 
 from collections import Counter
 from ipaddress import IPv6Network

@@ -10,7 +10,7 @@ Phase = Literal["head", "body", "response", "unread", "idle"]
 class Progress(NamedTuple):
     """The phase of a connection, and the bytes that have passed in it.
 
-    `number` tells one head, body or response from the next.
+    `number` distinguishes one head, body or response from the next.
     """
 
     phase: Phase

@@ -1,4 +1,4 @@
-"""What is refused or cut before a request is answered: counted at once, and logged once a second."""
+"""Connections and requests that are refused or cut: counted at once, and logged once a second."""
 
 import asyncio
 import logging

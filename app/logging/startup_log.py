@@ -25,7 +25,7 @@ def log_configuration(settings: Settings, gpus: int) -> None:
 
 
 def _restrictions(settings: Settings) -> Iterator[str]:
-    """What configurations for older versions of TorchServe do not expect."""
+    """Lines on defaults that configurations for older versions of TorchServe do not expect."""
     if settings.authorization == "all":
         yield "every call needs a token (--disable-token-auth: none does)"
     if not settings.enable_model_api:

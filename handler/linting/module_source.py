@@ -1,4 +1,4 @@
-"""One module of an archive as its syntax tells it: what it imports, defines and mentions, and which rules it meets."""
+"""One module of an archive as its syntax shows it: what it imports, defines and mentions, and which rules it meets."""
 
 import ast
 import re

@@ -11,7 +11,7 @@ from handler.job import Input, Part
 
 LOG = logging.getLogger("marserve.rows")
 SAMPLE_BYTES = 512
-"""The beginning of a body, which tells its kind; the standard parser is as quick as any with less."""
+"""The beginning of a body, which shows its kind; the standard parser is as quick as any with less."""
 MIN_COMMAS = SAMPLE_BYTES // 32
 """With as many commas in it a body is mostly numbers and small values: orjson is two to six times as fast then."""
 SCAN: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined] # no stub has it

@@ -20,7 +20,7 @@ class RolloutPlan:
 
     `steps` are percentages of the traffic, rising to 100; a step ends when the new version has answered `hold` requests
     (with `shadow_first`, that many compared answers come before the first step). Guards act at any time. `webhook` is a
-    URL that is told of the end.
+    URL that gets a message at the end.
     """
 
     old: str

@@ -63,7 +63,7 @@ def test_a_start_needs_a_model_store(capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         (["--model-store", "nowhere"], "--model-store directory not found: nowhere"),
         (["--model-store", "store", "--workflow-store", "nowhere"], "--workflow-store directory not found: nowhere"),
@@ -73,17 +73,17 @@ def test_a_start_needs_a_model_store(capsys: pytest.CaptureFixture[str]) -> None
     ],
 )
 def test_what_is_not_there_is_named(
-    words: list[str], said: str, folder: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], expected: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert refused(capsys, *words) == said.format(folder=folder.resolve()) + "\n"
+    assert refused(capsys, *words) == expected.format(folder=folder.resolve()) + "\n"
 
 
 def test_the_temporary_folder_has_to_be_there(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TEMP", "/nowhere")
-    said = "Invalid temp directory: /nowhere, please check TEMP environment variable.\n"
-    assert refused(capsys, "--model-store", "store") == said
+    expected = "Invalid temp directory: /nowhere, please check TEMP environment variable.\n"
+    assert refused(capsys, "--model-store", "store") == expected
 
 
 def test_an_invalid_configuration_is_told_before_a_server_is_left_in_the_background(
@@ -91,15 +91,15 @@ def test_an_invalid_configuration_is_told_before_a_server_is_left_in_the_backgro
 ) -> None:
     (folder / "config.properties").write_text("job_queue_size=many\n")
     assert cli.torchserve(["--model-store", "store"]) == 1
-    said = "Invalid configuration: job_queue_size=many (config.properties, line 1): expected a whole number\n"
-    assert capsys.readouterr().out == said
+    expected = "Invalid configuration: job_queue_size=many (config.properties, line 1): expected a whole number\n"
+    assert capsys.readouterr().out == expected
 
 
 def test_a_second_start_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     file = torchserve_process.pid_file()
     file.acquire()
-    said = "TorchServe is already running, please use torchserve --stop to stop TorchServe.\n"
-    assert refused(capsys, "--model-store", "store") == said
+    expected = "TorchServe is already running, please use torchserve --stop to stop TorchServe.\n"
+    assert refused(capsys, "--model-store", "store") == expected
     file.release()
 
 
@@ -156,8 +156,8 @@ def test_the_help_of_serve_shows_how_to_get_a_prediction(capsys: pytest.CaptureF
 
 def test_serve_refuses_a_wrong_configuration(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["serve", "--port", "many"]) == 1
-    said = "Invalid configuration: port=many (option --port): expected a port number from 0 to 65535\n"
-    assert capsys.readouterr().err == said
+    expected = "Invalid configuration: port=many (option --port): expected a port number from 0 to 65535\n"
+    assert capsys.readouterr().err == expected
 
 
 def test_archive_takes_the_archivers_options(capsys: pytest.CaptureFixture[str]) -> None:

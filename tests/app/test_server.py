@@ -15,8 +15,8 @@ from app.server import Server, serve
 from app.settings.model import Settings
 from app.settings.types import ListenAddress
 from tests.conftest import MakeArchive
+from tests.support.raw_connections import listening
 from tests.support.serving import serving
-from tests.support.wire import listening
 
 pytestmark = pytest.mark.anyio
 SERVES = "def handle(data, context):\n    return data and ['served'] * len(data)\n"

@@ -232,7 +232,7 @@ def test_more_workers_than_a_machine_bears_are_refused(yaml: object) -> None:
         merged(yaml)
 
 
-def test_more_workers_are_refused_whoever_asks_for_them() -> None:
+def test_more_workers_are_refused_from_any_source() -> None:
     with pytest.raises(TooManyWorkers):
         merged(None, asks(at_startup=True), {"minWorkers": 1001, "maxWorkers": 1001})
     with pytest.raises(TooManyWorkers):

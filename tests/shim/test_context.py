@@ -142,14 +142,14 @@ def test_contexts_are_compared_by_value_and_have_no_hash():
 def test_a_deep_copy_shares_only_the_way_to_the_client(busy):
     """The sender of chunks holds locks and sockets, which cannot be copied."""
 
-    class Wire:
+    class Connection:
         def __init__(self):
             self.lock = threading.Lock()
 
         def send(self, index, piece):
             pass
 
-    busy.send_piece = Wire().send
+    busy.send_piece = Connection().send
     twin = copy.deepcopy(busy)
     assert twin.send_piece == busy.send_piece
     assert twin.manifest == busy.manifest

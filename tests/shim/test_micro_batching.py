@@ -21,18 +21,18 @@ class Doubler(BaseHandler):
         self.log = []
         self.handle = MicroBatching(self, size, parallelism)
 
-    def note(self, stage, data):
+    def record(self, stage, data):
         self.log.append((stage, self.handle.get_micro_batch_idx(), list(data)))
         return data
 
     def preprocess(self, data):
-        return self.note("preprocess", data)
+        return self.record("preprocess", data)
 
     def inference(self, data):
-        return [number * 2 for number in self.note("inference", data)]
+        return [number * 2 for number in self.record("inference", data)]
 
     def postprocess(self, data):
-        return self.note("postprocess", data)
+        return self.record("postprocess", data)
 
     def describe_handle(self):
         return "doubles"

@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.raw_connections import opened
 from tests.support.serving import Client, serving
-from tests.support.wire import opened
 
 ECHO = """
     import threading

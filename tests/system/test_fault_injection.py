@@ -12,8 +12,8 @@ from unittest.mock import patch
 import pytest
 
 from tests.conftest import MakeArchive
+from tests.support.raw_connections import Endpoint, opened
 from tests.support.serving import Client, serving
-from tests.support.wire import Endpoint, opened
 
 pytestmark = pytest.mark.anyio
 HANDLER = """

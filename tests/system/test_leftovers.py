@@ -14,8 +14,8 @@ from app.http.protocol import TorchServeProtocol
 from handler.job import Part
 from handler.workers.batch_context import KEPT_BODY_BYTES
 from tests.conftest import MakeArchive
+from tests.support.raw_connections import Endpoint, opened
 from tests.support.serving import serving
-from tests.support.wire import Endpoint, opened
 
 pytestmark = pytest.mark.anyio
 SERVES = "def handle(data, context):\n    return data and ['served'] * len(data)\n"

@@ -1,4 +1,4 @@
-"""Tells irises apart by four lengths: {"features": [5.1, 3.5, 1.4, 0.2]} is a setosa."""
+"""Distinguishes irises by four lengths: {"features": [5.1, 3.5, 1.4, 0.2]} is a setosa."""
 
 import json
 from pathlib import Path

@@ -13,8 +13,8 @@ from app.http.request import HttpRequest
 from app.model_server import ModelServer
 from model_registry.errors import NoWorker, VersionNotFound
 from tests.conftest import MakeArchive
+from tests.support.raw_connections import opened
 from tests.support.serving import serving
-from tests.support.wire import opened
 
 pytestmark = pytest.mark.anyio
 SERVES = "def handle(data, context):\n    return ['served'] * len(data or [])\n"

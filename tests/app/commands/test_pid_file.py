@@ -63,7 +63,7 @@ def test_what_is_no_number_is_nobody(path: Path) -> None:
     file.release()
 
 
-def test_whoever_inherits_the_descriptor_goes_on_holding(path: Path) -> None:
+def test_a_process_that_inherits_the_descriptor_holds_the_file(path: Path) -> None:
     file = PidFile(path)
     file.acquire()
     heir = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(file.descriptor(),))

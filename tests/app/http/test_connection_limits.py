@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeArchive
+from tests.support.raw_connections import Endpoint, RawConnection, opened
 from tests.support.serving import serving
-from tests.support.wire import Endpoint, Wire, opened
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +34,7 @@ def post(body: bytes, *lines: str, length: int | None = None) -> bytes:
     return "".join(f"{line}\r\n" for line in head).encode() + b"\r\n" + body
 
 
-async def ends(wire: Wire) -> bool:
+async def ends(wire: RawConnection) -> bool:
     """Whether the server ends the connection, whatever it sends before."""
     try:
         while await asyncio.wait_for(wire.reader.read(1 << 16), 30):
@@ -175,7 +175,7 @@ async def test_requests_on_their_way_are_bounded_in_total(store: Path) -> None:
         assert client.application.admission.receiving_bytes == 0
 
 
-async def connect_all(endpoint: Endpoint, count: int) -> list[Wire]:
+async def connect_all(endpoint: Endpoint, count: int) -> list[RawConnection]:
     wires = [await endpoint.connect() for _ in range(count)]
     for wire in wires:
         wire.send("GET /ping HTTP/1.1\nHost: x\n\n")

@@ -13,8 +13,8 @@ import pytest
 
 from app.http.parser import DIRECT_BODY_THRESHOLD
 from tests.conftest import MakeArchive
+from tests.support.raw_connections import Endpoint, RawConnection, Scheme, opened
 from tests.support.serving import serving
-from tests.support.wire import Endpoint, Scheme, Wire, opened
 
 pytestmark = pytest.mark.anyio
 SHOWS = """
@@ -72,7 +72,7 @@ def of(kind: str, value: bytes) -> list[Any]:
     return [kind, len(value), hashlib.sha256(value).hexdigest()]
 
 
-async def served(wire: Wire) -> Any:
+async def served(wire: RawConnection) -> Any:
     """The handler's answers on a connection that stays open."""
     line, headers, body = await wire.answer()
     assert (line, headers["connection"]) == ("HTTP/1.1 200 ", "keep-alive")

@@ -1,4 +1,4 @@
-"""Which connections take too long, and which are merely slow."""
+"""Connections that take too long are distinguished from slow ones."""
 
 import pytest
 
@@ -10,7 +10,7 @@ KEEP_ALIVE = 50.0
 
 
 def ends(steps: list[tuple[float, Phase, int, int]]) -> list[str]:
-    """What a clock finds overdue when it is asked at these moments."""
+    """The overdue phases at these moments of a clock."""
     clock = ProgressClock()
     return [clock.overdue(now, Progress(*progress), LIMITS, KEEP_ALIVE) for now, *progress in steps]
 

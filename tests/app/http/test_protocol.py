@@ -8,8 +8,8 @@ import pytest
 
 from tests.conftest import MakeArchive
 from tests.support.echo import ECHO, LIMIT, listening, post
+from tests.support.raw_connections import opened
 from tests.support.serving import serving
-from tests.support.wire import opened
 
 pytestmark = pytest.mark.anyio
 

@@ -16,8 +16,8 @@ from handler.batching.batcher import Batcher
 from handler.job import Input, Job
 from model_registry.version import ModelVersion
 from tests.conftest import MakeArchive
+from tests.support.raw_connections import Endpoint, RawConnection, opened
 from tests.support.serving import serving
-from tests.support.wire import Endpoint, Wire, opened
 
 pytestmark = pytest.mark.anyio
 WAITS = """
@@ -37,8 +37,8 @@ class Full(NamedTuple):
     """A model with one request in work and one in its queue, which has no room for another."""
 
     endpoint: Endpoint
-    in_work: Wire
-    queued: Wire
+    in_work: RawConnection
+    queued: RawConnection
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +66,7 @@ async def full(store: Path, gate: threading.Event) -> AsyncIterator[Full]:
             gate.set()
 
 
-async def fill(endpoint: Endpoint, version: ModelVersion, *lines: str) -> tuple[Wire, Wire]:
+async def fill(endpoint: Endpoint, version: ModelVersion, *lines: str) -> tuple[RawConnection, RawConnection]:
     """Give a model a request to work on, and another for its queue."""
     in_work = await send(endpoint, post(b"wait", *lines))
     while not (version.pool.workers and version.pool.workers[0].batch):
@@ -77,13 +77,13 @@ async def fill(endpoint: Endpoint, version: ModelVersion, *lines: str) -> tuple[
     return in_work, queued
 
 
-async def send(endpoint: Endpoint, request: bytes, size: int = 10_000_000) -> Wire:
+async def send(endpoint: Endpoint, request: bytes, size: int = 10_000_000) -> RawConnection:
     wire = await endpoint.connect()
     await wire.send_in_pieces(request, size)
     return wire
 
 
-async def answer(wire: Wire) -> Answer:
+async def answer(wire: RawConnection) -> Answer:
     """An answer without its own id."""
     line, headers, body = await wire.answer()
     assert headers.pop("x-request-id")

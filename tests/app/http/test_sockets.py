@@ -10,8 +10,8 @@ from app.errors import CannotListen
 from app.http.sockets import bind
 from app.settings.types import ListenAddress
 from tests.conftest import MakeArchive
+from tests.support.raw_connections import listening
 from tests.support.serving import serving
-from tests.support.wire import listening
 
 pytestmark = pytest.mark.anyio
 SAYS = "def handle(data, context):\n    return data and ['said' for _ in data]\n"

@@ -17,7 +17,7 @@ Make = Callable[..., "Fixture"]
 
 
 class Fixture:
-    """A pool with the ends of workers that it has not been told of, and the calls that are due later."""
+    """A pool with the ends of workers that it does not know of yet, and the calls that are due later."""
 
     def __init__(self, folder: Path, handler: str, **options: Any) -> None:
         self.workers = WorkerFixture(folder, handler)

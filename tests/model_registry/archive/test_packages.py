@@ -1,4 +1,4 @@
-"""Packages that archives require: each archive has its own, and what cannot be installed is told."""
+"""Packages that archives require: each archive has its own, and a failed installation is reported."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""The webhook of a rollout: told once, and nobody waits for one that fails."""
+"""The webhook of a rollout: called once, and a failing one delays nothing."""
 
 import json
 import logging

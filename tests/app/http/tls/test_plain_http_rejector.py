@@ -12,8 +12,8 @@ import pytest
 
 from app.server import Server
 from tests.conftest import MakeArchive
+from tests.support.raw_connections import opened, trusting
 from tests.support.serving import serving
-from tests.support.wire import opened, trusting
 
 pytestmark = [
     pytest.mark.anyio,

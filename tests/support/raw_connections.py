@@ -17,7 +17,7 @@ from tests.support.serving import Client
 Scheme = Literal["http", "https"]
 
 
-class Wire:
+class RawConnection:
     """A connection on which bytes are sent as they are."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -53,9 +53,9 @@ class Endpoint:
         self._tls = tls
         self._stack = stack
 
-    async def connect(self) -> Wire:
+    async def connect(self) -> RawConnection:
         """A connection that is closed with the endpoint."""
-        wire = Wire(*await asyncio.open_connection("127.0.0.1", self.server.port, ssl=self._tls))
+        wire = RawConnection(*await asyncio.open_connection("127.0.0.1", self.server.port, ssl=self._tls))
         self._stack.callback(wire.writer.close)
         return wire
 
