@@ -34,6 +34,7 @@ from app.http.response_head import (
 )
 from app.http.responses import RawResponse, error_response, output_response
 from app.http.scope import Connection, make_scope
+from app.http.sockets import discard_unsent
 from handler.job import Output
 from model_registry.reply import ResponseStream
 
@@ -157,6 +158,7 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
         """End the connection: at once if a response is not read, else with what is on its way."""
         self._closing = True
         if phase == "unread":
+            discard_unsent(self._transport)
             self._transport.abort()
         else:
             self._transport.close()

@@ -2,20 +2,17 @@
 
 from app.settings.model import KEYS
 
-OUR_VARIABLES = {
+_OUR_KEYS = (
+    "adaptive_batching", "allow_pickles", "allowed_hosts", "check_memory", "client_body_timeout",
+    "client_header_timeout", "download_idle_timeout", "download_timeout", "drain_timeout", "hung_workers_limit",
+    "keep_serialized_files", "keepalive_timeout", "log_format", "loop_pacing", "management_token", "max_archive_size",
+    "max_connections", "max_connections_per_peer", "max_downloads", "max_receiving_bytes", "max_snapshots",
+    "max_unsent_bytes", "min_transfer_rate", "send_timeout", "thread_tuning", "tls_handshake_timeout",
+)  # fmt: skip
+OUR_VARIABLES = {f"MARSERVE_{key.upper()}": key for key in _OUR_KEYS} | {
     "LOG_LOCATION": "log_location",
     "METRICS_LOCATION": "metrics_location",
-    "MARSERVE_ADAPTIVE_BATCHING": "adaptive_batching",
-    "MARSERVE_ALLOW_PICKLES": "allow_pickles",
-    "MARSERVE_CHECK_MEMORY": "check_memory",
-    "MARSERVE_DRAIN_TIMEOUT": "drain_timeout",
-    "MARSERVE_HUNG_WORKERS_LIMIT": "hung_workers_limit",
-    "MARSERVE_KEEP_SERIALIZED_FILES": "keep_serialized_files",
-    "MARSERVE_LOG_FORMAT": "log_format",
-    "MARSERVE_LOOP_PACING": "loop_pacing",
-    "MARSERVE_MANAGEMENT_TOKEN": "management_token",
     "MARSERVE_METRICS": "marserve_metrics",
-    "MARSERVE_THREAD_TUNING": "thread_tuning",
 }
 TS_VARIABLES = {
     key.upper() if key.startswith("ts_") else f"TS_{key.upper()}": key for key in KEYS - set(OUR_VARIABLES.values())

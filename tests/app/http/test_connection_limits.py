@@ -24,6 +24,12 @@ ANSWERS = f"""
 """
 
 
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """Both event loops: each counts unsent bytes in its own way."""
+    return "asyncio", {"use_uvloop": request.param}
+
+
 @pytest.fixture(autouse=True)
 def answers(archive: MakeArchive) -> None:
     archive("answers", ANSWERS)
@@ -107,13 +113,16 @@ async def test_a_response_that_nobody_reads_has_its_time(store: Path, lines: tup
             serving(store, "answers.mar", send_timeout=0.3, marserve_metrics=True) as client,
             opened(client) as endpoint,
         ):
-            await unread(endpoint, stack, post(b"big", *lines))
+            slow = await unread(endpoint, stack, post(b"big", *lines))
             while not connections(endpoint):
                 await asyncio.sleep(0.01)
             while connections(endpoint):
                 await asyncio.sleep(0.01)
             client.application.refusals.flush()
             assert 'marserve_refusals_total{reason="send_timeout",} 1.0' in (await client.http.get("/metrics")).text
+            with pytest.raises(ConnectionResetError):  # the system has not kept the rest either
+                while await asyncio.get_running_loop().sock_recv(slow, 1 << 20):
+                    pass
 
 
 async def test_pipelined_answers_wait_until_those_before_them_are_read(store: Path) -> None:
