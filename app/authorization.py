@@ -101,14 +101,14 @@ class AccessPolicy:
         """Let an HTTP request to an address that serves these APIs pass, or raise InvalidKey or ManagementLocked."""
         if self._kind == "off":
             return
-        segments = path_segments(path)
-        if self._kind == "all" and _is_open(segments, apis):
+        if self._kind == "all" and _is_open(path_segments(path), apis):
             return
-        self.check(self._api_of(segments, apis), authorization)
+        self.check(self.api_of(path, apis), authorization)
 
-    def _api_of(self, segments: Sequence[str], apis: Sequence[str]) -> str:
+    def api_of(self, path: str, apis: Sequence[str]) -> str:
+        """The API that a path belongs to on an address that serves these APIs."""
         if list(apis) != ["metrics"] and (self._kind == "management" or {"inference", "management"}.issubset(apis)):
-            return "management" if is_management(segments) else "inference"
+            return "management" if is_management(path_segments(path)) else "inference"
         return apis[0]
 
     def _opens_management(self, authorization: str) -> bool:
@@ -134,6 +134,8 @@ def is_management(segments: Sequence[str]) -> bool:
     """Whether a path belongs to the management API where all APIs share one port."""
     if segments[0] in MANAGEMENT_RESOURCES:
         return not (len(segments) == 3 and segments[2] == "invoke")
+    if segments[0] == "v2":
+        return segments[1:2] in (["repository"], ["logging"]) or list(segments[-2:]) == ["trace", "setting"]
     return list(segments[:2]) == ["v1", "models"] and ":" not in segments[-1]
 
 

@@ -67,6 +67,26 @@ class ModelApiDisabled(RequestError):
         super().__init__("Model API disabled")
 
 
+class ForeignOrigin(RequestError):
+    """A web page of another origin sent a management request."""
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(
+            f"A web page of another origin ({origin[:100]!a}) may not manage a server that asks for no token; "
+            "name it in cors_allowed_origin, or switch tokens on."
+        )
+
+
+class ForeignHost(RequestError):
+    """A management request names a host that is not known to be this server."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"The server asks for no token and is not known as {host[:100]!a}; name it in allowed_hosts, call it by "
+            "its address, or switch tokens on."
+        )
+
+
 class ServerBusy(RequestError):
     """The server holds as many bytes of its clients as it may."""
 
@@ -99,6 +119,8 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
     BadEscape: ErrorResponse(403, "IllegalArgumentException"),
     InvalidKey: ErrorResponse(400, "InvalidKeyException", grpc="PERMISSION_DENIED"),
     ManagementLocked: ErrorResponse(401, "InvalidKeyException"),
+    ForeignOrigin: ErrorResponse(403, "ForbiddenException"),
+    ForeignHost: ErrorResponse(403, "ForbiddenException"),
     ServerBusy: ErrorResponse(503, "ServiceUnavailableException"),
     ModelApiDisabled: ErrorResponse(403, "ModelException"),
     registry.NoWorker: ErrorResponse(503, "ServiceUnavailableException", grpc="INTERNAL"),

@@ -1,13 +1,22 @@
 """ASGI middleware around the routes: body limit, access log, common headers, authorization, escapes."""
 
 from collections.abc import Sequence
+from functools import partial
 from time import perf_counter
 
 import anyio
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BadEscape, InvalidKey, ManagementLocked, PayloadTooLarge, describe_error
+from app.errors import (
+    BadEscape,
+    ForeignHost,
+    ForeignOrigin,
+    InvalidKey,
+    ManagementLocked,
+    PayloadTooLarge,
+    describe_error,
+)
 from app.http.request import check_escapes, check_length
 from app.http.response_head import payload_too_large, with_common_headers
 from app.http.responses import Headers, TorchServeResponse, raw_error
@@ -159,10 +168,13 @@ class Authorization:
         app = self.app
         if scope["type"] == "http":
             try:
-                policy = ModelServer.of(scope).access_policy
-                policy.check_path(route_path(scope), self.apis, header(scope, b"authorization"))
+                server, path = ModelServer.of(scope), route_path(scope)
+                server.access_policy.check_path(path, self.apis, header(scope, b"authorization"))
+                if server.access_policy.api_of(path, self.apis) == "management":
+                    host = scope["server"][0] if scope.get("server") else None
+                    server.origin_policy.check(scope["method"], partial(header, scope), host)
                 check_escapes(target(scope).partition(b"?")[0].decode("latin-1"))
-            except (InvalidKey, ManagementLocked, BadEscape) as error:
+            except (InvalidKey, ManagementLocked, ForeignOrigin, ForeignHost, BadEscape) as error:
                 app = TorchServeResponse(raw_error(describe_error(error)))
         await app(scope, receive, send)
 

@@ -18,6 +18,7 @@ from app.initial_models.startup import initial_models, initial_workers, register
 from app.logging.access_log import Client
 from app.logging.files import Logs
 from app.open_inference.live_settings import LiveSettings
+from app.origin_policy import OriginPolicy
 from app.settings.model import Settings
 from app.settings.snapshots import snapshot_writer
 from app.shutdown import Deadline
@@ -64,6 +65,7 @@ class ModelServer:
         self.refusals = RefusalLog(self.metrics.record_refusals)
         self.admission = Admission(connection_limits(settings), self.refusals)
         self.access_policy = AccessPolicy(settings, Path.cwd())
+        self.origin_policy = OriginPolicy(settings)
         self.factory = self._factory()
         self.registry = Registry(
             self.factory,

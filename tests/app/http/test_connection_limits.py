@@ -102,6 +102,11 @@ async def unread(endpoint: Endpoint, stack: ExitStack, request: bytes) -> socket
     return client
 
 
+async def read_all(client: socket.socket) -> None:
+    while await asyncio.get_running_loop().sock_recv(client, 1 << 20):
+        pass
+
+
 def connections(endpoint: Endpoint) -> list[Any]:
     return list(endpoint.server.server_state.connections)
 
@@ -121,8 +126,7 @@ async def test_a_response_that_nobody_reads_has_its_time(store: Path, lines: tup
             client.application.refusals.flush()
             assert 'marserve_refusals_total{reason="send_timeout",} 1.0' in (await client.http.get("/metrics")).text
             with pytest.raises(ConnectionResetError):  # the system has not kept the rest either
-                while await asyncio.get_running_loop().sock_recv(slow, 1 << 20):
-                    pass
+                await read_all(slow)
 
 
 async def test_pipelined_answers_wait_until_those_before_them_are_read(store: Path) -> None:
