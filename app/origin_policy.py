@@ -1,8 +1,8 @@
 """Keeps web pages from managing a server that asks for no token, through the browser of somebody who may reach it.
 
 A page of another origin may send simple requests without asking, a POST that registers code included. Browsers say so
-in Origin and in Sec-Fetch-Site. A page whose own name leads to this machine (DNS rebinding) is same-origin for them, but
-gives itself away by its Host. Other clients send none of these headers, and only names of their own choice as Host.
+in Origin and in Sec-Fetch-Site. A page whose own name leads to this machine (DNS rebinding) is same-origin for them,
+but gives itself away by its Host. Other clients send none of these headers, and only names of their own choice as Host.
 """
 
 import socket
@@ -55,10 +55,8 @@ def _is_same_origin(origin: str, host: str) -> bool:
     try:
         page, own = urlsplit(origin), urlsplit(f"{origin.partition(':')[0]}://{host}")
         default = DEFAULT_PORTS.get(page.scheme)
-        return page.hostname is not None and (page.hostname, page.port or default) == (
-            own.hostname,
-            own.port or default,
-        )
+        is_same_port = (page.port or default) == (own.port or default)
+        return page.hostname is not None and page.hostname == own.hostname and is_same_port
     except ValueError:  # "null", for one
         return False
 
