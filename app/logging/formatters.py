@@ -11,6 +11,17 @@ import orjson
 
 _LEVELS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 _WORKER_LABEL = re.compile(r"W-\d+-(?P<model>.+)_(?P<version>[^_]*)")
+_CONTROLS = (
+    *range(9),
+    *range(10, 32),
+    *range(127, 160),
+    0x2028,
+    0x2029,
+    *range(0x202A, 0x202F),
+    *range(0x2066, 0x206A),
+)
+_ESCAPES = {code: repr(chr(code))[1:-1] for code in _CONTROLS}
+"""Characters that begin a line, move a cursor or turn the direction of text: names of models may hold them."""
 _JSON_FIELDS = ("model", "version", "worker")
 
 _last_timestamp = (0, "")
@@ -51,8 +62,7 @@ class TextFormatter(logging.Formatter):
         """One line, and a traceback below it if there is one."""
         logger = getattr(record, "ts_logger", record.name)
         line = (
-            f"{local_timestamp(record.created)} [{_level(record):<5}] {_thread(record)} {logger} - "
-            f"{record.getMessage()}"
+            f"{local_timestamp(record.created)} [{_level(record):<5}] {_thread(record)} {logger} - {_message(record)}"
         )
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
@@ -99,3 +109,9 @@ def _level(record: logging.LogRecord) -> str:
 
 def _thread(record: logging.LogRecord) -> str:
     return "main" if record.threadName == "MainThread" else str(record.threadName)
+
+
+def _message(record: logging.LogRecord) -> str:
+    """The message; what it was given is escaped, not the lines that its own text has."""
+    message = record.getMessage()
+    return message.translate(_ESCAPES) if record.args and not message.isprintable() else message

@@ -1,15 +1,11 @@
 """Names of archives and models: their defaults, which are pure functions of urls, and those that are refused."""
 
 import re
-import unicodedata
 from urllib.parse import urlsplit
 
 from model_registry.errors import InvalidName
 
 MAX_NAME_CHARACTERS = 255
-INVISIBLE = ("Cc", "Cs", "Zl", "Zp")
-"""Unicode's control characters, surrogates, and separators of lines and paragraphs."""
-BIDIRECTIONAL = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 ARCHIVE_SUFFIXES = (".mar", ".model", ".tar.gz", ".tgz")
 SCHEMES = ("http", "https", "file", "ftp")
 
@@ -39,12 +35,10 @@ def default_name(url: str) -> str:
 
 
 def check_name(kind: str, name: str) -> None:
-    """Refuse a name that no URL can carry as one segment, or that forges lines of logs; raises InvalidName."""
-    if not name or name in (".", ".."):
-        raise InvalidName(kind, name, "a URL cannot carry it.")
+    """Refuse a name that no request can carry; raises InvalidName. TorchServe takes all others; logs escape them."""
+    if not name:
+        raise InvalidName(kind, name, "it is empty.")
     if len(name) > MAX_NAME_CHARACTERS:
         raise InvalidName(kind, name, f"it has more than {MAX_NAME_CHARACTERS} characters.")
-    if "/" in name:
-        raise InvalidName(kind, name, 'it contains "/".')
-    if any(unicodedata.category(character) in INVISIBLE or character in BIDIRECTIONAL for character in name):
-        raise InvalidName(kind, name, "it contains control characters.")
+    if any("\ud800" <= character <= "\udfff" for character in name):
+        raise InvalidName(kind, name, "it contains half of a surrogate pair.")

@@ -56,6 +56,11 @@ def test_text_is_as_torchserve_writes_it() -> None:
     assert line == "2026-11-21T12:00:00,999 [INFO ] main org.pytorch.serve.wlm.ModelManager - Model echo loaded."
 
 
+def test_text_escapes_what_would_forge_lines() -> None:
+    line = TextFormatter().format(record(args=("a\n2026 [INFO ] \x1b[31m\u202e",)))
+    assert line.endswith(r"Model a\n2026 [INFO ] \x1b[31m\u202e loaded.")
+
+
 def test_text_names_our_logger_where_torchserve_has_none() -> None:
     line = TextFormatter().format(record(levelname="WARNING", threadName="W-9000-echo_1.0"))
     assert line == "2026-11-21T12:00:00,999 [WARN ] W-9000-echo_1.0 marserve.registry - Model echo loaded."

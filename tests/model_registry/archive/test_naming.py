@@ -49,31 +49,13 @@ def test_the_name_of_last_resort_is_made_of_the_file_name(url: str, name: str) -
     assert default_name(url) == name
 
 
-@pytest.mark.parametrize("name", ["m", "my model", "größe", "模型", "a.b-c_d:1", "%2F", "~", "a" * 255])
-def test_names_that_a_request_can_carry_are_taken(name: str) -> None:
+@pytest.mark.parametrize("name", ["m", "my model", "größe", "模型", "%2F", "..", "a/b", "a\nb", "\x00", "a" * 255])
+def test_names_that_torchserve_takes_are_taken(name: str) -> None:
     check_name("model name", name)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "",
-        ".",
-        "..",
-        "a/b",
-        "/",
-        "a\nb",
-        "a\x1b[31m",
-        "\x00",
-        "a\x7f",
-        "a\x85",
-        "a\ud800",
-        "a\u2028",
-        "a\u202eb",
-        "a" * 256,
-    ],
-)
-def test_names_that_no_request_can_carry_or_that_forge_lines_are_refused(name: str) -> None:
+@pytest.mark.parametrize("name", ["", "a\ud800", "a" * 256])
+def test_names_that_no_request_can_carry_are_refused(name: str) -> None:
     with pytest.raises(InvalidName, match="Invalid model name") as refusal:
         check_name("model name", name)
     assert str(refusal.value).isascii()

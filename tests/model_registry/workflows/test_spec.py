@@ -142,7 +142,7 @@ def test_what_would_fill_the_memory_is_refused(tmp_path: Path, spec: str) -> Non
     assert len(str(refusal.value)) < 1000
 
 
-@pytest.mark.parametrize(("name", "spec"), [("a/b", SPEC), ("w", 'models: {}\ndag:\n  "a/b": []\n')])
+@pytest.mark.parametrize(("name", "spec"), [("a" * 300, SPEC), ("w", f'models: {{}}\ndag:\n  "{"a" * 300}": []\n')])
 def test_names_that_no_request_can_carry_are_refused(tmp_path: Path, name: str, spec: str) -> None:
     with pytest.raises(InvalidName):
         read_spec(war(tmp_path, spec), name)
