@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute
 from app.api import drift, health, index, inference, metrics, openapi, tokens, traffic, workflows
 from app.api.fast_path import PredictionFastPath
 from app.api.management import endpoints as management
+from app.console import endpoints as console
 from app.exception_handlers import EXCEPTION_HANDLERS
 from app.grpc.listeners import grpc_serving
 from app.http.fast_path import FAST_PATH
@@ -120,7 +121,8 @@ def routes_of(settings: Settings, apis: tuple[str, ...]) -> list[BaseRoute]:
     described = [each for each in routes if settings.one_port or each not in (*drift.routes, *traffic.routes)]
     described = described if apis == ("metrics",) else [*metrics.routes, *described]
     descriptions = openapi.description_routes(described, with_own=apis != ("metrics",))
-    return [*descriptions, *(index.routes if settings.one_port else ()), *routes]
+    roots = (*console.routes(), *index.routes) if settings.one_port else ()
+    return [*descriptions, *roots, *routes]
 
 
 def addresses(settings: Settings) -> dict[ListenAddress, tuple[str, ...]]:

@@ -136,6 +136,8 @@ def is_management(segments: Sequence[str]) -> bool:
         return not (len(segments) == 3 and segments[2] == "invoke")
     if segments[0] == "v2":
         return segments[1:2] in (["repository"], ["logging"]) or list(segments[-2:]) == ["trace", "setting"]
+    if list(segments) == ["console", "events"]:
+        return True
     return list(segments[:2]) == ["v1", "models"] and ":" not in segments[-1]
 
 

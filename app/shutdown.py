@@ -28,6 +28,11 @@ class Deadline:
     def __repr__(self) -> str:
         return f"<Deadline {'not started' if self._at is None else f'in {self.remaining():.1f} s'}>"
 
+    @property
+    def is_started(self) -> bool:
+        """Whether the time runs."""
+        return self._at is not None
+
     def start(self) -> None:
         """Let the time run, if it does not yet."""
         if self._at is None:

@@ -113,6 +113,7 @@ def _validated(sources: list[Source], cwd: Path) -> Settings:
     settings = settings.replace(
         **{key: cwd / getattr(settings, key) for key in PATH_KEYS & in_force.keys()},
         given={key: entry.text for key, entry in in_force.items() if key not in _NOT_GIVEN},
+        places={key: entry.place for key, entry in in_force.items()},
     )
     check_archives(settings)
     return settings

@@ -147,6 +147,7 @@ class Settings(BaseSettings):
         default_factory=dict, repr=False
     )  # archives outside of the store by name
     given: Mapping[str, str] = Field(default_factory=dict, repr=False)  # everything configured, as it was written
+    places: Mapping[str, str] = Field(default_factory=dict, repr=False)  # the place of each key that is configured
     warnings: tuple[str, ...] = ()
     triton: TritonSettings | None = None  # model repositories, and how they are served
 
@@ -180,6 +181,7 @@ DERIVED = {
     "config_file",
     "reload",
     "given",
+    "places",
     "given_archives",
     "warnings",
     "triton",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from typing import Literal, TypeVar, cast
+from typing import Literal, NamedTuple, TypeVar, cast
 
 from handler.metrics.exposition import Exposition, Update, ignore
 from handler.metrics.families import Family, Kind, read_families
@@ -25,6 +25,16 @@ MAX_PENDING_LINES = 100  # the same where each is some lines of a log, which tak
 _SINGLE_EVENTS = ("Requests2XX", "Requests4XX", "Requests5XX", "ts_inference_requests_total")
 """Counters of which TorchServe's logs have a line for each event."""
 _LEGACY = ("ts_inference_requests_total", "ts_inference_latency_microseconds", "ts_queue_latency_microseconds")
+
+
+class ModelEvents(NamedTuple):
+    """The events of one model version since they were counted last."""
+
+    requests: int
+    failures: Mapping[str, int]
+    """By reason."""
+    batch_sizes: Sequence[int]
+    predictions: Sequence[Times]
 
 
 class UpdateCache(dict[K, Update]):
@@ -74,6 +84,8 @@ class Metrics:
         """The families that context.metrics.get_metric finds, in the form of a metrics file."""
         self._detecting = Lock()
         self._exposition = Exposition()
+        self.on_events: Callable[[tuple[str, str], ModelEvents], object] | None = None
+        """Called with name, version and their events whenever events are counted."""
         self.log = MetricLog()
         """The destination of lines in log and legacy mode."""
         self._statuses: list[int] = []
@@ -229,15 +241,19 @@ class ModelMetrics:
 
     def count(self) -> None:
         """Count the collected events."""
-        for label, count in _count_all(self._labels).items():
+        labels, failures = _count_all(self._labels), _count_all(self._failures)
+        for label, count in labels.items():
             self._requests[label](count)
-        for reason, count in _count_all(self._failures).items():
+        for reason, count in failures.items():
             self._series.record_failures(reason, count)
-        if self._batch_sizes:
-            self._series.record_batches([self._batch_sizes.popleft() for _ in range(len(self._batch_sizes))])
+        batch_sizes = [self._batch_sizes.popleft() for _ in range(len(self._batch_sizes))]
+        if batch_sizes:
+            self._series.record_batches(batch_sizes)
         predictions, self._predictions = self._predictions, []
         if predictions:
             self._count_predictions(predictions)
+        if self._metrics.on_events is not None:
+            self._metrics.on_events(self.key, ModelEvents(labels.total(), failures, batch_sizes, predictions))
 
     def watch(
         self, queue_depth: Callable[[], int], workers_ready: Callable[[], int], workers_abandoned: Callable[[], int]

@@ -1,0 +1,84 @@
+"""The routes of the console: the page at / and /console, its files, and its feed."""
+
+from pathlib import Path
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Match, Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from app.api.routing import ApiRoute
+from app.console.feed import Feed, FeedResponse
+
+STATIC = Path(__file__).parent / "static"
+PAGE = STATIC / "index.html"
+SECURITY_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "vary": "accept",
+}
+
+
+class BrowserRoute(ApiRoute):
+    """A route that only clients take which accept HTML by name."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match GET and HEAD by such a client."""
+        if scope["type"] != "http" or not accepts_html(Headers(scope=scope).get("accept", "")):
+            return Match.NONE, {}
+        match, child = super().matches(scope)
+        return (match, child) if match is Match.FULL else (Match.NONE, {})
+
+
+class ConsoleFiles(StaticFiles):
+    """Static files with the console's security headers."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """The file at a path."""
+        response = await super().get_response(path, scope)
+        response.headers.update(SECURITY_HEADERS)
+        return response
+
+
+def accepts_html(accept: str) -> bool:
+    """Whether an Accept header names HTML, and JSON at most as a second choice."""
+    qualities = dict(_media_range(each) for each in accept.split(","))
+    html = qualities.get("text/html", 0.0)
+    return html > 0 and html >= qualities.get("application/json", 0.0)
+
+
+def _media_range(text: str) -> tuple[str, float]:
+    """A media range and its quality, 0 where that is no number."""
+    name, *parameters = (part.strip().lower() for part in text.split(";"))
+    quality = next((value[2:] for value in parameters if value.startswith("q=")), "1")
+    try:
+        return name, float(quality)
+    except ValueError:
+        return name, 0.0
+
+
+async def page(request: Request) -> Response:
+    """The page itself."""
+    return FileResponse(PAGE, headers=SECURITY_HEADERS)
+
+
+def routes() -> list[BaseRoute]:
+    """The routes of one application, which share a feed."""
+    feed = Feed()
+
+    async def events(request: Request) -> Response:
+        """GET /console/events: server-sent events, for callers that may manage the server."""
+        return FeedResponse(feed)
+
+    return [
+        BrowserRoute("/", page, "GET", "HEAD"),
+        ApiRoute("/console", page, "GET", "HEAD"),
+        ApiRoute("/console/events", events, "GET"),
+        Mount("/console", ConsoleFiles(directory=STATIC)),
+    ]

@@ -1,0 +1,104 @@
+// "Try it": one prediction, its answer, and the same as a command.
+
+import { ROOT, path } from "./api.js";
+import { bytes, element, find, milliseconds } from "./dom.js";
+
+const SHOWN_CHARACTERS = 20000;
+let models = [];
+
+export function showChoices(sample) {
+  const names = sample.models.map((model) => model.name);
+  if (names.join() !== models.map((model) => model.name).join()) {
+    find("#model-names").replaceChildren(...names.map((name) => element("option", { value: name })));
+    if (!find("#try-model").value && names.length) find("#try-model").value = names[0];
+    models = sample.models;
+    showVersions();
+    showCommand();
+  }
+  models = sample.models;
+}
+
+function showVersions() {
+  const model = models.find((each) => each.name === find("#try-model").value);
+  find("#version-names").replaceChildren(...(model ? model.versions : []).map((each) => element("option", { value: each.version })));
+}
+
+function target() {
+  const version = find("#try-version").value.trim();
+  return path("predictions", find("#try-model").value.trim(), ...(version ? [version] : []));
+}
+
+function request() {
+  const kind = find("#try-kind").value, file = find("#try-file").files[0];
+  if (kind === "file") return { body: file || new Blob(), type: (file && file.type) || "application/octet-stream" };
+  return { body: find("#try-text").value, type: kind };
+}
+
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+
+function showCommand() {
+  const { body, type } = request(), file = find("#try-file").files[0];
+  const data = find("#try-kind").value === "file" ? `--data-binary @${quoted(file ? file.name : "FILE")}` : `--data-binary ${quoted(body)}`;
+  find("#try-curl").value = `curl -i ${quoted(target().href)} -H ${quoted(`content-type: ${type}`)} ${data}`;
+}
+
+async function send(event) {
+  event.preventDefault();
+  const { body, type } = request(), result = find("#try-result"), button = find("#try-send");
+  button.disabled = true;
+  result.hidden = false;
+  result.replaceChildren(element("p", {}, "Waiting for the answer"));
+  const started = performance.now();
+  try {
+    const response = await fetch(target(), { method: "POST", body, headers: { "content-type": type } });
+    const head = performance.now() - started, answer = await response.blob();
+    await showAnswer(response, answer, head, performance.now() - started);
+  } catch (error) {
+    result.replaceChildren(element("p.error", {}, `The server was not reached: ${error.message}`));
+  } finally {
+    button.disabled = false;
+  }
+}
+
+async function showAnswer(response, answer, head, whole) {
+  const headers = [...response.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
+  find("#try-result").replaceChildren(
+    element("div.head", {},
+      element("h3", {}, `${response.status} ${response.statusText}`),
+      element("span.tag", { "data-state": response.ok ? "good" : "bad" }, response.ok ? "answered" : "failed"),
+      element("span.tag", { id: "try-time" }, `${milliseconds(head)} to the answer, ${milliseconds(whole)} in all`),
+      element("span.tag", {}, bytes(answer.size))),
+    element("h4", {}, "Answer"), await content(answer),
+    element("h4", {}, "Headers"), element("pre", { tabindex: "0" }, headers));
+}
+
+async function content(answer) {
+  if (/^(image|audio|video)\//.test(answer.type)) return element("p", {}, `${answer.type}, ${bytes(answer.size)}; the command above saves it with -o FILE.`);
+  let text = await answer.text();
+  try {
+    text = JSON.stringify(JSON.parse(text), null, 2);
+  } catch { /* it is no JSON, and shown as it is */ }
+  const more = text.length > SHOWN_CHARACTERS ? "\n…" : "";
+  return element("pre", { id: "try-answer", tabindex: "0" }, text.slice(0, SHOWN_CHARACTERS) + more);
+}
+
+async function copy() {
+  const field = find("#try-curl");
+  field.select();
+  if (navigator.clipboard) await navigator.clipboard.writeText(field.value);
+  else document.execCommand("copy");
+}
+
+export function start() {
+  const form = find("#try-form");
+  form.addEventListener("submit", send);
+  form.addEventListener("input", () => {
+    const isFile = find("#try-kind").value === "file";
+    find("#try-text-label").hidden = isFile;
+    find("#try-file-label").hidden = !isFile;
+    showVersions();
+    showCommand();
+  });
+  find("#try-copy").addEventListener("click", copy);
+  showCommand();
+}
