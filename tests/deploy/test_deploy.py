@@ -126,7 +126,9 @@ def test_every_file_here_is_looked_at() -> None:
     found = {str(path.relative_to(DEPLOY)) for path in DEPLOY.rglob("*") if path.suffix in (".yaml", ".toml")}
     kubernetes = {f"kubernetes/{kind}.yaml" for kind in ("deployment", "service", "hpa", "adapter-rules")}
     cloud = {"cloudrun/service.yaml", "cloudrun/service-gpu.yaml", "fly/fly.toml", "kserve/clusterservingruntime.yaml"}
-    signflow = {f"signflow/compose.{kind}.yaml" for kind in ("cpu", "apple", "nvidia")} | {"signflow/pyproject.toml"}
+    signflow = {f"signflow/compose.{kind}.yaml" for kind in ("cpu", "apple", "nvidia", "migration")} | {
+        "signflow/pyproject.toml"
+    }
     assert found == kubernetes | cloud | signflow | {"compose.yaml", "compose.gpu.yaml"}
 
 
