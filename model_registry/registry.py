@@ -26,6 +26,7 @@ from model_registry.model import Model
 from model_registry.pagination import page_of
 from model_registry.registration import Registration, Role
 from model_registry.snapshot import Occasion, SnapshotWriter
+from model_registry.tasks.load_report import report_loading
 from model_registry.tasks.shielded_tasks import ShieldedTasks
 from model_registry.traffic.model_traffic import ModelTraffic
 from model_registry.version import ModelVersion
@@ -50,7 +51,7 @@ class Registry:
         self._models: dict[str, Model] = {}
         self._restored: set[str] = set()
         self._kept_traffic: dict[str, Mapping[str, Any]] = {}
-        self._registering, self._closing = ShieldedTasks(), ShieldedTasks()
+        self._registering, self._closing, self._reports = ShieldedTasks(), ShieldedTasks(), ShieldedTasks()
         self.startup_models: set[str] = set()
         """Names of the models that were loaded at start."""
         self.startup_failed = False
@@ -116,7 +117,7 @@ class Registry:
         return self.resolve(name, version)
 
     def page(self, start: int, limit: int) -> tuple[Sequence[Model], int | None]:
-        """At max_workers `limit` models by name and the start of the next page; without the functions of workflows."""
+        """At most `limit` models by name and the start of the next page; without the functions of workflows."""
         listed = sorted(name for name, model in self._models.items() if model.role != "function")
         names, following = page_of(listed, start, limit)
         return [self._models[name] for name in names], following
@@ -218,6 +219,7 @@ class Registry:
         seconds = self._drain_seconds if seconds is None else seconds
         self._save("shutdown")
         self._registering.cancel()
+        self._reports.cancel()
         versions = [version for version in self.versions() if self._models[version.name].role != "repository"]
         self._models.clear()
         await asyncio.gather(*(version.close(seconds) for version in versions), self._closing.wait())
@@ -272,11 +274,12 @@ class Registry:
     async def _start_workers(
         self, version: ModelVersion, min_workers: int, max_workers: int, wait: bool, *, keep: bool = False
     ) -> None:
+        loading = [worker.loaded for worker in version.start_scaling(min_workers, max_workers)]
+        self._reports.start(report_loading(f"{version.name} {version.version}", loading))
         if not wait:
-            version.start_scaling(min_workers, max_workers)
             return
         try:
-            await version.scale(min_workers, max_workers)
+            await asyncio.gather(*map(asyncio.wrap_future, loading))
         except LoadFailed as error:
             LOG.error("%s", error, extra=MANAGER)
             if not keep:

@@ -1,12 +1,14 @@
 """Warnings about keys at the start: unknown ones, those without effect, and those that TorchServe ignores."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from app.settings.model import KEYS
 from app.settings.sources import Entry, PropertiesFile
+from app.settings.variables import ALWAYS_READ, OUR_VARIABLES, TS_VARIABLES
 from model_registry.archive.model_yaml import SETTINGS
 
+KNOWN_VARIABLES = frozenset({*ALWAYS_READ, *OUR_VARIABLES, *TS_VARIABLES, "TS_CONFIG_FILE"})
 _JAVA = "there is no Java here"
 _NETTY = "one event loop serves all connections"
 _LAUNCHER = "workers share the CPU cores without a launcher"
@@ -80,6 +82,14 @@ def key_warnings(file: PropertiesFile, in_force: Mapping[str, Entry]) -> Iterato
             yield f"{in_force[key].place}: {key} has no effect: {reason}."
     if ours := [f"{key}={in_force[key].text}" for key in _IGNORED_BY_TORCHSERVE if key in in_force]:
         yield f"{' and '.join(ours)} will be the default of models that name none; TorchServe ignores it."
+
+
+def variable_warnings(environ: Iterable[str]) -> Iterator[str]:
+    """A sentence for each variable whose name is nearly that of a key's variable."""
+    for name in sorted(environ):
+        if name.startswith(("TS_", "MARSERVE_")) and name not in KNOWN_VARIABLES:
+            for meant in difflib.get_close_matches(name, KNOWN_VARIABLES, n=1, cutoff=0.85):
+                yield f"variable {name} is ignored; is {meant} meant?"
 
 
 def _hint(key: str) -> str:

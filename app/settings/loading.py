@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from app.settings.errors import ConfigurationError
-from app.settings.key_warnings import key_warnings
+from app.settings.key_warnings import key_warnings, variable_warnings
 from app.settings.last_snapshot import check_archives, newest_snapshot
 from app.settings.model import PATH_KEYS, Authorization, Settings
 from app.settings.sources import CommandDefaults, CommandLine, Entry, EnvironmentVariables, PropertiesFile, Source
@@ -50,7 +50,11 @@ def torchserve_settings(arguments: argparse.Namespace, environ: Mapping[str, str
         snapshots=not arguments.no_config_snapshots,
         grpc_apis=_GRPC_APIS,
         config_file=file.name,
-        warnings=(*key_warnings(file, _in_force(sources)), *_ignored_options(arguments)),
+        warnings=(
+            *key_warnings(file, _in_force(sources)),
+            *variable_warnings(environ),
+            *_ignored_options(arguments),
+        ),
     )
 
 
@@ -89,7 +93,11 @@ def marserve_settings(
         **_reloaded(reload, settings, cwd),
         grpc_apis=tuple(api for api in _GRPC_APIS if f"grpc_{api}_port" in in_force),
         config_file=file.name,
-        warnings=(*key_warnings(file, _in_force(sources)), *_other_addresses(in_force, address)),
+        warnings=(
+            *key_warnings(file, _in_force(sources)),
+            *variable_warnings(environ),
+            *_other_addresses(in_force, address),
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ts.context import Context
 
 _BUILT_IN = "ts.torch_handler"
+_BUILT_IN_NAMES = ("base_handler", "image_classifier", "image_segmenter", "object_detector", "text_classifier")
 
 
 class ArchiveModules(Protocol):
@@ -70,11 +72,16 @@ def _handler_module(namespace: ArchiveModules, name: str) -> ModuleType:
         raise ValueError("no handler is named: name one in MAR-INF/MANIFEST.json, or at registration with handler=")
     if not name.isidentifier() or not find_spec(f"{_BUILT_IN}.{name}"):
         raise ModuleNotFoundError(
-            f"{namespace.folder} has no {name}.py, and no built-in handler is called {name!r}; archive the file, "
-            f"or correct the handler named at registration or in MAR-INF/MANIFEST.json",
+            f"{namespace.folder} has no {name}.py, and no built-in handler is called {name!r}{_similar(name)}; archive "
+            "the file, or correct the handler named at registration or in MAR-INF/MANIFEST.json",
             name=name,
         )
     return import_module(f"{_BUILT_IN}.{name}")
+
+
+def _similar(name: str) -> str:
+    near = get_close_matches(name, _BUILT_IN_NAMES, n=1)
+    return f" ({near[0]} is one)" if near else ""
 
 
 def _class_entry(module: ModuleType) -> EntryPoint:

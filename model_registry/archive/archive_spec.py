@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +69,18 @@ class ArchiveSpec:
 
     def files(self) -> dict[str, Path]:
         """The files by their names in the archive, of equal names the last. Raises PackingError."""
+        self._check_handler()
         files = _named(self.model_file, self.serialized_file, self.handler_file)
         for pattern in filter(None, self.extra_files):
             files |= _extra(pattern)
         return files | _named(self.requirements_file, self.config_file)
+
+    def _check_handler(self) -> None:
+        """Raise PackingError for a built-in handler's name with a slip."""
+        near = get_close_matches(self.handler, BUILT_IN, n=1)
+        file = self.handler_file
+        if near and file and not Path(file).exists():
+            raise PackingError(f"File does not exist: {file}; is the built-in handler {near[0]} meant?")
 
     @property
     def handler_file(self) -> str | None:

@@ -1,5 +1,6 @@
 """model-config.yaml: the file in the archive, and the settings in it that the server obeys."""
 
+import difflib
 import logging
 import reprlib
 from collections.abc import Callable
@@ -62,7 +63,19 @@ def server_settings(config: object) -> dict[str, Any]:
                 LOG.warning(
                     "Invalid %s in a model's configuration: expected %s, not %s", key, reason, reprlib.repr(value)
                 )
+            else:
+                if isinstance(value, int) and settings[name] != value and name != "parallel_level":
+                    LOG.warning("%s: %d in a model's configuration counts as %d.", key, value, settings[name])
+        elif meant := similar_key(str(key)):
+            LOG.warning("The key %s in a model's configuration is left to its handler; is %s meant?", key, meant)
     return settings
+
+
+def similar_key(key: str) -> str | None:
+    """The key of the server that an unknown one of a model's configuration is probably meant to be."""
+    known = {name.lower(): name for name in SETTINGS}
+    near = difflib.get_close_matches(key.lower().replace("_", ""), known, n=1, cutoff=0.8)
+    return known[near[0]] if near and key not in LIBRARY_KEYS else None
 
 
 def _raised_to(minimum: int) -> Rule:
@@ -95,6 +108,8 @@ def _processes(torchrun: object) -> int:
     return max(1, require_int(torchrun.get("nproc-per-node", 1)))
 
 
+LIBRARY_KEYS = frozenset({"pt2", "handler", "micro_batching", "dali", "pippy", "deepspeed", "warmup"})
+"""Keys that the `ts` package, its examples and the warm-up read."""
 SETTINGS: dict[str, tuple[str, Rule]] = {
     "minWorkers": ("min_workers", _raised_to(1)),
     "maxWorkers": ("max_workers", _at_least(0)),

@@ -63,7 +63,7 @@ FLY = {
 }  # fmt: skip
 COMPOSE_SERVICE = {
     "image": str, "build": {"target": set(stages()), "context?": {".."}, "dockerfile?": {"deploy/Dockerfile"}},
-    "ports?": [str], "environment?": LABELS, "volumes?": [str], "read_only?": {True}, "tmpfs?": [{"/tmp"}],
+    "ports?": [str], "environment?": LABELS, "volumes?": [str], "read_only?": {True}, "tmpfs?": [{"/tmp:exec"}],
     "cap_drop?": [{"ALL"}], "security_opt?": [str], "stop_grace_period?": {"30s"}, "restart?": str, "deploy?": dict,
 }  # fmt: skip
 KSERVE = {

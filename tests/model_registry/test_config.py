@@ -145,7 +145,7 @@ def test_values_of_a_wrong_type_are_logged_and_ignored(caplog: pytest.LogCapture
         "unknownKey": 1, True: 1, "BatchSize": 7,
     }  # fmt: skip
     assert merged(yaml) == ModelConfig()
-    assert len(caplog.records) == 11
+    assert len(caplog.records) == 12  # and a key that is nearly one of the server
     assert "batchSize" in caplog.text
 
 

@@ -27,7 +27,7 @@ SERVICE = {
         "additional_contexts?": {"marserve": {"service:marserve"}, "checkout": {"../.."}},
     },
     "platform?": {"linux/amd64", "linux/arm64"}, "command?": [str], "ports?": [str], "environment?": LABELS,
-    "volumes?": [str], "extra_hosts?": [str], "read_only?": {True}, "tmpfs?": [{"/tmp"}], "cap_drop?": [{"ALL"}],
+    "volumes?": [str], "extra_hosts?": [str], "read_only?": {True}, "tmpfs?": [{"/tmp:exec"}], "cap_drop?": [{"ALL"}],
     "security_opt?": [{"no-new-privileges:true"}], "stop_grace_period?": {"30s"}, "restart": {"no", "unless-stopped"},
     "depends_on?": {"archives": {"condition": {"service_completed_successfully"}}},
     "deploy?": {"resources": {"limits": LIMITS, "reservations?": {"devices": [GPU]}}},

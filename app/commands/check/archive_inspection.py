@@ -1,7 +1,6 @@
 """The inspection of an archive before any of its code runs: parts, configuration in force, problems, lint findings."""
 
 import ast
-import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -13,11 +12,9 @@ from typing import Any
 from handler.linting.handler_linter import LintFinding, lint_folder
 from model_registry.archive.archive import Archive
 from model_registry.archive.manifest import MANIFEST_FILE
-from model_registry.archive.model_yaml import SETTINGS, readable_model_config
+from model_registry.archive.model_yaml import LIBRARY_KEYS, SETTINGS, readable_model_config, similar_key
 from model_registry.config import ModelConfig
 
-LIBRARY_KEYS = {"pt2", "handler", "micro_batching", "dali", "pippy", "deepspeed", "warmup"}
-"""Keys of model-config.yaml that the `ts` package, its examples and the warm-up read."""
 ALWAYS_SHOWN = (
     "min_workers", "max_workers", "batch_size", "max_batch_delay", "response_timeout", "startup_timeout",
     "job_queue_size",
@@ -164,7 +161,5 @@ def _problems(archive: Archive, other_keys: Sequence[str]) -> Iterator[str]:
         if not (folder / file).is_file():
             yield f"the manifest names {file}, which is not there"
     for key in other_keys:
-        near = difflib.get_close_matches(key.lower(), [known.lower() for known in SETTINGS], n=1, cutoff=0.8)
-        meant = [known for known in SETTINGS if known.lower() in near]
-        if meant:
-            yield f"model-config.yaml has the key {key}; is {meant[0]} meant?"
+        if meant := similar_key(key):
+            yield f"model-config.yaml has the key {key}; is {meant} meant?"

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-WANTED = "Send the sepal's length and width and the petal's length and width, in centimetres: [5.1, 3.5, 1.4, 0.2]"
-LONGEST = 100
-"""Centimetres that no flower has."""
+EXPECTED = "Send the sepal's length and width and the petal's length and width, in centimetres: [5.1, 3.5, 1.4, 0.2]"
+MAX_CENTIMETRES = 100
+"""More than any flower has."""
 
 
 class FlowerHandler:
@@ -16,10 +16,10 @@ class FlowerHandler:
 
     def initialize(self, context: Any) -> None:
         """Work the discriminant out of the measurements in flowers.json, all species being equally likely."""
-        told = json.loads(Path(context.system_properties["model_dir"], "flowers.json").read_text())
-        means = np.array(list(told["means"].values()))
-        spread = np.array(told["sums_of_squares_and_products_within_species"]) / told["degrees_of_freedom"]
-        self.species = list(told["means"])
+        measured = json.loads(Path(context.system_properties["model_dir"], "flowers.json").read_text())
+        means = np.array(list(measured["means"].values()))
+        spread = np.array(measured["sums_of_squares_and_products_within_species"]) / measured["degrees_of_freedom"]
+        self.species = list(measured["means"])
         self.weights = np.linalg.solve(spread, means.T)
         self.bias = -0.5 * np.sum(means.T * self.weights, axis=0)
 
@@ -56,15 +56,17 @@ def read(row: dict[str, Any]) -> np.ndarray:
 
     Raises ValueError with a message for the client.
     """
-    said = parse(row.get("body", row.get("data", row)))
-    if isinstance(said, dict):
-        said = parse(said.get("features"))
+    if next(iter(row), "").lstrip()[:1] in ("[", "{"):  # curl -d without a content type sends a form
+        raise ValueError("JSON came as a form; send it with the header Content-Type: application/json")
+    value = parse(row.get("body", row.get("data", row)))
+    if isinstance(value, dict):
+        value = parse(value.get("features"))
     try:
-        lengths = np.array(said, dtype=float)
+        lengths = np.array(value, dtype=float)
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(WANTED) from None
-    if lengths.shape != (4,) or not ((lengths > 0) & (lengths < LONGEST)).all():
-        raise ValueError(WANTED)
+        raise ValueError(EXPECTED) from None
+    if lengths.shape != (4,) or not ((lengths > 0) & (lengths < MAX_CENTIMETRES)).all():
+        raise ValueError(EXPECTED)
     return lengths
 
 
@@ -76,4 +78,4 @@ def parse(value: Any) -> Any:
         text = value if isinstance(value, str) else value.decode()
         return json.loads(text if text.lstrip()[:1] in ("[", "{") else f"[{text}]")
     except (ValueError, RecursionError):
-        raise ValueError(WANTED) from None
+        raise ValueError(EXPECTED) from None

@@ -149,3 +149,10 @@ def test_a_malformed_request_is_told_what_to_send_and_its_neighbours_are_served(
     assert first[0] == 200
     assert (status, answer["code"], answer["type"]) == (400, 400, "BadRequestException")
     assert "[5.1, 3.5, 1.4, 0.2]" in answer["message"]
+
+
+def test_json_without_its_content_type_is_pointed_out(everyday: Predict) -> None:
+    [(status, answer)] = everyday(form(**{'{"features": [5.1, 3.5, 1.4, 0.2]}': ""}))
+    assert (status, answer["message"]) == (
+        400, "JSON came as a form; send it with the header Content-Type: application/json",
+    )  # fmt: skip

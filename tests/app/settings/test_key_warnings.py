@@ -57,3 +57,11 @@ def test_one_line_says_that_torchserve_ignores_a_default(tmp_path: Path) -> None
         "batch_size=8 and max_batch_delay=20 will be the default of models that name none; TorchServe ignores it.",
     )
     assert warnings(tmp_path) == ()
+
+
+def test_a_variable_that_is_nearly_a_keys_is_pointed_out(tmp_path: Path) -> None:
+    environ = {"TS_JOB_QUE_SIZE": "3", "TS_JOB_QUEUE_SIZE": "3", "MARSERVE_LOG_FORMT": "json", "TS_OF_OTHERS": "x"}
+    assert warnings(tmp_path, **environ) == (
+        "variable MARSERVE_LOG_FORMT is ignored; is MARSERVE_LOG_FORMAT meant?",
+        "variable TS_JOB_QUE_SIZE is ignored; is TS_JOB_QUEUE_SIZE meant?",
+    )

@@ -118,3 +118,8 @@ def test_the_manifest_says_what_the_archive_holds() -> None:
 def test_an_odd_model_name_is_refused(name: str) -> None:
     with pytest.raises(PackingError, match="special characters"):
         ArchiveSpec(name, "1.0", "h.py")
+
+
+def test_a_built_in_handlers_name_with_a_slip_is_pointed_out() -> None:
+    with pytest.raises(PackingError, match=r"classifer\.py; is the built-in handler image_classifier meant\?$"):
+        spec(handler="image_classifer").files()

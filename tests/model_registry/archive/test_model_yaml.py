@@ -69,3 +69,14 @@ def test_a_value_that_would_fill_the_log_is_shortened(caplog: pytest.LogCaptureF
         value = [value, value]
     assert server_settings({"batchSize": value}) == {}
     assert len(caplog.text) < 1000
+
+
+def test_a_number_that_counts_as_another_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    assert server_settings({"batchSize": 0, "minWorkers": 2}) == {"batch_size": 1, "min_workers": 2}
+    assert caplog.messages == ["batchSize: 0 in a model's configuration counts as 1."]
+
+
+@pytest.mark.parametrize("key", ["batchsize", "batch_size", "batchSzie"])
+def test_a_key_that_is_nearly_one_of_the_servers_is_logged(key: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert server_settings({key: 4, "fan_in": 3, "pt2": {}}) == {}
+    assert caplog.messages == [f"The key {key} in a model's configuration is left to its handler; is batchSize meant?"]

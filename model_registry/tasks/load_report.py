@@ -1,0 +1,27 @@
+"""Reports in the log that workers are ready, and meanwhile that they still load."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from concurrent.futures import Future
+from time import monotonic
+
+LOG = logging.getLogger("marserve.registry")
+FIRST_REPORT_SECONDS = 10.0
+"""Loading is reported after it, and then after twice the time each."""
+
+
+async def report_loading(name: str, loading: Sequence[Future[None]]) -> None:
+    """Log how the workers of "MODEL VERSION" load, until all have loaded, or one has failed."""
+    started_at, pause = monotonic(), FIRST_REPORT_SECONDS
+    pending = {asyncio.wrap_future(future) for future in loading}
+    while pending:
+        done, pending = await asyncio.wait(pending, timeout=pause)
+        if any(future.cancelled() or future.exception() for future in done):
+            return
+        seconds = monotonic() - started_at
+        if pending:
+            LOG.info("%s still loads after %.0f s: %d of %d workers.", name, seconds, len(pending), len(loading))
+            pause = pause if done else 2 * pause
+    if loading:
+        LOG.info("%s is ready: %d worker(s) loaded in %.2f s.", name, len(loading), monotonic() - started_at)

@@ -1,0 +1,39 @@
+"""The log says that workers still load, and when they are ready."""
+
+import asyncio
+import logging
+from concurrent.futures import Future
+
+import pytest
+
+from model_registry.tasks import load_report
+from model_registry.tasks.load_report import report_loading
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
+    monkeypatch.setattr(load_report, "FIRST_REPORT_SECONDS", 0.02)
+    caplog.set_level(logging.INFO, "marserve.registry")
+    return caplog
+
+
+async def test_workers_that_load_are_reported_until_they_are_ready(log: pytest.LogCaptureFixture) -> None:
+    loading: list[Future[None]] = [Future(), Future()]
+    task = asyncio.create_task(report_loading("m 1.0", loading))
+    loading[0].set_result(None)
+    while not any("still loads after" in message for message in log.messages):
+        await asyncio.sleep(0)
+    loading[1].set_result(None)
+    await task
+    assert log.messages[0].endswith(": 1 of 2 workers.")
+    assert log.messages[-1].startswith("m 1.0 is ready: 2 worker(s) loaded in 0.")
+
+
+async def test_a_failed_load_is_not_reported_as_ready(log: pytest.LogCaptureFixture) -> None:
+    failed: Future[None] = Future()
+    failed.set_exception(ValueError("no weights"))
+    await report_loading("m 1.0", [failed])
+    await report_loading("m 1.0", [])
+    assert log.messages == []
