@@ -88,13 +88,13 @@ class JsonFormatter(logging.Formatter):
 def format_metrics_for_file(seconds: float, logger: str, lines: Iterable[str]) -> list[str]:
     """Lines of the metrics files: the time and the metric."""
     timestamp = local_timestamp(seconds)
-    return [f"{timestamp} - {line}" for line in lines]
+    return [f"{timestamp} - {_escaped(line)}" for line in lines]
 
 
 def format_metrics_for_console(seconds: float, logger: str, lines: Iterable[str]) -> list[str]:
     """The same among the other lines of the console."""
     start = f"{local_timestamp(seconds)} [INFO ] main {logger} - "
-    return [start + line for line in lines]
+    return [start + _escaped(line) for line in lines]
 
 
 def format_metrics_as_json(seconds: float, logger: str, lines: Iterable[str]) -> list[str]:
@@ -108,10 +108,14 @@ def _level(record: logging.LogRecord) -> str:
 
 
 def _thread(record: logging.LogRecord) -> str:
-    return "main" if record.threadName == "MainThread" else str(record.threadName)
+    return "main" if record.threadName == "MainThread" else _escaped(str(record.threadName))
 
 
 def _message(record: logging.LogRecord) -> str:
     """The message; what it was given is escaped, not the lines that its own text has."""
     message = record.getMessage()
-    return message.translate(_ESCAPES) if record.args and not message.isprintable() else message
+    return _escaped(message) if record.args else message
+
+
+def _escaped(text: str) -> str:
+    return text if text.isprintable() else text.translate(_ESCAPES)

@@ -19,7 +19,7 @@ _TORCHSERVE_LOGGER = {"ts_logger": "org.pytorch.serve.ModelServer"}
 def log_configuration(settings: Settings, gpus: int) -> None:
     """Write the configuration in force to ts_log, in one record."""
     lines = (f"{name}: {_java_text(value)}" for name, value in _entries(settings, gpus))
-    LOG.info("%s", "\n" + "\n".join(lines), extra=_TORCHSERVE_LOGGER)
+    LOG.info("\n" + "\n".join(lines), extra=_TORCHSERVE_LOGGER)
     if restrictions := list(_restrictions(settings)):
         LOG.info("As in TorchServe since 0.11.1, %s.", ", and ".join(restrictions))
 

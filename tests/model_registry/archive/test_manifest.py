@@ -134,7 +134,7 @@ def test_a_registration_with_an_unknown_runtime_is_refused(runtime: str) -> None
         Manifest({}, "m").registered(runtime=runtime)
 
 
-@pytest.mark.parametrize(("name", "version"), [("", "1.0"), ("a\ud800", "1.0"), ("m", ""), ("m", "1" * 256)])
+@pytest.mark.parametrize(("name", "version"), [("a" * 256, "1.0"), ("a\ud800", "1.0"), ("m", ""), ("m", "1" * 256)])
 def test_a_name_or_version_that_no_request_can_carry_is_refused(name: str, version: str) -> None:
     with pytest.raises(InvalidName):
         Manifest({}, name, version).registered()
