@@ -56,6 +56,7 @@ class ModelServer:
             system=None if settings.disable_system_metrics else SystemMetrics(settings.metric_time_interval),
         )
         self.metrics.log.sink = logs.metric_lines
+        self.metrics.watch_lost_lines(lambda: logs.lost_lines)
         allowed = [re.compile(url, re.IGNORECASE) for url in settings.allowed_urls]
         downloads = DownloadLimits(settings.max_archive_size, settings.download_timeout, settings.download_idle_timeout)
         make_store = partial(ModelStore, downloads=downloads, unpacked=Limits(size=settings.max_archive_size))

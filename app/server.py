@@ -5,7 +5,6 @@ import logging
 import select
 import signal
 import socket
-import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
 from types import FrameType
@@ -62,8 +61,7 @@ async def _serve_http(server: ModelServer, servers: Sequence["Server"]) -> None:
             for each in servers:
                 await tasks.start(each.serve_bound)
             server.registry.start_recording()
-            sys.stdout.write("Model server started.\n")  # in one piece: `print` writes twice, with others in between
-            sys.stdout.flush()
+            server.logs.write_console("Model server started.")
 
 
 class Server(uvicorn.Server):

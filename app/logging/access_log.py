@@ -6,7 +6,7 @@ from time import perf_counter, time
 
 import orjson
 
-from app.logging.formatters import local_timestamp, utc_timestamp
+from app.logging.formatters import escape_controls, local_timestamp, utc_timestamp
 
 Client = tuple[str, int] | None
 """Host and port; None is the client of a unix socket."""
@@ -111,7 +111,7 @@ def _message(request: Request) -> str:
 
 
 def _request(method: str, target: bytes, http_version: str, status: int, milliseconds: int) -> str:
-    return f' "{method} {target.decode("latin-1")} HTTP/{http_version}" {status} {milliseconds}'
+    return f' "{method} {escape_controls(target.decode("latin-1"))} HTTP/{http_version}" {status} {milliseconds}'
 
 
 _cached_request = lru_cache(maxsize=1024)(_request)

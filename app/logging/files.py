@@ -45,6 +45,7 @@ class Logs:
         formatter = JsonFormatter() if as_json else TextFormatter()
         self.problems: list[str] = []
         console_records, console_lines = ConsoleHandler(console), ConsoleHandler(console)
+        self._console_records, self._console_lines = console_records, console_lines
         console_records.setFormatter(formatter)
         self.server = [console_records, *self._open(settings.log_location, "ts_log", formatter)]
         self._model = [console_records, *self._open(settings.log_location, "model_log", formatter)]
@@ -61,8 +62,20 @@ class Logs:
         outputs = [(console_lines.write, CONSOLE_SEPARATOR), *((file.write, FILE_SEPARATOR) for file in files)]
         self.access = AccessLog(outputs, format_json if as_json else format_text)
 
+        for handler in self._handlers():
+            handler.on_loss = self._report_loss
+
     def __repr__(self) -> str:
         return f"<Logs {len(self._handlers())} outputs, {self.access}>"
+
+    @property
+    def lost_lines(self) -> int:
+        """The number of lines that could not be written, to whatever output."""
+        return sum(handler.lost_lines for handler in self._handlers())
+
+    def write_console(self, text: str) -> None:
+        """Write a line to the console as it is."""
+        self._console_lines.write(text + "\n")
 
     def model_line(self, label: str, stream: str, line: str) -> None:
         """Write a line that the worker `label` (W-9000-mlp_1.0) wrote to `stream`, stdout or stderr."""
@@ -85,6 +98,13 @@ class Logs:
         self.server, self._model, self._access, self._metrics = [], [], [], {"ts": [], "model": []}
         for handler in handlers:
             handler.close()
+
+    def _report_loss(self, handler: LineHandler, error: BaseException) -> None:
+        """Say on the console that a file cannot be written."""
+        if isinstance(handler, FileHandler):
+            text = f"{Path(handler.baseFilename).name} is not written: {error}"
+            fields = {"name": LOG.name, "levelno": logging.WARNING, "levelname": "WARNING", "msg": text}
+            self._console_records.handle(logging.makeLogRecord(fields))
 
     def _handlers(self) -> set[LineHandler]:
         metrics = {handler for outputs in self._metrics.values() for handler, _ in outputs}

@@ -1,5 +1,6 @@
 """The formats of log lines: TorchServe's text, or JSON."""
 
+import json
 import logging
 import re
 import time
@@ -11,17 +12,8 @@ import orjson
 
 _LEVELS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 _WORKER_LABEL = re.compile(r"W-\d+-(?P<model>.+)_(?P<version>[^_]*)")
-_CONTROLS = (
-    *range(9),
-    *range(10, 32),
-    *range(127, 160),
-    0x2028,
-    0x2029,
-    *range(0x202A, 0x202F),
-    *range(0x2066, 0x206A),
-)
-_ESCAPES = {code: repr(chr(code))[1:-1] for code in _CONTROLS}
-"""Characters that begin a line, move a cursor or turn the direction of text: names of models may hold them."""
+_CONTROLS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters but tabs, separators of lines, controls of the direction of writing, and lone surrogates."""
 _JSON_FIELDS = ("model", "version", "worker")
 
 _last_timestamp = (0, "")
@@ -55,6 +47,11 @@ def worker_fields(label: str) -> dict[str, str]:
     return {**match.groupdict(), "worker": label} if match else {"worker": label}
 
 
+def escape_controls(text: str) -> str:
+    """The text with control characters as escapes, so that no name or URL in it forges a line or moves a cursor."""
+    return text if text.isprintable() else _CONTROLS.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
 class TextFormatter(logging.Formatter):
     """TorchServe's format; `extra={"ts_logger": ...}` names the logger that TorchServe would name."""
 
@@ -82,19 +79,22 @@ class JsonFormatter(logging.Formatter):
         entry |= {name: getattr(record, name) for name in _JSON_FIELDS if hasattr(record, name)}
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(entry, default=str).decode()
+        try:
+            return orjson.dumps(entry, default=str).decode()
+        except orjson.JSONEncodeError:  # a lone surrogate
+            return json.dumps(entry, default=str)
 
 
 def format_metrics_for_file(seconds: float, logger: str, lines: Iterable[str]) -> list[str]:
     """Lines of the metrics files: the time and the metric."""
     timestamp = local_timestamp(seconds)
-    return [f"{timestamp} - {_escaped(line)}" for line in lines]
+    return [f"{timestamp} - {escape_controls(line)}" for line in lines]
 
 
 def format_metrics_for_console(seconds: float, logger: str, lines: Iterable[str]) -> list[str]:
     """The same among the other lines of the console."""
     start = f"{local_timestamp(seconds)} [INFO ] main {logger} - "
-    return [start + _escaped(line) for line in lines]
+    return [start + escape_controls(line) for line in lines]
 
 
 def format_metrics_as_json(seconds: float, logger: str, lines: Iterable[str]) -> list[str]:
@@ -108,14 +108,10 @@ def _level(record: logging.LogRecord) -> str:
 
 
 def _thread(record: logging.LogRecord) -> str:
-    return "main" if record.threadName == "MainThread" else _escaped(str(record.threadName))
+    return "main" if record.threadName == "MainThread" else escape_controls(str(record.threadName))
 
 
 def _message(record: logging.LogRecord) -> str:
     """The message; what it was given is escaped, not the lines that its own text has."""
     message = record.getMessage()
-    return _escaped(message) if record.args else message
-
-
-def _escaped(text: str) -> str:
-    return text if text.isprintable() else text.translate(_ESCAPES)
+    return escape_controls(message) if record.args else message

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import ts
 
+from app.logging.formatters import escape_controls
 from app.release import version
 from app.settings.model import Settings
 from handler.devices.cpu_budget import cpu_budget
@@ -19,7 +20,8 @@ _TORCHSERVE_LOGGER = {"ts_logger": "org.pytorch.serve.ModelServer"}
 def log_configuration(settings: Settings, gpus: int) -> None:
     """Write the configuration in force to ts_log, in one record."""
     lines = (f"{name}: {_java_text(value)}" for name, value in _entries(settings, gpus))
-    LOG.info("\n" + "\n".join(lines), extra=_TORCHSERVE_LOGGER)
+    text = "\n".join(("", *map(escape_controls, lines)))
+    LOG.info(text, extra=_TORCHSERVE_LOGGER)  # no argument: those are escaped
     if restrictions := list(_restrictions(settings)):
         LOG.info("As in TorchServe since 0.11.1, %s.", ", and ".join(restrictions))
 

@@ -22,6 +22,7 @@ _QUEUED = _family("queued_requests", "gauge", "Requests that wait for a worker."
 _READY = _family("workers_ready", "gauge", "Workers that have loaded the model and are alive.")
 _ABANDONED = _family("workers_abandoned", "gauge", "Workers given up as their handlers hang; the threads still run.")
 
+LOST_LINES = Family("marserve_lost_log_lines", "gauge", "", (), "Log lines that could not be written since the start.")
 REFUSALS = Family(
     "marserve_refusals_total", "counter", "", ("reason",), "Connections and requests refused or cut before an answer."
 )
@@ -31,7 +32,7 @@ _OF_A_VERSION = (_DURATION, _WAITING, _BATCH, _QUEUED, _READY, _ABANDONED)
 
 def declare_marserve_metrics(exposition: Exposition) -> None:
     """Show these families too."""
-    for family in (*_OF_A_VERSION, _FAILURES, _DRIFT, REFUSALS):
+    for family in (*_OF_A_VERSION, _FAILURES, _DRIFT, REFUSALS, LOST_LINES):
         exposition.declare(family, _SIZES if family is _BATCH else _SECONDS)
 
 

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, TypeVar, cast
 
 from handler.metrics.exposition import Exposition, Update, ignore
 from handler.metrics.families import Family, Kind, read_families
-from handler.metrics.marserve_metrics import REFUSALS, MarserveSeries, declare_marserve_metrics
+from handler.metrics.marserve_metrics import LOST_LINES, REFUSALS, MarserveSeries, declare_marserve_metrics
 from handler.metrics.metric_log import LogKind, MetricLog
 from handler.metrics.system_metrics import SystemMetrics
 from handler.metrics.text import log_line
@@ -111,6 +111,10 @@ class Metrics:
             hundreds = status // 100
             self.host[f"Requests{hundreds if hundreds in (2, 4) else 5}XX"](count)
         self.log.flush()
+
+    def watch_lost_lines(self, read: Callable[[], int]) -> None:
+        """Show how many log lines were lost, by a function that is called at each scrape."""
+        self._exposition.watch(LOST_LINES, (), read)
 
     def record_refusals(self, reason: str, count: int) -> None:
         """Add connections and requests that were refused before they were answered."""

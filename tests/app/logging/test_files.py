@@ -202,3 +202,16 @@ def test_nothing_is_written_after_the_end(tmp_path: Path, open_logs: Open, conso
 
 def test_it_prints_its_state(open_logs: Open) -> None:
     assert repr(open_logs()) == "<Logs 7 outputs, <AccessLog 0 pending>>"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_told_on_the_console(tmp_path: Path) -> None:
+    (tmp_path / "ts_log.log").symlink_to("/dev/full")
+    logs = configure(Settings(log_location=tmp_path), console := io.StringIO())
+    logging.getLogger("marserve.registry").info("lost")
+    logging.getLogger("marserve.registry").info("lost")
+    assert logs.lost_lines == 2
+    logs.close()
+    told = [line for line in console.getvalue().splitlines() if "is not written" in line]
+    assert len(told) == 1
+    assert "ts_log.log is not written: [Errno 28] No space left on device" in told[0]

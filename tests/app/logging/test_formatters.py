@@ -107,3 +107,21 @@ def test_any_other_label_is_only_a_worker() -> None:
 
 def test_a_metric_is_a_time_and_the_metric() -> None:
     assert format_metrics_for_file(NOON, "TS_METRICS", ["A.Count:1|#x"]) == ["2026-11-21T12:00:00,999 - A.Count:1|#x"]
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("größe\t模型", "größe\t模型"),
+        ("a\n2026-01-01 FORGED", "a\\n2026-01-01 FORGED"),
+        ("\x1b[31m\r\x00", "\\x1b[31m\\r\\x00"),
+        ("\x9b \u2028 \u202e \ud800", "\\x9b \\u2028 \\u202e \\ud800"),
+    ],
+)
+def test_what_would_forge_a_line_is_escaped(text: str, escaped: str) -> None:
+    assert TextFormatter().format(record(args=(text,))).endswith(f" - Model {escaped} loaded.")
+    assert json.loads(JsonFormatter().format(record(args=(text,))))["message"] == f"Model {text} loaded."
+
+
+def test_lines_of_the_servers_own_stay_lines() -> None:
+    assert TextFormatter().format(record(msg="a\nb", args=())).endswith(" - a\nb")
