@@ -14,6 +14,8 @@ from app.settings.model import Settings
 LOG = logging.getLogger("marserve.security")
 JKS_MAGIC = b"\xfe\xed\xfe\xed"
 """The first bytes of a key store in Java's own format."""
+WEAK_REASONS = ("EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK")
+"""OpenSSL's words for keys and signatures that are weaker than its security level."""
 KEYSTORE_SELECTIONS = (["-nocerts", "-nodes"], ["-nokeys", "-clcerts"], ["-nokeys", "-cacerts"])
 """Options of openssl that select the key, its certificate, and those of the authorities above."""
 CURE = "private_key_file and certificate_file (PEM) need nothing of the kind"
@@ -40,11 +42,34 @@ def server_context(settings: Settings) -> ssl.SSLContext:
         file.write(identity.key + b"\n" + identity.chain)
         file.flush()
         try:
-            # Without a password, a key that needs one would be asked for on the terminal.
-            context.load_cert_chain(file.name, password="")
+            _load(context, file.name)
         except ssl.SSLError as error:
-            raise NoCertificate(f"The private key and the certificate cannot be used: {error}") from None
+            raise NoCertificate(f"{_place(settings)}: the key and the certificate cannot be used: {error}") from None
     return context
+
+
+def _load(context: ssl.SSLContext, file: str) -> None:
+    """Load key and certificates, weak ones with a warning, as TorchServe does; raises SSLError."""
+    try:
+        # Without a password, a key that needs one would be asked for on the terminal.
+        context.load_cert_chain(file, password="")
+    except ssl.SSLError as error:
+        if error.reason not in WEAK_REASONS:
+            raise
+        LOG.warning(
+            "OpenSSL finds the key or the certificate too weak (%s), and clients may. It is served; this makes a new"
+            " one: openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out certificate.pem",
+            error.reason,
+        )
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+        context.load_cert_chain(file, password="")
+
+
+def _place(settings: Settings) -> str:
+    """The settings that name the key and the certificate."""
+    if settings.keystore is not None:
+        return f"keystore={settings.keystore}"
+    return f"private_key_file={settings.private_key_file} and certificate_file={settings.certificate_file}"
 
 
 def server_identity(settings: Settings) -> Identity:

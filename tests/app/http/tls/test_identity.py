@@ -50,11 +50,11 @@ def served(settings: Settings, tmp_path: Path) -> tuple[str, str]:
             except ssl.SSLWantReadError:
                 continue
     (tmp_path / "met.pem").write_text(ssl.DER_cert_to_PEM_cert(ends[0].getpeercert(binary_form=True) or b""))
-    told = subprocess.run(
+    printed = subprocess.run(
         ["openssl", "x509", "-noout", "-subject", "-nameopt", "RFC2253", "-in", str(tmp_path / "met.pem")],
         check=True, capture_output=True, text=True,
     )  # fmt: skip
-    return str(ends[0].version()), told.stdout.strip().removeprefix("subject=").strip()
+    return str(ends[0].version()), printed.stdout.strip().removeprefix("subject=").strip()
 
 
 def test_a_key_and_a_chain_in_pem_are_served(folder: Path, tmp_path: Path) -> None:
@@ -123,3 +123,15 @@ def test_without_the_openssl_command_the_cure_is_named(folder: Path, monkeypatch
 
 def test_an_identity_shows_no_key() -> None:
     assert "PRIVATE" not in repr(Identity(b"-----BEGIN PRIVATE KEY-----", b""))
+
+
+def test_a_weak_key_is_served_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """TorchServe's own test certificate is of 1024 bits."""
+    key, chain = tmp_path / "weak.key", tmp_path / "weak.pem"
+    new = ["-newkey", "rsa:1024", "-nodes", "-subj", "/CN=weak"]
+    openssl("req", "-x509", *new, "-keyout", str(key), "-out", str(chain))
+    settings = Settings(private_key_file=key, certificate_file=chain)
+    server_context(settings)
+    if ssl.OPENSSL_VERSION_INFO >= (3,):
+        assert "too weak (EE_KEY_TOO_SMALL)" in caplog.text
+        assert "openssl req -x509 -newkey rsa:2048" in caplog.text
