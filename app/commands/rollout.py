@@ -124,6 +124,7 @@ def _run(client: RolloutClient, arguments: argparse.Namespace) -> int:
 def _plan(arguments: argparse.Namespace) -> dict[str, Any]:
     plan: dict[str, Any] = {"to": arguments.version, "shadowFirst": arguments.shadow_first}
     given = {"steps": arguments.steps, "hold": arguments.hold, "webhook": arguments.webhook}
+    given["tolerance"] = {"ignored": arguments.ignore} if arguments.ignore else None
     return plan | {name: value for name, value in given.items() if value is not None}
 
 
@@ -148,6 +149,8 @@ def make_parser() -> argparse.ArgumentParser:
     add("--steps", metavar="PERCENT,...", type=_steps, help="shares of the traffic; 1,5,25,100 by default")
     add("--hold", metavar="N", type=int, help="answers of the new version in each step; 1000 by default")
     add("--shadow-first", action="store_true", help="compare answers that no client sees, before the first step")
+    add("--ignore", metavar="PATH,...", type=lambda text: text.split(","),
+        help="members of the answers that may differ, such as confidence,alternatives")  # fmt: skip
     add("--webhook", metavar="URL", help="is told of the end with a POST")
     add("--timeout", metavar="SECONDS", type=float, default=600.0, help="for each response; 600 by default")
     for action, about in (

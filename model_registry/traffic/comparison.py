@@ -6,24 +6,11 @@ from dataclasses import dataclass
 from math import isclose, isnan
 from typing import Any
 
+from model_registry.traffic.tolerance import Tolerance
+
 MAX_DIFFERENCES = 20
 MAX_JSON_BYTES = 64 << 10
 """Larger bodies are compared by their bytes: reading them would hold the event loop up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tolerance:
-    """The differences that do not count.
-
-    Numbers may differ by `absolute`, or by the part `relative` of the larger one. `ignored` holds dotted paths ("*" for
-    any member or place). `top_k`: of lists, and of objects from names to numbers as classifiers answer them, only the
-    order of the first k counts; 0 compares them in full.
-    """
-
-    relative: float = 1e-3
-    absolute: float = 1e-6
-    ignored: frozenset[str] = frozenset()
-    top_k: int = 0
 
 
 @dataclass(frozen=True, slots=True)

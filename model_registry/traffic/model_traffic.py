@@ -10,7 +10,6 @@ from handler.job import Input, Output
 from model_registry.errors import NoWorker, RolloutConflict
 from model_registry.reply import PendingReply, ResponseStream
 from model_registry.traffic.chooser import TrafficChooser
-from model_registry.traffic.comparison import Tolerance
 from model_registry.traffic.input_request import InputRequest
 from model_registry.traffic.rollout import Progress, Rollout
 from model_registry.traffic.rollout_plan import RolloutPlan, parse_plan
@@ -38,7 +37,6 @@ class ModelTraffic:
         self.rules = NO_RULES
         self.rollout: Rollout | None = None
         self.mirror: ShadowMirror | None = None
-        self.tolerance = Tolerance()
         self._versions = versions
         self._default = default
         self._set_default = set_default
@@ -155,8 +153,8 @@ class ModelTraffic:
         shadow = rules.shadow
         if shadow is None:
             self.mirror = None
-        elif self.mirror is None or self.mirror.shadow is not self._versions[shadow.version]:
-            self.mirror = ShadowMirror(self._versions[shadow.version], self.tolerance, self._observe_shadow)
+        elif self.mirror is None or not self.mirror.is_for(self._versions[shadow.version], shadow.tolerance):
+            self.mirror = ShadowMirror(self._versions[shadow.version], shadow.tolerance, self._observe_shadow)
 
     def _observe_shadow(self, agrees: bool) -> None:
         if self.rollout is not None:
@@ -170,7 +168,8 @@ class ModelTraffic:
 
     def _set_shadow(self, on: bool) -> None:
         assert self.rollout is not None
-        shadow = Shadow(self.rollout.plan.new, 1.0) if on else self.rules.shadow
+        plan = self.rollout.plan
+        shadow = Shadow(plan.new, 1.0, plan.tolerance) if on else self.rules.shadow
         self._apply(replace(self._chooser.rules, shadow=shadow))
 
     def _finish(self, version: str) -> None:

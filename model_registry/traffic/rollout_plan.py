@@ -6,10 +6,11 @@ from typing import Any
 
 from model_registry.errors import InvalidTrafficRule
 from model_registry.traffic.guard_limits import GuardLimits
+from model_registry.traffic.tolerance import DEFAULT_TOLERANCE, Tolerance, parse_tolerance
 
 MAX_STEPS = 50
 MAX_HOLD = 1_000_000_000
-MEMBERS = frozenset({"from", "to", "steps", "hold", "shadowFirst", "limits", "webhook"})
+MEMBERS = frozenset({"from", "to", "steps", "hold", "shadowFirst", "limits", "webhook", "tolerance"})
 LIMITS = {"errorIncrease": "error_increase", "p95Increase": "p95_increase", "disagreement": "disagreement",
           "falseAlarmRate": "false_alarm_rate"}  # fmt: skip
 
@@ -20,7 +21,7 @@ class RolloutPlan:
 
     `steps` are percentages of the traffic, rising to 100; a step ends when the new version has answered `hold` requests
     (with `shadow_first`, that many compared answers come before the first step). Guards act at any time. `webhook` is a
-    URL that gets a message at the end.
+    URL that gets a message at the end. Shadowed answers whose differences are within `tolerance` agree.
     """
 
     old: str
@@ -30,6 +31,7 @@ class RolloutPlan:
     shadow_first: bool = False
     limits: GuardLimits = field(default_factory=GuardLimits)
     webhook: str = ""
+    tolerance: Tolerance = DEFAULT_TOLERANCE
 
     def to_json(self) -> dict[str, Any]:
         """The plan as `parse_plan` reads it."""
@@ -41,6 +43,7 @@ class RolloutPlan:
             "shadowFirst": self.shadow_first,
             "limits": limits_to_json(self.limits),
             **({"webhook": self.webhook} if self.webhook else {}),
+            **({"tolerance": self.tolerance.to_json()} if self.tolerance != DEFAULT_TOLERANCE else {}),
         }
 
 
@@ -59,6 +62,7 @@ def parse_plan(text: object, default: str) -> RolloutPlan:
         shadow_first=_boolean(text.get("shadowFirst", False), "shadowFirst"),
         limits=_limits(text.get("limits", {})),
         webhook=_webhook(text.get("webhook", "")),
+        tolerance=parse_tolerance(text.get("tolerance", {}), "tolerance"),
     )
     if plan.old == plan.new:
         raise InvalidTrafficRule("to", f"another version than {plan.old}, from which the rollout starts")

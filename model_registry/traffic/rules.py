@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from model_registry.errors import InvalidTrafficRule, VersionNotLoaded
+from model_registry.traffic.tolerance import DEFAULT_TOLERANCE, Tolerance, parse_tolerance
 
 KeySource = Literal["header", "cookie", "json", "address"]
 KEY_SOURCES: tuple[KeySource, ...] = ("header", "cookie", "json", "address")
@@ -34,10 +35,14 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """A `share` (0 to 1) of the requests is given to `version` as well; nobody waits for its answers."""
+    """A `share` (0 to 1) of the requests is given to `version` as well; nobody waits for its answers.
+
+    Answers whose differences are within `tolerance` agree.
+    """
 
     version: str
     share: float
+    tolerance: Tolerance = DEFAULT_TOLERANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,8 @@ class TrafficRules:
             ]
         if self.shadow is not None:
             text["shadow"] = {"version": self.shadow.version, "share": self.shadow.share}
+            if self.shadow.tolerance != DEFAULT_TOLERANCE:
+                text["shadow"]["tolerance"] = self.shadow.tolerance.to_json()
         return text
 
 
@@ -132,11 +139,12 @@ def _condition(value: object, place: str) -> Condition:
 
 
 def _shadow(value: object) -> Shadow:
-    members = _object(value, "shadow", {"version", "share"})
+    members = _object(value, "shadow", {"version", "share", "tolerance"})
     share = _number(members.get("share", 1), "shadow.share")
     if share > 1:
         raise InvalidTrafficRule("shadow.share", "a number from 0 to 1")
-    return Shadow(_string(members.get("version"), "shadow.version", empty=False), share)
+    tolerance = parse_tolerance(members.get("tolerance", {}), "shadow.tolerance")
+    return Shadow(_string(members.get("version"), "shadow.version", empty=False), share, tolerance)
 
 
 def _object(value: object, place: str, known: set[str] | None = None) -> dict[str, Any]:

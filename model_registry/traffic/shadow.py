@@ -10,8 +10,9 @@ from handler.errors import HandlerError
 from handler.job import Input, Output
 from model_registry.errors import RegistryError
 from model_registry.reply import ResponseStream
-from model_registry.traffic.comparison import Difference, Response, Tolerance, compare
+from model_registry.traffic.comparison import Difference, Response, compare
 from model_registry.traffic.latencies import RecentLatencies
+from model_registry.traffic.tolerance import Tolerance
 from model_registry.version import ModelVersion
 
 MAX_PENDING = 64
@@ -58,6 +59,10 @@ class ShadowMirror:
 
     def __repr__(self) -> str:
         return f"<ShadowMirror to {self.shadow.version}: {self.agreed} agreed, {self.differed} differed>"
+
+    def is_for(self, shadow: ModelVersion, tolerance: Tolerance) -> bool:
+        """Whether it gives requests to this version, and compares with this tolerance."""
+        return self.shadow is shadow and self.tolerance == tolerance
 
     def mirror(self, real: ModelVersion, request: Input, request_id: str) -> Callable[[Outcome], None] | None:
         """The observer of the reply to a request that goes to the real version; None where the request is dropped."""

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from model_registry.traffic.comparison import MAX_DIFFERENCES, MAX_JSON_BYTES, Response, Tolerance, compare
+from model_registry.traffic.comparison import MAX_DIFFERENCES, MAX_JSON_BYTES, Response, compare
+from model_registry.traffic.tolerance import Tolerance
 
 
 def paths(old: Any, new: Any, **tolerance: Any) -> list[str]:

@@ -18,6 +18,7 @@ def test_a_plan_is_read_and_written_back() -> None:
         "from": "1.0", "to": "2.0", "steps": [10.0, 100.0], "hold": 50, "shadowFirst": True,
         "limits": {"errorIncrease": 0.01, "p95Increase": 0.5, "disagreement": 0.1, "falseAlarmRate": 0.001},
         "webhook": "https://example.com/hook",
+        "tolerance": {"relative": 0.1, "absolute": 0.0, "ignored": ["confidence"], "topK": 2},
     }  # fmt: skip
     plan = parse_plan(text, "0.9")
     assert plan.limits == GuardLimits(0.01, 0.5, 0.1, 0.001)
@@ -45,6 +46,7 @@ def test_a_plan_is_read_and_written_back() -> None:
         ({"to": "2.0", "limits": {"p95Increase": 0}}, "limits.p95Increase"),
         ({"to": "2.0", "limits": {"falseAlarmRate": 1}}, "limits"),
         ({"to": "2.0", "webhook": "ftp://x"}, "webhook"),
+        ({"to": "2.0", "tolerance": {"topK": -1}}, "tolerance.topK"),
     ],
 )
 def test_a_wrong_member_is_named(text: Any, member: str) -> None:

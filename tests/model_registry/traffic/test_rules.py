@@ -48,6 +48,7 @@ def test_an_address_is_a_key_without_a_name() -> None:
         ({"conditions": [{}] * 65}, "conditions"),
         ({"shadow": {"version": "1", "share": 2}}, "shadow.share"),
         ({"shadow": {"share": 1}}, "shadow.version"),
+        ({"shadow": {"version": "1", "tolerance": 1}}, "shadow.tolerance"),
         ({"weights": {"1": 1}, "experiment": "x" * 257}, "experiment"),
     ],
 )

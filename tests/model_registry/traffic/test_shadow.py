@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from handler.job import Input, Output, Part
-from model_registry.traffic.comparison import Tolerance
 from model_registry.traffic.shadow import MAX_PENDING, ShadowMirror
+from model_registry.traffic.tolerance import Tolerance
 from model_registry.version import ModelVersion
 from tests.conftest import MakeArchive
 from tests.support.serving import Client, serving
