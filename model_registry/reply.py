@@ -99,7 +99,7 @@ class PendingReply:
         """Pass an outcome on; it is dropped where the client has disconnected, or where it comes too late."""
         if self._stream is not None:
             self._stream.put(outcome)
-        elif not self.is_expired and not self._is_done:
+        elif not (self.is_expired or self._is_done):
             if isinstance(outcome, StreamChunk):
                 stream = ResponseStream(outcome.output, self._cancel_stream)
                 self._set_outcome(stream)

@@ -6,7 +6,6 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic
-from typing import Any
 
 from handler.batching.batcher import Batcher
 from handler.batching.loop_pacing import LoopPacer, no_pacing, pacing_autotuner
@@ -90,8 +89,7 @@ class ServedVersion:
         """Drain and end the workers, both together within `seconds`."""
         deadline = monotonic() + seconds
         await self.drain(seconds)
-        for job in self.batcher.pop_all():
-            self._answer_always(job, WorkerDied())
+        self._deliver([(job, WorkerDied()) for job in self.batcher.pop_all()])
         if self._hang_timer is not None:
             self._hang_timer.cancel()
         stopping, remaining = self.pool.stop(), max(MIN_STOP_SECONDS, deadline - monotonic())
@@ -105,10 +103,6 @@ class ServedVersion:
     def _is_idle(self) -> bool:
         """Whether all accepted requests are answered."""
         return self.batcher.is_idle
-
-    @abstractmethod
-    def _answer(self, job: Job, outcome: Any) -> None:
-        """Pass an outcome to the client of its job."""
 
     @abstractmethod
     def _refusal(self, job: Job) -> Exception:
@@ -129,19 +123,27 @@ class ServedVersion:
         except Exception:
             LOG.exception("%s %s: a batch is not counted.", self.name, self.version)
         for job, outcome in outcomes:
-            self._answer_always(job, outcome)
+            try:
+                if job.reply is not None:  # else it is answered already
+                    job.reply.deliver(outcome)
+            except Exception as error:
+                self._answer_later(job, error)
         if self._drained is not None:
             self._check_drained()
 
-    def _answer_always(self, job: Job, outcome: Any, retries: int = ANSWER_RETRIES) -> None:
-        """Pass an outcome on, or later an error where that fails: no other job of a batch is concerned."""
-        try:
-            if job.reply is not None:  # else it is answered already
-                self._answer(job, outcome)
-        except Exception:
-            LOG.exception("%s %s: request %s is not answered yet.", self.name, self.version, job.request_id)
-            if retries:
-                self._loop.call_later(RETRY_SECONDS, self._answer_always, job, PredictionFailed(), retries - 1)
+    def _answer_later(self, job: Job, error: Exception, retries: int = ANSWER_RETRIES) -> None:
+        """Answer a job with an error, as its outcome could not be delivered; no other job of its batch is concerned."""
+        LOG.error("%s %s: request %s is not answered.", self.name, self.version, job.request_id, exc_info=error)
+
+        def retry() -> None:
+            try:
+                if job.reply is not None:
+                    job.reply.deliver(PredictionFailed())
+            except Exception as error:
+                if retries:
+                    self._answer_later(job, error, retries - 1)
+
+        self._loop.call_later(RETRY_SECONDS, retry)
 
     def _check_drained(self) -> None:
         if self._drained is not None and not self._drained.done() and self._is_idle:
@@ -157,8 +159,7 @@ class ServedVersion:
     def _refuse_unserved(self) -> None:
         """Answer the jobs that wait for workers that will not come; TorchServe lets such requests hang for ever."""
         if not self.pool.workers:
-            for job in self.batcher.pop_all():
-                self._answer_always(job, self._refusal(job))
+            self._deliver([(job, self._refusal(job)) for job in self.batcher.pop_all()])
 
     def _check_hung(self) -> None:
         """Give up hanging workers, and check again when the next may be due; no timer runs while none is busy."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from handler.batching.batcher import Batcher
 from handler.errors import BatcherClosed, HandlerError, QueueFull
@@ -126,9 +126,6 @@ class ModelVersion(ServedVersion):
 
     def _refusal(self, job: Job) -> NoWorker:
         return self._refuse(job.reply.label, "NoWorker")
-
-    def _answer(self, job: Job, outcome: Any) -> None:
-        job.reply.deliver(outcome)
 
     def _record(self, outcomes: JobOutcomes) -> None:
         now = monotonic()

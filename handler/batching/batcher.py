@@ -116,10 +116,10 @@ class Batcher:
         with self._lock:
             if not self._open:
                 raise BatcherClosed
-            if not self._has_capacity():
+            if (self._tickets or len(self._jobs) >= self.capacity) and not self._has_capacity():
                 raise QueueFull
             self._jobs.append(job)
-            if self._is_deferring:
+            if self.deferred and self._is_deferring:
                 return
             if not self._gather_target:
                 self._wake_one()
@@ -137,11 +137,13 @@ class Batcher:
         """Wait for the next batch; None once the batcher is closed and empty, or the worker is stopping."""
         with self._lock:
             while self._wait_for_jobs(worker):
-                self._gather()
-                self._policy.record_in_flight(self._running + self._jobs.size)
+                if self.batch_size > 1:
+                    self._gather()
+                queued = self._jobs.size
+                self._policy.record_in_flight(self._running + queued)
                 worker.batch = batch = Batch()
                 self._batches.add(batch)
-                self._fill(batch, self._share(self._jobs.size))
+                self._fill(batch, self._share(queued) if self.batch_size > 1 else 1)
                 if batch.jobs:
                     return batch
                 self._batches.remove(batch)

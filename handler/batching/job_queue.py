@@ -46,19 +46,13 @@ class JobQueue(Protocol):
 class FifoQueue(deque[Job]):
     """Jobs in the order of their arrival; each counts one."""
 
-    @property
-    def size(self) -> int:
-        """How many jobs are queued."""
-        return len(self)
+    size = property(deque.__len__)
+    size_of = staticmethod(len)
 
     @property
     def oldest_arrival(self) -> float:
         """When the first job arrived; monotonic seconds."""
         return self[0].arrived_at
-
-    def size_of(self, jobs: list[Job]) -> int:
-        """How many jobs these are."""
-        return len(jobs)
 
     def is_complete(self, target: int) -> bool:
         """Whether so many jobs are queued."""

@@ -141,8 +141,11 @@ class Metrics:
         Only families declared for models are kept (all with auto_detect), under the type, unit and label names of their
         declaration. A value that is no finite number, or negative for a counter, is dropped, as in TorchServe.
         """
-        amount = _finite(value)
-        if amount is None:
+        try:
+            amount = float(value)
+        except (TypeError, ValueError, OverflowError):
+            return
+        if not math.isfinite(amount):
             return
         key = (name, *map(str, dimensions.values()))
         update = self._emitted.get(key)
@@ -303,11 +306,3 @@ def _sums(predictions: Sequence[Times]) -> Iterator[Times]:
     for label in {label for label, _, _ in predictions}:
         _, latencies, queues = zip(*(times for times in predictions if times[0] == label), strict=True)
         yield label, sum(latencies), sum(queues)
-
-
-def _finite(value: object) -> float | None:
-    try:
-        amount = float(cast("float", value))
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return amount if math.isfinite(amount) else None

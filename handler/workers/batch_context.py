@@ -53,9 +53,11 @@ class BatchContext(Context):
     def end_batch(self) -> None:
         """Drop large bodies, which an idle model would keep; what handlers may look up later stays."""
         self.send_piece = None
-        if self.jobs and sum([len(part.value) for part in self.jobs[0].input.parts]) > KEPT_BODY_BYTES:
-            self._processors = self.request_processor
-            self.jobs = None
+        for part in self.jobs[0].input.parts if self.jobs else ():
+            if len(part.value) > KEPT_BODY_BYTES:
+                self._processors = self.request_processor
+                self.jobs = None
+                break
 
     @property
     def request_processor(self) -> Any:

@@ -83,9 +83,6 @@ class EnsembleVersion(ServedVersion):
         else:
             statistics.count_failed_execution(1, nanoseconds, request.rows, times)
 
-    def _answer(self, job: Any, outcome: Any) -> None:
-        """There are no jobs."""
-
     def _refusal(self, job: Any) -> Exception:
         return TensorError(f"ensemble '{self.name}' has no queue")
 

@@ -102,21 +102,9 @@ class TensorVersion(ServedVersion):
 
         if self._order is None:
             return TensorReply(on_response, answer, self._end)
-        reply = _OrderedReply(on_response, answer, self._end)
+        reply = _OrderedReply(self._order, on_response, answer, self._end)
         self._order.append(reply)
         return reply
-
-    def _answer(self, job: Job, outcome: Any) -> None:
-        reply: TensorReply | None = job.reply
-        if reply is None:
-            return
-        if self._order is None:
-            reply.deliver(outcome)
-            return
-        assert isinstance(reply, _OrderedReply)
-        reply.waiting.append(outcome)
-        while self._order and self._order[0].deliver_waiting():
-            self._order.popleft()
 
     def _refusal(self, job: Job) -> TensorError:
         return TensorError(f"model '{self.name}' has no instance that could serve the request", Code.UNAVAILABLE)
@@ -134,17 +122,24 @@ class TensorVersion(ServedVersion):
 
 
 class _OrderedReply(TensorReply):
-    """A reply whose outcomes wait until those before it have been passed on."""
+    """A reply whose outcomes wait until those of the replies before it, in their `order`, have been passed on."""
 
-    __slots__ = ("waiting",)
+    __slots__ = ("_order", "_waiting")
 
-    def __init__(self, *arguments: Any) -> None:
+    def __init__(self, order: "deque[_OrderedReply]", *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.waiting: list[Any] = []
+        self._order = order
+        self._waiting: list[Any] = []
+
+    def deliver(self, outcome: Any) -> None:
+        """Pass an outcome on when it is due."""
+        self._waiting.append(outcome)
+        while self._order and self._order[0].deliver_waiting():
+            self._order.popleft()
 
     def deliver_waiting(self) -> bool:
         """Pass the outcomes on that have come; whether the last was among them."""
-        outcomes, self.waiting = self.waiting, []
+        outcomes, self._waiting = self._waiting, []
         for outcome in outcomes:
-            self.deliver(outcome)
+            super().deliver(outcome)
         return self._is_ended or any(not isinstance(outcome, StreamChunk | Deferred) for outcome in outcomes)

@@ -58,7 +58,7 @@ STEPS = (
     "model_registry.served_version:ServedVersion._deliver",
     "model_registry.served_version:ServedVersion._replace_worker",
     "model_registry.served_version:ServedVersion._check_hung", "model_registry.version:ModelVersion.submit",
-    "model_registry.version:ModelVersion._record", "model_registry.version:ModelVersion._answer",
+    "model_registry.version:ModelVersion._record",
     "model_registry.reply:PendingReply.deliver", "model_registry.reply:PendingReply._set_outcome",
     "app.http.protocol:TorchServeProtocol._on_outcome", "app.http.protocol:TorchServeProtocol._finish",
     "app.http.protocol:TorchServeProtocol.write", "app.http.protocol:output_response",
