@@ -104,10 +104,12 @@ async def ask(endpoint: Endpoint, count: int) -> None:
         try:
             wire.send(REQUEST)
             line, headers, _ = await asyncio.wait_for(wire.answer(), WAIT_SECONDS)
-            if "200" not in line or headers.get("connection") == "close":
-                wire = None
+            is_closed = "200" not in line or headers.get("connection") == "close"
         except (asyncio.IncompleteReadError, ConnectionError):
-            wire = None  # the connection was closed
+            is_closed = True
+        if is_closed:
+            wire.writer.close()
+            wire = None
 
 
 async def ask_asgi(client: Client, count: int) -> None:
@@ -180,8 +182,8 @@ async def test_requests_are_answered_whatever_fails_on_the_way_to_a_process(
 async def test_a_worker_whose_thread_cannot_start_is_started_later(store: Path, archive: MakeArchive) -> None:
     async with server(store, archive, "") as (client, endpoint):
         with failing("threading:Thread.start", RuntimeError, "before", times=3):
-            assert (
-                await client.http.post("/predictions/m", content=b"exit", headers={"content-type": "text/plain"})
-            ).status_code == 500
+            text = {"content-type": "text/plain"}
+            response = await client.http.post("/predictions/m", content=b"exit", headers=text)
+            assert response.status_code == 500
             await ask(endpoint, 3)
             await recover(client)
