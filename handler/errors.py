@@ -77,3 +77,7 @@ class LoadFailed(HandlerError):
         super().__init__(f"{label}: {type(cause).__name__}: {cause}")
         self.is_out_of_memory = is_out_of_memory(cause)
         self.__cause__ = cause
+
+
+class ClientsDisconnected(ConnectionError):
+    """Raised in a handler that sends a chunk of a stream when all clients of its batch have disconnected."""

@@ -61,12 +61,13 @@ class Job:
     and is opaque here. `cancelled` is set when the client has disconnected: such a job is not served. An `exclusive`
     job shares its batch with no other. `sequence` is the id of the sequence that it belongs to, if any. `continued` is
     set once a handler that is called again for the same job has seen it, `expired` by a queue with a limit for the time
-    that a job may wait: then it is answered, but not served. Times are `time.monotonic()` seconds.
+    that a job may wait: then it is answered, but not served. `window` bounds the unread chunks of a stream. Times are
+    `time.monotonic()` seconds.
     """
 
     __slots__ = (
         "arrived_at", "cancelled", "continued", "exclusive", "expired", "input", "reply", "request_id", "sequence",
-        "taken_at",
+        "taken_at", "window",
     )  # fmt: skip
 
     def __init__(
@@ -82,6 +83,7 @@ class Job:
         self.continued = False
         self.expired = False
         self.cancelled = False
+        self.window: Any = None
 
     def __repr__(self) -> str:
         return f"<Job {self.request_id}{', cancelled' if self.cancelled else ''}>"

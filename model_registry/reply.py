@@ -11,12 +11,14 @@ VERSION_HEADER = "x-marserve-version"
 class ResponseStream:
     """A streamed answer: `first` carries its status and headers, iterating yields the bytes of all chunks.
 
-    `on_close` is called when the iteration ends, however that happens.
+    `on_read` is called with the size of each chunk that was read, `on_close` when the iteration ends, however that
+    happens.
     """
 
-    def __init__(self, first: Output, on_close: Callable[[], None]) -> None:
+    def __init__(self, first: Output, on_close: Callable[[], None], on_read: Callable[[int], None]) -> None:
         self.first = first
         self._on_close = on_close
+        self._on_read = on_read
         self._queue: Queue[Outcome | Exception] = Queue()
 
     def put(self, outcome: Outcome | Exception) -> None:
@@ -27,8 +29,10 @@ class ResponseStream:
         """Yield the chunks as they come; raises the error that cut the stream short."""
         try:
             yield self.first.body
+            self._on_read(len(self.first.body))
             while isinstance(outcome := await self._queue.get(), StreamChunk):
                 yield outcome.output.body
+                self._on_read(len(outcome.output.body))
             if not isinstance(outcome, Output):
                 raise outcome
             yield outcome.body
@@ -81,6 +85,7 @@ class PendingReply:
         """The client has disconnected: the job is not served, if no worker has taken it yet."""
         if self._stream is None:
             self._cancel_job()
+            self._close_window()
         self._callback = None
         self.future.cancel()
         self._on_detach()
@@ -101,11 +106,13 @@ class PendingReply:
             self._stream.put(outcome)
         elif not (self.is_expired or self._is_done):
             if isinstance(outcome, StreamChunk):
-                stream = ResponseStream(outcome.output, self._cancel_stream)
+                stream = ResponseStream(outcome.output, self._cancel_stream, self._release_chunk)
                 self._set_outcome(stream)
                 self._stream = stream
             else:
                 self._set_outcome(outcome)
+        elif isinstance(outcome, StreamChunk):
+            self._close_window()
         if self.job is not None and not isinstance(outcome, StreamChunk):
             self.job.reply = None  # the circle would keep the body in memory until the collector comes
 
@@ -122,6 +129,15 @@ class PendingReply:
     def _cancel_stream(self) -> None:
         assert self.job is not None
         self.job.cancelled = True
+        self._close_window()
+
+    def _release_chunk(self, size: int) -> None:
+        if self.job is not None and self.job.window is not None:
+            self.job.window.release(size)
+
+    def _close_window(self) -> None:
+        if self.job is not None and self.job.window is not None:
+            self.job.window.close()
 
     def _set_outcome(self, outcome: Output | ResponseStream | Exception) -> None:
         if self.served_by is not None:

@@ -9,7 +9,14 @@ from typing import Any, Protocol
 from ts.utils.util import PredictionException
 
 from handler.devices.device import Device
-from handler.errors import BadOutput, HandlerError, OutOfMemory, PredictionFailed, PredictionRefused
+from handler.errors import (
+    BadOutput,
+    ClientsDisconnected,
+    HandlerError,
+    OutOfMemory,
+    PredictionFailed,
+    PredictionRefused,
+)
 from handler.job import Deliver, Job, Outcome, Output, StreamChunk
 from handler.payload.request_rows import make_row
 from handler.payload.results import checked_results, encode, http_status
@@ -78,6 +85,9 @@ class Service:
         """
         try:
             return self._call_handler(jobs, deliver)
+        except ClientsDisconnected as error:
+            self._write_line("stdout", f"The stream has ended early: {error}")
+            return [PredictionFailed()] * len(jobs)
         except HandlerError as error:
             if isinstance(error, BadOutput) and error.cause:
                 self._write_line("stdout", error.cause)

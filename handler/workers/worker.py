@@ -10,13 +10,14 @@ from threading import Thread
 from typing import Any, Literal, Protocol
 
 from handler.batching.batcher import Batch, Batcher, Consumer
-from handler.errors import LoadFailed, WorkerDied
+from handler.errors import ClientsDisconnected, LoadFailed, WorkerDied
 from handler.isolation.process.exit_trap import WorkerExit
-from handler.job import Deliver, Job, JobOutcomes, StreamChunk
+from handler.job import Deliver, Job, JobOutcomes, Output, StreamChunk
 from handler.metrics.server_metrics import ModelMetrics
 from handler.workers.movable_service import MovableService
 from handler.workers.process.process_service import ProcessService
 from handler.workers.spec import WorkerSpec
+from handler.workers.stream_window import StreamWindow
 from handler.workers.thread_service import ThreadService
 
 LOG = logging.getLogger("marserve.worker")
@@ -24,6 +25,7 @@ SIGNAL_STATUS = 128
 """Shells add it to the number of the signal that killed a process."""
 RETRY_SECONDS = 0.1
 """The wait between attempts to deliver outcomes; only a lack of memory makes one fail."""
+READER_WAIT_SECONDS = 1.0
 State = Literal["loading", "ready", "stopping", "ended"]
 
 
@@ -197,7 +199,27 @@ class Worker(Consumer):
     def _deliver_chunk(self, outcomes: JobOutcomes) -> None:
         if self.batch is not None:
             self.batch.progressed_at = time.monotonic()  # response_timeout applies to each chunk
-        self._deliver(outcomes)
+        read = [(job, outcome) for job, outcome in outcomes if self._wait_for_reader(job, outcome)]
+        if read:
+            self._deliver(read)
+
+    def _wait_for_reader(self, job: Job, outcome: Any) -> bool:
+        """Block while the client leaves too many chunks unread; false if it reads no more.
+
+        Raises ClientsDisconnected where no client of the batch does; a handler in a process goes on unread.
+        """
+        if not isinstance(outcome, StreamChunk) or not isinstance(outcome.output, Output):
+            return True
+        window = job.window = job.window or StreamWindow()
+        batch = self.batch
+        while not window.wait(READER_WAIT_SECONDS):
+            if batch is not None:
+                batch.progressed_at = time.monotonic()
+        if not window.is_closed:
+            window.add(len(outcome.output.body))
+        elif not self.spec.in_process and batch is not None and all(each.cancelled for each in batch.jobs):
+            raise ClientsDisconnected("All clients of the batch have disconnected.")
+        return not window.is_closed
 
     def _answer_all(self) -> None:
         """Deliver all outcomes that this worker owes; may be repeated where that fails."""

@@ -53,7 +53,7 @@ async def test_a_prediction_has_no_reason_phrase_and_no_headers_but_its_own() ->
 
 
 async def test_a_stream_comes_in_pieces_and_has_no_length() -> None:
-    stream = ResponseStream(Output(b"a"), lambda: None)
+    stream = ResponseStream(Output(b"a"), lambda: None, lambda size: None)
     stream.put(Output(b"b"))
     start, *bodies = await sent(prediction_response(stream))
     assert start["headers"] == []
@@ -63,7 +63,7 @@ async def test_a_stream_comes_in_pieces_and_has_no_length() -> None:
 
 
 async def test_a_stream_that_is_cut_raises_its_error() -> None:
-    stream = ResponseStream(Output(b"a"), lambda: None)
+    stream = ResponseStream(Output(b"a"), lambda: None, lambda size: None)
     stream.put(ValueError("cut"))
     with pytest.raises(ValueError, match="cut"):
         await sent(prediction_response(stream))

@@ -1,0 +1,54 @@
+"""Chunks of a stream wait for their reader: the thread that makes them stops while too many are unread."""
+
+import time
+from threading import Condition
+
+MAX_UNREAD_BYTES = 4 << 20
+MAX_UNREAD_CHUNKS = 1024
+STALLED_SECONDS = 300.0
+"""Time without a chunk that is read, after which nobody reads; connections have shorter limits of their own."""
+
+
+class StreamWindow:
+    """The chunks of one stream that its client has not read yet; thread-safe."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._bytes = self._chunks = 0
+        self._progressed_at = time.monotonic()
+        self.is_closed = False
+        """Set when nobody reads any more: chunks are dropped."""
+
+    def __repr__(self) -> str:
+        return f"<StreamWindow {self._chunks} chunks, {self._bytes} bytes unread{', closed' if self.is_closed else ''}>"
+
+    def add(self, size: int) -> None:
+        """Count a chunk that is on its way to the client."""
+        with self._changed:
+            self._bytes += size
+            self._chunks += 1
+
+    def release(self, size: int) -> None:
+        """Count a chunk that was read."""
+        with self._changed:
+            self._bytes -= size
+            self._chunks -= 1
+            self._progressed_at = time.monotonic()
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let the thread go on, whose chunks are dropped now."""
+        with self._changed:
+            self.is_closed = True
+            self._changed.notify_all()
+
+    def wait(self, seconds: float) -> bool:
+        """Block until another chunk may be made, at most so long; false if it may not yet."""
+        with self._changed:
+            has_room = self._changed.wait_for(self._has_room, seconds)
+        if not has_room and time.monotonic() - self._progressed_at > STALLED_SECONDS:
+            self.close()
+        return has_room
+
+    def _has_room(self) -> bool:
+        return self.is_closed or (self._bytes < MAX_UNREAD_BYTES and self._chunks < MAX_UNREAD_CHUNKS)
