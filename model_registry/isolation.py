@@ -7,7 +7,7 @@ from handler.workers.isolation_policy import log_move
 from model_registry.archive.archive import Archive
 from model_registry.config import ModelConfig
 
-SHOWN_FINDINGS = 3
+SHOWN_PLACES = 3
 
 
 def isolated(archive: Archive, config: ModelConfig) -> ModelConfig:
@@ -26,6 +26,12 @@ def isolated(archive: Archive, config: ModelConfig) -> ModelConfig:
 
 
 def _in_words(findings: tuple[LintFinding, ...]) -> str:
-    shown = dict.fromkeys(f"{finding.place} {finding.rule.title}" for finding in findings[:SHOWN_FINDINGS])
-    more = len(findings) - SHOWN_FINDINGS
-    return "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
+    places: dict[str, list[str]] = {}
+    for finding in findings:
+        places.setdefault(finding.rule.title, []).append(finding.place)
+    return "; ".join(f"{_listed(where)} {title}" for title, where in places.items())
+
+
+def _listed(places: list[str]) -> str:
+    more = len(places) - SHOWN_PLACES
+    return ", ".join(places[:SHOWN_PLACES]) + (f" and {more} more" if more > 0 else "")
