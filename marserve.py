@@ -1,5 +1,6 @@
 """The way into the commands: finds marserve's packages beside this file, whatever else is called `app` or `handler`."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
@@ -8,6 +9,8 @@ from typing import Any
 
 PACKAGES = frozenset({"app", "handler", "model_registry"})
 """The top-level packages of this distribution that other projects may have, too."""
+SERVER_NAME = "org.pytorch.serve.ModelServer"
+"""TorchServe's main class, which is an argument of its process."""
 _FOLDER = str(Path(__file__).parent)
 
 
@@ -26,6 +29,19 @@ def find_own_packages() -> None:
         sys.meta_path.insert(0, OwnPackages)
 
 
+def name_process() -> None:
+    """Start a server in the foreground once more, with the argument by which supervisors find TorchServe's process.
+
+    The one in the background is started with it.
+    """
+    if sys.argv[1:2] == [SERVER_NAME]:
+        del sys.argv[1]
+    elif {"--start", "--foreground"} <= set(sys.argv):
+        end = len(sys.orig_argv) - len(sys.argv) + 1  # of the interpreter's arguments and the script
+        arguments = [*sys.orig_argv[1:end], SERVER_NAME, *sys.argv[1:]]
+        os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 (the program that is running)
+
+
 def main() -> int:
     """The `marserve` command; returns its exit status."""
     find_own_packages()
@@ -36,6 +52,7 @@ def main() -> int:
 
 def torchserve() -> int:
     """The `torchserve` command; returns its exit status."""
+    name_process()
     find_own_packages()
     from app.cli import torchserve as command
 

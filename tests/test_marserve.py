@@ -18,6 +18,7 @@ from tests.support.one_worker import write
 SECONDS = 60.0
 NAMES = ("app", "handler", "model_registry")
 STRANGERS = {f"{name}/__init__.py": f"raise SystemExit('{name} of somebody else was imported')" for name in NAMES}
+NAMESPACE = marserve.SERVER_NAME.encode()
 TORCHSERVE = [sys.executable, "-c", "import marserve, sys; sys.exit(marserve.torchserve())"]
 COMMANDS = {
     "marserve": [sys.executable, "-c", "import marserve, sys; sys.exit(marserve.main())", "--version"],
@@ -95,6 +96,28 @@ def torchserve(folder: Path, **environ: str) -> Iterator[httpx2.Client]:
                 yield client
         finally:
             run([*TORCHSERVE, "--stop"], folder, **environ)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the arguments of processes are files on Linux alone")
+def test_the_server_is_found_by_the_argument_that_names_torchserves(store: Path, tmp_path: Path) -> None:
+    with torchserve(tmp_path):
+        pid = (tmp_path / ".model_server.pid").read_text().split()[0]
+        assert NAMESPACE in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the arguments of processes are files on Linux alone")
+def test_so_it_is_in_the_foreground(store: Path, tmp_path: Path) -> None:
+    address = f"inference_address=unix:{tmp_path}/a.sock\nmanagement_address=unix:{tmp_path}/b.sock\n"
+    write(tmp_path, {"config.properties": f"{address}metrics_address=unix:{tmp_path}/c.sock\n"})
+    start = [*TORCHSERVE, "--start", "--foreground", "--ncs", "--dt", "--model-store", "store"]
+    environ = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(start, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        assert "Model server started.\n" in server.stdout, server.wait(SECONDS)
+        assert NAMESPACE in Path(f"/proc/{server.pid}/cmdline").read_bytes().split(b"\0")
+        server.terminate()
+        server.stdout.read()
+        assert server.wait(SECONDS) == 0
 
 
 def test_the_names_are_those_that_are_hidden_from_archives() -> None:

@@ -4,6 +4,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from ts.model_server import TS_NAMESPACE
+
 from app.commands.options import torchserve_parser
 from app.commands.torchserve_process import pid_file
 from app.server import serve
@@ -12,7 +14,8 @@ from app.settings.loading import torchserve_settings
 
 def main(words: Sequence[str]) -> int:
     """Serve until a signal ends it; returns the exit status. The inherited descriptor holds the pid file."""
-    settings = torchserve_settings(torchserve_parser().parse_args(words), os.environ, Path.cwd())
+    arguments = [word for word in words if word != TS_NAMESPACE]
+    settings = torchserve_settings(torchserve_parser().parse_args(arguments), os.environ, Path.cwd())
     try:
         return serve(settings)
     finally:

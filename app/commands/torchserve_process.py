@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ts.model_server import TS_NAMESPACE
+
 from app.commands.pid_file import PidFile
 
 STOP_TIMEOUT_SECONDS = 60.0
@@ -39,7 +41,7 @@ def in_foreground(serve: Callable[[], int]) -> int:
 def in_background(arguments: Sequence[str]) -> int:
     """Start a server with these `torchserve` arguments, detached from this terminal. Raises AlreadyRunning."""
     file = _locked_pid_file()
-    command = [sys.executable, "-P", str(MARSERVE), "background", *arguments]
+    command = [sys.executable, "-P", str(MARSERVE), "background", TS_NAMESPACE, *arguments]
     inherited = () if file is None else (file.descriptor(),)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=inherited)  # noqa: S603
     if file is not None:

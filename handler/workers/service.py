@@ -1,5 +1,6 @@
 """A loaded handler with its context: a batch of jobs in, one outcome for each out."""
 
+import os
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -24,6 +25,10 @@ from handler.workers.batch_context import BatchContext
 from handler.workers.loader import ArchiveModules, EntryPoint, load_entry_point
 from handler.workers.spec import ServiceSpec
 from handler.workers.warmup import warm_up
+
+
+DECODE_VARIABLE = "TS_DECODE_INPUT_REQUEST"
+"""TorchServe's workers read it for each request."""
 
 
 class HandlerEnvironment(Protocol):
@@ -108,7 +113,9 @@ class Service:
 
     def _call_handler(self, jobs: Sequence[Job], deliver: Deliver) -> list[Outcome]:
         context = self._context
-        rows = [{} if job.continued else make_row(job.input, self._spec.decode) for job in jobs]
+        chosen = os.environ.get(DECODE_VARIABLE)  # the handler may set it at any time
+        decode = self._spec.decode if chosen is None else chosen == "true"
+        rows = [{} if job.continued else make_row(job.input, decode) for job in jobs]
         context.start_batch(jobs)
         context.send_piece = lambda index, value: deliver([(jobs[index], StreamChunk(self._output(index, value)))])
         started_at = time.perf_counter()
