@@ -67,6 +67,14 @@ def torch_model_archiver() -> int:
     return command()
 
 
+def torch_workflow_archiver() -> int:
+    """The `torch-workflow-archiver` command; returns its exit status."""
+    find_own_packages()
+    from app.cli import torch_workflow_archiver
+
+    return torch_workflow_archiver()
+
+
 def __getattr__(name: str) -> Any:
     """Make `app`, the ASGI application of `uvicorn marserve:app`, when a server asks for it."""
     if name != "app":

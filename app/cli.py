@@ -61,6 +61,13 @@ def torch_model_archiver(argv: Sequence[str] | None = None) -> int:
     return archive(None if argv is None else list(argv))
 
 
+def torch_workflow_archiver(argv: Sequence[str] | None = None) -> int:
+    """The `torch-workflow-archiver` command; returns its exit status."""
+    from app.commands.workflow_archive import main as archive
+
+    return archive(None if argv is None else list(argv))
+
+
 def torchserve(argv: Sequence[str] | None = None) -> int:
     """The `torchserve` command, with the original's options, messages and exit status."""
     words = list(sys.argv[1:] if argv is None else argv)

@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
             config_file=arguments.config_file,
             runtime=arguments.runtime,
         )
-        pack(spec, arguments.export_path, arguments.archive_format, force=arguments.force, created=_created())
+        pack(spec, arguments.export_path, arguments.archive_format, force=arguments.force, created=creation_time())
     except (PackingError, OSError) as error:
         print(f"ERROR - {error}", file=sys.stderr)
         return 1
@@ -54,7 +54,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _created() -> datetime | None:
+def creation_time() -> datetime | None:
     """The time that reproducible builds ask for; None means now."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     return datetime.fromtimestamp(int(epoch), UTC) if epoch.isdigit() else None

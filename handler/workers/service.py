@@ -26,7 +26,6 @@ from handler.workers.loader import ArchiveModules, EntryPoint, load_entry_point
 from handler.workers.spec import ServiceSpec
 from handler.workers.warmup import warm_up
 
-
 DECODE_VARIABLE = "TS_DECODE_INPUT_REQUEST"
 """TorchServe's workers read it for each request."""
 

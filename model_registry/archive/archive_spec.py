@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+from model_registry.archive.manifest import MANIFEST_FILE
 
 LOG = logging.getLogger("marserve.packer")
 ARCHIVER_VERSION = "0.12.0"
@@ -27,9 +29,21 @@ class PackingError(Exception):
     """The archive cannot be made of these parts."""
 
 
+def check_name(kind: str, name: str) -> None:
+    """Raise PackingError for a name that no archive of that kind ("model" or "workflow") may have."""
+    if not MODEL_NAME.fullmatch(name):
+        raise PackingError(
+            f"{kind.capitalize()} name contains special characters.\n"
+            f"The allowed regular expression filter for {kind} name is: ^{MODEL_NAME.pattern}$"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class ArchiveSpec:
     """The parts of a model: files by their paths, extra files also by folders and wildcards."""
+
+    kind: ClassVar[str] = "model"
+    manifest_file: ClassVar[Path] = MANIFEST_FILE
 
     model_name: str
     version: str
@@ -43,11 +57,12 @@ class ArchiveSpec:
     runtime: str = "python"
 
     def __post_init__(self) -> None:
-        if not MODEL_NAME.fullmatch(self.model_name):
-            raise PackingError(
-                "Model name contains special characters.\n"
-                f"The allowed regular expression filter for model name is: ^{MODEL_NAME.pattern}$"
-            )
+        check_name(self.kind, self.model_name)
+
+    @property
+    def name(self) -> str:
+        """The archive's file is named after the model."""
+        return self.model_name
 
     def manifest(self, created: datetime) -> dict[str, Any]:
         """The content of MANIFEST.json."""
@@ -70,10 +85,10 @@ class ArchiveSpec:
     def files(self) -> dict[str, Path]:
         """The files by their names in the archive, of equal names the last. Raises PackingError."""
         self._check_handler()
-        files = _named(self.model_file, self.serialized_file, self.handler_file)
+        files = named_files(self.model_file, self.serialized_file, self.handler_file)
         for pattern in filter(None, self.extra_files):
-            files |= _extra(pattern)
-        return files | _named(self.requirements_file, self.config_file)
+            files |= extra_files(pattern)
+        return files | named_files(self.requirements_file, self.config_file)
 
     def _check_handler(self) -> None:
         """Raise PackingError for a built-in handler's name with a slip."""
@@ -97,7 +112,8 @@ def _name(path: str | None) -> str | None:
     return Path(path).name if path else None
 
 
-def _named(*paths: str | None) -> dict[str, Path]:
+def named_files(*paths: str | None) -> dict[str, Path]:
+    """The files by their names, without their folders. Raises PackingError for one that is not there."""
     files = [Path(path) for path in paths if path]
     for file in files:
         if not file.is_file():
@@ -105,7 +121,7 @@ def _named(*paths: str | None) -> dict[str, Path]:
     return {file.name: file for file in files}
 
 
-def _extra(pattern: str) -> dict[str, Path]:
+def extra_files(pattern: str) -> dict[str, Path]:
     """The files of one entry of --extra-files: a file, the content of a folder, or the matches of a wildcard."""
     pattern = pattern.strip()
     found = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern))  # noqa: PTH207  # it may be absolute
@@ -115,7 +131,7 @@ def _extra(pattern: str) -> dict[str, Path]:
         LOG.warning("Given wildcard pattern did not match any file: %s", pattern)
     files: dict[str, Path] = {}
     for path in map(Path, found):
-        files |= dict(_tree(path)) if path.is_dir() else _named(str(path))
+        files |= dict(_tree(path)) if path.is_dir() else named_files(str(path))
     return files
 
 

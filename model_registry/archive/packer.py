@@ -11,15 +11,14 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, Protocol
 
-from model_registry.archive.archive_spec import ArchiveSpec, PackingError
-from model_registry.archive.manifest import MANIFEST_FILE
+from model_registry.archive.archive_spec import PackingError
 from model_registry.files.atomic_file import atomic_file
 
 LOG = logging.getLogger("marserve.packer")
 FORMATS = {"tgz": ".tar.gz", "no-archive": "", "zip-store": ".mar", "default": ".mar"}
-"""The suffixes of the archives."""
+"""The suffixes of archives of models."""
 FILE_TIME = (1980, 1, 1, 0, 0, 0)
 """The time of every file: the earliest in zip files."""
 
@@ -27,8 +26,30 @@ Entry = tuple[str, Path | bytes]
 """A name in the archive, and its file or bytes."""
 
 
+class PackedParts(Protocol):
+    """The specification of an archive of any kind."""
+
+    @property
+    def kind(self) -> str:
+        """ "model" or "workflow"."""
+
+    @property
+    def name(self) -> str:
+        """The archive's name, without its suffix."""
+
+    @property
+    def manifest_file(self) -> Path:
+        """The manifest's place in the archive."""
+
+    def manifest(self, created: datetime) -> dict[str, Any]:
+        """The manifest's content."""
+
+    def files(self) -> dict[str, Path]:
+        """The files by their names in the archive. Raises PackingError."""
+
+
 def pack(
-    spec: ArchiveSpec, folder: Path, form: str = "default", *, force: bool = False, created: datetime | None = None
+    spec: PackedParts, folder: Path, form: str = "default", *, force: bool = False, created: datetime | None = None
 ) -> Path:
     """Make an archive in the existing `folder` and return its path.
 
@@ -37,25 +58,25 @@ def pack(
     """
     if not folder.is_dir():
         raise PackingError(f"Given export-path {folder} is not a directory. Point to a valid export-path directory.")
-    target = folder / (spec.model_name + FORMATS[form])
-    _check_target(target, force)
+    target = folder / (spec.name + (FORMATS[form] if spec.kind == "model" else ".war"))
+    _check_target(target, spec.kind, force)
     manifest = json.dumps(spec.manifest(created or datetime.now(UTC).astimezone()), indent=2)
     files = {name: file for name, file in spec.files().items() if not _same(file, target)}
-    parts: dict[str, Path | bytes] = {**files, MANIFEST_FILE.as_posix(): manifest.encode()}
+    parts: dict[str, Path | bytes] = {**files, spec.manifest_file.as_posix(): manifest.encode()}
     entries = sorted(parts.items())
     if form == "no-archive":
         _write_folder(target, entries)
     else:
         with atomic_file(target) as file:
-            _WRITERS[form](file, entries, spec.model_name)
+            _WRITERS[form](file, entries, spec.name)
     return target
 
 
-def _check_target(target: Path, force: bool) -> None:
+def _check_target(target: Path, kind: str, force: bool) -> None:
     if target.exists() and not force:
         raise PackingError(
             f"{target} already exists.\n"
-            "Please specify --force/-f option to overwrite the model archive output file.\n"
+            f"Please specify --force/-f option to overwrite the {kind} archive output file.\n"
             "See -h/--help for more details."
         )
     if target.exists():

@@ -1,0 +1,5 @@
+"""What goes wrong with an archive."""
+
+
+class WorkflowArchiverError(Exception):
+    """The archive cannot be made."""
