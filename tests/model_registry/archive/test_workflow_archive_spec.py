@@ -22,5 +22,5 @@ def test_parts_lie_flat_and_are_named_in_the_manifest(tmp_path: Path) -> None:
 def test_names_and_files_are_checked() -> None:
     with pytest.raises(PackingError, match="Workflow name contains special characters"):
         WorkflowArchiveSpec("../w", "spec.yaml")
-    with pytest.raises(PackingError, match="File does not exist: nothing.yaml"):
+    with pytest.raises(PackingError, match=r"File does not exist: nothing\.yaml"):
         WorkflowArchiveSpec("w", "nothing.yaml").files()
