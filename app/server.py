@@ -73,7 +73,9 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: ASGIApp, address: ListenAddress, server: ModelServer) -> None:
         context = server_context(server.settings) if address.scheme == "https" else None
-        protocol: Any = TorchServeProtocol if context is None else partial(PlainHttpRejector, context)
+        protocol: Any = TorchServeProtocol
+        if context is not None:
+            protocol = partial(PlainHttpRejector, context, server.settings.tls_handshake_timeout)
         super().__init__(
             uvicorn.Config(
                 app, http=protocol, ws="none", lifespan="on", interface="asgi3", proxy_headers=False, log_config=None,

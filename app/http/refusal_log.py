@@ -16,7 +16,6 @@ PHRASES = {
     "max_receiving_bytes": "requests beyond max_receiving_bytes in total",
     "max_unsent_bytes": "requests or unread responses beyond max_unsent_bytes in total",
     "max_pipelined": "connections with too many requests in advance",
-    "tls_handshake_timeout": "handshakes that took longer than tls_handshake_timeout",
 }
 
 

@@ -13,8 +13,6 @@ from app.http.response_head import COMMON_LINES
 from app.http.responses import JSON, json_text
 
 LOG = logging.getLogger("marserve.http")
-HANDSHAKE_TIMEOUT_SECONDS = 60.0
-"""Time that a client may take to begin, and again to finish the handshake."""
 DISCARD_SECONDS = 2.0
 """Time for which a rejected request is still read and dropped."""
 HANDSHAKE_BYTE = b"\x16"
@@ -28,8 +26,9 @@ REJECTION = b"HTTP/1.1 403 Forbidden\r\n%b: %b\r\n%bcontent-length: %d\r\nconnec
 class PlainHttpRejector(asyncio.Protocol):
     """Looks at the first byte of a connection without taking it. Takes an SSL context, then uvicorn's arguments."""
 
-    def __init__(self, context: ssl.SSLContext, **arguments: Any) -> None:
+    def __init__(self, context: ssl.SSLContext, handshake_timeout: float, **arguments: Any) -> None:
         self._context = context
+        self._handshake_timeout = handshake_timeout
         self._inner_protocol = partial(TorchServeProtocol, **arguments)
         self._task: asyncio.Task[None] | None = None
 
@@ -46,13 +45,13 @@ class PlainHttpRejector(asyncio.Protocol):
 
     async def _accept(self, connection: socket.socket) -> None:
         try:
-            async with asyncio.timeout(HANDSHAKE_TIMEOUT_SECONDS):
+            async with asyncio.timeout(self._handshake_timeout):
                 first = await _peek(connection)
             if first != HANDSHAKE_BYTE:
                 await _reject(connection)
                 return
             await asyncio.get_running_loop().connect_accepted_socket(
-                self._inner_protocol, connection, ssl=self._context, ssl_handshake_timeout=HANDSHAKE_TIMEOUT_SECONDS
+                self._inner_protocol, connection, ssl=self._context, ssl_handshake_timeout=self._handshake_timeout
             )
         except OSError as error:  # also TimeoutError and ssl.SSLError
             LOG.debug("No TLS connection came of it: %s", error)
