@@ -11,9 +11,9 @@ from anyio import to_thread
 from starlette.types import Scope
 
 from app.authorization import AccessPolicy
-from app.http.admission import Admission
-from app.http.limits import connection_limits
-from app.http.refusal_log import RefusalLog
+from app.http.limits.admission import Admission
+from app.http.limits.connection_limits import connection_limits
+from app.http.limits.refusal_log import RefusalLog
 from app.initial_models.startup import initial_models, initial_workers, register_all
 from app.logging.access_log import Client
 from app.logging.files import Logs

@@ -10,8 +10,8 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.server import ServerState
 
 from app.http.fast_path import FAST_PATH, FastPath
+from app.http.limits.progress import Phase, Progress, ProgressClock
 from app.http.parser import RECEIVE_BUFFER_SIZE
-from app.http.progress import Phase, Progress, ProgressClock
 
 MAX_INTERVAL_SECONDS = 15.0
 """Limits of time are checked as often as a quarter of the shortest, but at least this often."""

@@ -4,9 +4,9 @@ import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from app.http.admission import Admission
-from app.http.limits import ConnectionLimits
-from app.http.refusal_log import RefusalLog
+from app.http.limits.admission import Admission
+from app.http.limits.connection_limits import ConnectionLimits
+from app.http.limits.refusal_log import RefusalLog
 from app.http.request import HttpRequest
 from app.http.response_head import render_response
 from app.http.responses import Headers, RawResponse

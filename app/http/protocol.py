@@ -15,12 +15,12 @@ from typing import Any, cast
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from app.http.admission import BUSY, peer_of
 from app.http.asgi_cycle import AsgiCycle
 from app.http.connections import connections_of
 from app.http.fast_path import Reply
+from app.http.limits.admission import BUSY, peer_of
+from app.http.limits.progress import Phase, Progress, ProgressClock
 from app.http.parser import InvalidRequest, RequestParser
-from app.http.progress import Phase, Progress, ProgressClock
 from app.http.request import HttpRequest
 from app.http.response_head import (
     CONTINUE,

@@ -14,10 +14,10 @@ from handler.errors import ClientsDisconnected, LoadFailed, WorkerDied
 from handler.isolation.process.exit_trap import WorkerExit
 from handler.job import Deliver, Job, JobOutcomes, Output, StreamChunk
 from handler.metrics.server_metrics import ModelMetrics
+from handler.stream_window import StreamWindow
 from handler.workers.movable_service import MovableService
 from handler.workers.process.process_service import ProcessService
 from handler.workers.spec import WorkerSpec
-from handler.workers.stream_window import StreamWindow
 from handler.workers.thread_service import ThreadService
 
 LOG = logging.getLogger("marserve.worker")

@@ -9,12 +9,12 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from app.http.admission import Admission
 from app.http.connections import connections_of
 from app.http.fast_path import FAST_PATH, FastPath
-from app.http.limits import ConnectionLimits
-from app.http.progress import Phase, Progress, ProgressClock
-from app.http.refusal_log import RefusalLog
+from app.http.limits.admission import Admission
+from app.http.limits.connection_limits import ConnectionLimits
+from app.http.limits.progress import Phase, Progress, ProgressClock
+from app.http.limits.refusal_log import RefusalLog
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from handler.workers.stream_window import MAX_UNREAD_BYTES
+from handler.stream_window import MAX_UNREAD_BYTES
 from tests.conftest import MakeArchive
 from tests.support.raw_connections import Endpoint, opened
 from tests.support.serving import serving

@@ -3,9 +3,9 @@
 import pytest
 
 from app.errors import ServerBusy
-from app.http.admission import Admission, peer_of
-from app.http.limits import ConnectionLimits
-from app.http.refusal_log import RefusalLog
+from app.http.limits.admission import Admission, peer_of
+from app.http.limits.connection_limits import ConnectionLimits
+from app.http.limits.refusal_log import RefusalLog
 
 pytestmark = pytest.mark.anyio
 

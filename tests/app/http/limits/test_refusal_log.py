@@ -5,8 +5,8 @@ import logging
 
 import pytest
 
-from app.http import refusal_log
-from app.http.refusal_log import RefusalLog
+from app.http.limits import refusal_log
+from app.http.limits.refusal_log import RefusalLog
 
 pytestmark = pytest.mark.anyio
 

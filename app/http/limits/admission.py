@@ -4,8 +4,8 @@ from collections import Counter
 from ipaddress import IPv6Network
 
 from app.errors import ServerBusy
-from app.http.limits import ConnectionLimits
-from app.http.refusal_log import RefusalLog
+from app.http.limits.connection_limits import ConnectionLimits
+from app.http.limits.refusal_log import RefusalLog
 
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 1\r\nconnection: close\r\n\r\n"
 """The response to a connection that is refused."""

@@ -4,7 +4,7 @@ import resource
 
 import pytest
 
-from app.http.limits import RESERVED_FILES, ConnectionLimits, connection_limits, raise_file_limit
+from app.http.limits.connection_limits import RESERVED_FILES, ConnectionLimits, connection_limits, raise_file_limit
 from app.settings.model import Settings
 
 
@@ -17,7 +17,7 @@ def test_limits_come_from_the_settings() -> None:
 
 
 def test_the_defaults_of_both_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.http.limits.raise_file_limit", lambda connections: connections)
+    monkeypatch.setattr("app.http.limits.connection_limits.raise_file_limit", lambda connections: connections)
     assert connection_limits(Settings()) == ConnectionLimits()
 
 

@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from app.http.limits import ConnectionLimits
+from app.http.limits.connection_limits import ConnectionLimits
 
 Phase = Literal["head", "body", "response", "unread", "idle"]
 

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from handler.workers import stream_window
-from handler.workers.stream_window import MAX_UNREAD_BYTES, MAX_UNREAD_CHUNKS, StreamWindow
+from handler import stream_window
+from handler.stream_window import MAX_UNREAD_BYTES, MAX_UNREAD_CHUNKS, StreamWindow
 
 
 @pytest.mark.parametrize(("size", "count"), [(MAX_UNREAD_BYTES, 1), (MAX_UNREAD_BYTES // 4, 4), (0, MAX_UNREAD_CHUNKS)])

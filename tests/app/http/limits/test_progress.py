@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.http.limits import ConnectionLimits
-from app.http.progress import Phase, Progress, ProgressClock
+from app.http.limits.connection_limits import ConnectionLimits
+from app.http.limits.progress import Phase, Progress, ProgressClock
 
 LIMITS = ConnectionLimits(client_header_timeout=10, client_body_timeout=20, send_timeout=30, min_transfer_rate=100)
 KEEP_ALIVE = 50.0
