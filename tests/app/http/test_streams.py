@@ -38,7 +38,7 @@ STREAMS = f"""
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What the handler has sent: numbers of chunks, and the error that it got."""
+    """The numbers of the chunks that the handler has sent, and the error that it got."""
     chunks: list[Any] = []
     monkeypatch.setattr(threading, "sent_by_the_test", chunks, raising=False)
     return chunks
