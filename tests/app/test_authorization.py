@@ -35,6 +35,7 @@ def keys(folder: Path) -> dict[str, str]:
         ("/v1/models/m", ALL, "management"),
         ("/v1/models/m:predict", ALL, "inference"),
         ("/workflows/w", ALL, "management"),
+        ("/console/events", ALL, "management"),
         ("/", ALL, FREE),
         ("/api-description/", ("management",), FREE),
         ("/metrics", ALL, FREE),

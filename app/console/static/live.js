@@ -92,12 +92,12 @@ function versionPanel(model, version) {
     element("div.head", {}, element("strong", {}, `Version ${version.version}`),
       version.version === model.default ? element("span.tag", {}, "default") : null,
       element("span.tag", { "data-state": version.isHealthy ? "good" : "bad" }, version.isHealthy ? "healthy" : "unhealthy"),
-      failures),
+      element("span.tag", {}, `batches of up to ${version.batchSize}, ${version.maxBatchDelay} ms`), failures),
     element("dl.figures", {}, figures.map(([name, value, unit]) =>
       element("div", {}, element("dt", {}, name), element("dd", {}, value, element("small", {}, unit))))),
     element("div.panels", {},
       element("div", {}, element("h4", {}, "Requests per second, last minute"), sparkline(remember(key, version.requests), SAMPLES)),
-      element("div", {}, element("h4", {}, `Batches by size, last ${BATCH_SAMPLES} s (at most ${version.batchSize}, delay ${version.maxBatchDelay} ms)`), batchBars(key, version)),
+      element("div", {}, element("h4", {}, `Batches by size, last ${BATCH_SAMPLES} s`), batchBars(key, version)),
       element("div", {}, element("h4", {}, `Workers (${version.minWorkers} to ${version.maxWorkers})`), workerList(version)),
       version.drift ? driftPanel(version.drift) : null));
 }

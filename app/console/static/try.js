@@ -64,7 +64,7 @@ async function showAnswer(response, answer, head, whole) {
   const headers = [...response.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
   find("#try-result").replaceChildren(
     element("div.head", {},
-      element("h3", {}, `${response.status} ${response.statusText}`),
+      element("h3", {}, `${response.status} ${response.statusText}`.trim()),
       element("span.tag", { "data-state": response.ok ? "good" : "bad" }, response.ok ? "answered" : "failed"),
       element("span.tag", { id: "try-time" }, `${milliseconds(head)} to the answer, ${milliseconds(whole)} in all`),
       element("span.tag", {}, bytes(answer.size))),
