@@ -75,6 +75,14 @@ def torch_workflow_archiver() -> int:
     return torch_workflow_archiver()
 
 
+def tritonserver() -> int:
+    """The `tritonserver` command; returns its exit status."""
+    find_own_packages()
+    from app.cli import tritonserver as command
+
+    return command()
+
+
 def __getattr__(name: str) -> Any:
     """Make `app`, the ASGI application of `uvicorn marserve:app`, when a server asks for it."""
     if name != "app":

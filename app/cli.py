@@ -1,4 +1,4 @@
-"""The commands `marserve`, `torchserve` and `torch-model-archiver`; heavy modules are imported when needed."""
+"""The commands of this distribution, each a function that returns its exit status; heavy modules wait until needed."""
 
 import argparse
 import os
@@ -66,6 +66,13 @@ def torch_workflow_archiver(argv: Sequence[str] | None = None) -> int:
     from app.commands.workflow_archive import main as archive
 
     return archive(None if argv is None else list(argv))
+
+
+def tritonserver(argv: Sequence[str] | None = None) -> int:
+    """The `tritonserver` command; returns its exit status."""
+    from app.commands.tritonserver.command import main as command
+
+    return command(sys.argv[1:] if argv is None else argv)
 
 
 def torchserve(argv: Sequence[str] | None = None) -> int:

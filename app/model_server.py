@@ -79,7 +79,7 @@ class ModelServer:
         self.workflows = Workflows(self.registry, ArchiveOpener(self.workflow_store, settings.max_downloads))
         self.repositories = self._repositories()
         self.live_settings = LiveSettings(settings.triton)
-        self.deadline = Deadline(settings.drain_timeout)
+        self.deadline = Deadline(settings.drain_timeout, settings.triton.overdue_status if settings.triton else 0)
         self.shutdown_requested = asyncio.Event()
 
     @classmethod
@@ -104,7 +104,7 @@ class ModelServer:
 
         return RepositoryModels(
             triton.repository, self.registry, self.devices, self.metrics, new_worker_id=self.factory.new_worker_id,
-            write_line=self.logs.model_line, drain_seconds=triton.exit_timeout,
+            write_line=self.logs.model_line, drain_seconds=self.settings.drain_timeout,
         )  # fmt: skip
 
     def request_shutdown(self) -> None:

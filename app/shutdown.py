@@ -18,10 +18,11 @@ SignalHandler = Callable[[int, FrameType | None], None]
 
 
 class Deadline:
-    """Allows `seconds` from the moment it is started."""
+    """Allows `seconds` from the moment it is started. `overdue_status` is the exit status of a process that it ends."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, overdue_status: int = 0) -> None:
         self.seconds = seconds
+        self._overdue_status = overdue_status
         self._at: float | None = None
         self._timer: Timer | None = None
 
@@ -44,19 +45,19 @@ class Deadline:
         assert self._at is not None
         return max(0.0, self._at - monotonic())
 
-    def exit_after(self, seconds: float) -> None:
+    def exit_after(self, seconds: float, status: int = 0) -> None:
         """End the process after a while, whatever threads it still has: its platform would kill it, and call that a
         crash. A later call replaces the one before.
         """
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = Timer(seconds, os._exit, (0,))
+        self._timer = Timer(seconds, os._exit, (status,))
         self._timer.daemon = True
         self._timer.start()
 
     def start_with_exit(self) -> None:
         """Start the deadline of a process that ends with it."""
-        self.exit_after(self.remaining() + FINAL_SECONDS)
+        self.exit_after(self.remaining() + FINAL_SECONDS, self._overdue_status)
 
 
 @contextmanager

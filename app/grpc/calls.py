@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import grpc
 
 from app.errors import is_expected
-from app.grpc.errors import failure
+from app.grpc.errors import Failure, failure
 from app.grpc.messages import CLASSES, methods
 from app.logging.access_log import Client
 from app.model_server import ModelServer
@@ -39,8 +39,16 @@ class Edge:
 
         Those take a request, or an iterator of requests, and return a response, or yield responses.
         """
-        handlers = {method.name: self._method(service, method, answers) for method in methods(service)}
-        return grpc.method_handlers_generic_handler(service, handlers)
+        return grpc.method_handlers_generic_handler(service, self.methods(service, answers))
+
+    def methods(self, service: str, *answers: Any) -> dict[str, grpc.RpcMethodHandler]:
+        """The methods of a service that one of `answers` has, by their names."""
+        return {
+            method.name: self._method(service, method, each)
+            for method in methods(service)
+            for each in answers
+            if hasattr(each, _snake(method.name))
+        }
 
     def _method(self, service: str, method: Any, answers: Any) -> grpc.RpcMethodHandler:
         path, answer = f"{service}/{method.name}", getattr(answers, _snake(method.name))
@@ -72,12 +80,12 @@ class Edge:
     async def _let_in(self, path: str, context: Any) -> AsyncIterator[None]:
         started = perf_counter()
         try:
-            self._server.access_policy.check(self._api, _authorization(context))
+            self._check(path, context)
             yield
         except Exception as error:
             if not is_expected(error):
                 LOG.error("%s failed.", path, exc_info=error)
-            translated = failure(error, predicting=path.rpartition("/")[2] in PREDICTION_METHODS)
+            translated = self._failure(error, path)
             self._record(path, context, translated.status, translated.code, started)
             await context.abort(translated.code, translated.details)
         except (CancelledError, GeneratorExit):
@@ -85,6 +93,12 @@ class Edge:
             raise
         else:
             self._record(path, context, 200, grpc.StatusCode.OK, started)
+
+    def _check(self, path: str, context: Any) -> None:
+        self._server.access_policy.check(self._api, _authorization(context))
+
+    def _failure(self, error: Exception, path: str) -> Failure:
+        return failure(error, predicting=path.rpartition("/")[2] in PREDICTION_METHODS)
 
     def _record(self, path: str, context: Any, status: int, code: grpc.StatusCode, started: float) -> None:
         """Count and log a call before it is answered, so that a client finds itself counted."""

@@ -1,6 +1,7 @@
 """The messages and services of app/grpc/proto, from the descriptors that protoc makes of its texts (in that folder):
 
-    python -m grpc_tools.protoc -I . --include_imports --descriptor_set_out services.binpb *.proto google/rpc/*.proto
+    python -m grpc_tools.protoc -I . -I ../../../model_registry/triton/config/proto --include_imports \\
+        --descriptor_set_out services.binpb *.proto google/rpc/*.proto
 
 They live in a pool of their own, not as generated modules: a handler in this process may bring TorchServe's or KServe's
 generated code with it, and the common pool takes each name only once.
@@ -19,6 +20,7 @@ DESCRIPTORS = Path(__file__).with_name("proto") / "services.binpb"
 INFERENCE = "org.pytorch.serve.grpc.inference"
 MANAGEMENT = "org.pytorch.serve.grpc.management"
 OPEN_INFERENCE = "org.pytorch.serve.grpc.openinference"
+TRITON = "inference"
 RPC = "google.rpc"
 
 

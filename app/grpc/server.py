@@ -13,11 +13,13 @@ from app.errors import CannotListen
 from app.grpc import health as grpc_health
 from app.grpc.messages import POOL
 from app.grpc.services import services
+from app.grpc.triton.health import TritonHealth
 from app.http.tls.identity import server_identity
 from app.model_server import ModelServer
 from app.settings.model import Settings
 from model_registry.values import INT32_MAX
 
+UNCOMPRESSED = "none"
 LOG = logging.getLogger("marserve.server")
 
 for _module in (health_pb2, reflection_pb2):  # reflection describes only what is in its one pool
@@ -35,10 +37,10 @@ class GrpcListener:
         self._address = address(apis[0], settings)
         self._drain_seconds = settings.drain_timeout
         self._credentials = _credentials(settings) if settings.enable_grpc_ssl else None
-        self._server = grpc.aio.server(options=_options(apis[0], settings))
+        self._server = grpc.aio.server(options=_options(apis[0], settings), compression=_compression(settings))
         ours = {name: handler for api in apis for name, handler in services(api, server).items()}
         self._server.add_generic_rpc_handlers(list(ours.values()))
-        self._health = grpc_health.Health(server.registry, list(ours))
+        self._health = _health(server, list(ours))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection((*ours, grpc_health.SERVICE, reflection.SERVICE_NAME), self._server, POOL)
         self._stopping: asyncio.Task[None] | None = None
@@ -93,9 +95,25 @@ def _options(api: str, settings: Settings) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", -1),
         ("grpc.so_reuseport", 0),  # else a second server would share the port in silence
         *((name, value) for name, value in ages.items() if value),
+        *(settings.triton.grpc_channel if settings.triton is not None else ()),
     ]
+
+
+def _compression(settings: Settings) -> grpc.Compression:
+    wanted = settings.triton.grpc_compression if settings.triton is not None else UNCOMPRESSED
+    return grpc.Compression.NoCompression if wanted == UNCOMPRESSED else grpc.Compression.Gzip
+
+
+def _health(server: ModelServer, services: Sequence[str]) -> grpc_health.Health:
+    triton = server.settings.triton
+    if triton is not None and triton.is_alone:
+        return TritonHealth(server)
+    return grpc_health.Health(server.registry, services)
 
 
 def _credentials(settings: Settings) -> grpc.ServerCredentials:
     identity = server_identity(settings)
-    return grpc.ssl_server_credentials([(identity.key, identity.chain)])
+    pairs, roots = [(identity.key, identity.chain)], settings.triton.grpc_root_certificate if settings.triton else None
+    if roots is None:
+        return grpc.ssl_server_credentials(pairs)
+    return grpc.ssl_server_credentials(pairs, roots.read_bytes(), require_client_auth=True)

@@ -8,15 +8,20 @@ from app.grpc import inference as grpc_inference
 from app.grpc import management as grpc_management
 from app.grpc import open_inference as grpc_open_inference
 from app.grpc.calls import Edge
+from app.grpc.triton.service import SERVICE, TritonEdge
 from app.model_server import ModelServer
 from model_registry.server_defaults import SequenceHeaders
 
 
 def services(api: str, server: ModelServer) -> dict[str, grpc.GenericRpcHandler]:
     """The services of an API by their full names."""
-    edge = Edge(api, server)
-    servicers = _management(server) if api == "management" else _inference(server)
-    return {name: edge.handler(name, servicer) for name, servicer in servicers.items()}
+    edge, triton = Edge(api, server), server.settings.triton
+    if api == "management":
+        servicers = _management(server)
+    else:
+        servicers = {} if triton is not None and triton.is_alone else _inference(server)
+    handlers = {name: edge.handler(name, servicer) for name, servicer in servicers.items()}
+    return handlers if api == "management" else {**handlers, SERVICE: TritonEdge(server).triton_handler()}
 
 
 def _inference(server: ModelServer) -> dict[str, Any]:
@@ -24,10 +29,9 @@ def _inference(server: ModelServer) -> dict[str, Any]:
     sequence = SequenceHeaders(
         settings.ts_header_key_sequence_id, settings.ts_header_key_sequence_start, settings.ts_header_key_sequence_end
     )
-    open_inference = grpc_open_inference.OpenInferenceApis(registry)
     return {
         grpc_inference.SERVICE: grpc_inference.InferenceApis(registry, sequence),
-        **dict.fromkeys(grpc_open_inference.SERVICES, open_inference),
+        grpc_open_inference.SERVICE: grpc_open_inference.OpenInferenceApis(registry),
     }
 
 

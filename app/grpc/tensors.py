@@ -9,10 +9,8 @@ import numpy as np
 import orjson
 
 from app.errors import BadRequest
-from app.grpc.messages import OPEN_INFERENCE, message
 from handler.errors import BadOutput
 
-Response = message(OPEN_INFERENCE, "ModelInferResponse")
 CONTENTS = {
     "BOOL": "bool_contents",
     "INT8": "int_contents",
@@ -44,10 +42,10 @@ def body_of(request: Any) -> bytes:
     return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def response_of(body: bytes) -> Any:
+def response_of(body: bytes, response_class: Any) -> Any:
     """The ModelInferResponse of a handler's JSON answer; raises BadOutput for any other answer."""
     try:
-        return _response(orjson.loads(body))
+        return _response(orjson.loads(body), response_class)
     except (KeyError, TypeError, ValueError) as error:
         raise BadOutput(f"The model's answer is none of the Open Inference Protocol: {error!r}") from error
 
@@ -93,8 +91,8 @@ def _finite(tensor: Any, values: Any) -> Any:
     return values
 
 
-def _response(answer: Any) -> Any:
-    response = Response(id=answer["id"], model_name=answer["model_name"], model_version=answer["model_version"])
+def _response(answer: Any, response_class: Any) -> Any:
+    response = response_class(id=answer["id"], model_name=answer["model_name"], model_version=answer["model_version"])
     for output in answer["outputs"]:
         tensor = response.outputs.add(name=output["name"], datatype=output["datatype"], shape=output["shape"])
         tensor.contents.SetInParent()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from app.open_inference.json_values import internal, is_unsigned, unsigned, wrong_kind
+from app.open_inference.json_values import UNSIGNED, internal, is_unsigned, unsigned, wrong_kind
 from handler.tensors.errors import TensorError
 from handler.tensors.requests import NO_SEQUENCE, Parameter, SequencePosition
 
@@ -53,10 +53,15 @@ def check_parameter(name: str, value: Any) -> None:
 
 
 def _sequence_id(value: Any) -> int | str:
-    if is_unsigned(value):
-        return int(value)
-    if not isinstance(value, str):
+    if not is_unsigned(value) and not isinstance(value, str):
         raise wrong_kind("sequence_id", "string")
+    return check_correlation_id(value)
+
+
+def check_correlation_id(value: int | str) -> int | str:
+    """The id of a sequence, a number of 64 bits or a string; raises TensorError for one that is too long."""
+    if isinstance(value, int):
+        return value % UNSIGNED
     if len(value.encode("utf-8", "replace")) > MAX_SEQUENCE_ID:
         raise TensorError(f"string correlation ID cannot be longer than {MAX_SEQUENCE_ID} characters")
     return value

@@ -57,9 +57,7 @@ def dumped(value: dict[str, Any]) -> bytes:
 def _output(
     tensor: Tensor, wanted: OutputFormat, signature: Signature, regions: Regions, raw: list[Raw]
 ) -> dict[str, Any]:
-    if wanted.classes:
-        labels = signature.outputs[tensor.name].labels
-        tensor = classified(tensor, wanted.classes, labels, has_batch=signature.max_batch_size > 0)
+    tensor = shown(tensor, wanted, signature)
     described: dict[str, Any] = {
         "name": tensor.name, "datatype": tensor.datatype.name, "shape": tensor.shape,
     }  # fmt: skip
@@ -71,6 +69,14 @@ def _output(
     else:
         described["data"] = elements_of(tensor)
     return described
+
+
+def shown(tensor: Tensor, wanted: OutputFormat, signature: Signature) -> Tensor:
+    """An output, or its classes where those are wanted instead."""
+    if not wanted.classes:
+        return tensor
+    labels = signature.outputs[tensor.name].labels
+    return classified(tensor, wanted.classes, labels, has_batch=signature.max_batch_size > 0)
 
 
 def write_to_region(tensor: Tensor, region: Region, regions: Regions) -> None:

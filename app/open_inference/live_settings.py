@@ -14,6 +14,8 @@ FORMATS = ("default", "ISO8601")
 LOGGER = "marserve"
 LEVELS = ("OFF", "TIMESTAMPS", "TENSORS")
 COUNTS = ("trace_rate", "trace_count", "log_frequency")
+CHANGEABLE = ("trace_level", *COUNTS)
+UNSIGNED_32 = 2**32
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class LiveSettings:
 
     def change_log(self, changes: Mapping[str, Any]) -> None:
         """Change log settings; unknown ones are ignored. Raises TensorError."""
+        if "log_file" in changes:
+            raise TensorError("log file location can not be updated through network protocol", Code.UNSUPPORTED)
         switches = {name: changes[f"log_{name}"] for name in ("info", "warning", "error") if f"log_{name}" in changes}
         if not all(isinstance(value, bool) for value in switches.values()):
             raise internal("attempt to access JSON non-boolean as boolean")
@@ -74,15 +78,21 @@ class LiveSettings:
 
     def change_trace(self, model: str | None, changes: Mapping[str, Any]) -> None:
         """Change trace settings; None takes a setting back. Unknown ones are ignored. Raises TensorError."""
-        known = {name: value for name, value in changes.items() if name in asdict(self._trace)}
+        if "trace_file" in changes:
+            raise TensorError("trace file location can not be updated through network protocol", Code.UNSUPPORTED)
+        known = {name: value for name, value in changes.items() if name in CHANGEABLE}
         for name in COUNTS:
             value = known.get(name)
             if value is not None and not _is_number(value):
                 raise TensorError(f"Unable to parse '{name}', got: {value}")
+            if value is not None and name != "trace_count":
+                known[name] = str(int(value) % UNSIGNED_32)
         levels = known.get("trace_level")
         if levels is not None:
             chosen = tuple(level for level in levels if level in LEVELS)
             known["trace_level"] = chosen or ("OFF",)
+            if chosen and chosen != ("OFF",) and not self._trace.trace_file:
+                raise TensorError("Attempting to set invalid trace setting :trace file name is not given")
         if model is None:
             defaults = asdict(TraceSettings())
             self._trace = replace(self._trace, **{

@@ -91,8 +91,8 @@ def elements_of(tensor: Tensor) -> Any:
     """The elements for JSON: a flat array of numbers that orjson writes, or a list; raises TensorError."""
     if tensor.datatype in RAW_ONLY:
         raise TensorError(
-            f"sending {tensor.datatype.name} data via JSON is not supported. Please use the binary data format for "
-            f"output {tensor.name}"
+            f"sending {tensor.datatype.name} data via JSON is not supported. "
+            "Please use the binary data format for output"
         )
     array = tensor.array.reshape(-1)
     if tensor.datatype is BYTES:

@@ -1,7 +1,8 @@
 """The settings of model repositories and of their protocol, as `tritonserver` names them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from re import Pattern
 
 from model_registry.triton.options import RepositoryOptions
@@ -34,8 +35,8 @@ class TritonSettings:
     allow_grpc: bool = True
     allow_metrics: bool = True
     exit_on_error: bool = True
-    exit_timeout: float = 30.0
-    """Seconds that requests in flight have when the server ends."""
+    overdue_status: int = 0
+    """The exit status where requests in flight have not been answered in time."""
     http_restrictions: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """The header, and its value, that a request to a restricted API has to have."""
     grpc_restrictions: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -43,4 +44,9 @@ class TritonSettings:
     """The names of headers that become parameters of requests."""
     grpc_forwarded: Pattern[str] | None = None
     log: LogSettings = LogSettings()
-    cpu_metrics: bool = True
+    grpc_compression: str = "none"
+    """How much responses of inference are compressed: none, low, medium or high."""
+    grpc_channel: Sequence[tuple[str, int]] = ()
+    """Options of gRPC's for connections."""
+    grpc_root_certificate: Path | None = None
+    """The certificates that clients' own must come from, where clients need one."""

@@ -29,6 +29,8 @@ def _fixed(name: str, numpy_name: str) -> Datatype:
 BYTES = Datatype("BYTES", "TYPE_STRING", np.dtype(object), 0)
 BF16 = _fixed("BF16", "<u2")
 BOOL = _fixed("BOOL", "?")
+UNKNOWN = Datatype("<invalid>", "TYPE_INVALID", np.dtype("u1"), 1)
+"""Stands for a name that is none."""
 _TYPES = (
     BOOL, _fixed("UINT8", "u1"), _fixed("UINT16", "<u2"), _fixed("UINT32", "<u4"), _fixed("UINT64", "<u8"),
     _fixed("INT8", "i1"), _fixed("INT16", "<i2"), _fixed("INT32", "<i4"), _fixed("INT64", "<i8"),

@@ -135,7 +135,7 @@ class Signature:
     def _rows_of(self, request: TensorRequest) -> int:
         """The batch dimension that all inputs share."""
         rows = 0
-        for tensor in request.inputs:
+        for tensor in reversed(request.inputs):  # so Triton names the same one of two that differ
             if not tensor.shape:
                 raise invalid(
                     f"input '{tensor.name}' has no shape but model requires batch dimension for '{self.model}'",

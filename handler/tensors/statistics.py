@@ -104,6 +104,12 @@ class Statistics:
             self.failures[Failure.BACKEND] += count
             self.batches.setdefault(rows, BatchStatistics()).add(1, times)
 
+    def count_failure(self, reason: Failure, nanoseconds: int) -> None:
+        """Count a request that failed without an execution of its own."""
+        with self._lock:
+            self.fail.add(1, nanoseconds)
+            self.failures[reason] += 1
+
     def count_refused(self, reason: Failure) -> None:
         """Count a request that came to no execution."""
         with self._lock:

@@ -2,7 +2,11 @@
 
 from collections.abc import Iterable
 from struct import Struct
+from typing import Any
 
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
 LENGTH = Struct("<I")
 
 
@@ -30,6 +34,15 @@ def encode_strings(elements: Iterable[bytes | str]) -> bytes:
         pieces.append(LENGTH.pack(len(data)))
         pieces.append(data)
     return b"".join(pieces)
+
+
+def as_bytes(array: Array) -> Array:
+    """An array of strings of any kind as one of bytes; str is written as UTF-8."""
+    if array.dtype.kind == "O" and set(map(type, array.flat)) <= {bytes}:
+        return array
+    made = np.empty(array.size, object)
+    made[:] = [element if isinstance(element, bytes) else str(element).encode() for element in array.flat]
+    return made.reshape(array.shape)
 
 
 def decode_strings(raw: bytes | memoryview) -> list[bytes]:

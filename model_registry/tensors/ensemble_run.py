@@ -87,7 +87,10 @@ class EnsembleRun:
     def cancel(self) -> None:
         """The client has disconnected: so have the steps'."""
         if not self._is_over:
+            pending, self._pending = self._pending, []
             self._finish(None)
+            for each in pending:
+                each.cancel()
 
     def abandon(self) -> None:
         """The client has disconnected; steps that have begun do not notice."""
@@ -153,15 +156,14 @@ class EnsembleRun:
     def _fail(self, error: TensorError) -> None:
         if self._is_over:
             return
-        told = TensorError(f"in ensemble '{self._plan.name}', {error.message}", error.code, is_late=True)
-        self._finish(told)
-        self._on_response(TensorResponse(error=told), True)
+        own = TensorError(f"in ensemble '{self._plan.name}', {error.message}", error.code, is_late=True)
+        self._finish(own)
+        self._on_response(TensorResponse(error=own), True)
 
     def _finish(self, error: TensorError | None) -> None:
+        """Come to an end; steps that are under way come to theirs by themselves, as Triton's do."""
         self._is_over = True
-        pending, self._pending = self._pending, []
-        for each in pending:
-            each.cancel()
+        self._pending = []
         self._on_end(error)
 
     def shared(self, tensor: Tensor) -> Tensor:

@@ -20,8 +20,9 @@ from model_registry.archive.archive import Archive
 from model_registry.config import ModelConfig
 from model_registry.errors import TensorsWanted
 from model_registry.served_version import ServedVersion
+from model_registry.tensors.response_cache import Answered, ResponseCache, VersionCache
 from model_registry.tensors.sequence_checks import SequenceChecks
-from model_registry.tensors.tensor_reply import TensorReply
+from model_registry.tensors.tensor_reply import PendingResponses, TensorReply
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,14 @@ class TensorModel:
 class TensorVersion(ServedVersion):
     """Serves one version of a model, from its load until it is closed.
 
-    A model that keeps state has `sequences`; with `is_ordered` responses leave in the order of the requests.
+    A model that keeps state has `sequences`; with `is_ordered` responses leave in the order of the requests. `cache`
+    answers requests that were there before.
     """
 
     def __init__(
         self, model: TensorModel, config: ModelConfig, batcher: Batcher, new_worker_spec: Callable[[int], WorkerSpec],
         metrics: ModelMetrics, *, sequences: SequenceChecks | None = None, is_ordered: bool = False,
+        cache: ResponseCache | None = None,
     ) -> None:  # fmt: skip
         is_paced = config.loop_pacing and sequences is None and not model.is_decoupled
         super().__init__(model.name, model.version, config, batcher, new_worker_spec, metrics, is_paced=is_paced)
@@ -55,27 +58,36 @@ class TensorVersion(ServedVersion):
         self.archive = model.archive
         self._sequences = sequences
         self._order: deque[_OrderedReply] | None = deque() if is_ordered else None
+        self._cache = None if cache is None else VersionCache(cache, model.statistics)
         self._open = 0
 
-    def submit_tensors(self, request: TensorRequest, on_response: OnResponse) -> TensorReply:
+    def submit_tensors(self, request: TensorRequest, on_response: OnResponse) -> PendingResponses:
         """Accept a request; its responses come to the function, on the event loop. Raises TensorError."""
         signature = self.model.signature
         checked = signature.check(request)
         if self._sequences is not None:
             checked = self._sequences.admit(checked)
+        if self._cache is not None:
+            found = self._cache.find(checked)
+            if found is not None:
+                on_response(found, True)
+                return Answered()
+            on_response = self._cache.keeping(checked, on_response)
+        return self._queue(checked, on_response)
+
+    def _queue(self, checked: TensorRequest, on_response: OnResponse) -> TensorReply:
         reply = self._reply(checked, on_response)
         sequence = f"{type(checked.sequence.id).__name__} {checked.sequence.id}" if self._sequences else ""
-        reply.job = job = Job(checked, request.id, reply, sequence=sequence)
+        reply.job = job = Job(checked, checked.id, reply, sequence=sequence)
         self.metrics.record_request("default")
         self._open += 1
         try:
             self._start_job(job)
         except (QueueFull, BatcherClosed) as error:
             self._open -= 1
-            self.metrics.record_failure(type(error).__name__)
-            self.model.statistics.count_refused(Failure.REJECTED)
+            self.metrics.record_failure(type(error).__name__)  # Triton's own counter leaves these out
             reason = "Exceeds maximum queue size" if isinstance(error, QueueFull) else "Server is stopping."
-            raise TensorError(invalid(reason, request.id).message, Code.UNAVAILABLE) from error
+            raise TensorError(invalid(reason, checked.id).message, Code.UNAVAILABLE) from error
         if sequence and checked.sequence.end and isinstance(self.batcher, SequenceBatcher):
             self.batcher.end(sequence)
         return reply

@@ -110,7 +110,7 @@ class RepositoryControl:
 
     def _entries(self, name: str) -> list[IndexEntry]:
         model = self.states.get(name)
-        if model is None or not model.versions:
+        if model is None or not (model.versions or model.has_no_version):
             return [IndexEntry(name)]
         return [
             IndexEntry(name, str(number), version.state, version.reason)
@@ -163,7 +163,8 @@ class RepositoryControl:
             return
         if definition.steps:
             await self._load_steps(definition)
-        if not definition.versions:
+        model.has_no_version = not definition.versions
+        if model.has_no_version:
             raise load_failure(
                 definition.name,
                 f"at least one version must be available under the version policy of model '{definition.name}'\n",

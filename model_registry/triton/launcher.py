@@ -26,6 +26,7 @@ from model_registry.archive.manifest import Manifest
 from model_registry.config import ModelConfig
 from model_registry.tensors.ensemble_run import EnsemblePlan, FindModel, Step
 from model_registry.tensors.ensemble_version import EnsembleVersion
+from model_registry.tensors.response_cache import ResponseCache
 from model_registry.tensors.tensor_version import TensorModel, TensorVersion
 from model_registry.triton.config.backends import ONNX, PYTHON, SERVED
 from model_registry.triton.config.completion import complete_onnx, complete_python, needs_description
@@ -54,12 +55,14 @@ class ModelLauncher:
     """Makes versions whose workers have loaded.
 
     `find` looks up the models that ensembles ask, `calls` is the server as models see it, `new_worker_id` numbers
-    workers, and `write_line` takes each line ("W-9000-m_1", "stdout" or "stderr", text) that a model writes.
+    workers, `write_line` takes each line ("W-9000-m_1", "stdout" or "stderr", text) that a model writes, and `cache` is
+    for the models that want one.
     """
 
     def __init__(
         self, options: LaunchOptions, devices: Sequence[Device], metrics: Metrics, *, find: FindModel,
         calls: ModelCalls, new_worker_id: Callable[[], int], write_line: Callable[[str, str, str], None],
+        cache: ResponseCache | None = None,
     ) -> None:  # fmt: skip
         self._options = options
         self._gpus = [device for device in devices if device.kind == "cuda"]
@@ -68,6 +71,7 @@ class ModelLauncher:
         self._calls = calls
         self._new_worker_id = new_worker_id
         self._write_line = write_line
+        self._cache = cache
 
     async def launch(self, definition: ModelDefinition, number: int) -> TensorVersion | EnsembleVersion:
         """A version that serves; raises TensorError."""
@@ -145,6 +149,7 @@ class ModelLauncher:
             return TensorVersion(
                 model, self._registry_config(config), scheduler.batcher, new_spec, metrics,
                 sequences=scheduler.sequences, is_ordered=scheduler.is_ordered,
+                cache=self._cache if config.response_cache.enable and not model.is_decoupled else None,
             )  # fmt: skip
 
         return make, len(placed)

@@ -36,6 +36,8 @@ class ModelState:
     versions: dict[int, VersionState] = field(default_factory=dict)
     definition: ModelDefinition | None = None
     """The one that serves."""
+    has_no_version: bool = False
+    """Whether its folder has none that may be served: the index passes over it then."""
     is_wanted: bool = False
     """Whether it was loaded for its own sake, not only for an ensemble's."""
 
@@ -70,7 +72,8 @@ class ModelStates:
 
     def forget_empty(self, name: str) -> None:
         """Forget a model that has never had a version."""
-        if name in self._models and not self._models[name].versions:
+        model = self._models.get(name)
+        if model is not None and not model.versions and not model.has_no_version:
             del self._models[name]
 
     @property

@@ -20,6 +20,8 @@ class LaunchOptions:
     adaptive_batching: bool = True
     loop_pacing: bool = True
     allow_pickles: bool = True
+    cache_bytes: int = 0
+    """The size of the response cache; 0 for none."""
     environment: Environment = Environment()  # noqa: RUF009 (it is a value)
 
 
@@ -41,3 +43,5 @@ class RepositoryOptions:
     launch: LaunchOptions = field(default_factory=LaunchOptions)
     strict_readiness: bool = True
     """Whether the server is ready only while every model that was ever asked for is."""
+    cpu_metrics: bool = True
+    """Whether the metrics show the host's processors and memory."""

@@ -9,8 +9,10 @@ from handler.devices.device import Device
 from handler.metrics.server_metrics import Metrics
 from handler.tensors.errors import Code, TensorError
 from model_registry.registry import Registry
+from model_registry.tensors.response_cache import ResponseCache
 from model_registry.triton.control import IndexEntry, RepositoryControl
 from model_registry.triton.launcher import ModelLauncher
+from model_registry.triton.metrics_page import MetricsPage
 from model_registry.triton.model_calls import LoopCalls
 from model_registry.triton.model_states import ModelStates, Served
 from model_registry.triton.options import ALL, RepositoryOptions
@@ -28,14 +30,16 @@ class RepositoryModels:
     ) -> None:  # fmt: skip
         self.options = options
         self._registry = registry
+        cache = ResponseCache(options.launch.cache_bytes) if options.launch.cache_bytes else None
         launcher = ModelLauncher(
             options.launch, devices, metrics, find=self.find, calls=LoopCalls(asyncio.get_running_loop(), self),
-            new_worker_id=new_worker_id, write_line=write_line,
+            new_worker_id=new_worker_id, write_line=write_line, cache=cache,
         )  # fmt: skip
         repository = ModelRepository(
             options.paths, config_name=options.config_name, is_strict=not options.launch.completes
         )
         self._control = RepositoryControl(repository, launcher, self, drain_seconds=drain_seconds)
+        self.metrics_page = MetricsPage(self.states, cache, has_cpu=options.cpu_metrics)
         self._polling: asyncio.Task[None] | None = None
         self.has_started = False
 

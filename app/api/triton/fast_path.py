@@ -1,10 +1,11 @@
 """The fast path of inference: POST /v2/models/MODEL[/versions/VERSION]/infer costs neither a task nor a scope."""
 
+import logging
 import re
 from collections.abc import Callable
 from typing import Any
 
-from app.api.triton.errors import raw_error
+from app.api.triton.errors import raw_error, raw_message
 from app.api.triton.inference import HEADER_LENGTH, InferCall, InferHeaders, check_unary, forwarded_headers
 from app.api.triton.restrictions import check_restriction
 from app.api.triton.routing import NEWEST
@@ -14,6 +15,7 @@ from app.http.responses import RawResponse
 from app.model_server import ModelServer
 from handler.tensors.errors import TensorError
 
+LOG = logging.getLogger("marserve.triton")
 PREFIX = b"/v2/models/"
 INFER = re.compile(rb"/v2/models/([^/]+)(?:/versions/([0-9]+))?/infer(?:\?.*)?", re.DOTALL)
 HEADERS = {b"content-encoding", b"accept-encoding", HEADER_LENGTH.encode()}
@@ -87,7 +89,11 @@ class InferenceStarter:
             return raw_error(error, is_json=False)
         pending = PendingInference()
         pending.call = InferCall(served, self._server.live_settings.shared_memory, pending.answer)
-        pending.call.start(request.body, self._headers(request), self._server.settings.max_request_size)
+        try:
+            pending.call.start(request.body, self._headers(request), self._server.settings.max_request_size)
+        except Exception as error:
+            LOG.exception("A request of inference failed.")
+            return raw_message(f"{type(error).__name__}: {error}", 500)
         return pending
 
     def _headers(self, request: HttpRequest) -> InferHeaders:
@@ -109,17 +115,22 @@ class InferenceStarter:
 
 
 class TritonFastPath(FastPath):
-    """The fast path of a server that speaks Triton's protocol alone: heads are short, and errors end no connection."""
+    """The fast path of a server that speaks Triton's protocol alone: heads are short, and errors end no connection.
+
+    Without `answers` every request goes to the application.
+    """
 
     closes_after_errors = False
 
-    def __init__(self, app: Any, server: ModelServer) -> None:
+    def __init__(self, app: Any, server: ModelServer, *, answers: bool = True) -> None:
         super().__init__(app, server.settings.max_request_size)
-        self._starter = InferenceStarter(server)
+        self._starter = InferenceStarter(server) if answers else None
 
     def submit(self, request: HttpRequest) -> PendingInference | RawResponse | None:
         """Start a request of inference; None for any other."""
-        return self._starter.start(request) if request.target.startswith(PREFIX) else None
+        if self._starter is None or not request.target.startswith(PREFIX):
+            return None
+        return self._starter.start(request)
 
     def render(self, response: RawResponse, request: HttpRequest, *, close: bool) -> list[Any]:
         """The response in pieces, without headers that Triton does not send."""

@@ -90,7 +90,7 @@ class InferCall:
         try:
             body = render_response(self._asked, response, model.signature, model.version, self._regions)
         except TensorError as error:
-            return raw_error(error, is_json=True)
+            return raw_error(error, is_json=False)
         return _framed(body, self._encoding)
 
     def _respond(self, response: RawResponse) -> None:

@@ -17,12 +17,12 @@ from model_registry.triton.repository_models import RepositoryModels
 async def statistics(request: Request) -> RawResponse:
     """The statistics of a model's versions."""
     found = versions_of(repositories_of(request), request.path_params["model"], version_number(request))
-    return raw_json({"model_stats": [_described(each) for each in found]})
+    return raw_json({"model_stats": [statistics_of(each) for each in found]})
 
 
 async def all_statistics(request: Request) -> RawResponse:
     """The statistics of all models."""
-    return raw_json({"model_stats": [_described(each) for each in all_versions(repositories_of(request))]})
+    return raw_json({"model_stats": [statistics_of(each) for each in all_versions(repositories_of(request))]})
 
 
 def all_versions(repositories: RepositoryModels) -> list[Served]:
@@ -44,7 +44,8 @@ def versions_of(repositories: RepositoryModels, name: str, number: int) -> list[
     return [ready[number]]
 
 
-def _described(served: Served) -> dict[str, Any]:
+def statistics_of(served: Served) -> dict[str, Any]:
+    """The statistics of a version, as clients read them."""
     counted: Statistics = served.model.statistics
     return {
         "name": served.name,

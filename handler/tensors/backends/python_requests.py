@@ -9,6 +9,7 @@ from handler.job import Deliver, Job, StreamChunk
 from handler.tensors.datatypes import BF16, BYTES, datatype_of
 from handler.tensors.errors import Code, TensorError
 from handler.tensors.requests import FINAL, SequencePosition, TensorRequest, TensorResponse
+from handler.tensors.strings import as_bytes
 from handler.tensors.tensor import Tensor
 
 CODES = dict(enumerate(Code))
@@ -119,8 +120,8 @@ def of_tensor(tensor: Any) -> Tensor:
         return Tensor.of_array(tensor.name(), BF16, array)
     datatype = datatype_of(array.dtype)
     assert datatype is not None
-    if datatype is BYTES and array.dtype.kind != "O":
-        array = array.astype(object)
+    if datatype is BYTES:
+        array = as_bytes(array)
     return Tensor.of_array(tensor.name(), datatype, array)
 
 

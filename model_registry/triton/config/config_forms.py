@@ -9,6 +9,9 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from model_registry.triton.config.messages import ModelConfig
 
+LATER_FIELDS = {"max_inflight_requests"}
+"""Fields of later releases than the one whose contract clients see: they are there if set."""
+
 
 class InvalidConfig(ValueError):
     """A configuration cannot be read, or asks for something that cannot be."""
@@ -40,7 +43,12 @@ def json_of_config(message: Any) -> dict[str, Any]:
 
     Names are the original ones, 64-bit integers are numbers; messages and members of a `oneof` are there if set.
     """
-    fields = [field for field in message.DESCRIPTOR.fields if not field.has_presence or message.HasField(field.name)]
+    set_fields = {field.name for field, _ in message.ListFields()}
+    fields = [
+        field
+        for field in message.DESCRIPTOR.fields
+        if field.name in set_fields or not (field.has_presence or field.name in LATER_FIELDS)
+    ]
     return {field.name: _value(field, getattr(message, field.name)) for field in fields}
 
 

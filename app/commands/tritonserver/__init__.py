@@ -1,0 +1,1 @@
+"""The `tritonserver` command, with the original's flags, ports and exit status."""

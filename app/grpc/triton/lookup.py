@@ -1,0 +1,56 @@
+"""The models that a call of gRPC asks for, by name and by a version that is a text."""
+
+import re
+
+from app.model_server import ModelServer
+from handler.tensors.errors import Code, TensorError
+from model_registry.triton.model_states import Served
+from model_registry.triton.repository_models import RepositoryModels
+
+NUMBER = re.compile(r"\s*([+-]?\d+)")
+"""What C++ reads of a text as a number: what follows is passed over."""
+LARGEST = 2**63
+NEWEST = -1
+EXPECTED = "version should be an integral value > 0"
+
+
+def version_of(text: str) -> int:
+    """The number of a version, `NEWEST` for an empty text; raises TensorError."""
+    if not text:
+        return NEWEST
+    found = NUMBER.match(text)
+    if found is None or not -LARGEST <= int(found[1]) < LARGEST:
+        raise TensorError(
+            f"failed to get model version from specified version string '{text}' (details: stol), {EXPECTED}"
+        )
+    if int(found[1]) < 0:
+        raise TensorError(f"invalid model version specified '{text}' , {EXPECTED}")
+    return int(found[1])
+
+
+class ModelLookup:
+    """Finds models of repositories, if the server has any."""
+
+    def __init__(self, server: ModelServer) -> None:
+        self._repositories = server.repositories
+        self._is_alone = server.settings.triton is not None and server.settings.triton.is_alone
+
+    def __repr__(self) -> str:
+        return f"<ModelLookup in {self._repositories}>"
+
+    @property
+    def repositories(self) -> RepositoryModels:
+        """The models of repositories; raises TensorError where the server has none."""
+        if self._repositories is None:
+            raise TensorError("this server has no model repository", Code.UNSUPPORTED)
+        return self._repositories
+
+    def is_archive(self, name: str) -> bool:
+        """Whether a request for that name goes to the registry's archives."""
+        if self._repositories is None:
+            return True
+        return not self._is_alone and self._repositories.states.get(name) is None
+
+    def find(self, name: str, version: str) -> Served:
+        """The version that answers a request; raises TensorError."""
+        return self.repositories.find(name, version_of(version))
