@@ -39,7 +39,7 @@ def test_without_uvicorn_signals_are_left_alone() -> None:
 def test_the_signal_that_stops_uvicorn_starts_the_deadline_and_is_not_raised_again() -> None:
     server = uvicorn.Server(uvicorn.Config("app:main", log_config=None))
     deadline = Deadline(1000)
-    deadline.exit_after = lambda seconds: None  # type: ignore[method-assign] # this process goes on
+    deadline.exit_after = lambda seconds, status=0: None  # type: ignore[method-assign] # this process goes on
     with server.capture_signals():
         with ending_with_uvicorn(deadline):
             assert server.config.timeout_graceful_shutdown == 1000

@@ -20,7 +20,7 @@ from app.grpc.listeners import grpc_listeners
 from tests.support.serving import Client, serving
 
 PROTO = Path(__file__).parents[2] / "app" / "grpc" / "proto"
-STUBS = ("inference", "management", "open_inference_grpc", "kserve")
+CONFIG_PROTO = PROTO.parents[2] / "model_registry" / "triton" / "config" / "proto"
 OPTIONS = (("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", -1))
 
 ASKED = """
@@ -76,10 +76,11 @@ def stubs(name: str) -> tuple[ModuleType, ModuleType]:
 @cache
 def _generated() -> str:
     folder = tempfile.mkdtemp()
-    files = [str(file) for file in (*PROTO.glob("*.proto"), *PROTO.glob("google/rpc/*.proto"))]
+    texts = (*PROTO.glob("*.proto"), *PROTO.glob("google/rpc/*.proto"), *CONFIG_PROTO.glob("*.proto"))
+    files = [str(file) for file in texts]
     included = str(Path(protoc.__file__).parent / "_proto")
-    arguments = ["protoc", f"-I{PROTO}", f"-I{included}", f"--python_out={folder}", f"--grpc_python_out={folder}"]
-    assert protoc.main([*arguments, *files]) == 0
+    folders = [f"-I{each}" for each in (PROTO, CONFIG_PROTO, included)]
+    assert protoc.main(["protoc", *folders, f"--python_out={folder}", f"--grpc_python_out={folder}", *files]) == 0
     return folder
 
 
@@ -91,7 +92,7 @@ class GrpcClient:
         self.inference = stubs("inference")[1].InferenceAPIsServiceStub(channel)
         self.management = stubs("management")[1].ManagementAPIsServiceStub(channel)
         self.open_inference = stubs("open_inference_grpc")[1].GRPCInferenceServiceStub(channel)
-        self.kserve = stubs("kserve")[1].GRPCInferenceServiceStub(channel)
+        self.triton = stubs("triton")[1].GRPCInferenceServiceStub(channel)
 
     async def predict(self, ask: Any = None, model: str = "asked", **options: Any) -> bytes:
         """The whole answer to what is asked under "data"."""

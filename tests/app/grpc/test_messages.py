@@ -20,6 +20,7 @@ from app.grpc.messages import (
 )
 
 PROTO = DESCRIPTORS.parent
+CONFIG_PROTO = PROTO.parents[2] / "model_registry" / "triton" / "config" / "proto"
 NUMBERS = {
     (INFERENCE, "PredictionsRequest"): "model_name 1 model_version 2 input 3 sequence_id 4",
     (INFERENCE, "PredictionResponse"): "prediction 1 sequence_id 2 status 3",
@@ -53,8 +54,8 @@ def test_the_descriptors_are_those_of_the_texts(tmp_path: Path) -> None:
     made = tmp_path / "made"
     files = [str(file) for file in (*PROTO.glob("*.proto"), *PROTO.glob("google/rpc/*.proto"))]
     included = str(Path(protoc.__file__).parent / "_proto")
-    arguments = ["protoc", f"-I{PROTO}", f"-I{included}", "--include_imports", f"--descriptor_set_out={made}"]
-    assert protoc.main([*arguments, *files]) == 0
+    folders = [f"-I{each}" for each in (PROTO, CONFIG_PROTO, included)]
+    assert protoc.main(["protoc", *folders, "--include_imports", f"--descriptor_set_out={made}", *files]) == 0
     texts = {file.name: file for file in FileDescriptorSet.FromString(made.read_bytes()).file}
     assert {file.name: file for file in FileDescriptorSet.FromString(DESCRIPTORS.read_bytes()).file} == texts
 

@@ -56,7 +56,7 @@ def tensor(datatype: str, contents: str = "", values: Sequence[Any] = (), name: 
 
 async def infer(client: GrpcClient, *tensors: Any, raw: Sequence[bytes] = (), **fields: Any) -> Any:
     named = {"model_name": "mirror", "id": "7", **fields}
-    return await client.kserve.ModelInfer(
+    return await client.open_inference.ModelInfer(
         message("ModelInferRequest", inputs=tensors, raw_input_contents=raw, **named), timeout=30
     )
 
@@ -66,15 +66,30 @@ def seen(response: Any) -> Any:
     return json.loads(json.loads(response.outputs[0].contents.bytes_contents[0]))
 
 
-@pytest.mark.parametrize("service", ["open_inference", "kserve"])
-async def test_both_names_of_the_service_tell_of_the_server_and_its_models(client: GrpcClient, service: str) -> None:
-    stub = getattr(client, service)
+@pytest.mark.parametrize("file", ["open_inference_grpc", "triton"])
+async def test_both_names_of_the_service_know_the_server_and_its_models(client: GrpcClient, file: str) -> None:
+    stub = client.triton if file == "triton" else client.open_inference
+
+    def message(name: str, /, **fields: Any) -> Any:
+        return getattr(stubs(file)[0], name)(**fields)
+
     assert (await stub.ServerLive(message("ServerLiveRequest"))).live
     server = await stub.ServerMetadata(message("ServerMetadataRequest"))
     assert (server.name, server.version, list(server.extensions)) == ("Torchserve", "0.12.0", ["kserve", "kubeflow"])
     assert (await stub.ModelReady(message("ModelReadyRequest", name="mirror"))).ready
     model = await stub.ModelMetadata(message("ModelMetadataRequest", name="mirror", version="1.0"))
     assert (model.name, list(model.versions), model.platform) == ("mirror", ["1.0"], "")
+
+
+async def test_archives_answer_under_kserves_name_too(client: GrpcClient) -> None:
+    pb = stubs("triton")[0]
+    request = pb.ModelInferRequest(model_name="mirror", id="8", raw_input_contents=[b"\0\0\x80?" * 5000])
+    request.inputs.add(name="in", datatype="FP32", shape=[5000])
+    response = await client.triton.ModelInfer(request, timeout=30)
+    assert (response.id, response.outputs[1].contents.fp32_contents[:2]) == ("8", [1.0, 1.0])
+    responses = [each async for each in client.triton.ModelStreamInfer(iter([request, request]), timeout=30)]
+    assert [each.infer_response.id for each in responses] == ["8", "8"]
+    assert responses[0].infer_response.parameters["triton_final_response"].bool_param
 
 
 async def test_the_server_is_ready_unless_a_model_that_it_was_to_start_with_is_missing(

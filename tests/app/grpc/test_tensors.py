@@ -11,7 +11,7 @@ from app.grpc.messages import OPEN_INFERENCE, message
 from app.grpc.tensors import body_of, response_of
 from handler.errors import BadOutput
 
-Request = message(OPEN_INFERENCE, "ModelInferRequest")
+Request, Response = (message(OPEN_INFERENCE, f"ModelInfer{kind}") for kind in ("Request", "Response"))
 
 
 def request(datatype: str, *, raw: bytes | None = None, **contents: Any) -> Any:
@@ -65,7 +65,7 @@ def test_a_handlers_json_becomes_a_response() -> None:
         {"name": "b", "datatype": "BYTES", "shape": [1], "data": ["text"]},
     ]
     body = {"id": "7", "model_name": "m", "model_version": "1.0", "outputs": outputs}
-    response = response_of(json.dumps(body).encode())
+    response = response_of(json.dumps(body).encode(), Response)
     assert (response.id, list(response.outputs[0].contents.fp32_contents)) == ("7", [0.5, 1.0])
     assert list(response.outputs[1].contents.bytes_contents) == [b'"text"']
 
@@ -73,4 +73,4 @@ def test_a_handlers_json_becomes_a_response() -> None:
 @pytest.mark.parametrize("body", [b"no JSON", b"[]", b'{"id": "7"}'])
 def test_any_other_answer_is_the_handlers_fault(body: bytes) -> None:
     with pytest.raises(BadOutput):
-        response_of(body)
+        response_of(body, Response)
