@@ -54,7 +54,7 @@ def test_a_model_without_batching_counts_a_request_as_one() -> None:
     (CHOICE, [], ("expected number of inputs between 1 and 2 but got 0 inputs for model 'choice'. Got input(s) [], but "
      "missing required input(s) ['X']. Please provide all required input(s).")),
     (PAIR, [floats("A", 1, 4), floats("A", 1, 4)], "input 'A' already exists in request"),
-    (PAIR, [floats("A", 1, 4), floats("B", 2, 4)], "input 'B' batch size does not match other inputs for 'pair'"),
+    (PAIR, [floats("A", 1, 4), floats("B", 2, 4)], "input 'A' batch size does not match other inputs for 'pair'"),
     (PAIR, [floats("A", 9, 4), floats("B", 9, 4)], "inference request batch-size must be <= 8 for 'pair'"),
     (PAIR, [floats("A"), floats("B", 9, 4)], "input 'A' has no shape but model requires batch dimension for 'pair'"),
     (FIXED, [floats("X", 1, 1)], "unexpected shape for input 'X' for model 'fixed'. Expected [-1], got [1,1]. "),
