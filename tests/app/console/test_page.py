@@ -1,5 +1,7 @@
 """The console's page in a real browser, with a real server behind it."""
 
+import itertools
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -143,3 +145,18 @@ def test_a_phone_needs_no_scrolling_sideways(archive: MakeArchive, store: Path) 
             page.evaluate(f"location.hash = '{section}'")
             page.until(f"!document.querySelector('main > #{section}').hidden")
             assert page.evaluate("document.documentElement.scrollWidth") <= 360, section
+
+
+def test_axe_core_finds_nothing(archive: MakeArchive, store: Path) -> None:
+    """In each section, light and dark; AXE_CORE names the axe.min.js of the npm package axe-core."""
+    if not os.environ.get("AXE_CORE"):
+        pytest.skip("AXE_CORE names no axe.min.js; `npm install axe-core` in any folder has one")
+    with opened(archive, store) as (page, _):
+        page.until("document.querySelector('[data-model=upper]') !== null")
+        page.evaluate(Path(os.environ["AXE_CORE"]).read_text() + "; 0")
+        for scheme, section in itertools.product(("light", "dark"), ("live", "try", "manage", "configuration")):
+            page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+            page.evaluate(f"location.hash = '{section}'")
+            page.until(f"!document.querySelector('main > #{section}').hidden")
+            found = page.evaluate("axe.run().then(({ violations }) => violations.map(({ id, help }) => [id, help]))")
+            assert found == [], (scheme, section)
