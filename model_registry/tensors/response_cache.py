@@ -10,7 +10,7 @@ from handler.tensors.spec import OnResponse
 from handler.tensors.statistics import RequestTimes, Statistics
 
 ENTRY_BYTES = 256
-"""What an entry costs besides its tensors."""
+"""The cost of an entry besides its tensors."""
 Key = tuple[object, bytes]
 
 

@@ -8,7 +8,7 @@ from model_registry.triton.model_states import Served
 from model_registry.triton.repository_models import RepositoryModels
 
 NUMBER = re.compile(r"\s*([+-]?\d+)")
-"""What C++ reads of a text as a number: what follows is passed over."""
+"""The part of a string that C++ reads as a number: what follows is passed over."""
 LARGEST = 2**63
 NEWEST = -1
 EXPECTED = "version should be an integral value > 0"

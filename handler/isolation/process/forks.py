@@ -47,7 +47,7 @@ def _listens(each: socket.socket) -> bool:
 
 
 def _address(each: socket.socket) -> object:
-    """What connections have in common with the socket that accepted them: the port, or the path."""
+    """The properties that connections share with the socket that accepted them: the port, or the path."""
     with suppress(OSError):
         name = each.getsockname()
         if each.type & socket.SOCK_STREAM:

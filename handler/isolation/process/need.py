@@ -1,4 +1,4 @@
-"""What a worker's code does that needs a process of its own, noticed while it runs on a thread."""
+"""Calls of a worker's code that need a process of its own, noticed while it runs on a thread."""
 
 import json
 import re

@@ -126,7 +126,7 @@ class Guard:
     harms: Condition = never
     """The same: whether it must not happen on a thread, wherever the archive is to run."""
     instead: Callable[..., Any] = lambda *_, **__: None
-    """What is called where it must not happen."""
+    """The replacement of a call that must not happen."""
 
 
 SIGNALS = "sets signal handlers or alarms"

@@ -25,7 +25,7 @@ def listener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[socket.
 
 
 def in_child(question: str, **names: object) -> str:
-    """What an expression gives in a forked child."""
+    """The value of an expression in a forked child."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:

@@ -1,4 +1,4 @@
-"""What a thread meets where a process would not, and when a worker is told to move."""
+"""Obstacles of threads that processes do not have, and when a worker is told to move."""
 
 import pytest
 
