@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.settings import types
 from app.settings.triton import TritonSettings
-from app.settings.types import Boolean, ListenAddress, NonNegativeInteger, Port, PositiveInteger
+from app.settings.types import Boolean, ListenAddress, NonNegativeInteger, Port, PositiveInteger, Unchecked
 
 INFERENCE, MANAGEMENT, METRICS = (ListenAddress("http", "127.0.0.1", port) for port in (8080, 8081, 8082))
 Authorization = Literal["all", "management", "off"]
@@ -121,9 +121,9 @@ class Settings(BaseSettings):
     min_transfer_rate: PositiveInteger = 1024  # bytes a second
     max_connections: PositiveInteger = 8192
     max_connections_per_peer: NonNegativeInteger = 0  # 0: half of max_connections
-    max_receiving_bytes: PositiveInteger = 1 << 30
-    max_unsent_bytes: PositiveInteger = 256 << 20
-    max_archive_size: PositiveInteger = 64 << 30
+    max_receiving_bytes: types.PositiveByteCount = 1 << 30
+    max_unsent_bytes: types.PositiveByteCount = 256 << 20
+    max_archive_size: types.PositiveByteCount = 64 << 30
     max_downloads: PositiveInteger = 32
     download_timeout: types.PositiveFloat = 3600
     download_idle_timeout: types.PositiveFloat = 60
@@ -137,19 +137,18 @@ class Settings(BaseSettings):
     metrics_location: Path | None = None
 
     # Not keys, but consequences of how this server was started: see DERIVED.
-    authorization: Authorization = "all"  # the calls that need a token
+    authorization: Annotated[Authorization, Unchecked] = "all"  # the calls that need a token
     snapshots: bool = False
     one_port: bool = False  # a server of our own: its health is true, and no route hides another
     grpc_apis: tuple[str, ...] = ()  # the APIs that gRPC serves: "inference", "management"
     config_file: str | None = None
     reload: Path | None = None  # an unpacked archive, or a folder of archives, whose changes are followed
-    given_archives: Mapping[str, Path] = Field(
-        default_factory=dict, repr=False
-    )  # archives outside of the store by name
-    given: Mapping[str, str] = Field(default_factory=dict, repr=False)  # everything configured, as it was written
-    places: Mapping[str, str] = Field(default_factory=dict, repr=False)  # the place of each key that is configured
+    # By name: archives outside of the store. By key: everything configured, as it was written, and its place.
+    given_archives: Annotated[Mapping[str, Path], Unchecked] = Field(default_factory=dict, repr=False)
+    given: Annotated[Mapping[str, str], Unchecked] = Field(default_factory=dict, repr=False)
+    places: Annotated[Mapping[str, str], Unchecked] = Field(default_factory=dict, repr=False)
     warnings: tuple[str, ...] = ()
-    triton: TritonSettings | None = None  # model repositories, and how they are served
+    triton: Annotated[TritonSettings | None, Unchecked] = None  # model repositories, and how they are served
 
     @classmethod
     def settings_customise_sources(

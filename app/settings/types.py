@@ -1,11 +1,13 @@
 """The types of settings: values, and pydantic's annotations that read them from text through model_registry.values."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import PlainValidator
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 from model_registry import lenient_json
 from model_registry.values import INT32_MAX, INT32_MIN, parse_bool, parse_choice, parse_float, parse_int
@@ -163,24 +165,46 @@ def _setting(key: str, value: object, version: str) -> object:
         raise ValueError(f"{error} as {key} of {version}") from None
 
 
-Boolean = Annotated[bool, PlainValidator(parse_bool)]
-NonNegativeInteger = Annotated[int, PlainValidator(partial(parse_int, minimum=0, maximum=INT32_MAX))]
-PositiveInteger = Annotated[int, PlainValidator(partial(parse_int, minimum=1, maximum=INT32_MAX))]
-ByteCount = Annotated[int, PlainValidator(partial(parse_int, minimum=0))]
-NonNegativeFloat = Annotated[float, PlainValidator(partial(parse_float, minimum=0))]
-PositiveFloat = Annotated[float, PlainValidator(partial(parse_float, above=0))]
-Port = Annotated[int, PlainValidator(parse_port)]
-Pattern = Annotated[str, PlainValidator(parse_pattern)]
-Patterns = Annotated[tuple[str, ...], PlainValidator(parse_patterns)]
-InferenceAddress = Annotated[ListenAddress, PlainValidator(partial(parse_address, http_port=80, https_port=443))]
-ManagementAddress = Annotated[ListenAddress, PlainValidator(partial(parse_address, http_port=8081, https_port=8444))]
-MetricsAddress = Annotated[ListenAddress, PlainValidator(partial(parse_address, http_port=8082, https_port=8445))]
-ProtocolSwitch = Annotated[bool, PlainValidator(parse_protocol_switch)]
-InitialModels = Annotated[tuple[InitialModel, ...], PlainValidator(parse_initial_models)]
-Models = Annotated[ModelSettings, PlainValidator(parse_model_settings)]
-ModelSnapshot = Annotated[dict[str, Any], PlainValidator(parse_model_snapshot)]
+@dataclass(frozen=True, slots=True)
+class ParsedBy:
+    """A type whose values one function reads, which raises ValueError.
+
+    pydantic's PlainValidator does the same, but builds a schema of the type as well, which takes a part of every start.
+    """
+
+    parse: Callable[[Any], Any]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.parse)
+
+
+class Unchecked:
+    """A type whose values are taken as they are."""
+
+    @staticmethod
+    def __get_pydantic_core_schema__(source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.any_schema()
+
+
+Boolean = Annotated[bool, ParsedBy(parse_bool)]
+NonNegativeInteger = Annotated[int, ParsedBy(partial(parse_int, minimum=0, maximum=INT32_MAX))]
+PositiveInteger = Annotated[int, ParsedBy(partial(parse_int, minimum=1, maximum=INT32_MAX))]
+ByteCount = Annotated[int, ParsedBy(partial(parse_int, minimum=0))]
+PositiveByteCount = Annotated[int, ParsedBy(partial(parse_int, minimum=1))]
+NonNegativeFloat = Annotated[float, ParsedBy(partial(parse_float, minimum=0))]
+PositiveFloat = Annotated[float, ParsedBy(partial(parse_float, above=0))]
+Port = Annotated[int, ParsedBy(parse_port)]
+Pattern = Annotated[str, ParsedBy(parse_pattern)]
+Patterns = Annotated[tuple[str, ...], ParsedBy(parse_patterns)]
+InferenceAddress = Annotated[ListenAddress, ParsedBy(partial(parse_address, http_port=80, https_port=443))]
+ManagementAddress = Annotated[ListenAddress, ParsedBy(partial(parse_address, http_port=8081, https_port=8444))]
+MetricsAddress = Annotated[ListenAddress, ParsedBy(partial(parse_address, http_port=8082, https_port=8445))]
+ProtocolSwitch = Annotated[bool, ParsedBy(parse_protocol_switch)]
+InitialModels = Annotated[tuple[InitialModel, ...], ParsedBy(parse_initial_models)]
+Models = Annotated[ModelSettings, ParsedBy(parse_model_settings)]
+ModelSnapshot = Annotated[dict[str, Any], ParsedBy(parse_model_snapshot)]
 MetricsMode = Annotated[
     Literal["log", "prometheus", "legacy"],
-    PlainValidator(lambda text: parse_choice(text, "log", "prometheus", "legacy")),
+    ParsedBy(lambda text: parse_choice(text, "log", "prometheus", "legacy")),
 ]
-LogFormat = Annotated[Literal["text", "json"], PlainValidator(lambda text: parse_choice(text, "text", "json"))]
+LogFormat = Annotated[Literal["text", "json"], ParsedBy(lambda text: parse_choice(text, "text", "json"))]

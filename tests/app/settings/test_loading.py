@@ -246,6 +246,7 @@ def test_the_management_token_comes_from_the_environment_and_is_shown_nowhere(fo
         ("job_queue_size=abc", "a whole number"),
         ("job_queue_size=0", "a number not below 1"),
         ("job_queue_size=9999999999", "a number not above 2147483647"),
+        ("max_archive_size=0", "a number not below 1"),
         ("drain_timeout=1e300", "a number not above 2147483647"),
         ("drain_timeout=inf", "a number not above 2147483647"),
         ("token_expiration_min=x", "a number"),
