@@ -20,7 +20,7 @@ SERVER = frozenset({"app", "handler", "model_registry"})
 
 _PATCHES = (
     "calling_archive", "modules.finder", "modules.import_lock", "modules.imports", "modules.module_proxies",
-    "modules.modules_view", "modules.namespace", "process.loggers", "process.state_guard", "torch.hub",
+    "modules.modules_view", "modules.namespace", "process.loggers", "process.need", "process.state_guard", "torch.hub",
     "torch.torchscript",
 )  # fmt: skip
 _MACHINERY = {"importlib", "importlib._bootstrap", "importlib._bootstrap_external", "importlib.util", "collections.abc"}
@@ -72,7 +72,7 @@ def calling_archive() -> Modules | None:
     The nearest frame decides if it is an archive's or the server's. A library (pickle, torch) asks for the archive that
     called it, or, called by nobody's code (an executor's thread), for the archive to which the thread belongs.
     """
-    frame = _nearest(sys._getframe(1))  # noqa: SLF001
+    frame = skip_machinery(sys._getframe(1))  # noqa: SLF001
     if frame is not None and _is_server(frame):
         return None
     return _on_stack(frame) or _unless_closed(MODULES.get())
@@ -80,8 +80,29 @@ def calling_archive() -> Modules | None:
 
 def directly_calling_archive() -> Modules | None:
     """The modules of the archive whose own code calls, not through a library."""
-    frame = _nearest(sys._getframe(1))  # noqa: SLF001
+    frame = skip_machinery(sys._getframe(1))  # noqa: SLF001
     return _unless_closed(frame.f_builtins.get(MARK)) if frame is not None else None
+
+
+def calling_library() -> str:
+    """The top-level name of the shared library that calls, maybe through the standard library; "" if none does."""
+    frame = skip_machinery(sys._getframe(1))  # noqa: SLF001
+    while frame is not None and not _is_archive(frame):
+        top = str(frame.f_globals.get("__name__")).partition(".")[0]
+        if top not in sys.stdlib_module_names:
+            return top if _is_installed(frame) and not _is_server(frame) else ""
+        frame = frame.f_back
+    return ""
+
+
+def is_importing_library() -> bool:
+    """Tell whether the calling code belongs to the import of a shared library, by whatever archive."""
+    frame = skip_machinery(sys._getframe(1))  # noqa: SLF001
+    while frame is not None and not _is_archive(frame):
+        if frame.f_globals.get("__name__") == "importlib._bootstrap":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def without_machinery(traceback: TracebackType | None) -> TracebackType | None:
@@ -91,7 +112,8 @@ def without_machinery(traceback: TracebackType | None) -> TracebackType | None:
     return traceback
 
 
-def _nearest(frame: FrameType | None) -> FrameType | None:
+def skip_machinery(frame: FrameType | None) -> FrameType | None:
+    """The nearest frame that does not ask on behalf of its caller."""
     while frame is not None and _is_machinery(frame):
         frame = frame.f_back
     return frame
@@ -107,6 +129,13 @@ def _on_stack(frame: FrameType | None) -> Modules | None:
 
 def _is_archive(frame: FrameType) -> bool:
     return MARK in frame.f_builtins
+
+
+def _is_installed(frame: FrameType) -> bool:
+    """Tell a library's code from that of an archive which runs with plain builtins: executed text, or a loaded file."""
+    file, modules = frame.f_code.co_filename, MODULES.get()
+    roots = modules.roots if modules is not None else ()
+    return file.startswith("/") and not any(file.startswith(f"{root}/") for root in roots)
 
 
 def _is_machinery(frame: FrameType) -> bool:

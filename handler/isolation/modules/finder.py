@@ -24,8 +24,9 @@ from importlib.metadata import Distribution, DistributionFinder, MetadataPathFin
 from types import ModuleType
 from typing import Any
 
-from handler.isolation.calling_archive import PREFIX, Modules, calling_archive
+from handler.isolation.calling_archive import PREFIX, SERVER, Modules, calling_archive, calling_library
 from handler.isolation.modules import module_proxies, post_import
+from handler.isolation.process.need import PROCESS_NEED
 
 _SUFFIXES = (*SOURCE_SUFFIXES, *BYTECODE_SUFFIXES, *EXTENSION_SUFFIXES)
 
@@ -51,10 +52,10 @@ class Finder:
         """Find a private name for the import system, or a plain one for `importlib.util.find_spec`."""
         if not name.startswith(PREFIX):
             modules = calling_archive()
-            if modules and modules.owns(name):
-                spec = self._open[modules.key].find(name)
-                return PlainSpec(spec, name) if spec else None
-            return None
+            if modules is None or not modules.owns(name) or is_hidden(name):
+                return None
+            spec = self._open[modules.key].find(name)
+            return PlainSpec(spec, name) if spec else None
         key, _, plain = name.partition(".")
         spec = self._open[key].find(plain, path) if key in self._open else None
         if spec is not None:
@@ -72,10 +73,38 @@ class Finder:
         modules = None if "path" in vars(context) else calling_archive()
         if modules is None:
             return []
-        return MetadataPathFinder.find_distributions(DistributionFinder.Context(name=context.name, path=modules.roots))
+        own = DistributionFinder.Context(name=context.name, path=modules.roots)
+        found = list(MetadataPathFinder.find_distributions(own))
+        if found and context.name is not None and _is_foreign(context.name) and _decides_by(context.name):
+            return []
+        return found
 
 
 FINDER = Finder()
+
+
+def is_hidden(name: str) -> bool:
+    """Tell whether a module of the calling archive is not to be seen by the library that asks for it.
+
+    Libraries keep for all archives whether others are there, so that an archive that brings one along which the process
+    lacks needs a process of its own. Has the worker move, if it can.
+    """
+    top = name.partition(".")[0]
+    return top not in SERVER and not module_proxies.installed(top) and _decides_by(top)
+
+
+def _decides_by(name: str) -> bool:
+    library, need = calling_library(), PROCESS_NEED.get()
+    if not library or need is None or not need.can_move:
+        return False
+    need.require(f"brings {name} along, by whose presence the library {library} decides for all models")
+    return True
+
+
+def _is_foreign(distribution: str) -> bool:
+    """Tell whether the process itself has no such distribution."""
+    context = DistributionFinder.Context(name=distribution, path=sys.path)
+    return not any(True for _ in MetadataPathFinder.find_distributions(context))
 
 
 class PlainSpec(ModuleSpec):

@@ -7,11 +7,18 @@ import importlib.util
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from importlib.machinery import SourceFileLoader
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import FunctionType, ModuleType
 from typing import Any, cast
 
-from handler.isolation.calling_archive import PREFIX, SERVER, Modules, calling_archive, directly_calling_archive
+from handler.isolation.calling_archive import (
+    PREFIX,
+    SERVER,
+    Modules,
+    calling_archive,
+    directly_calling_archive,
+    is_importing_library,
+)
 from handler.isolation.modules import finder, module_proxies, modules_view
 from handler.isolation.modules.finder import SourceLoader
 from handler.isolation.modules.import_lock import IMPORT_LOCK
@@ -80,6 +87,7 @@ def install() -> None:
     finder.install()
     modules_view.install()
     _replace_import_module()
+    _replace_find_spec()
     _replace_spec_from_file()
     for function in (_exec, _load, _find_and_load, _lock_unlock_module):
         _replace_in_machinery(cast("FunctionType", function))
@@ -93,6 +101,19 @@ def _replace_import_module() -> None:
         return modules.load(plain) if modules and modules.owns(plain) else import_module(name, package)
 
     importlib.import_module = import_module_for_asker
+
+
+def _replace_find_spec() -> None:
+    find_spec = importlib.util.find_spec
+
+    def find_spec_for_caller(name: str, package: str | None = None) -> ModuleSpec | None:
+        """Hide modules that a library is not to see, also those that the archive has imported already."""
+        full = importlib.util.resolve_name(name, package) if package else name
+        modules = calling_archive()
+        is_hidden = modules is not None and modules.owns(full) and finder.is_hidden(full)
+        return None if is_hidden else find_spec(name, package)
+
+    importlib.util.find_spec = find_spec_for_caller
 
 
 def _replace_spec_from_file() -> None:
@@ -133,6 +154,7 @@ def _find_and_load(original: Callable[[str, Any], ModuleType], name: str, import
     if modules is None or not modules.owns(name):
         with IMPORT_LOCK.importing(name):
             return original(name, import_)
+    _forbid_hidden(name)
     try:
         modules.load(name)
     except ModuleNotFoundError:
@@ -142,6 +164,12 @@ def _find_and_load(original: Callable[[str, Any], ModuleType], name: str, import
         raise
     module_proxies.register(name, modules.key)
     return IMPORTED[name]
+
+
+def _forbid_hidden(name: str) -> None:
+    """Raise ModuleNotFoundError where a shared library is being imported, and is not to see a module of the archive."""
+    if is_importing_library() and finder.is_hidden(name):
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 def _lock_unlock_module(original: Callable[[str], None], name: str) -> None:

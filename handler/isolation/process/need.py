@@ -2,19 +2,15 @@
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import get_ident
-from types import FrameType
 
-from handler.isolation.calling_archive import MARK
+from handler.isolation.calling_archive import is_importing_library
 from handler.isolation.process.output_capture import WriteLine
 from handler.isolation.thread_inheritance import InheritedValue
-
-_IMPORT_SYSTEM = "importlib._bootstrap"
 
 
 class ProcessRequired(BaseException):
@@ -52,7 +48,7 @@ class ProcessNeed:
         if not self.can_move:
             return
         self.reason = self.reason or reason
-        if _is_importing_library(sys._getframe(1)):  # noqa: SLF001
+        if is_importing_library():
             return
         if get_ident() == self.thread:
             raise ProcessRequired(self.reason)
@@ -71,15 +67,6 @@ class ProcessNeed:
 
 
 PROCESS_NEED: InheritedValue[ProcessNeed] = InheritedValue()
-
-
-def _is_importing_library(frame: FrameType | None) -> bool:
-    """Tell whether a shared library is being imported: an exception would leave it half imported, for all archives."""
-    while frame is not None and MARK not in frame.f_builtins:
-        if frame.f_globals.get("__name__") == _IMPORT_SYSTEM:
-            return True
-        frame = frame.f_back
-    return False
 
 
 @dataclass(frozen=True, slots=True)

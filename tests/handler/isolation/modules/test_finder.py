@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.one_worker import Make, ask, workers_in, write
+from handler.isolation.process.need import ProcessRequired
+from tests.support.one_worker import Make, OneWorker, ask, workers_in, write
 
 
 @pytest.fixture
@@ -103,3 +104,70 @@ def test_data_files_are_read_through_the_import_system(make: Make) -> None:
     )
     write(worker.folder, {"pack/names.txt": "one"})
     assert ask(worker) == ("one", b"one")
+
+
+DECIDING = """
+import importlib.metadata, importlib.util
+try:
+    import brought
+    HAS = True
+except ImportError:
+    HAS = False
+
+def has(): return importlib.util.find_spec("brought") is not None
+def version(): return importlib.metadata.version("brought")
+def unpickle(data): return __import__("pickle").loads(data)
+"""
+BROUGHT = {
+    "brought.py": "class Own: pass",
+    "brought-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: brought\nVersion: 1.0\n",
+}
+
+
+@pytest.fixture
+def deciding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A library that decides by the presence of others, which an archive brings along."""
+    monkeypatch.syspath_prepend(write(tmp_path / "site", {"deciding.py": DECIDING}))
+    yield
+    sys.modules.pop("deciding", None)
+
+
+@pytest.mark.parametrize(
+    ("before", "call"),
+    [("", "HAS.__bool__"), ("", "has"), ("", "version")],
+)
+def test_a_worker_moves_before_a_library_decides_by_what_its_archive_brings_along(
+    tmp_path: Path, deciding: None, before: str, call: str
+) -> None:
+    source = f"{before}\nimport deciding\ndef answer(): return deciding.{call}()"
+    worker = OneWorker(write(tmp_path / "archive", {"handler.py": source, **BROUGHT}), can_move=True)
+    with pytest.raises(ProcessRequired, match="brings brought along, by whose presence the library deciding decides"):
+        worker.load()
+    assert sys.modules["deciding"].HAS is False
+    worker.close()
+
+
+def test_so_it_does_where_the_archive_has_imported_that_before(tmp_path: Path, deciding: None) -> None:
+    source = "import brought, importlib\ndef answer(): return importlib.import_module('deciding').has()"
+    worker = OneWorker(write(tmp_path / "archive", {"handler.py": source, **BROUGHT}), can_move=True)
+    worker.load()
+    with pytest.raises(ProcessRequired, match="brings brought along"):
+        worker.call("answer")
+    worker.close()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import brought, pickle, unpickling\nanswer = type(unpickling.load(pickle.dumps(brought.Own()))).__name__",
+        "import importlib.util\nanswer = importlib.util.find_spec('brought') and 'Own'",
+        "import runpy\nanswer = runpy.run_module('brought')['Own'].__name__",
+        "import importlib.metadata\nanswer = importlib.metadata.version('brought') and 'Own'",
+        "space = {}\nexec('import brought', space)\nanswer = space['brought'].Own.__name__",
+    ],
+)
+def test_it_stays_where_the_archive_itself_asks_or_nobody_decides(tmp_path: Path, deciding: None, source: str) -> None:
+    write(tmp_path / "site", {"unpickling.py": "def load(data): return __import__('pickle').loads(data)"})
+    worker = OneWorker(write(tmp_path / "archive", {"handler.py": source, **BROUGHT}), can_move=True)
+    assert worker.load().answer == "Own"
+    worker.close()
