@@ -17,7 +17,7 @@ from tests.support.serving import Client, serving
 pytestmark = pytest.mark.anyio
 HANGS = """
     import threading
-    GATE = vars(threading).setdefault("test_gate", threading.Event())  # one for all workers
+    GATE = vars(threading).setdefault("test_middleware_gate", threading.Event())  # one for all workers
     def handle(data, context):
         if data:
             GATE.wait(30)
@@ -116,7 +116,7 @@ async def test_a_client_that_disconnects_while_it_waits_has_its_job_cancelled(
         left.set()
         assert await waiting == []
         assert job.cancelled
-        vars(threading)["test_gate"].set()
+        vars(threading)["test_middleware_gate"].set()
         assert (await busy).text == "done"
 
 
