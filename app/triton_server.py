@@ -34,6 +34,13 @@ from model_registry.triton.repository_models import RepositoryModels
 LOG = logging.getLogger("marserve.server")
 
 
+class NotLoaded(Exception):
+    """A model that the server was to start with does not serve."""
+
+    def __init__(self) -> None:
+        super().__init__("creating server: Internal - failed to load all models")
+
+
 def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit status."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -42,34 +49,40 @@ def serve(settings: Settings) -> int:
 
 async def _serve(settings: Settings) -> int:
     async with running(settings) as server:
-        assert server.repositories is not None
-        assert settings.triton is not None
-        is_complete = await server.repositories.start()
-        _print(*status_table(server.repositories))
-        if not is_complete and settings.triton.exit_on_error:
-            _print("error: creating server: Internal - failed to load all models")
-            return 1
         try:
-            servers = http_servers(server)
-            for each in servers:
-                each.bind()
-            async with grpc_serving(server):
-                await _serve_http(server, servers)
-        except CannotListen as error:
-            LOG.error("%s", error)
+            await load_models(server)
+            with _signals(server):
+                async with listening(server):
+                    _print(*started_lines(server))
+                    await server.shutdown_requested.wait()
+        except (CannotListen, NotLoaded) as error:
+            _print(f"error: {error}")
             return 1
     server.deadline.exit_after(FINAL_SECONDS)
     return 0
 
 
-async def _serve_http(server: ModelServer, servers: Sequence[Server]) -> None:
-    """Serve on all addresses until a signal comes, then answer the accepted requests."""
-    with _signals(server):
-        async with anyio.create_task_group() as tasks:
-            for each in servers:
-                await tasks.start(each.serve_bound)
-            _print(*started_lines(server))
-            await server.shutdown_requested.wait()
+async def load_models(server: ModelServer) -> None:
+    """Load the models of the start; raises NotLoaded where all of them are needed."""
+    assert server.repositories is not None
+    assert server.settings.triton is not None
+    is_complete = await server.repositories.start()
+    _print(*status_table(server.repositories))
+    if not is_complete and server.settings.triton.exit_on_error:
+        raise NotLoaded
+
+
+@asynccontextmanager
+async def listening(server: ModelServer) -> AsyncIterator[None]:
+    """Listen on all ports until the block ends, then answer the accepted requests; raises CannotListen."""
+    servers = http_servers(server)
+    for each in servers:
+        each.bind()
+    async with grpc_serving(server), anyio.create_task_group() as tasks:
+        for each in servers:
+            await tasks.start(each.serve_bound)
+        yield
+        server.shutdown_requested.set()
 
 
 def http_servers(server: ModelServer) -> list[Server]:

@@ -15,6 +15,9 @@ def main(argv: Sequence[str]) -> int:
     except ConfigurationError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
-    from app.triton_server import serve
-
+    try:
+        from app.triton_server import serve
+    except ImportError as error:
+        sys.stderr.write(f"error: {error}; `pip install 'marserve[triton]'` adds what is needed.\n")
+        return 1
     return serve(settings)
