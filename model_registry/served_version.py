@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import monotonic
 
@@ -73,7 +73,7 @@ class ServedVersion:
         self.config = replace(self.config, min_workers=min_workers, max_workers=max_workers)
         size = min(max(len(self.pool.workers), min_workers), max_workers) if min_workers else 0
         loading = self.pool.scale(size)
-        self._check_hung()
+        self._check_hung(loading)
         self._refuse_unserved()
         return loading
 
@@ -161,14 +161,14 @@ class ServedVersion:
         if not self.pool.workers:
             self._deliver([(job, self._refusal(job)) for job in self.batcher.pop_all()])
 
-    def _check_hung(self) -> None:
+    def _check_hung(self, just_started: Sequence[Worker] = ()) -> None:
         """Give up hanging workers, and check again when the next may be due; no timer runs while none is busy."""
         if self._hang_timer is not None:
             self._hang_timer.cancel()
         timeout = self.config.response_timeout
         try:
             self._pacer.deliver_all()  # if an earlier call was lost, nobody waits for ever
-            remaining = self.pool.abandon_hung(timeout, self.config.startup_timeout)
+            remaining = self.pool.abandon_hung(timeout, self.config.startup_timeout, just_started)
         except Exception:
             LOG.exception("%s %s: workers are not checked; it will be tried again.", self.name, self.version)
             remaining = RETRY_SECONDS

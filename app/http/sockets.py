@@ -49,9 +49,11 @@ def _bind_tcp(host: str, port: int, backlog: int) -> list[socket.socket]:
 
 def _bind_unix(path: str, backlog: int) -> socket.socket:
     _remove_stale(path)
-    bound = socket.socket(socket.AF_UNIX)
-    bound.bind(path)
-    bound.listen(backlog)
+    with ExitStack() as opened:
+        bound = opened.enter_context(socket.socket(socket.AF_UNIX))
+        bound.bind(path)
+        bound.listen(backlog)
+        opened.pop_all()
     return bound
 
 

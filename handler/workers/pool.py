@@ -94,8 +94,12 @@ class WorkerPool:
             reason = f"loading has failed for {self._retry_seconds:g} s"
             worker.spec.write_line("stderr", f"No worker is started any more: {reason}.")
 
-    def abandon_hung(self, response_timeout: float, startup_timeout: float) -> float | None:
+    def abandon_hung(
+        self, response_timeout: float, startup_timeout: float, just_started: Sequence[Worker] = ()
+    ) -> float | None:
         """Give up workers that hang, also stopped ones, and replace them and others that have ended.
+
+        The ends of those that have just started are still to be reported.
 
         Returns seconds until the next one may be due, None if none can be.
         """
@@ -111,7 +115,8 @@ class WorkerPool:
                 self.abandoned_count += worker.abandoned
             elif remaining is not None:
                 waits.append(remaining)
-            if worker.state == "ended" and worker in self.workers:  # its end was not reported, or replacing it failed
+            is_unreported = worker.state == "ended" and worker not in just_started
+            if is_unreported and worker in self.workers:  # its end was not reported, or replacing it failed
                 self.replace_worker(worker)
         return min(waits, default=None)
 

@@ -112,7 +112,7 @@ async def test_a_model_of_the_start_is_waited_for(store: Path, archive: MakeArch
 @pytest.mark.parametrize(
     ("registration", "error"),
     [
-        (Registration("m.mar", model_name="a/b"), InvalidName),
+        (Registration("m.mar", model_name="a" * 256), InvalidName),
         (Registration("many.mar"), TooManyWorkers),
         (Registration("deep.mar"), UnboundedConfig),
         (Registration("m.mar", runtime="cobol"), InvalidRuntime),

@@ -9,7 +9,8 @@ from model_registry.server_defaults import ServerDefaults
 
 def test_they_are_torchserves() -> None:
     defaults = ServerDefaults()
-    assert (defaults.batch_size, defaults.max_batch_delay, defaults.job_queue_size) == (1, 100, 100)
+    assert (defaults.batch_size, defaults.job_queue_size) == (1, 100)
+    assert defaults.max_batch_delay is None  # the model's own, or TorchServe's
     assert (defaults.response_timeout, defaults.startup_timeout, defaults.first_worker_id) == (120, 120, 9000)
     assert defaults.sequence_headers.id == "ts_request_sequence_id"
 
