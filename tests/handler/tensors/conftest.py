@@ -1,11 +1,16 @@
-"""Models are loaded on the thread of the test: the working directory that they get is put back."""
+"""Models are loaded on the thread of the test: the working directory and the worker that it gets are put back."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from handler.isolation.thread_inheritance import outside
+
 
 @pytest.fixture(autouse=True)
-def working_directory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Restore the working directory after each test."""
+def thread_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Restore the working directory and the inherited values of the thread after each test."""
     monkeypatch.chdir(Path.cwd())
+    with outside():
+        yield
