@@ -56,7 +56,8 @@ def run(environment: Path, *command: str) -> str:
 def test_the_wheel_holds_the_packages_and_the_shim_under_its_own_name(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.partition("/")[0] for name in names if ".dist-info" not in name} == {
-        "app", "handler", "marserve.py", "model_registry", "ts",
+        "app", "handler", "marserve.py", "model_archiver", "model_registry", "triton_python_backend_utils", "ts",
+        "workflow_archiver",
     }  # fmt: skip
     assert "ts/context.py" in names
     assert not [name for name in names if name.startswith(("handler/shim", "tests"))]
