@@ -167,7 +167,7 @@ class ServedVersion:
             self._hang_timer.cancel()
         timeout = self.config.response_timeout
         try:
-            self._pacer.deliver_all()  # if an earlier call was lost, nobody waits for ever
+            self._pacer.recover()
             remaining = self.pool.abandon_hung(timeout, self.config.startup_timeout, just_started)
         except Exception:
             LOG.exception("%s %s: workers are not checked; it will be tried again.", self.name, self.version)

@@ -76,12 +76,18 @@ class LoopPacer:
         """Thread-safe: hand outcomes to the event loop, with one wake-up for a batch, or for all it waits for."""
         self._outcomes.append(outcomes)
         if not self._blocking:
-            self._loop.call_soon_threadsafe(self.deliver_all)
+            self._loop.call_soon_threadsafe(self._deliver_all)
         elif self._batcher.is_empty:
             self._emptied.put(None)
 
-    def deliver_all(self) -> None:
-        """Deliver the outcomes that have come; for the loop's own thread."""
+    def recover(self) -> None:
+        """Deliver what waits here, and release what is deferred, if a call of the loop was lost; on the loop."""
+        self._deliver_all()
+        if self._scheduled:
+            self._scheduled = False
+            self._stop_deferring()
+
+    def _deliver_all(self) -> None:
         rows = 0
         while self._outcomes:
             outcomes = self._outcomes.popleft()
@@ -104,7 +110,7 @@ class LoopPacer:
             raise
         finally:
             self._blocking = False  # outcomes wake the loop from now on
-            self.deliver_all()
+            self._deliver_all()
 
     def _block(self, seconds: float) -> None:
         deadline = monotonic() + seconds

@@ -52,8 +52,10 @@ class SequenceBatcher(Batcher):
         with self._lock:
             if not self._open:
                 raise BatcherClosed
-            if not job.sequence or self._sequences.admit(job):
-                self._dispatch(job)
+            if not job.sequence:
+                self._enqueue(job)
+            elif self._sequences.admit(job):
+                self._dispatch(job, requeue=False)
 
     def take(self, worker: Consumer) -> Batch | None:
         """Wait for the next batch of a worker's queue; None once nothing can come any more, or if it is stopping."""
@@ -69,7 +71,7 @@ class SequenceBatcher(Batcher):
     def finish(self, batch: Batch) -> bool:
         """Claim the right to answer a batch: true for the first claim, false for any later one."""
         with self._lock:
-            queue = next((queue for queue in self._queues.values() if queue.has(batch)), None)
+            queue = self._queue_of(batch)
             if queue is None:
                 return False
             self._complete(batch.jobs, batch.jobs)
@@ -78,11 +80,11 @@ class SequenceBatcher(Batcher):
     def continue_batch(self, batch: Batch, unfinished: list[Job], worker: Consumer) -> bool:
         """Keep a batch running with its unfinished jobs; the next job of each of their sequences may join them."""
         with self._lock:
-            before = batch.jobs
-            claimed = any(queue.continue_batch(batch, unfinished, worker) for queue in self._queues.values())
-            if claimed:
-                self._complete(before, [job for job in before if job not in batch.jobs])
-            return claimed
+            queue = self._queue_of(batch)
+            if queue is None:
+                return False
+            self._complete(batch.jobs, [job for job in batch.jobs if job.cancelled or job not in unfinished])
+            return queue.continue_batch(batch, unfinished, worker)
 
     def end(self, name: str) -> None:
         """The end of a sequence was declared: it makes room for another one, if that is needed."""
@@ -109,45 +111,64 @@ class SequenceBatcher(Batcher):
             in_queues = [job for queue in self._queues.values() for job in queue.pop_all()]
             return super().pop_all() + in_queues + self._sequences.pop_all()
 
-    def _dispatch(self, job: Job) -> None:
+    def _queue_of(self, batch: Batch) -> Batcher | None:
+        return next((queue for queue in self._queues.values() if queue.has(batch)), None)
+
+    def _dispatch(self, job: Job, *, requeue: bool) -> None:
+        """Queue a job of a sequence for a worker; where that fails nothing has happened."""
+        self._sequences.dispatch(job)
+        try:
+            self._enqueue(job)
+        except BaseException:
+            self._sequences.recall(job, requeue=requeue)
+            raise
+
+    def _enqueue(self, job: Job) -> None:
         workers = [worker for worker in self._queues if not worker.stopping]
         if not workers:
             self._jobs.append(job)
         elif job.sequence:
             self._queues[self._sequences.assign_worker(job, workers)].submit(job)
         else:
-            min((self._queues[worker] for worker in workers), key=lambda queue: (not queue.is_idle, len(queue))).submit(
-                job
-            )
+            queues = (self._queues[worker] for worker in workers)
+            min(queues, key=lambda queue: (not queue.is_idle, len(queue))).submit(job)
+
+    def _enqueue_all(self, jobs: list[Job]) -> None:
+        """Queue jobs for workers; those that cannot be wait for the next worker."""
+        try:
+            while jobs:
+                self._enqueue(jobs[0])
+                del jobs[0]
+        except BaseException:
+            for job in jobs:
+                self._jobs.append(job)
+            raise
 
     def _complete(self, seen: list[Job], answered: list[Job]) -> None:
+        """Let the sequences of a batch go on; may be repeated where that fails."""
         for job in answered:
             self._sequences.complete(job)
-        for following in filter(None, map(self._sequences.advance, seen)):
-            try:
-                self._dispatch(following)
-            except BaseException:
-                self._jobs.append(following)  # for the next worker
-                raise
+        for job in seen:
+            following = self._sequences.advance(job)
+            if following is not None:
+                self._dispatch(following, requeue=True)
         self._close_queues()
 
     def _add_queue(self, worker: Consumer) -> Batcher:
         self._queues[worker] = queue = self._new_queue()
-        for job in super().pop_all():
-            self._dispatch(job)
+        self._enqueue_all(super().pop_all())
         self._close_queues()
         return queue
 
     def _remove_queue(self, worker: Consumer) -> None:
-        """Dispatch what is queued to other workers; the queue itself stays until the worker has finished its batch."""
+        """Queue what is queued for other workers; the queue itself stays until the worker has finished its batch."""
         queue = self._queues.get(worker)
         if queue is None:
             return
         queued = queue.pop_all()
         if queue.is_idle:
             del self._queues[worker]
-        for job in queued:
-            self._dispatch(job)
+        self._enqueue_all(queued)
 
     def _close_queues(self) -> None:
         """Let the workers stop once no job can come any more; not before the last one has been taken, as a closed

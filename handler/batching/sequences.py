@@ -76,29 +76,48 @@ class Sequences:
         return sum(len(sequence.queue) for sequence in self._sequences.values())
 
     def admit(self, job: Job) -> bool:
-        """Accept a job; true if it may be dispatched at once, false if it is queued. Raises QueueFull."""
+        """Accept a job; true if it is to be dispatched at once, false if it is queued. Raises QueueFull."""
         sequence = self._sequences.get(job.sequence)
         if sequence is None or sequence.is_expired(self._limits, self._clock()):
             sequence = self._start(job.sequence)
         sequence.is_ended = False
-        if sequence.current is None:
-            self._dispatch(sequence, job)
+        if sequence.current is None and not sequence.queue:
             return True
         if len(sequence.queue) >= self._limits.max_queued:
             raise QueueFull
         sequence.queue.append(job)
         return False
 
-    def advance(self, job: Job) -> Job | None:
-        """A handler has seen that job; returns the next one of its sequence, which may be dispatched now."""
-        sequence = self._sequences.get(job.sequence)
-        if sequence is None or sequence.current is not job:
-            return None
+    def dispatch(self, job: Job) -> None:
+        """That job goes to a worker; the next one of its sequence waits until a handler has seen it."""
+        sequence = self._sequences[job.sequence]
+        sequence.current = job
+        sequence.unanswered.add(job)
+        if sequence.queue and sequence.queue[0] is job:
+            sequence.queue.popleft()
+
+    def recall(self, job: Job, *, requeue: bool) -> None:
+        """Take back a dispatch that failed."""
+        sequence = self._sequences[job.sequence]
         sequence.current = None
-        return self._dispatch(sequence, sequence.queue.popleft()) if sequence.queue else None
+        sequence.unanswered.discard(job)
+        if requeue:
+            sequence.queue.appendleft(job)
+
+    def advance(self, job: Job) -> Job | None:
+        """A handler has seen that job; returns the next one of its sequence if that is to be dispatched now.
+
+        May be repeated until that has succeeded.
+        """
+        sequence = self._sequences.get(job.sequence)
+        if sequence is None:
+            return None
+        if sequence.current is job:
+            sequence.current = None
+        return sequence.queue[0] if sequence.current is None and sequence.queue else None
 
     def complete(self, job: Job) -> None:
-        """That job is answered."""
+        """That job is answered; may be repeated."""
         if sequence := self._sequences.get(job.sequence):
             sequence.unanswered.discard(job)
             sequence.idle_since = self._clock()
@@ -145,8 +164,3 @@ class Sequences:
     def _forget_ended(self, name: str, sequence: Sequence) -> None:
         if self._limits.forgets_ended and sequence.is_ended and sequence.is_idle:
             del self._sequences[name]
-
-    def _dispatch(self, sequence: Sequence, job: Job) -> Job:
-        sequence.current = job
-        sequence.unanswered.add(job)
-        return job

@@ -245,9 +245,9 @@ class Worker(Consumer):
             LOG.exception("%s could not answer its batch; it will be tried again.", self.spec.label)
         finally:
             self._fail_load(error)
-            self._batcher.wake_workers()
             if is_first:
                 self._on_end(self)
+            self._batcher.wake_workers()
             if is_reported:
                 self.spec.write_line("stderr", f"The worker has ended: {_cause_of(error)}.")
 

@@ -11,8 +11,9 @@ from unittest.mock import patch
 
 import pytest
 
+from handler.batching.autotuner import Autotuner
 from tests.conftest import MakeArchive
-from tests.support.raw_connections import Endpoint, opened
+from tests.support.raw_connections import Endpoint, RawConnection, opened
 from tests.support.serving import Client, serving
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +26,17 @@ HANDLER = """
             sys.exit(1)
         return [row["body"] for row in data]
 """
-REQUEST = b"POST /predictions/m HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ncontent-length: 1\r\n\r\nx"
+CONTINUES = """
+    def handle(data, context):
+        if data is None:
+            return None
+        context.stopping_criteria = [lambda answer, is_last=not row: is_last for row in data]
+        return ["x" for row in data]
+"""
+REQUEST = (
+    b"POST /predictions/m HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\nts_request_sequence_id: a\r\n"
+    b"content-length: 1\r\n\r\nx"
+)
 WAIT_SECONDS = 30
 Moment = Literal["before", "after"]
 STEPS = (
@@ -42,7 +53,7 @@ STEPS = (
     "handler.batching.autotuner:Autotuner.choose", "handler.batching.autotuner:Autotuner.record",
     "handler.batching.loop_pacing:LoopPacer.submit", "handler.batching.loop_pacing:LoopPacer.receive",
     "handler.batching.loop_pacing:LoopPacer._run_deferred", "handler.batching.loop_pacing:LoopPacer._block",
-    "handler.batching.loop_pacing:LoopPacer.deliver_all", "handler.batching.loop_pacing:LoopPacer._record",
+    "handler.batching.loop_pacing:LoopPacer._deliver_all", "handler.batching.loop_pacing:LoopPacer._record",
     "handler.workers.worker:Worker._serve_once", "handler.workers.worker:Worker._predict",
     "handler.workers.worker:Worker._answer_all", "handler.workers.worker:Worker._fail",
     "handler.workers.thread_service:ThreadService.predict", "handler.workers.thread_service:ThreadService.close",
@@ -63,6 +74,26 @@ STEPS = (
     "app.http.protocol:TorchServeProtocol._on_outcome", "app.http.protocol:TorchServeProtocol._finish",
     "app.http.protocol:TorchServeProtocol.write", "app.http.protocol:output_response",
     "app.http.protocol:render_response", "app.logging.files:Logs.model_line",
+)  # fmt: skip
+SEQUENCE_STEPS = (
+    "handler.workers.worker:Worker._serve_continuously", "handler.workers.worker:Worker._predict",
+    "handler.workers.continuous:ContinuousService._outcomes", "handler.batching.batcher:Batcher.continue_batch",
+    "handler.batching.batcher:Batcher._fill", "handler.batching.sequence_batcher:SequenceBatcher.submit",
+    "handler.batching.sequence_batcher:SequenceBatcher.take",
+    "handler.batching.sequence_batcher:SequenceBatcher._dispatch",
+    "handler.batching.sequence_batcher:SequenceBatcher._complete",
+    "handler.batching.sequence_batcher:SequenceBatcher._enqueue",
+    "handler.batching.sequence_batcher:SequenceBatcher.continue_batch",
+    "handler.batching.sequence_batcher:SequenceBatcher.wake_workers",
+    "handler.batching.sequence_batcher:SequenceBatcher._add_queue", "handler.batching.sequences:Sequences.admit",
+    "handler.batching.sequences:Sequences.complete", "handler.batching.sequences:Sequences.dispatch",
+    "handler.batching.sequences:Sequences.advance",
+    "handler.batching.sequences:Sequences.assign_worker",
+    "model_registry.sequence_routing:SequenceRouter.assign_sequence",
+    "model_registry.sequence_routing:SequenceRouter.record_request",
+    "model_registry.sequence_routing:SequenceRouter.record_answer", "model_registry.reply:PendingReply.deliver",
+    "model_registry.reply:ResponseStream.put", "app.http.protocol:TorchServeProtocol.write",
+    "app.http.protocol:render_chunk",
 )  # fmt: skip
 PROCESS_STEPS = (
     "handler.workers.process.channel:Channel.send", "handler.workers.process.channel:Channel.receive",
@@ -96,6 +127,16 @@ def failing(step: str, error: type[Exception], moment: Moment, times: int = 2) -
         yield
 
 
+async def read_response(wire: RawConnection) -> bool:
+    """Read a response to its end; returns whether the connection closes then."""
+    line, headers = await wire.head()
+    if "content-length" in headers:
+        await wire.reader.readexactly(int(headers["content-length"]))
+    else:
+        await wire.reader.readuntil(b"0\r\n\r\n")
+    return "200" not in line or headers.get("connection") == "close"
+
+
 async def ask(endpoint: Endpoint, count: int) -> None:
     """Send requests over one connection, or over others when it is closed; fails when one is not answered."""
     wire = None
@@ -103,8 +144,7 @@ async def ask(endpoint: Endpoint, count: int) -> None:
         wire = wire or await endpoint.connect()
         try:
             wire.send(REQUEST)
-            line, headers, _ = await asyncio.wait_for(wire.answer(), WAIT_SECONDS)
-            is_closed = "200" not in line or headers.get("connection") == "close"
+            is_closed = await asyncio.wait_for(read_response(wire), WAIT_SECONDS)
         except (asyncio.IncompleteReadError, ConnectionError):
             is_closed = True
         if is_closed:
@@ -126,7 +166,9 @@ async def recover(client: Client) -> None:
 
 
 @asynccontextmanager
-async def server(store: Path, archive: MakeArchive, config: str) -> AsyncIterator[tuple[Client, Endpoint]]:
+async def server(
+    store: Path, archive: MakeArchive, config: str, handler: str = HANDLER
+) -> AsyncIterator[tuple[Client, Endpoint]]:
     """A model of two workers, and a port; afterwards it can be managed and unregistered."""
     archive(
         "m",
@@ -167,7 +209,21 @@ async def test_requests_are_answered_whatever_fails(
     store: Path, archive: MakeArchive, error: type[Exception], moment: Moment
 ) -> None:
     async with server(store, archive, "isolation: thread\n") as (client, endpoint):
+        version = client.application.registry.resolve("m")
+        version._pacer._autotuner = Autotuner((True,))  # the event loop waits for quick batches whenever it may
         await inject(client, endpoint, STEPS, error, moment)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_requests_of_sequences_and_streams_are_answered_whatever_fails(
+    store: Path, archive: MakeArchive, moment: Moment
+) -> None:
+    stateful = (
+        "sequenceBatching: true\nsequenceMaxIdleMSec: 60000\nmaxNumSequence: 10000\nmaxSequenceJobQueueSize: 50\n"
+    )
+    async with server(store, archive, f"continuousBatching: true\n{stateful}", CONTINUES) as (client, endpoint):
+        await inject(client, endpoint, SEQUENCE_STEPS, MemoryError, moment)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

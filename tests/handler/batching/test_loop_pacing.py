@@ -207,3 +207,18 @@ async def test_pacing_is_tried_under_load() -> None:
             await bench.answered(2 * (number + 1))
             deferred.add(bench.batcher.deferred)
     assert deferred == {False, True}
+
+
+@pytest.mark.parametrize("step", ["_run_deferred", "_deliver_all"])
+async def test_a_lost_call_of_the_loop_loses_no_job(bench: Bench, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with bench.worker():
+        monkeypatch.setattr(bench.pacer, step, lambda: None)
+        bench.submit("a")
+        await asyncio.sleep(0.01)
+        assert bench.delivered == []
+        monkeypatch.undo()
+        while not bench.delivered:  # as the hang check does
+            bench.pacer.recover()
+            await asyncio.sleep(0.001)
+        bench.submit("b")
+        await bench.answered(2)

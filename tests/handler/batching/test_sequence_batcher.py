@@ -209,7 +209,6 @@ def test_a_batch_that_goes_on_lets_the_next_of_a_sequence_in(batcher: SequenceBa
     batcher.submit(cancel)
     batch = batcher.take(worker)
     assert batch
-    assert batcher.continue_batch(batch, [stream], worker)
     assert names(batch) == ["stream"]
     assert batcher.continue_batch(batch, [stream], worker)
     assert names(batch) == ["stream", "cancel"]
