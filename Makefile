@@ -44,7 +44,7 @@ lint: .venv/tested
 	@touch $@
 
 .venv/tested: .venv/installed
-	@$(PIP) --quiet --editable '.[torch,vision,grpc,dev]' || { echo "$$NO_PACKAGES"; exit 1; }
+	@$(PIP) --quiet --editable '.[torch,vision,grpc,triton,dev]' || { echo "$$NO_PACKAGES"; exit 1; }
 	@touch $@
 
 clean:

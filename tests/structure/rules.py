@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FLOORS = ("app", "model_registry", "handler")
-FOREIGN = ("handler/shim", "tests/conformance/models", "tests/benchmarks/models")
+FOREIGN = ("handler/shim", "tests/conformance/models", "tests/conformance/triton/models", "tests/benchmarks/models")
 """Code whose names and layout are TorchServe's, or that stands for code of its users."""
 VOCABULARY = {
     kind: frozenset(words)

@@ -10,13 +10,14 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
 from grpc_tools import protoc
 
 from app.grpc.listeners import grpc_listeners
+from app.grpc.messages import CLASSES, methods
 from tests.support.serving import Client, serving
 
 PROTO = Path(__file__).parents[2] / "app" / "grpc" / "proto"
@@ -84,6 +85,25 @@ def _generated() -> str:
     return folder
 
 
+class TritonStub:
+    """The methods of Triton's service; its messages come from the server's pool: tritonclient's have the same names."""
+
+    def __init__(self, channel: Any) -> None:
+        for method in methods("inference.GRPCInferenceService"):
+            shape = "stream_stream" if method.server_streaming else "unary_unary"
+            call = getattr(channel, shape)(
+                f"/inference.GRPCInferenceService/{method.name}",
+                CLASSES[method.input_type.full_name].SerializeToString,
+                CLASSES[method.output_type.full_name].FromString,
+            )
+            setattr(self, method.name, call)
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """A method of the service."""
+
+
 class GrpcClient:
     """Stubs of every service on one channel, and the application that answers them, also over HTTP."""
 
@@ -92,7 +112,7 @@ class GrpcClient:
         self.inference = stubs("inference")[1].InferenceAPIsServiceStub(channel)
         self.management = stubs("management")[1].ManagementAPIsServiceStub(channel)
         self.open_inference = stubs("open_inference_grpc")[1].GRPCInferenceServiceStub(channel)
-        self.triton = stubs("triton")[1].GRPCInferenceServiceStub(channel)
+        self.triton = TritonStub(channel)
 
     async def predict(self, ask: Any = None, model: str = "asked", **options: Any) -> bytes:
         """The whole answer to what is asked under "data"."""

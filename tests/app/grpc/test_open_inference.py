@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from app.grpc.messages import CLASSES, OPEN_INFERENCE, TRITON
 from tests.conftest import MakeArchive
 from tests.support.grpc_client import GrpcClient, failure, grpc_serving, stubs
 
@@ -66,12 +67,12 @@ def seen(response: Any) -> Any:
     return json.loads(json.loads(response.outputs[0].contents.bytes_contents[0]))
 
 
-@pytest.mark.parametrize("file", ["open_inference_grpc", "triton"])
-async def test_both_names_of_the_service_know_the_server_and_its_models(client: GrpcClient, file: str) -> None:
-    stub = client.triton if file == "triton" else client.open_inference
+@pytest.mark.parametrize("package", [OPEN_INFERENCE, TRITON])
+async def test_both_names_of_the_service_know_the_server_and_its_models(client: GrpcClient, package: str) -> None:
+    stub = client.triton if package == TRITON else client.open_inference
 
     def message(name: str, /, **fields: Any) -> Any:
-        return getattr(stubs(file)[0], name)(**fields)
+        return CLASSES[f"{package}.{name}"](**fields)
 
     assert (await stub.ServerLive(message("ServerLiveRequest"))).live
     server = await stub.ServerMetadata(message("ServerMetadataRequest"))
@@ -82,8 +83,9 @@ async def test_both_names_of_the_service_know_the_server_and_its_models(client: 
 
 
 async def test_archives_answer_under_kserves_name_too(client: GrpcClient) -> None:
-    pb = stubs("triton")[0]
-    request = pb.ModelInferRequest(model_name="mirror", id="8", raw_input_contents=[b"\0\0\x80?" * 5000])
+    request = CLASSES["inference.ModelInferRequest"](
+        model_name="mirror", id="8", raw_input_contents=[b"\0\0\x80?" * 5000]
+    )
     request.inputs.add(name="in", datatype="FP32", shape=[5000])
     response = await client.triton.ModelInfer(request, timeout=30)
     assert (response.id, response.outputs[1].contents.fp32_contents[:2]) == ("8", [1.0, 1.0])
