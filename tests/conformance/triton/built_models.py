@@ -9,6 +9,8 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from tests.conformance.triton.models.torch_modules import AddSub, Linear
+
 FLOAT, INT64, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
 Values = Mapping[str, tuple[int, Sequence[str | int]]]
 """Types and shapes by name; a string in a shape is a symbolic dimension."""
@@ -19,27 +21,6 @@ PAIR: tuple[Values, Values] = (
 SUM, DIFFERENCE = ((kind, ["INPUT0", "INPUT1"]) for kind in ("Add", "Sub"))
 ADD_SUB = ("onnx_auto", "onnx_config", "onnx_wrong_type", "onnx_wrong_dims", "onnx_wrong_count")
 SCRIPTED = ("ts_index", "ts_swapped", "ts_names", "ts_order")
-
-
-class AddSub(torch.nn.Module):
-    """The sum and the difference of two tensors."""
-
-    def forward(self, left: torch.Tensor, right: torch.Tensor):
-        return left + right, left - right
-
-
-class Linear(torch.nn.Module):
-    """2x + 1 for each of three features."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = torch.nn.Linear(3, 3)
-        with torch.no_grad():
-            self.layer.weight.copy_(2 * torch.eye(3))
-            self.layer.bias.fill_(1.0)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layer(x)
 
 
 def build(folder: Path) -> None:
