@@ -34,6 +34,8 @@ _numbers = count(1)
 # A second copy of these would crash or quarrel with the first, or is the contract itself.
 _NEVER_TWICE = frozenset({"ts", "triton_python_backend_utils", "numpy", "torch", "onnxruntime"})
 
+_LIBRARY_FOLDERS = frozenset({"site-packages", "dist-packages"})
+
 
 class Namespace:
     """Where an archive's import statements lead.
@@ -91,9 +93,9 @@ class Namespace:
     def owns(self, name: str) -> bool:
         """Tell whether a plain dotted name is the archive's: all of a package is, or nothing.
 
-        The standard library always wins, and so does what the server itself had imported before the first archive. But
-        the names of the server's packages are free for all archives, and of a namespace package, such as `google`, each
-        has the parts that its own folders hold.
+        The standard library always wins, and so do the libraries that the server had imported before the first archive.
+        But the names of the server's packages are free for all archives, and of a namespace package, such as `google`,
+        each has the parts that its own folders hold.
         """
         top = name.partition(".")[0]
         if top in SERVER:  # nobody else's, wherever they lie
@@ -215,5 +217,12 @@ def _shared() -> frozenset[str]:
 
     Of the standard library, `test` is its own and nobody else's.
     """
-    loaded = {name.partition(".")[0] for name in list(IMPORTED)}
+    loaded = {name for name, module in list(IMPORTED.items()) if "." not in name and _is_installed(module)}
     return _NEVER_TWICE | sys.stdlib_module_names - {"test"} | (loaded - SERVER - {"__main__"})
+
+
+def _is_installed(module: ModuleType | None) -> bool:
+    """Tell a library from a file of the application in which the server may be mounted, such as its `utils.py`."""
+    places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+    files = [place for place in places if isinstance(place, str)]
+    return not files or any(_LIBRARY_FOLDERS.intersection(Path(file).parts) for file in files)

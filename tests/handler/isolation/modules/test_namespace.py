@@ -3,6 +3,7 @@
 import gc
 import importlib
 import linecache
+import os
 import subprocess
 import sys
 import weakref
@@ -212,7 +213,7 @@ def test_closing_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_a_namespace_package_of_the_process_has_the_parts_of_each_archive_too(tmp_path: Path) -> None:
     """Such as `google`, of which the server has `google.protobuf`; what the server had at first decides, so afresh."""
-    write(tmp_path, {"site/spread/ours.py": "WHO = 'process'", "site/spread/late.py": "WHO = 'late'"})
+    write(tmp_path, {"site-packages/spread/ours.py": "WHO = 'process'", "site-packages/spread/late.py": "WHO = 'late'"})
     handler = """
 import importlib
 import spread.ours
@@ -228,7 +229,7 @@ answer += [importlib.import_module("spread.theirs.deep").WHO]
     script = f"""
 import sys
 from pathlib import Path
-sys.path.append({str(tmp_path / "site")!r})
+sys.path.append({str(tmp_path / "site-packages")!r})
 import spread.ours
 from tests.support.one_worker import OneWorker
 workers = [OneWorker(Path({str(tmp_path)!r}, name)) for name in "ab"]
@@ -239,3 +240,21 @@ for worker in workers:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     seen = [["process", "process", "late", *[name] * 4] for name in "ab"]
     assert done.stdout.strip() == f"{seen} process False"
+
+
+def test_an_archives_module_precedes_that_of_the_application_around_the_server(tmp_path: Path) -> None:
+    """Also one that was imported before the first archive: an application into which the server is mounted has such."""
+    application = write(tmp_path / "application", {"preprocessing.py": "OWNER = 'application'"})
+    archive = write(tmp_path / "archive", {"preprocessing.py": "OWNER = 'archive'"})
+    program = (
+        "import preprocessing; from pathlib import Path\n"
+        "from handler.isolation.modules.imports import install\n"
+        "from handler.isolation.modules.namespace import Namespace\n"
+        f"install(); own = Namespace(Path({str(archive)!r})).load('preprocessing')\n"
+        "print(own.OWNER, preprocessing.OWNER)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(application)}
+    output = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert output.stdout.split() == ["archive", "application"]
