@@ -25,6 +25,7 @@ COMMANDS = {
     "check": "app.commands.check.command",
     "compare": "app.commands.compare.command",
     "compat": "app.commands.compat.command",
+    "export": "app.commands.export.command",
     "new": "app.commands.new.command",
     "profile": "app.commands.profile",
     "rollout": "app.commands.rollout",

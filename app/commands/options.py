@@ -14,6 +14,7 @@ examples:
   marserve verify                                       the machine, and a tiny inference on each device
   marserve check mlp.mar --request input.json           what is in an archive, whether it loads, and how fast it is
   marserve tune mlp.mar --request input.json            batch size, workers and threads, found by measuring
+  marserve export net.pt --input '1x64x469 float32' net.onnx
   marserve compare --baseline http://old:8080 --candidate http://127.0.0.1:8080 samples/
   marserve compat                                       what of TorchServe is here, feature by feature
   marserve switch mlp 2.0 --archive mlp-2.0.mar --smoke input.json
@@ -78,6 +79,7 @@ def marserve_parser() -> argparse.ArgumentParser:
         "compare", help="send the same requests to two servers, and show the differences", add_help=False
     )
     commands.add_parser("compat", help="show what of TorchServe is here", add_help=False)
+    commands.add_parser("export", help="export a bare model as ONNX, check it, run it, and compare", add_help=False)
     commands.add_parser("tune", help="find batch size, workers and threads for a model by measuring", add_help=False)
     commands.add_parser("profile", help="pack the distributions of sample requests into an archive", add_help=False)
     commands.add_parser("rollout", help="give a new version the traffic step by step, guarded", add_help=False)
