@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute
 from app.api import drift, health, index, inference, metrics, openapi, tokens, traffic, workflows
 from app.api.fast_path import PredictionFastPath
 from app.api.management import endpoints as management
+from app.api.reference import endpoints as reference
 from app.console import endpoints as console
 from app.exception_handlers import EXCEPTION_HANDLERS
 from app.grpc.listeners import grpc_serving
@@ -121,8 +122,10 @@ def routes_of(settings: Settings, apis: tuple[str, ...]) -> list[BaseRoute]:
     described = [each for each in routes if settings.one_port or each not in (*drift.routes, *traffic.routes)]
     described = described if apis == ("metrics",) else [*metrics.routes, *described]
     descriptions = openapi.description_routes(described, with_own=apis != ("metrics",))
-    roots = (*console.routes(), *index.routes) if settings.one_port else ()
-    return [*descriptions, *roots, *routes]
+    if not settings.one_port:
+        return [*descriptions, *routes]
+    all_routes = [*descriptions, *console.routes(), *index.routes, *routes]
+    return [*reference.routes(all_routes, apis), *all_routes]
 
 
 def addresses(settings: Settings) -> dict[ListenAddress, tuple[str, ...]]:

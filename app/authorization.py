@@ -105,6 +105,12 @@ class AccessPolicy:
             return
         self.check(self.api_of(path, apis), authorization)
 
+    def needs_token(self, path: str, apis: Sequence[str]) -> bool:
+        """Whether calls of a path need a token on an address that serves these APIs."""
+        if self._kind == "off" or (self._kind == "all" and _is_open(path_segments(path), apis)):
+            return False
+        return self._kind == "all" or self.api_of(path, apis) == "management"
+
     def api_of(self, path: str, apis: Sequence[str]) -> str:
         """The API that a path belongs to on an address that serves these APIs."""
         if list(apis) != ["metrics"] and (self._kind == "management" or {"inference", "management"}.issubset(apis)):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.contract import Contract
 from app.api.openapi import MODEL, VERSION, operation
 from app.api.parameters import json_object
 from app.api.routing import ApiRoute
@@ -110,11 +111,14 @@ _OBJECT = {"type": "object"}
 _BODY = {"description": "window, rate, collect", "content": {"application/json": {"schema": _OBJECT}}}
 routes = [
     ApiRoute(_DRIFT, describe_drift, "GET", operations={
-        "get": operation("Describe the drift.", "describeDrift", [MODEL, VERSION], _OBJECT)}),
+        "get": operation("Describe the drift.", "describeDrift", [MODEL, VERSION], _OBJECT)},
+        contract=Contract("Drift")),
     ApiRoute(_DRIFT, watch_drift, "PUT", operations={
-        "put": operation("Watch the drift.", "watchDrift", [MODEL, VERSION], _OBJECT, requestBody=_BODY)}),
+        "put": operation("Watch the drift.", "watchDrift", [MODEL, VERSION], _OBJECT, requestBody=_BODY)},
+        contract=Contract("Drift", body="DriftOptions")),
     ApiRoute(_DRIFT, ignore_drift, "DELETE", operations={
         "delete": operation("Watch the drift no more.", "ignoreDrift", [MODEL, VERSION])}),
     ApiRoute(f"{_DRIFT}/profile", download_profile, "GET", operations={
-        "get": operation("Download the profile.", "downloadProfile", [MODEL, VERSION], _OBJECT)}),
+        "get": operation("Download the profile.", "downloadProfile", [MODEL, VERSION], _OBJECT)},
+        contract=Contract("Object")),
 ]  # fmt: skip

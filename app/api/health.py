@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.contract import Contract
 from app.api.routing import ApiRoute
 from app.http.responses import json_response
 from app.model_server import ModelServer
@@ -46,8 +47,8 @@ def _health(word: str, is_so: bool) -> Response:
 
 
 routes = [
-    ApiRoute("/v2/health/live", live),
-    ApiRoute("/v2/health/ready", ready),
+    ApiRoute("/v2/health/live", live, contract=Contract("Object")),
+    ApiRoute("/v2/health/ready", ready, contract=Contract("Object")),
 ]
 """The probes of a platform, answered truthfully, where marserve serves all APIs on one port."""
 torchserve_routes = [

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app import release
+from app.api.contract import Contract
 from app.api.routing import ApiRoute
 from app.http.responses import json_response
 
@@ -21,12 +22,13 @@ def index_document() -> dict[str, Any]:
         "models": "GET /models",
         "metrics": "GET /metrics",
         "description": "GET /api-description",
+        "reference": "GET /openapi.json",
     }
 
 
 async def index(request: Request) -> Response:
-    """/ with any method but OPTIONS."""
+    """/ with any method but OPTIONS: where to go on; browsers get the console."""
     return json_response(index_document())
 
 
-routes = [ApiRoute("/", index)]
+routes = [ApiRoute("/", index, contract=Contract("Index"))]

@@ -5,7 +5,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.openapi import MODEL, VERSION, document, operation
+from app.api.contract import ALIAS, Contract
+from app.api.openapi import MODEL, VERSION, document, operation, parameter
 from app.api.parameters import query, query_list
 from app.api.routing import ApiRoute
 from app.errors import BadRequest, ResourceNotFound
@@ -27,7 +28,7 @@ async def ping(request: Request) -> Response:
 
 
 async def predictions(request: Request) -> Response:
-    """/predictions: what follows the version is the handler's `url_path`."""
+    """/predictions: predict; the path behind the version is the handler's `url_path`."""
     return await _predict(request, added=_added(request, "False"))
 
 
@@ -42,7 +43,7 @@ async def predict_v1(request: Request) -> Response:
 
 
 async def explain_v1(request: Request) -> Response:
-    """KServe's /v1/models/{name}:explain."""
+    """KServe's /v1/models/{name}, with the verb explain: explain a prediction."""
     return await _predict(request, added=EXPLAIN)
 
 
@@ -52,17 +53,17 @@ async def infer_v2(request: Request) -> Response:
 
 
 async def explain_v2(request: Request) -> Response:
-    """The Open Inference Protocol's /v2/models/{name}/explain."""
+    """The Open Inference Protocol's /v2/models/{name}/explain: explain a prediction."""
     return await _predict(request, added=EXPLAIN)
 
 
 async def predict_with_query(request: Request) -> Response:
-    """/{model}/predict and /models/{model}/invoke: query parameters are parts of the input."""
+    """/{model}/predict and /models/{model}/invoke: predict; query parameters are parts of the input."""
     return await _predict(request, query_parts=_query_parts(request))
 
 
 async def invocations(request: Request) -> Response:
-    """SageMaker's /invocations: the model is a parameter, the only start-up model, or a field of the form."""
+    """SageMaker's /invocations: predict; the model is a parameter, the only start-up model, or a field of the form."""
     registry = ModelServer.of(request.scope).registry
     parts = parse_body(await request.body(), header(request.scope, b"content-type"))
     fields = {part.name: part.value.decode("utf-8", "replace") for part in parts if part.name == "model_name"}
@@ -110,16 +111,20 @@ def _prediction(name: str, *parameters: dict[str, Any]) -> dict[str, Any]:
     return {"post": operation("Predict with the model.", name, parameters, {}, requestBody=body)}
 
 
+_PREDICTED = Contract("", body="")
 _V1_MODEL = "/v1/models/(?P<model_name>[^/:]*)"
 """TorchServe takes for the name everything up to the first colon, and the first verb that comes after it."""
 _KSERVE_ROUTES = [
     ApiRoute(
-        "/v1/models/{model_name}:predict", predict_v1, operations=_prediction("predict_v1", MODEL),
+        "/v1/models/{model_name}:predict", predict_v1, operations=_prediction("predict_v1", MODEL), contract=_PREDICTED,
         pattern=f"{_V1_MODEL}(?:(?!:explain)[^/])*?:predict[^/]*",
     ),
-    ApiRoute("/v2/models/{model_name}/infer", infer_v2, operations=_prediction("infer_v2", MODEL)),
+    ApiRoute(
+        "/v2/models/{model_name}/infer", infer_v2, operations=_prediction("infer_v2", MODEL), contract=_PREDICTED,
+    ),
 ]  # fmt: skip
 
+_MODEL_NAME = parameter("model_name", "query", "The model; needed unless one alone was loaded at the start.")
 _OLDEST_MODEL = "/(?!models/)(?P<model_name>[^/]*)"
 """The first segment of the oldest URLs of predictions; /models belongs to the management API."""
 
@@ -136,28 +141,37 @@ def routes(*, hides_management: bool) -> list[ApiRoute]:
     `hides_management`: /models/{model}/{version} is not found, as in TorchServe, even if the management API, which has
     such paths, is on the same address.
     """
-    hidden = [ApiRoute("/models/{model_name}/{model_version}", not_found)] if hides_management else []
+    hidden = [ApiRoute("/models/{model_name}/{model_version}", not_found, contract=ALIAS)] if hides_management else []
     return [
         ApiRoute("/ping", ping, operations={"get": operation("Health of the server.", "ping")}),
         ApiRoute("/ping/{remaining:path}", ping),
-        ApiRoute("/predictions/{model_name}", predictions, operations=_prediction("predictions", MODEL)),
+        ApiRoute(
+            "/predictions/{model_name}", predictions, operations=_prediction("predictions", MODEL),
+            contract=_PREDICTED,
+        ),
         ApiRoute(
             "/predictions/{model_name}/{model_version}", predictions,
-            operations=_prediction("version_predictions", MODEL, VERSION),
+            operations=_prediction("version_predictions", MODEL, VERSION), contract=_PREDICTED,
         ),
-        ApiRoute("/predictions/{model_name}/{model_version}/{url_path:path}", predictions),
-        ApiRoute("/explanations/{model_name}", explanations),
-        ApiRoute("/explanations/{model_name}/{model_version}", explanations),
-        ApiRoute("/explanations/{model_name}/{model_version}/{url_path:path}", explanations),
-        ApiRoute("/invocations", invocations),
+        ApiRoute("/predictions/{model_name}/{model_version}/{url_path:path}", predictions, contract=_PREDICTED),
+        ApiRoute("/explanations/{model_name}", explanations, contract=_PREDICTED),
+        ApiRoute("/explanations/{model_name}/{model_version}", explanations, contract=_PREDICTED),
+        ApiRoute("/explanations/{model_name}/{model_version}/{url_path:path}", explanations, contract=_PREDICTED),
+        ApiRoute("/invocations", invocations, contract=_PREDICTED._replace(query=(_MODEL_NAME,))),
         *_KSERVE_ROUTES,
-        ApiRoute("/v1/models/{model_name}:explain", explain_v1, pattern=f"{_V1_MODEL}[^/]*?:explain[^/]*"),
-        ApiRoute("/v2/models/{model_name}/explain", explain_v2),
-        ApiRoute("/models/{model_name}/invoke", predict_with_query),
+        ApiRoute(
+            "/v1/models/{model_name}:explain", explain_v1, pattern=f"{_V1_MODEL}[^/]*?:explain[^/]*",
+            contract=_PREDICTED,
+        ),
+        ApiRoute("/v2/models/{model_name}/explain", explain_v2, contract=_PREDICTED),
+        ApiRoute("/models/{model_name}/invoke", predict_with_query, contract=_PREDICTED),
         *hidden,
-        ApiRoute("/{model_name}/predict", predict_with_query, pattern=f"{_OLDEST_MODEL}/predict"),
+        ApiRoute(
+            "/{model_name}/predict", predict_with_query, pattern=f"{_OLDEST_MODEL}/predict",
+            contract=_PREDICTED,
+        ),
         ApiRoute(
             "/{model_name}/{model_version}/predict", predict_with_query,
-            pattern=f"{_OLDEST_MODEL}/(?P<model_version>[^/]*)/predict",
+            pattern=f"{_OLDEST_MODEL}/(?P<model_version>[^/]*)/predict", contract=_PREDICTED,
         ),
     ]  # fmt: skip

@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.contract import Contract
 from app.api.openapi import operation, parameter
 from app.api.parameters import query_list
 from app.api.routing import ApiRoute
@@ -18,11 +19,12 @@ async def metrics(request: Request) -> Response:
     return TorchServeResponse(RawResponse(200, ModelServer.of(request.scope).metrics.expose(names), TEXT, b"OK"))
 
 
-_DESCRIPTION = operation(
-    "Metrics in Prometheus format.", "metrics",
-    [parameter("name[]", "query", "Only samples of these names.", "array")], {"type": "string"},
-)  # fmt: skip
+_NAMES = parameter("name[]", "query", "Only samples of these names.", "array")
+_DESCRIPTION = operation("Metrics in Prometheus format.", "metrics", [_NAMES], {"type": "string"})
 routes = [
-    ApiRoute("/metrics", metrics, operations={"get": _DESCRIPTION}),
+    ApiRoute(
+        "/metrics", metrics, operations={"get": _DESCRIPTION},
+        contract=Contract(query=(_NAMES,), media_type="text/plain"),
+    ),
     ApiRoute("/metrics/{remaining:path}", metrics),
-]
+]  # fmt: skip

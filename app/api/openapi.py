@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from app.api.contract import Contract
 from app.api.routing import ApiRoute
 from app.http.responses import json_response
 
@@ -50,6 +51,16 @@ def operation(
 
 MODEL = parameter("model_name", "path", "Name of the model.")
 VERSION = parameter("model_version", "path", "Version of the model.")
+PAGE = (
+    parameter("limit", "query", "Models on a page, 100 at most.", "integer"),
+    parameter("next_page_token", "query", "The nextPageToken of the page before.", "string"),
+)
+WORKFLOW_REGISTRATION = (
+    parameter("url", "query", "Workflow archive: a name in the workflow store, or an allowed URL.", required=True),
+    parameter("workflow_name", "query", "Name, instead of the archive's."),
+    parameter("response_timeout", "query", "Seconds a handler may take for a batch.", "integer"),
+    parameter("startup_timeout", "query", "Seconds a handler may take to load.", "integer"),
+)
 
 
 def document(routes: Iterable[BaseRoute]) -> dict[str, Any]:
@@ -71,8 +82,15 @@ def description_routes(described: Iterable[BaseRoute], *, with_own: bool) -> lis
         return operation("This description.", name, answer={"type": "object"})
 
     routes = [
-        ApiRoute("/", describe, "OPTIONS", operations={"options": described_by("describe")}),
-        ApiRoute("/api-description", describe, operations={"get": described_by("apiDescription")}),
+        ApiRoute(
+            "/", describe, "OPTIONS", operations={"options": described_by("describe")}, contract=Contract("Object")
+        ),
+        ApiRoute(
+            "/api-description",
+            describe,
+            operations={"get": described_by("apiDescription")},
+            contract=Contract("Object"),
+        ),
     ]
     content = document([*routes, *described] if with_own else described)
     return routes

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from anyio import to_thread
 from starlette.requests import Request
 
-from app.errors import BadJson, BadRequest
+from app.errors import BadJson, BadRequest, RequestError
 from app.http.request import check_escapes
 from app.http.scope import header, target
 from model_registry import lenient_json
@@ -42,14 +42,14 @@ async def registration_parameters(request: Request) -> Mapping[str, Any]:
     is_json = header(request.scope, b"content-type").partition(";")[0].strip().lower() == "application/json"
     if not is_json or not (await request.body()).strip():  # many clients name the type of a body that is not there
         return query(request)
-    members = {name: value for name, value in (await json_object(request)).items() if value is not None}
+    members = {name: value for name, value in (await json_object(request, BadJson)).items() if value is not None}
     _check_types(members)
     texts = {name: _text(members[name]) for name in TEXTS if name in members}
     return {"max_batch_delay": JSON_MAX_BATCH_DELAY_MS, **members, **texts}
 
 
-async def json_object(request: Request) -> dict[str, Any]:
-    """The JSON object that a body holds, read leniently; {} where it is empty. Raises BadJson or BadRequest."""
+async def json_object(request: Request, invalid: type[RequestError] = BadRequest) -> dict[str, Any]:
+    """The JSON object that a body holds, read leniently; {} where it is empty. Raises BadRequest, and `invalid`."""
     raw = await request.body()
     if len(raw) > MAX_BYTES:
         raise BadRequest(f"The body has more than {MAX_BYTES} bytes.")
@@ -60,9 +60,9 @@ async def json_object(request: Request) -> dict[str, Any]:
     except BeyondLimits as error:
         raise BadRequest(f"The body cannot be read: {error}.") from error
     except ValueError as error:
-        raise BadJson(f"The body is not JSON: {error}") from error
+        raise invalid(f"The body is not JSON: {error}") from error
     if not isinstance(body, dict):
-        raise BadJson("The body is not a JSON object.")
+        raise invalid("The body is not a JSON object.")
     return body
 
 

@@ -9,6 +9,8 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
+from app.api.contract import STATUS, Contract
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 _PARAMETER = re.compile(r"{(\w+)(:path)?}")
 
@@ -18,16 +20,19 @@ class ApiRoute(Route):
 
     Slashes at the end of a path do not count, and a segment that is not the last may be empty. `{name:path}` takes
     everything that follows, slashes included. `operations` are the OpenAPI operations by method; a route without any is
-    left out of the document. `pattern` is a regular expression for paths that the template cannot say.
+    left out of TorchServe's document. `contract` is what the OpenAPI 3.1 document says of it. `pattern` is a regular
+    expression for paths that the template cannot say.
     """
 
     def __init__(
         self, path: str, endpoint: Endpoint, *methods: str,
         operations: Mapping[str, dict[str, Any]] | None = None, pattern: str | None = None,
+        contract: Contract = STATUS,
     ) -> None:  # fmt: skip
         super().__init__(path, endpoint, methods=methods or ("GET",), include_in_schema=operations is not None)
         self.methods = set(methods) or None
         self.operations = operations or {}
+        self.contract = contract
         self.path_regex = re.compile(f"{pattern or _pattern(path)}/*\\Z")
         self._prefix = path.partition("{")[0].rstrip("/")
 

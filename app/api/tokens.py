@@ -3,6 +3,8 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.contract import Contract
+from app.api.openapi import parameter
 from app.api.parameters import query
 from app.api.routing import ApiRoute
 from app.errors import ResourceNotFound
@@ -20,4 +22,8 @@ async def renew_key(request: Request) -> Response:
     return TorchServeResponse(RawResponse(200, b"\n", JSON, b"OK"))
 
 
-routes = [ApiRoute("/token", renew_key), ApiRoute("/token/{remaining:path}", renew_key)]
+_TYPE = parameter("type", "query", "management or inference.")
+routes = [
+    ApiRoute("/token", renew_key, contract=Contract("", query=(_TYPE,))),
+    ApiRoute("/token/{remaining:path}", renew_key),
+]

@@ -5,7 +5,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.openapi import MODEL, operation
+from app.api.contract import Contract
+from app.api.openapi import MODEL, operation, parameter
 from app.api.parameters import json_object, query
 from app.api.routing import ApiRoute
 from app.http.responses import json_response, status_response
@@ -52,7 +53,7 @@ async def start_rollout(request: Request) -> Response:
 
 
 async def change_rollout(request: Request) -> Response:
-    """PUT /models/{name}/rollout/pause and /resume."""
+    """PUT /models/{name}/rollout/pause and /resume: pause a rollout, or go on with it."""
     rollout = (await _traffic(request)).active_rollout()
     if request.path_params["action"] == "pause":
         rollout.pause()
@@ -91,18 +92,23 @@ def _body(about: str) -> dict[str, Any]:
 _RULES, _ROLLOUT = "/models/{model_name}/traffic", "/models/{model_name}/rollout"
 _ACTION = f"{_ROLLOUT}/{{action}}"
 _ANSWER = {"type": "object"}
+_SAMPLES = parameter("samples", "query", "Show the last disagreements with both answers.", "boolean")
 routes = [
     ApiRoute(_RULES, describe_traffic, "GET", operations={
-        "get": operation("Describe the traffic rules.", "describeTraffic", [MODEL], _ANSWER)}),
+        "get": operation("Describe the traffic rules.", "describeTraffic", [MODEL], _ANSWER)},
+        contract=Contract("Traffic", query=(_SAMPLES,))),
     ApiRoute(_RULES, set_rules, "PUT", operations={"put": operation(
-        "Put traffic rules in force.", "setTraffic", [MODEL], _ANSWER, requestBody=_body("The rules."))}),
+        "Put traffic rules in force.", "setTraffic", [MODEL], _ANSWER, requestBody=_body("The rules."))},
+        contract=Contract("Traffic", body="TrafficRules")),
     ApiRoute(_RULES, clear_rules, "DELETE", operations={
         "delete": operation("Remove the traffic rules.", "clearTraffic", [MODEL])}),
     ApiRoute(_ROLLOUT, describe_rollout, "GET", operations={
-        "get": operation("Describe the rollout.", "describeRollout", [MODEL], _ANSWER)}),
+        "get": operation("Describe the rollout.", "describeRollout", [MODEL], _ANSWER)}, contract=Contract("Rollout")),
     ApiRoute(_ROLLOUT, start_rollout, "PUT", operations={"put": operation(
-        "Start a rollout.", "startRollout", [MODEL], _ANSWER, requestBody=_body("The new version, steps, limits."))}),
+        "Start a rollout.", "startRollout", [MODEL], _ANSWER, requestBody=_body("The new version, steps, limits."))},
+        contract=Contract("Rollout", body="RolloutPlan", statuses=(202,))),
     ApiRoute(_ROLLOUT, abort_rollout, "DELETE", operations={
-        "delete": operation("Abort the rollout.", "abortRollout", [MODEL], _ANSWER)}),
-    ApiRoute(_ACTION, change_rollout, "PUT", pattern="/models/(?P<model_name>[^/]*)/rollout/(?P<action>pause|resume)"),
+        "delete": operation("Abort the rollout.", "abortRollout", [MODEL], _ANSWER)}, contract=Contract("Rollout")),
+    ApiRoute(_ACTION, change_rollout, "PUT", pattern="/models/(?P<model_name>[^/]*)/rollout/(?P<action>pause|resume)",
+        contract=Contract("Rollout")),
 ]  # fmt: skip

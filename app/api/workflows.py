@@ -8,6 +8,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.contract import Contract
+from app.api.openapi import PAGE, WORKFLOW_REGISTRATION
 from app.api.parameters import optional, page_bounds, query, registration_parameters
 from app.api.routing import ApiRoute
 from app.errors import BadRequest, reason
@@ -22,14 +24,14 @@ from model_registry.workflows.workflows import WorkflowRegistration, Workflows
 
 
 async def list_workflows(request: Request) -> Response:
-    """GET /workflows."""
+    """GET /workflows: list the workflows."""
     workflows, following = _workflows(request).page(*page_bounds(query(request)))
     listed = [{"workflowName": one.spec.name, "workflowUrl": one.archive.url} for one in workflows]
     return json_response({"nextPageToken": None if following is None else str(following), "workflows": listed})
 
 
 async def register_workflow(request: Request) -> Response:
-    """POST /workflows; as in TorchServe, the model API need not be enabled."""
+    """POST /workflows: register a workflow; as in TorchServe, the model API need not be enabled."""
     parameters = await registration_parameters(request)
     if "url" not in parameters:
         raise BadRequest("Parameter url is required.")
@@ -44,19 +46,19 @@ async def register_workflow(request: Request) -> Response:
 
 
 async def describe_workflow(request: Request) -> Response:
-    """GET /workflows/{name}."""
+    """GET /workflows/{name}: describe a workflow."""
     return json_response([_description(_workflows(request).find(request.path_params["name"]))])
 
 
 async def unregister_workflow(request: Request) -> Response:
-    """DELETE /workflows/{name}."""
+    """DELETE /workflows/{name}: unregister a workflow."""
     name = request.path_params["name"]
     await _workflows(request).unregister(name)
     return status_response(f'Workflow "{name}" unregistered')
 
 
 async def predict(request: Request) -> Response:
-    """/wfpredict/{name} with any method: the outputs of the last nodes."""
+    """/wfpredict/{name} with any method: run a workflow, for the outputs of the last nodes."""
     workflow = _workflows(request).find(request.path_params["name"])
     parts = parse_body(await request.body(), header(request.scope, b"content-type"))
     bodies = await workflow.predict(Input(parts, handler_headers(request), keeps_spelling(request.scope)))
@@ -94,15 +96,18 @@ def _description(workflow: Workflow) -> Mapping[str, Any]:
 
 
 management_routes = [
-    ApiRoute("/workflows", list_workflows, "GET"),
-    ApiRoute("/workflows", register_workflow, "POST"),
+    ApiRoute("/workflows", list_workflows, "GET", contract=Contract("WorkflowList", query=PAGE)),
+    ApiRoute("/workflows", register_workflow, "POST", contract=Contract(query=WORKFLOW_REGISTRATION)),
     *(
-        ApiRoute(path, endpoint, method)
+        ApiRoute(path, endpoint, method, contract=Contract(answer))
         for path in ("/workflows/{name}", "/workflows/{name}/{remaining:path}")
-        for method, endpoint in (("GET", describe_workflow), ("DELETE", unregister_workflow))
+        for method, endpoint, answer in (
+            ("GET", describe_workflow, "WorkflowDescription"),
+            ("DELETE", unregister_workflow, "Status"),
+        )
     ),
 ]
 inference_routes = [
-    ApiRoute("/wfpredict/{name}", predict),
+    ApiRoute("/wfpredict/{name}", predict, contract=Contract("", body="")),
     ApiRoute("/wfpredict/{name}/{remaining:path}", predict),
 ]

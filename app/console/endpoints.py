@@ -1,4 +1,4 @@
-"""The routes of the console: the page at / and /console, its files, and its feed."""
+"""The routes of the console: the page at / and /console, its files, its feed, and the API's page at /docs."""
 
 from pathlib import Path
 
@@ -9,11 +9,13 @@ from starlette.routing import BaseRoute, Match, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from app.api.contract import ALIAS, Contract
 from app.api.routing import ApiRoute
 from app.console.feed import Feed, FeedResponse
 
 STATIC = Path(__file__).parent / "static"
 PAGE = STATIC / "index.html"
+DOCS = STATIC / "docs.html"
 SECURITY_HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -64,8 +66,13 @@ def _media_range(text: str) -> tuple[str, float]:
 
 
 async def page(request: Request) -> Response:
-    """The page itself."""
+    """The console."""
     return FileResponse(PAGE, headers=SECURITY_HEADERS)
+
+
+async def docs(request: Request) -> Response:
+    """The page that shows every route of the API."""
+    return FileResponse(DOCS, headers=SECURITY_HEADERS)
 
 
 def routes() -> list[BaseRoute]:
@@ -77,8 +84,9 @@ def routes() -> list[BaseRoute]:
         return FeedResponse(feed)
 
     return [
-        BrowserRoute("/", page, "GET", "HEAD"),
-        ApiRoute("/console", page, "GET", "HEAD"),
-        ApiRoute("/console/events", events, "GET"),
+        BrowserRoute("/", page, "GET", "HEAD", contract=ALIAS),
+        ApiRoute("/console", page, "GET", "HEAD", contract=Contract(media_type="text/html")),
+        ApiRoute("/docs", docs, "GET", contract=Contract(media_type="text/html")),
+        ApiRoute("/console/events", events, "GET", contract=Contract(media_type="text/event-stream")),
         Mount("/console", ConsoleFiles(directory=STATIC)),
     ]

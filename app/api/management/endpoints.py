@@ -3,9 +3,10 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.contract import ALIAS, Contract
 from app.api.management import models
 from app.api.management.description import DESCRIBE
-from app.api.openapi import MODEL, VERSION, document, operation, parameter
+from app.api.openapi import MODEL, PAGE, VERSION, document, operation, parameter
 from app.api.parameters import query, registration_parameters
 from app.api.routing import ApiRoute
 from app.errors import MethodNotAllowed
@@ -64,7 +65,7 @@ async def set_default(request: Request) -> Response:
 
 
 async def describe_operations(request: Request) -> Response:
-    """OPTIONS on a model."""
+    """OPTIONS on a model: describe its operations."""
     (await _registry(request)).resolve(*_names(request))
     return json_response(document(_model_routes(enabled=True)))
 
@@ -75,7 +76,7 @@ async def refuse(request: Request) -> Response:
 
 
 async def model_ready(request: Request) -> Response:
-    """KServe's GET /v1/models/{name}."""
+    """KServe's GET /v1/models/{name}: whether the model can serve."""
     name = request.path_params["name"].partition(":")[0]
     version = (await _registry(request)).resolve(name)
     return json_response({"name": name, "ready": bool(version.pool.workers)})
@@ -110,10 +111,9 @@ REGISTRATION = [
     parameter("initial_workers", "query", "Workers to start with.", "integer"),
     parameter("synchronous", "query", "Answer only when the workers have loaded.", "boolean"),
 ]
-PAGE = [
-    parameter("limit", "query", "Models on a page, 100 at most.", "integer"),
-    parameter("next_page_token", "query", "The nextPageToken of the page before.", "string"),
-]
+_CUSTOMIZED = parameter("customized", "query", "Ask the handler for metadata of its own.", "boolean")
+_DESCRIBED = Contract("ModelDescription", query=(_CUSTOMIZED,))
+_SCALED = Contract(query=tuple(WORKERS), statuses=(200, 202))
 
 
 def routes(*, enabled: bool) -> list[ApiRoute]:
@@ -121,9 +121,17 @@ def routes(*, enabled: bool) -> list[ApiRoute]:
     listing = operation("List the models.", "listModels", PAGE, {})
     registering = operation("Register a model.", "registerModel", REGISTRATION)
     return [
-        ApiRoute("/v1/models/{name}", model_ready, "GET"),
-        ApiRoute("/models", list_models, "GET", operations={"get": listing}),
-        ApiRoute("/models", register_model if enabled else refuse, "POST", operations={"post": registering}),
+        ApiRoute("/v1/models/{name}", model_ready, "GET", contract=Contract("Ready")),
+        ApiRoute(
+            "/models", list_models, "GET", operations={"get": listing}, contract=Contract("ModelList", query=PAGE)
+        ),
+        ApiRoute(
+            "/models",
+            register_model if enabled else refuse,
+            "POST",
+            operations={"post": registering},
+            contract=Contract(query=tuple(REGISTRATION), statuses=(200, 202)),
+        ),
         *_model_routes(enabled=enabled),
     ]
 
@@ -135,22 +143,24 @@ def _model_routes(*, enabled: bool) -> list[ApiRoute]:
     default = f"{version}/set-default"
     return [
         ApiRoute(name, describe_model, "GET", operations={
-            "get": operation("Describe the default version.", "describeModel", [MODEL], {})}),
+            "get": operation("Describe the default version.", "describeModel", [MODEL], {})}, contract=_DESCRIBED),
         ApiRoute(name, scale_workers, "PUT", operations={
-            "put": operation("Scale the workers.", "setAutoScale", [MODEL, *WORKERS])}),
+            "put": operation("Scale the workers.", "setAutoScale", [MODEL, *WORKERS])}, contract=_SCALED),
         ApiRoute(name, unregister, "DELETE", operations={
             "delete": operation("Unregister the default version.", "unregisterModel", [MODEL])}),
-        ApiRoute(name, describe_operations, "OPTIONS"),
+        ApiRoute(name, describe_operations, "OPTIONS", contract=Contract("Object")),
         ApiRoute(version, describe_model, "GET", operations={
-            "get": operation("Describe a version, or all.", "version_describeModel", [MODEL, VERSION], {})}),
+            "get": operation("Describe a version, or all.", "version_describeModel", [MODEL, VERSION], {})},
+            contract=_DESCRIBED),
         ApiRoute(version, scale_workers, "PUT", operations={
-            "put": operation("Scale a version's workers.", "version_setAutoScale", [MODEL, VERSION, *WORKERS])}),
+            "put": operation("Scale a version's workers.", "version_setAutoScale", [MODEL, VERSION, *WORKERS])},
+            contract=_SCALED),
         ApiRoute(version, unregister, "DELETE", operations={
             "delete": operation("Unregister a version.", "version_unregisterModel", [MODEL, VERSION])}),
-        ApiRoute(version, describe_operations, "OPTIONS"),
+        ApiRoute(version, describe_operations, "OPTIONS", contract=Contract("Object")),
         ApiRoute(default, set_default, "PUT", operations={
             "put": operation("Make a version the default.", "setDefault", [MODEL, VERSION])}),
         # For all but PUT, TorchServe overlooks the version.
-        ApiRoute("/models/{model_name}/{ignored}/set-default", describe_model, "GET"),
-        ApiRoute("/models/{model_name}/{ignored}/set-default", describe_operations, "OPTIONS"),
+        ApiRoute("/models/{model_name}/{ignored}/set-default", describe_model, "GET", contract=ALIAS),
+        ApiRoute("/models/{model_name}/{ignored}/set-default", describe_operations, "OPTIONS", contract=ALIAS),
     ]  # fmt: skip
