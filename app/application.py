@@ -8,7 +8,7 @@ answered by the table in `app.errors`; a path that needs the management token is
 
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
-from app.api import drift, health, index, inference, metrics, openapi, tokens, traffic, workflows
+from app.api import drift, health, index, inference, metrics, open_inference, openapi, tokens, traffic, workflows
 from app.api.fast_path import PredictionFastPath
 from app.api.management import endpoints as management
 from app.api.reference import endpoints as reference
@@ -103,9 +103,10 @@ def routes_of(settings: Settings, apis: tuple[str, ...]) -> list[BaseRoute]:
     """The routes of an address that serves these APIs, in the order in which TorchServe looks for them."""
     by_api: dict[str, list[BaseRoute]] = {
         "inference": [
+            *_repository_routes(settings),
             *inference.routes(hides_management=not settings.one_port),
             *workflows.inference_routes,
-            *(health.routes if settings.one_port else ()),
+            *((*health.routes, *open_inference.routes) if settings.one_port else ()),
             *(health.torchserve_routes if settings.ts_open_inference_protocol else ()),
         ],
         "management": [
@@ -126,6 +127,15 @@ def routes_of(settings: Settings, apis: tuple[str, ...]) -> list[BaseRoute]:
         return [*descriptions, *routes]
     all_routes = [*descriptions, *console.routes(), *index.routes, *routes]
     return [*reference.routes(all_routes, apis), *all_routes]
+
+
+def _repository_routes(settings: Settings) -> Sequence[BaseRoute]:
+    """Triton's routes, where model repositories are served."""
+    if settings.triton is None:
+        return ()
+    from app.api.triton.routes import routes  # protobuf is an extra
+
+    return routes
 
 
 def addresses(settings: Settings) -> dict[ListenAddress, tuple[str, ...]]:

@@ -21,6 +21,10 @@ MANAGEMENT_RESOURCES = {"models", "workflows", "token"}
 """First segments of the management API's paths, where all APIs share one port."""
 
 
+V2_MANAGEMENT = {"repository", "logging", "systemsharedmemory", "cudasharedmemory"}
+"""Second segments of such paths under /v2."""
+
+
 class Keys:
     """The keys of a running server, and the file that gives them to its owner.
 
@@ -141,7 +145,7 @@ def is_management(segments: Sequence[str]) -> bool:
     if segments[0] in MANAGEMENT_RESOURCES:
         return not (len(segments) == 3 and segments[2] == "invoke")
     if segments[0] == "v2":
-        return segments[1:2] in (["repository"], ["logging"]) or list(segments[-2:]) == ["trace", "setting"]
+        return "".join(segments[1:2]) in V2_MANAGEMENT or list(segments[-2:]) == ["trace", "setting"]
     if list(segments) == ["console", "events"]:
         return True
     return list(segments[:2]) == ["v1", "models"] and ":" not in segments[-1]

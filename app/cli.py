@@ -13,6 +13,7 @@ import ts.version
 from app.commands import torchserve_process
 from app.commands.options import marserve_parser, torchserve_parser
 from app.commands.pid_file import AlreadyRunning
+from app.commands.tritonserver.repository_flags import REPOSITORY_FLAGS
 from app.release import version
 from app.settings.errors import ConfigurationError
 
@@ -129,16 +130,24 @@ def _marserve(words: Sequence[str]) -> int:
 
 
 def _marserve_serve(arguments: argparse.Namespace) -> int:
+    from app.commands.serve_repositories import found_repositories, with_repositories
     from app.initial_models.arguments import with_targets
     from app.initial_models.samples import with_samples
     from app.settings.loading import marserve_settings
 
-    options = {key: value for key, value in vars(arguments).items() if key not in ("command", "version", "targets")}
+    own = {"command", "version", "targets", "grpc_port", *REPOSITORY_FLAGS}
+    options = {key: value for key, value in vars(arguments).items() if key not in own}
     try:
+        if arguments.grpc_port is not None:
+            options["grpc_inference_port"] = arguments.grpc_port
         settings = marserve_settings(os.environ, Path.cwd(), **options)
-        if not arguments.targets:
+        repositories, targets = found_repositories(arguments.targets, Path.cwd())
+        arguments.model_repository += repositories
+        if arguments.model_repository:
+            settings = with_repositories(settings, arguments)
+        elif not targets:
             settings = with_samples(settings, os.environ)
-        return _serve(with_targets(settings, arguments.targets, Path.cwd()))
+        return _serve(with_targets(settings, targets, Path.cwd()))
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 1

@@ -30,6 +30,7 @@ async def running(settings: Settings) -> AsyncIterator[ModelServer]:
         with flushing(server):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(server.register_initial_models)
+                tasks.start_soon(server.load_repositories)
                 tasks.start_soon(observe_host, server)
                 tasks.start_soon(follow_changes, server)
                 try:

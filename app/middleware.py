@@ -1,7 +1,6 @@
 """ASGI middleware around the routes: body limit, access log, common headers, authorization, escapes."""
 
 from collections.abc import Sequence
-from functools import partial
 from time import perf_counter
 
 import anyio
@@ -22,10 +21,15 @@ from app.http.response_head import payload_too_large, with_common_headers
 from app.http.responses import Headers, TorchServeResponse, raw_error
 from app.http.scope import header, is_whole, keeps_spelling, request_id, route_path, target
 from app.model_server import ModelServer
+from app.open_inference.errors import raw_message
 from app.settings.model import Settings
 
 MAX_DISCARDED_BYTES = 64 << 20
 """A rejected body is still read and dropped up to here, so that its client gets to see the response."""
+
+
+OPEN_INFERENCE = "/v2/"
+"""The beginning of paths whose clients are Triton's where repositories are served."""
 
 
 class BodyLimit:
@@ -171,11 +175,13 @@ class Authorization:
                 server, path = ModelServer.of(scope), route_path(scope)
                 server.access_policy.check_path(path, self.apis, header(scope, b"authorization"))
                 if server.access_policy.api_of(path, self.apis) == "management":
-                    host = scope["server"][0] if scope.get("server") else None
-                    server.origin_policy.check(scope["method"], partial(header, scope), host)
+                    server.origin_policy.check_scope(scope)
                 check_escapes(target(scope).partition(b"?")[0].decode("latin-1"))
             except (InvalidKey, ManagementLocked, ForeignOrigin, ForeignHost, BadEscape) as error:
-                app = TorchServeResponse(raw_error(describe_error(error)))
+                described, is_triton = describe_error(error), server.settings.triton is not None
+                is_triton = is_triton and route_path(scope).startswith(OPEN_INFERENCE)
+                raw = raw_message(str(error), described.status) if is_triton else raw_error(described)
+                app = TorchServeResponse(raw)
         await app(scope, receive, send)
 
 

@@ -90,6 +90,23 @@ class ModelServer:
             raise RuntimeError("The lifespan has not started: run the application in an ASGI server, or enter it.")
         return server  # type: ignore[no-any-return]
 
+    def is_archive(self, name: str) -> bool:
+        """Whether requests for that name under /v2 are for an archive: a model of a repository goes before it."""
+        if self.repositories is None:
+            return True
+        return self.repositories.states.get(name) is None and self.registry.get(name) is not None
+
+    async def wait_started(self) -> None:
+        """Return when the start-up models are registered, and those of repositories serve or have failed."""
+        await self.registry.started.wait()
+        if self.repositories is not None:
+            await self.repositories.started.wait()
+
+    async def load_repositories(self) -> None:
+        """Load the models of repositories beside those of archives; failures are in the log."""
+        if self.repositories is not None and self.settings.triton is not None and not self.settings.triton.is_alone:
+            await self.repositories.start()
+
     async def register_initial_models(self) -> None:
         """Register the start-up models; requests for one that is still to come wait for it."""
         for store in (self.store, self.workflow_store):

@@ -7,10 +7,14 @@ but gives itself away by its Host. Other clients send none of these headers, and
 
 import socket
 from collections.abc import Callable
+from functools import partial
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from starlette.types import Scope
+
 from app.errors import ForeignHost, ForeignOrigin
+from app.http.scope import header
 from app.settings.model import Settings
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -43,6 +47,10 @@ class OriginPolicy:
             raise ForeignOrigin(origin or site)
         if server is not None and _is_loopback(server) and not self._is_own_name(host):
             raise ForeignHost(host)
+
+    def check_scope(self, scope: Scope) -> None:
+        """The same for a request of ASGI."""
+        self.check(scope["method"], partial(header, scope), scope["server"][0] if scope.get("server") else None)
 
     def _is_own_name(self, host: str) -> bool:
         """True for addresses, names that nobody can register, and this server's own."""

@@ -16,16 +16,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from app.api.triton.errors import raw_message
 from app.api.triton.fast_path import TritonFastPath
 from app.api.triton.metrics import metrics_routes
-from app.api.triton.routes import routes
+from app.api.triton.routes import health_routes, routes
 from app.errors import CannotListen
 from app.grpc.listeners import grpc_serving
 from app.http.fast_path import FAST_PATH, FastPath
 from app.http.responses import TorchServeResponse
 from app.lifespan import running
 from app.model_server import ModelServer
+from app.open_inference.errors import raw_message
 from app.server import Server
 from app.settings.model import Settings
 from app.shutdown import FINAL_SECONDS, SIGNALS
@@ -99,7 +99,7 @@ def http_servers(server: ModelServer) -> list[Server]:
 
 def create_app(server: ModelServer) -> Starlette:
     """The application of the HTTP API."""
-    return _app(server, routes, lambda app: TritonFastPath(app, server))
+    return _app(server, [*health_routes, *routes], lambda app: TritonFastPath(app, server))
 
 
 def create_metrics_app(server: ModelServer) -> Starlette:

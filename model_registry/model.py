@@ -22,14 +22,6 @@ class Model:
         self.traffic: ModelTraffic | None = None
         """Decides which version serves a request that names none; None as long as nothing was ever set."""
 
-    @classmethod
-    def of_repository(cls, name: str, versions: Mapping[str, Any]) -> "Model":
-        """A model of a repository; the last version is its default."""
-        model = cls(name, "repository")
-        model.versions = dict(versions)
-        model.default = next(reversed(model.versions))
-        return model
-
     def __repr__(self) -> str:
         return f"<Model {self.name}: {', '.join(self.versions)}; default {self.default}>"
 
@@ -77,6 +69,14 @@ class Model:
         """Raise VersionInTraffic for a version that rules or a rollout need."""
         if self.traffic is not None and version in self.traffic.versions_in_use:
             raise VersionInTraffic(self.name, version)
+
+    def replace_versions(self, versions: Mapping[str, Any]) -> None:
+        """Have these versions and no others; the last is the default, unless an older one was made it and is there."""
+        was_newest = self.default == next(reversed(self.versions), "")
+        self.versions.clear()
+        self.versions.update(versions)
+        if was_newest or self.default not in self.versions:
+            self.default = next(reversed(self.versions))
 
     def set_default(self, version: str) -> None:
         """Make a version the default; raises UnknownDefault."""

@@ -141,7 +141,7 @@ class Registry:
         if known is not None and known.role != "repository":
             LOG.error("Model %s is registered from an archive: only /v2 serves the one of the repository.", name)
         elif versions:
-            self._models[name] = Model.of_repository(name, versions)
+            self._models.setdefault(name, Model(name, "repository")).replace_versions(versions)
         else:
             self._models.pop(name, None)
 

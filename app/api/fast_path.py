@@ -3,23 +3,26 @@
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from app.errors import ResourceNotFound
-from app.http.fast_path import FastPath
+from app.http.fast_path import FastPath, Reply
 from app.http.request import HandlerHeaders, HttpRequest, check_escapes
 from app.http.request_body import parse_body
-from app.http.responses import Headers
+from app.http.responses import Headers, RawResponse
 from app.model_server import ModelServer
 from handler.job import Input
 from model_registry.errors import VersionNotFound
 from model_registry.model import Model
-from model_registry.reply import PendingReply
+
+if TYPE_CHECKING:
+    from app.api.triton.fast_path import InferenceStarter, PendingInference
 
 PREFIX = "/predictions/"
+INFERENCE_PREFIX = b"/v2/models/"
 GROUP_NAME = re.compile(r"\(\?P<\w+>")
 ADDED_HEADERS = (("explain", "False"), ("url_path", ""))
 """The headers that TorchServe adds to a plain prediction."""
@@ -36,11 +39,14 @@ class PredictionFastPath(FastPath):
         self._predicts = "inference" in apis
         self._server = server
         self._routed = routed_paths(app.routes)
+        self._starter = _starter(server) if self._predicts else None
 
-    def submit(self, request: HttpRequest) -> PendingReply | None:
+    def submit(self, request: HttpRequest) -> Reply | RawResponse | None:
         """Accept a prediction. Raises InvalidKey, BadForm, VersionNotFound, NoWorker, and ResourceNotFound."""
         found = self._find(request)
         if found is None and request.rejection is None:
+            if self._starter is not None and (started := self._start_inference(self._starter, request)) is not None:
+                return started
             if self._routed is not None and self._routed.match(request.path) is None:
                 self._raise_not_found(request)
             return None
@@ -70,6 +76,15 @@ class PredictionFastPath(FastPath):
         """Count a response that TorchServe does not log."""
         self._server.record_unlogged(status)
 
+    def _start_inference(
+        self, starter: "InferenceStarter", request: HttpRequest
+    ) -> "PendingInference | RawResponse | None":
+        if not request.target.startswith(INFERENCE_PREFIX):
+            return None
+        if self._policy.asks_for_inference:
+            self._policy.check("inference", request.header(b"authorization"))
+        return starter.start(request)
+
     def _raise_not_found(self, request: HttpRequest) -> NoReturn:
         """Raise what the application would answer, for a tenth of the time."""
         self._policy.check_path(request.path, self._apis, request.header(b"authorization"))
@@ -84,6 +99,15 @@ class PredictionFastPath(FastPath):
         name, _, version = path[len(PREFIX) :].rstrip("/").partition("/")
         model = self._registry.get(name)
         return None if model is None or "/" in version else (model, version or None)
+
+
+def _starter(server: ModelServer) -> "InferenceStarter | None":
+    """Starts inference of models of repositories, where there are any."""
+    if server.repositories is None:
+        return None
+    from app.api.triton.fast_path import InferenceStarter  # protobuf is an extra
+
+    return InferenceStarter(server)
 
 
 def routed_paths(routes: Iterable[BaseRoute]) -> re.Pattern[str] | None:

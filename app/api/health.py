@@ -19,7 +19,8 @@ async def live(request: Request) -> Response:
 
 async def ready(request: Request) -> Response:
     """Whether the start-up models have loaded."""
-    return _health("ready", ModelServer.of(request.scope).registry.is_ready)
+    server = ModelServer.of(request.scope)
+    return _health("ready", server.registry.is_ready and (server.repositories is None or server.repositories.is_ready))
 
 
 async def metadata(request: Request) -> Response:

@@ -16,7 +16,11 @@ TEXT = ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),)
 async def metrics(request: Request) -> Response:
     """The samples that the `name[]` parameters choose, else all."""
     names = [value for name, value in query_list(request) if name == "name[]"]
-    return TorchServeResponse(RawResponse(200, ModelServer.of(request.scope).metrics.expose(names), TEXT, b"OK"))
+    server = ModelServer.of(request.scope)
+    body = server.metrics.expose(names)
+    if server.repositories is not None and not names:
+        body += server.repositories.metrics_page.render().encode()
+    return TorchServeResponse(RawResponse(200, body, TEXT, b"OK"))
 
 
 _NAMES = parameter("name[]", "query", "Only samples of these names.", "array")

@@ -2,6 +2,8 @@
 
 import argparse
 
+from app.commands.tritonserver.repository_flags import add_repository_flags
+
 _FORMAT = argparse.RawDescriptionHelpFormatter
 
 _MARSERVE = """\
@@ -29,6 +31,7 @@ examples:
   marserve serve ./my_model flowers=net.onnx            a folder with handler.py, and a bare model by another name
   marserve serve --model-store store --models all       every archive of a folder
   marserve serve --models mlp=https://example.com/mlp.mar --port 9000
+  marserve serve mlp.mar --model-repository models      a model repository of Triton, beside an archive
   marserve serve --host 0.0.0.0                         management then needs a token: MARSERVE_MANAGEMENT_TOKEN
   marserve serve --reload my_model                      a folder with handler.py, loaded anew whenever you save
 
@@ -113,6 +116,11 @@ def _add_serve_options(parser: argparse.ArgumentParser) -> None:
         " they change",
     )  # fmt: skip
     add("--log-format", choices=("text", "json"), help="form of the log lines; text by default")
+    group = parser.add_argument_group(
+        "model repositories of Triton", "They are served beside archives, under /v2; docs/triton.md says more."
+    )
+    add_repository_flags(group)
+    group.add_argument("--grpc-port", metavar="N", help="port for clients of gRPC; closed by default")
 
 
 def torchserve_parser() -> argparse.ArgumentParser:

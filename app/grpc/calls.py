@@ -95,7 +95,10 @@ class Edge:
             self._record(path, context, 200, grpc.StatusCode.OK, started)
 
     def _check(self, path: str, context: Any) -> None:
-        self._server.access_policy.check(self._api, _authorization(context))
+        self._check_token(self._api, context)
+
+    def _check_token(self, api: str, context: Any) -> None:
+        self._server.access_policy.check(api, _authorization(context))
 
     def _failure(self, error: Exception, path: str) -> Failure:
         return failure(error, predicting=path.rpartition("/")[2] in PREDICTION_METHODS)

@@ -9,7 +9,7 @@ from typing import Any
 from handler.job import Input, Output
 from model_registry.errors import NoWorker, RolloutConflict
 from model_registry.reply import PendingReply, ResponseStream
-from model_registry.traffic.chooser import TrafficChooser
+from model_registry.traffic.chooser import RoutedRequest, TrafficChooser
 from model_registry.traffic.input_request import InputRequest
 from model_registry.traffic.rollout import Progress, Rollout
 from model_registry.traffic.rollout_plan import RolloutPlan, parse_plan
@@ -71,11 +71,21 @@ class ModelTraffic:
         try:
             reply = version.submit(request, request_id, "default" if chosen is None else chosen)
         except NoWorker:
-            self._observe(version.version, 0.0, failed=True)
+            self.observe(version.version, 0.0, failed=True)
             raise
         reply.served_by = chosen
         self._watch(version, request, request_id, reply)
         return reply
+
+    def choose(self, request: RoutedRequest) -> Any:
+        """The version that serves a request of tensors, which is not mirrored."""
+        chosen = self._chooser.choose(request)
+        return self._default() if chosen is None or chosen not in self._versions else self._versions[chosen]
+
+    def observe(self, version: str, seconds: float, *, failed: bool) -> None:
+        """Let a rollout know what became of a request."""
+        if self.rollout is not None:
+            self.rollout.observe(version, seconds, failed=failed)
 
     def set_rules(self, rules: TrafficRules) -> None:
         """Put rules in force; raises VersionNotLoaded, and RolloutConflict during a rollout."""
@@ -136,17 +146,13 @@ class ModelTraffic:
             on_answer = mirror.mirror(version, request, request_id)
 
         def observe(outcome: Outcome) -> None:
-            self._observe(version.version, monotonic() - arrived, failed=_is_failure(outcome))
+            self.observe(version.version, monotonic() - arrived, failed=_is_failure(outcome))
             for other in (on_answer, sampling):
                 if other is not None:
                     other(outcome)
 
         if on_answer is not None or self.rollout is not None:
             reply.observer = observe
-
-    def _observe(self, version: str, seconds: float, *, failed: bool) -> None:
-        if self.rollout is not None:
-            self.rollout.observe(version, seconds, failed=failed)
 
     def _apply(self, rules: TrafficRules) -> None:
         self._chooser = TrafficChooser(rules)

@@ -10,6 +10,8 @@ from handler.metrics.server_metrics import Metrics
 from handler.tensors.errors import Code, TensorError
 from model_registry.registry import Registry
 from model_registry.tensors.response_cache import ResponseCache
+from model_registry.tensors.routed_version import RoutedVersion
+from model_registry.traffic.chooser import RoutedRequest
 from model_registry.triton.control import IndexEntry, RepositoryControl
 from model_registry.triton.launcher import ModelLauncher
 from model_registry.triton.metrics_page import MetricsPage
@@ -41,7 +43,8 @@ class RepositoryModels:
         self._control = RepositoryControl(repository, launcher, self, drain_seconds=drain_seconds)
         self.metrics_page = MetricsPage(self.states, cache, has_cpu=options.cpu_metrics)
         self._polling: asyncio.Task[None] | None = None
-        self.has_started = False
+        self.started = asyncio.Event()
+        """Set when the models of the start serve, or have failed."""
 
     def __repr__(self) -> str:
         return f"<RepositoryModels {', '.join(map(str, self.options.paths))}, {self.options.mode}>"
@@ -54,7 +57,7 @@ class RepositoryModels:
     @property
     def is_ready(self) -> bool:
         """Whether the server takes requests: with strict readiness, only while every model serves or was unloaded."""
-        return self.has_started and (self.states.is_settled or not self.options.strict_readiness)
+        return self.started.is_set() and (self.states.is_settled or not self.options.strict_readiness)
 
     async def start(self) -> bool:
         """Load the models of the start; whether all of them serve. Raises OSError where a repository is none."""
@@ -62,7 +65,7 @@ class RepositoryModels:
         if self.options.mode == "explicit":
             names = names if ALL in self.options.load_models else set(self.options.load_models)
         is_complete = await self._control.load_all(names)
-        self.has_started = True
+        self.started.set()
         if self.options.mode == "poll":
             self._polling = asyncio.create_task(self._poll())
         return is_complete
@@ -76,6 +79,19 @@ class RepositoryModels:
     def find(self, name: str, number: int = -1) -> Served:
         """The version that answers a request, the newest for -1; raises TensorError."""
         return self.states.find(name, number)
+
+    def route(self, name: str, number: int, request: Callable[[], RoutedRequest]) -> Served | RoutedVersion:
+        """The version that answers a client's request: where it names none, the traffic of the model decides.
+
+        Without any the default serves, which is the newest until another is set. Raises TensorError.
+        """
+        newest = self.find(name, number)
+        model = self._registry.get(name)
+        if number >= 0 or model is None or model.role != "repository":
+            return newest
+        if model.traffic is None:
+            return model.versions.get(model.default, newest)  # type: ignore[return-value] # it is published as one
+        return RoutedVersion(model.traffic.choose(request()), model.traffic)
 
     def is_model_ready(self, name: str, number: int = -1) -> bool:
         """Whether a version serves, any for -1."""

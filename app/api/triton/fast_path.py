@@ -5,15 +5,17 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from app.api.triton.errors import raw_error, raw_message
 from app.api.triton.inference import HEADER_LENGTH, InferCall, InferHeaders, check_unary, forwarded_headers
 from app.api.triton.restrictions import check_restriction
 from app.api.triton.routing import NEWEST
 from app.http.fast_path import FastPath
-from app.http.request import HttpRequest
+from app.http.request import HandlerHeaders, HttpRequest
 from app.http.responses import RawResponse
 from app.model_server import ModelServer
+from app.open_inference.errors import raw_error, raw_message
+from handler.job import Input, Part
 from handler.tensors.errors import TensorError
+from model_registry.traffic.input_request import InputRequest
 
 LOG = logging.getLogger("marserve.triton")
 PREFIX = b"/v2/models/"
@@ -52,7 +54,7 @@ class PendingInference:
 
 
 class InferenceStarter:
-    """Starts requests of inference for models of repositories."""
+    """Starts requests of inference for models of repositories, whose server has started."""
 
     def __init__(self, server: ModelServer) -> None:
         self._server = server
@@ -70,7 +72,7 @@ class InferenceStarter:
         if found is None:
             return None
         name = found[1].decode("latin-1")
-        if not self._settings.is_alone and self._repositories.states.get(name) is None:
+        if not self._settings.is_alone and not self._is_ours(name):
             return None
         if self._settings.http_restrictions:
             refusal = check_restriction(
@@ -83,7 +85,7 @@ class InferenceStarter:
     def _start(self, request: HttpRequest, name: str, number: int) -> PendingInference | RawResponse:
         assert self._repositories is not None
         try:
-            served = self._repositories.find(name, number)
+            served = self._repositories.route(name, number, lambda: _routed(request))
             check_unary(served)
         except TensorError as error:
             return raw_error(error, is_json=False)
@@ -95,6 +97,11 @@ class InferenceStarter:
             LOG.exception("A request of inference failed.")
             return raw_message(f"{type(error).__name__}: {error}", 500)
         return pending
+
+    def _is_ours(self, name: str) -> bool:
+        """Whether a model is here now: all others, and those that may still come, are the application's."""
+        assert self._repositories is not None
+        return self._repositories.started.is_set() and self._repositories.states.get(name) is not None
 
     def _headers(self, request: HttpRequest) -> InferHeaders:
         found: dict[bytes, str] = {}
@@ -112,6 +119,12 @@ class InferenceStarter:
             found.get(b"accept-encoding", ""),
             forwarded_headers(lines, pattern),
         )
+
+
+def _routed(request: HttpRequest) -> InputRequest:
+    """A request as traffic rules look at it."""
+    client = request.client[0] if request.client else None
+    return InputRequest(Input((Part("body", "", request.body),), HandlerHeaders(request.headers)), client)
 
 
 class TritonFastPath(FastPath):

@@ -7,10 +7,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from app.api.triton.errors import JSON, REASONS, raw_error
+from app.api.triton.inference import routed
 from app.api.triton.repositories import repositories_of
 from app.api.triton.routing import version_number
 from app.http.responses import RawResponse, TorchServeResponse
+from app.open_inference.errors import JSON, REASONS, raw_error
 from app.open_inference.infer_parameters import InferParameters
 from app.open_inference.infer_response import dumped, response_header
 from app.open_inference.json_values import internal, parse_json
@@ -18,8 +19,8 @@ from app.open_inference.tensor_data import array_of, elements_of, flat
 from handler.tensors.requests import Parameter, TensorRequest, TensorResponse
 from handler.tensors.signature import Signature
 from handler.tensors.tensor import Tensor
+from model_registry.tensors.served_tensors import ServedTensors
 from model_registry.tensors.tensor_reply import PendingResponses
-from model_registry.triton.model_states import Served
 
 ONE_RESPONSE = (
     "generate expects model to produce exactly 1 response, use generate stream for model that generates various number "
@@ -48,8 +49,9 @@ async def generate_stream(request: Request) -> RawResponse | TorchServeResponse:
     return _Chunked(status, EVENTS, _events(served, asked, first, responses))
 
 
-async def _started(request: Request) -> tuple[Served, TensorRequest, AsyncIterator[TensorResponse]]:
-    served = repositories_of(request).find(request.path_params["model"], version_number(request))
+async def _started(request: Request) -> tuple[ServedTensors, TensorRequest, AsyncIterator[TensorResponse]]:
+    name, number = request.path_params["model"], version_number(request)
+    served = repositories_of(request).route(name, number, lambda: routed(request))
     asked = _request(parse_json(await request.body()), served.model.signature)
     queue: asyncio.Queue[tuple[TensorResponse, bool]] = asyncio.Queue()
     pending = served.submit_tensors(asked, lambda response, is_final: queue.put_nowait((response, is_final)))
@@ -98,7 +100,7 @@ async def _responses(
 
 
 async def _events(
-    served: Served, asked: TensorRequest, first: TensorResponse | None, following: AsyncIterator[TensorResponse]
+    served: ServedTensors, asked: TensorRequest, first: TensorResponse | None, following: AsyncIterator[TensorResponse]
 ) -> AsyncIterator[bytes]:
     if first is not None:
         yield _event(served, asked, first)
@@ -106,13 +108,13 @@ async def _events(
         yield _event(served, asked, response)
 
 
-def _event(served: Served, asked: TensorRequest, response: TensorResponse) -> bytes:
+def _event(served: ServedTensors, asked: TensorRequest, response: TensorResponse) -> bytes:
     if response.error is not None:
         return b"data: " + dumped({"error": response.error.message}) + b"\n\n"
     return b"data: " + _body(served, asked, response) + b"\n\n"
 
 
-def _body(served: Served, asked: TensorRequest, response: TensorResponse) -> bytes:
+def _body(served: ServedTensors, asked: TensorRequest, response: TensorResponse) -> bytes:
     """A response with its outputs as members; a single element stands for itself."""
     values: dict[str, Any] = response_header(asked.id, served.name, served.version, _plain(response.parameters))
     for tensor in response.outputs:

@@ -7,18 +7,20 @@ from typing import NamedTuple
 
 from starlette.requests import Request
 
-from app.api.triton.errors import JSON, raw_error
 from app.api.triton.routing import version_number
 from app.http.responses import Headers, RawResponse
 from app.model_server import ModelServer
 from app.open_inference.compression import accepted_encoding, compressed, decompressed
+from app.open_inference.errors import JSON, raw_error
 from app.open_inference.infer_request import InferRequest, parse_infer_request
 from app.open_inference.infer_response import InferBody, render_response
 from app.open_inference.shared_memory import SharedMemory
+from handler.job import Input
 from handler.tensors.errors import Code, TensorError
 from handler.tensors.requests import TensorResponse
+from model_registry.tensors.served_tensors import ServedTensors
 from model_registry.tensors.tensor_reply import PendingResponses
-from model_registry.triton.model_states import Served
+from model_registry.traffic.input_request import InputRequest
 
 HEADER_LENGTH = "inference-header-content-length"
 OCTETS = (b"content-type", b"application/octet-stream")
@@ -42,7 +44,7 @@ class InferCall:
     text again: so does Triton.
     """
 
-    def __init__(self, served: Served, regions: SharedMemory, answer: Answer) -> None:
+    def __init__(self, served: ServedTensors, regions: SharedMemory, answer: Answer) -> None:
         self._served = served
         self._regions = regions
         self._answer = answer
@@ -124,7 +126,7 @@ def header_length(value: str | None, size: int) -> int | None:
     return length
 
 
-def check_unary(served: Served) -> None:
+def check_unary(served: ServedTensors) -> None:
     """Raise TensorError for a model that may answer any number of times."""
     if served.model.is_decoupled:
         raise TensorError(
@@ -137,11 +139,16 @@ def forwarded_headers(lines: list[tuple[str, str]], pattern: Pattern[str] | None
     return {name: value for name, value in lines if pattern.fullmatch(name)} if pattern is not None else {}
 
 
+def routed(request: Request) -> InputRequest:
+    """A request as traffic rules look at it, by its headers and its address."""
+    return InputRequest(Input((), request.headers.items()), request.client.host if request.client else None)
+
+
 async def infer(request: Request) -> RawResponse:
     """Answer a request of inference where the server has no fast path."""
     server = ModelServer.of(request.scope)
     assert server.repositories is not None
-    served = server.repositories.find(request.path_params["model"], version_number(request))
+    served = server.repositories.route(request.path_params["model"], version_number(request), lambda: routed(request))
     check_unary(served)
     future: asyncio.Future[RawResponse] = asyncio.get_running_loop().create_future()
     pattern = server.settings.triton.http_forwarded if server.settings.triton else None

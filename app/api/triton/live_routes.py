@@ -4,10 +4,10 @@ from typing import Any
 
 from starlette.requests import Request
 
-from app.api.triton.errors import raw_empty, raw_json
 from app.api.triton.repositories import repositories_of
 from app.http.responses import RawResponse
 from app.model_server import ModelServer
+from app.open_inference.errors import raw_empty, raw_json
 from app.open_inference.json_values import internal, is_unsigned, parse_json
 from app.open_inference.live_settings import LiveSettings
 from handler.tensors.errors import TensorError

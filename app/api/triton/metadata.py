@@ -4,10 +4,10 @@ from typing import Any
 
 from starlette.requests import Request
 
-from app.api.triton.errors import raw_empty, raw_json, raw_message
 from app.api.triton.repositories import repositories_of, triton_settings
 from app.api.triton.routing import version_number
 from app.http.responses import RawResponse
+from app.open_inference.errors import raw_empty, raw_json, raw_message
 from app.settings.triton import VERSION
 from model_registry.triton.config.config_forms import json_of_config
 from model_registry.triton.config.signatures import metadata_shape

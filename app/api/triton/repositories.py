@@ -6,9 +6,9 @@ from typing import Any
 
 from starlette.requests import Request
 
-from app.api.triton.errors import raw_empty, raw_json
 from app.http.responses import RawResponse
 from app.model_server import ModelServer
+from app.open_inference.errors import raw_empty, raw_json
 from app.open_inference.json_values import internal, parse_json
 from app.settings.triton import TritonSettings
 from handler.tensors.errors import Code, TensorError

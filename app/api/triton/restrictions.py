@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
-from app.api.triton.errors import raw_message
 from app.http.responses import RawResponse
+from app.open_inference.errors import raw_message
 
+MANAGEMENT_APIS = frozenset({"model-repository", "logging", "trace", "shared-memory"})
+"""The groups of APIs that change the server, or let clients reach its memory: they are management."""
 Restrictions = Mapping[str, tuple[str, str]]
 """By API, the name of the header and the value that it has to have."""
 

@@ -1,23 +1,27 @@
 """The routes of Triton's protocol, in the order in which it looks for them."""
 
+from app.api import open_inference as archives
 from app.api.triton import generation, inference, live_routes, metadata, repositories, statistics
 from app.api.triton.routing import MODEL, TritonRoute
 
 REPOSITORY = r"/v2/repository(?:/(?P<repository>(?!index$|models/)[^/]+))?"
 SHARED_MEMORY = r"/v2/(?P<kind>system|cuda)sharedmemory(?:/region/(?P<region>[^/]+))?"
 
-routes = [
+health_routes = [
     TritonRoute("/v2/health/live", "GET", metadata.live, "health", is_json=False),
     TritonRoute("/v2/health/ready", "GET", metadata.ready, "health", is_json=False),
-    TritonRoute(f"{MODEL}/ready", "GET", metadata.model_ready, "health", is_json=False),
+]
+"""For a server that has no health of its own."""
+routes = [
+    TritonRoute(f"{MODEL}/ready", "GET", metadata.model_ready, "health", is_json=False, archive=archives.model_ready),
     TritonRoute("/v2", "GET", metadata.server_metadata, "metadata"),
     TritonRoute("/v2/models/stats", "GET", statistics.all_statistics, "statistics"),
-    TritonRoute(f"{MODEL}/stats", "GET", statistics.statistics, "statistics"),
-    TritonRoute(MODEL, "GET", metadata.model_metadata, "metadata"),
-    TritonRoute(f"{MODEL}/config", "GET", metadata.model_config, "model-config"),
-    TritonRoute(f"{MODEL}/infer", "POST", inference.infer, "inference", is_json=False),
-    TritonRoute(f"{MODEL}/generate", "POST", generation.generate, "inference"),
-    TritonRoute(f"{MODEL}/generate_stream", "POST", generation.generate_stream, "inference"),
+    TritonRoute(f"{MODEL}/stats", "GET", statistics.statistics, "statistics", archive=archives.refuse),
+    TritonRoute(MODEL, "GET", metadata.model_metadata, "metadata", archive=archives.model_metadata),
+    TritonRoute(f"{MODEL}/config", "GET", metadata.model_config, "model-config", archive=archives.refuse),
+    TritonRoute(f"{MODEL}/infer", "POST", inference.infer, "inference", is_json=False, archive=archives.infer),
+    TritonRoute(f"{MODEL}/generate", "POST", generation.generate, "inference", archive=archives.refuse),
+    TritonRoute(f"{MODEL}/generate_stream", "POST", generation.generate_stream, "inference", archive=archives.refuse),
     TritonRoute("/v2/logging", "GET POST", live_routes.logging, "logging"),
     TritonRoute(r"/v2(?:/models/(?P<model>[^/]+))?/trace/setting", "GET POST", live_routes.tracing, "trace"),
     TritonRoute(f"{REPOSITORY}/index", "POST", repositories.index, "model-repository"),

@@ -4,10 +4,10 @@ from typing import Any
 
 from starlette.requests import Request
 
-from app.api.triton.errors import raw_json
 from app.api.triton.repositories import repositories_of
 from app.api.triton.routing import NEWEST, version_number
 from app.http.responses import RawResponse
+from app.open_inference.errors import raw_json
 from handler.tensors.errors import TensorError
 from handler.tensors.statistics import BatchStatistics, Duration, Statistics
 from model_registry.triton.model_states import Served

@@ -5,14 +5,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from app.commands.tritonserver.flags import without_effect
+from app.commands.tritonserver.repository import repository_options
 from app.settings.errors import ConfigurationError
 from app.settings.model import Settings
 from app.settings.triton import LogSettings, TritonSettings
 from app.settings.types import ListenAddress
-from model_registry.triton.options import ALL, DEFAULT_MAX_BATCH_SIZE, LaunchOptions, RepositoryOptions
 
 OVERDUE_STATUS = 1
-LOCAL_CACHE = "local"
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
@@ -37,7 +36,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
 
 def _triton(arguments: argparse.Namespace) -> TritonSettings:
     return TritonSettings(
-        repository=_repository(arguments),
+        repository=repository_options(arguments, cpu_metrics=arguments.allow_cpu_metrics),
         server_id=arguments.id,
         is_alone=True,
         allow_http=arguments.allow_http,
@@ -58,34 +57,9 @@ def _triton(arguments: argparse.Namespace) -> TritonSettings:
     )  # fmt: skip
 
 
-def _repository(arguments: argparse.Namespace) -> RepositoryOptions:
-    configured = {key: value for _, key, value in arguments.backend_config}
-    return RepositoryOptions(
-        paths=arguments.model_repository,
-        mode=arguments.model_control_mode,
-        load_models=arguments.load_model,
-        poll_seconds=max(1, arguments.repository_poll_secs),
-        config_name=arguments.model_config_name,
-        launch=LaunchOptions(
-            completes=not (arguments.disable_auto_complete_config or arguments.strict_model_config),
-            default_max_batch_size=int(configured.get("default-max-batch-size", DEFAULT_MAX_BATCH_SIZE)),
-            cache_bytes=_cache_bytes(arguments.cache_config),
-        ),
-        strict_readiness=arguments.strict_readiness,
-        cpu_metrics=arguments.allow_cpu_metrics,
-    )
-
-
 def _check(arguments: argparse.Namespace) -> None:
     if not arguments.model_repository:
         raise ConfigurationError("--model-repository must be specified")
-    for folder in arguments.model_repository:
-        if not folder.is_dir():
-            raise ConfigurationError(f"creating server: Internal - failed to stat file {folder}")
-    if arguments.load_model and arguments.model_control_mode != "explicit":
-        raise ConfigurationError("--load-model needs --model-control-mode=explicit")
-    if ALL in arguments.load_model and set(arguments.load_model) != {ALL}:
-        raise ConfigurationError(f"--load-model={ALL} must be the only --load-model")
     if arguments.allow_sagemaker or arguments.allow_vertex_ai:
         raise ConfigurationError("The APIs of SageMaker and Vertex AI are not served.")
     if arguments.grpc_use_ssl or arguments.grpc_use_ssl_mutual:
@@ -101,16 +75,6 @@ def _check_certificates(arguments: argparse.Namespace) -> None:
     for flag, file in files:
         if file is None or not file.is_file():
             raise ConfigurationError(f"{flag} is needed, and has to be a file: {file}")
-
-
-def _cache_bytes(settings: Iterable[tuple[str, str, str]]) -> int:
-    size = 0
-    for name, key, value in settings:
-        if name != LOCAL_CACHE:
-            raise ConfigurationError(f"creating server: there is no cache '{name}', only '{LOCAL_CACHE}'")
-        if key == "size":
-            size = int(value)
-    return size
 
 
 def _merged(restrictions: Iterable[Mapping[str, tuple[str, str]]]) -> dict[str, tuple[str, str]]:

@@ -1,18 +1,14 @@
-"""The flags of `tritonserver`, and the values that they take."""
+"""The flags of `tritonserver`."""
 
 import argparse
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-APIS = (
-    "health", "metadata", "inference", "shared-memory", "model-config", "model-repository", "statistics", "trace",
-    "logging",
-)  # fmt: skip
-"""The groups of APIs that can be restricted."""
+from app.commands.tritonserver.flag_values import boolean, http_pattern, pattern, restriction
+from app.commands.tritonserver.repository_flags import add_repository_flags
+
 COMPRESSION_LEVELS = ("none", "low", "medium", "high")
-BOOLEANS = {**dict.fromkeys(("true", "on", "1"), True), **dict.fromkeys(("false", "off", "0"), False)}
 INTEGERS_WITHOUT_EFFECT = (
     "model-load-thread-count", "model-load-retry-count", "http-thread-count", "grpc-infer-allocation-pool-size",
     "sagemaker-port", "sagemaker-thread-count", "vertex-ai-port", "vertex-ai-thread-count",
@@ -31,47 +27,6 @@ TEXTS_WITHOUT_EFFECT = (
 """Flags of what one process, or a CPU, has not. They are accepted, with a warning."""
 
 
-def boolean(text: str) -> bool:
-    """true, on or 1; false, off or 0; in any case."""
-    try:
-        return BOOLEANS[text.lower()]
-    except KeyError:
-        raise argparse.ArgumentTypeError(f"invalid value '{text}', expecting true or false") from None
-
-
-def pattern(text: str) -> re.Pattern[str]:
-    """A regular expression."""
-    try:
-        return re.compile(text)
-    except re.error as error:
-        raise argparse.ArgumentTypeError(f"'{text}' is no regular expression: {error}") from None
-
-
-def http_pattern(text: str) -> re.Pattern[str]:
-    """A regular expression for names of headers, in which case does not matter."""
-    return pattern(f"(?i){text}")
-
-
-def restriction(text: str) -> dict[str, tuple[str, str]]:
-    """`API,API:KEY=VALUE`: the header that requests to these APIs have to have, by API."""
-    names, colon, header = text.partition(":")
-    key, equals, value = header.partition("=")
-    apis = names.split(",")
-    unknown = [name for name in apis if name not in APIS]
-    if not (colon and equals and key) or unknown:
-        raise argparse.ArgumentTypeError(f"'{text}' is not of the form <api>,<api>:<key>=<value>: {', '.join(unknown)}")
-    return dict.fromkeys(apis, (key, value))
-
-
-def setting(text: str) -> tuple[str, str, str]:
-    """`NAME,KEY=VALUE`."""
-    name, comma, rest = text.partition(",")
-    key, equals, value = rest.partition("=")
-    if not (comma and equals):
-        raise argparse.ArgumentTypeError(f"'{text}' is not of the form <name>,<setting>=<value>")
-    return name, key, value
-
-
 class _Parser(argparse.ArgumentParser):
     """Ends the process with status 1 where argparse would choose another, as `tritonserver` does."""
 
@@ -87,7 +42,11 @@ class _Parser(argparse.ArgumentParser):
 def parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
     made = _Parser("tritonserver", description="Serves Triton's model repositories.", allow_abbrev=False)
-    _add_repository(made)
+    repository = made.add_argument_group("model repository")
+    add_repository_flags(repository, "--model-store")
+    repository.add_argument(
+        "--exit-on-error", type=boolean, default=True, help="end if a model does not load at the start"
+    )
     _add_http(made)
     _add_grpc(made)
     _add_metrics(made)
@@ -107,35 +66,6 @@ def without_effect(arguments: argparse.Namespace) -> list[str]:
     """The given flags that change nothing here."""
     names = (*INTEGERS_WITHOUT_EFFECT, *BOOLEANS_WITHOUT_EFFECT, *TEXTS_WITHOUT_EFFECT, "rate-limit")
     return [f"--{name}" for name in names if getattr(arguments, name.replace("-", "_")) is not None]
-
-
-def _add_repository(made: argparse.ArgumentParser) -> None:
-    group = made.add_argument_group("model repository")
-    group.add_argument(
-        "--model-repository", "--model-store", action="append", type=Path, default=[], metavar="DIR",
-        help="a folder of models; may be given several times",
-    )  # fmt: skip
-    group.add_argument("--exit-on-error", type=boolean, default=True, help="end if a model does not load at the start")
-    group.add_argument("--strict-readiness", type=boolean, default=True, help="be ready only while all models are")
-    group.add_argument("--model-control-mode", choices=("none", "poll", "explicit"), default="none")
-    group.add_argument("--repository-poll-secs", type=int, default=15, help="seconds between two looks, for poll")
-    group.add_argument(
-        "--load-model", action="append", default=[], metavar="NAME",
-        help="for explicit: a model to load at the start, or * for all",
-    )  # fmt: skip
-    group.add_argument("--model-config-name", default="", help="use configs/NAME.pbtxt of models that have it")
-    group.add_argument(
-        "--disable-auto-complete-config", action="store_true", help="complete no configuration from model files"
-    )
-    group.add_argument("--strict-model-config", type=boolean, default=False, help="the same, deprecated")
-    group.add_argument(
-        "--backend-config", action="append", type=setting, default=[], metavar="BACKEND,KEY=VALUE",
-        help="default-max-batch-size is heeded",
-    )  # fmt: skip
-    group.add_argument(
-        "--cache-config", action="append", type=setting, default=[], metavar="CACHE,KEY=VALUE",
-        help="local,size=BYTES caches responses",
-    )  # fmt: skip
 
 
 def _add_http(made: argparse.ArgumentParser) -> None:

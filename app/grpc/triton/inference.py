@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 from app.grpc.open_inference import OpenInferenceApis
 from app.grpc.triton.infer_request import parse_infer_request
@@ -14,11 +14,19 @@ from app.open_inference.infer_request import InferRequest
 from app.open_inference.shared_memory import SharedMemory
 from handler.tensors.errors import Code, TensorError
 from handler.tensors.requests import TensorResponse
+from model_registry.tensors.served_tensors import ServedTensors
 from model_registry.tensors.tensor_reply import PendingResponses
-from model_registry.triton.model_states import Served
 
 LOG = logging.getLogger("marserve.grpc")
-Headers = Mapping[str, str]
+
+
+class CallHeaders(NamedTuple):
+    """The metadata of a call."""
+
+    sent: Callable[[], Iterable[tuple[str, str]]]
+    """Returns all of it."""
+    forwarded: Mapping[str, str] = {}
+    """The part that becomes parameters of requests."""
 
 
 class InferenceApis:
@@ -29,17 +37,18 @@ class InferenceApis:
         self._regions = regions
         self._archives = archives
 
-    async def model_infer(self, message: InferMessage, forwarded: Headers) -> InferMessage:
-        """The one response of a model; `forwarded` headers become parameters."""
+    async def model_infer(self, message: InferMessage, headers: CallHeaders) -> InferMessage:
+        """The one response of a model."""
         fields = message.fields
+        await self._models.wait_started()
         if self._models.is_archive(fields.model_name):
             return await self.archive_infer(message)
-        served = self._models.find(fields.model_name, fields.model_version)
+        served = self._models.route(fields.model_name, fields.model_version, headers.sent)
         if served.model.is_decoupled:
             raise TensorError(
                 "ModelInfer RPC doesn't support models with decoupled transaction policy", Code.UNSUPPORTED
             )
-        asked, _ = parse_infer_request(message, served.name, self._regions, forwarded)
+        asked, _ = parse_infer_request(message, served.name, self._regions, headers.forwarded)
         future: asyncio.Future[TensorResponse] = asyncio.get_running_loop().create_future()
 
         def receive(response: TensorResponse, is_final: bool) -> None:
@@ -55,20 +64,20 @@ class InferenceApis:
         return self.rendered(served, asked, response)
 
     async def model_stream_infer(
-        self, requests: AsyncIterator[InferMessage], forwarded: Headers
+        self, requests: AsyncIterator[InferMessage], headers: CallHeaders
     ) -> AsyncIterator[StreamMessage]:
         """The responses to all requests; errors are messages, which end nothing."""
-        async for message in _InferStream(self, forwarded).responses(requests):
+        async for message in _InferStream(self, headers).responses(requests):
             yield message
 
     def start(
-        self, message: InferMessage, forwarded: Headers, send: Callable[[StreamMessage], object],
+        self, message: InferMessage, headers: CallHeaders, send: Callable[[StreamMessage], object],
         end: Callable[[], object],
     ) -> PendingResponses:  # fmt: skip
         """Submit a request of a stream: its responses are sent, then its end is reported. Raises TensorError."""
         fields = message.fields
-        served = self._models.find(fields.model_name, fields.model_version)
-        asked, given = parse_infer_request(message, served.name, self._regions, forwarded)
+        served = self._models.route(fields.model_name, fields.model_version, headers.sent)
+        asked, given = parse_infer_request(message, served.name, self._regions, headers.forwarded)
 
         def receive(response: TensorResponse, is_final: bool) -> None:
             if not response.is_empty or given.wants_empty_final:
@@ -77,6 +86,10 @@ class InferenceApis:
                 end()
 
         return served.submit_tensors(asked.request, receive)
+
+    async def wait_started(self) -> None:
+        """Return when models of repositories are there."""
+        await self._models.wait_started()
 
     def is_archive(self, message: InferMessage) -> bool:
         """Whether a request is for an archive."""
@@ -89,7 +102,7 @@ class InferenceApis:
             fields.raw_input_contents.extend(map(bytes, message.raw))
         return InferMessage(await self._archives.model_infer(fields))
 
-    def rendered(self, served: Served, asked: InferRequest, response: TensorResponse) -> InferMessage:
+    def rendered(self, served: ServedTensors, asked: InferRequest, response: TensorResponse) -> InferMessage:
         """The message of a response; raises TensorError for one that is an error, or that cannot be written."""
         if response.error is not None:
             raise response.error
@@ -98,7 +111,7 @@ class InferenceApis:
         return response_message(asked, response, served.model.signature, served.model.version, self._regions)
 
     def _message(
-        self, served: Served, asked: InferRequest, response: TensorResponse, *, is_final: bool
+        self, served: ServedTensors, asked: InferRequest, response: TensorResponse, *, is_final: bool
     ) -> StreamMessage:
         error, made = "", InferMessage(Response(model_name=served.name, id=asked.request.id))
         if not response.is_empty:
@@ -113,9 +126,9 @@ class InferenceApis:
 class _InferStream:
     """One stream: requests that overlap, and the responses in the order in which they come."""
 
-    def __init__(self, apis: InferenceApis, forwarded: Headers) -> None:
+    def __init__(self, apis: InferenceApis, headers: CallHeaders) -> None:
         self._apis = apis
-        self._forwarded = forwarded
+        self._headers = headers
         self._queue: asyncio.Queue[StreamMessage | None] = asyncio.Queue()
         self._pending: dict[object, PendingResponses] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -144,6 +157,7 @@ class _InferStream:
 
     async def _read(self, requests: AsyncIterator[InferMessage]) -> None:
         try:
+            await self._apis.wait_started()
             async for message in requests:
                 self._start(message)
         finally:
@@ -163,7 +177,7 @@ class _InferStream:
             self._close_one()
 
         try:
-            pending = self._apis.start(message, self._forwarded, self._send, end)
+            pending = self._apis.start(message, self._headers, self._send, end)
         except TensorError as error:
             self._fail(message, error.message)
             return

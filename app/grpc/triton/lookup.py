@@ -1,12 +1,17 @@
 """The models that a call of gRPC asks for, by name and by a version that is a text."""
 
 import re
+from collections.abc import Callable, Iterable
 
 from app.model_server import ModelServer
+from handler.job import Input
 from handler.tensors.errors import Code, TensorError
+from model_registry.tensors.routed_version import RoutedVersion
+from model_registry.traffic.input_request import InputRequest
 from model_registry.triton.model_states import Served
 from model_registry.triton.repository_models import RepositoryModels
 
+Headers = Iterable[tuple[str, str]]
 NUMBER = re.compile(r"\s*([+-]?\d+)")
 """The part of a string that C++ reads as a number: what follows is passed over."""
 LARGEST = 2**63
@@ -34,6 +39,8 @@ class ModelLookup:
     def __init__(self, server: ModelServer) -> None:
         self._repositories = server.repositories
         self._is_alone = server.settings.triton is not None and server.settings.triton.is_alone
+        self.wait_started = server.wait_started
+        self._is_archive = server.is_archive
 
     def __repr__(self) -> str:
         return f"<ModelLookup in {self._repositories}>"
@@ -47,10 +54,12 @@ class ModelLookup:
 
     def is_archive(self, name: str) -> bool:
         """Whether a request for that name goes to the registry's archives."""
-        if self._repositories is None:
-            return True
-        return not self._is_alone and self._repositories.states.get(name) is None
+        return not self._is_alone and self._is_archive(name)
 
     def find(self, name: str, version: str) -> Served:
-        """The version that answers a request; raises TensorError."""
+        """The version of that name and number, the newest without one; raises TensorError."""
         return self.repositories.find(name, version_of(version))
+
+    def route(self, name: str, version: str, headers: Callable[[], Headers]) -> Served | RoutedVersion:
+        """The version that answers a request with those headers; raises TensorError."""
+        return self.repositories.route(name, version_of(version), lambda: InputRequest(Input((), headers())))

@@ -43,6 +43,7 @@ class ServerApis:
 
     async def model_ready(self, request: Any) -> Any:
         """Whether a version serves; one that is not there does not."""
+        await self._models.wait_started()
         if self._models.is_archive(request.name):
             return await self._archives.model_ready(request)
         ready = self._models.repositories.is_model_ready(request.name, version_of(request.version))
@@ -50,6 +51,7 @@ class ServerApis:
 
     async def model_metadata(self, request: Any) -> Any:
         """The versions, inputs and outputs of a model."""
+        await self._models.wait_started()
         if self._models.is_archive(request.name):
             return await self._archives.model_metadata(request)
         found = model_description(self._models.repositories, request.name, version_of(request.version))

@@ -5,11 +5,12 @@ from typing import Any
 
 import grpc
 
+from app.api.triton.restrictions import MANAGEMENT_APIS
 from app.grpc.calls import Edge
 from app.grpc.errors import Failure, failure
 from app.grpc.messages import TRITON
 from app.grpc.open_inference import OpenInferenceApis
-from app.grpc.triton.inference import InferenceApis
+from app.grpc.triton.inference import CallHeaders, InferenceApis
 from app.grpc.triton.live_apis import LiveApis
 from app.grpc.triton.lookup import ModelLookup
 from app.grpc.triton.raw_contents import read_request, write_response, write_stream_response
@@ -76,7 +77,7 @@ class TritonEdge(Edge):
 
         async def answered(message: Any, context: Any) -> Any:
             async with self._let_in(path, context):
-                return await apis.model_infer(message, self._forwarded(context))
+                return await apis.model_infer(message, self._headers(context))
 
         return answered
 
@@ -85,15 +86,16 @@ class TritonEdge(Edge):
 
         async def answered(requests: Any, context: Any) -> AsyncIterator[Any]:
             async with self._let_in(path, context):
-                async for message in apis.model_stream_infer(requests, self._forwarded(context)):
+                async for message in apis.model_stream_infer(requests, self._headers(context)):
                     yield message
 
         return answered
 
     def _check(self, path: str, context: Any) -> None:
+        group = GROUPS[path.rpartition("/")[2]]
         if not self._is_alone:
-            super()._check(path, context)
-        name, value = self._restrictions.get(GROUPS[path.rpartition("/")[2]], ("", ""))
+            self._check_token("management" if group in MANAGEMENT_APIS else "inference", context)
+        name, value = self._restrictions.get(group, ("", ""))
         if name:
             key = f"{HEADER}{name}"
             if dict(context.invocation_metadata() or ()).get(key.lower()) != value:
@@ -108,11 +110,12 @@ class TritonEdge(Edge):
         if not self._is_alone:
             super()._record(path, context, status, code, started)
 
-    def _forwarded(self, context: Any) -> Mapping[str, str]:
-        if self._pattern is None:
-            return {}
-        sent = context.invocation_metadata() or ()
-        return {name: _text(value) for name, value in sent if self._pattern.fullmatch(name)}
+    def _headers(self, context: Any) -> CallHeaders:
+        def sent() -> list[tuple[str, str]]:
+            return [(name, _text(value)) for name, value in context.invocation_metadata() or ()]
+
+        pattern = self._pattern
+        return CallHeaders(sent, {name: text for name, text in sent() if pattern.fullmatch(name)} if pattern else {})
 
 
 def _text(value: str | bytes) -> str:
