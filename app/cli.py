@@ -14,6 +14,7 @@ from app.commands import torchserve_process
 from app.commands.options import marserve_parser, torchserve_parser
 from app.commands.pid_file import AlreadyRunning
 from app.commands.tritonserver.repository_flags import REPOSITORY_FLAGS
+from app.garbage_collection import importing_modules
 from app.release import version
 from app.settings.errors import ConfigurationError
 
@@ -99,7 +100,8 @@ def _start(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     if torchserve_process.is_running():
         raise AlreadyRunning
     _check_files(arguments, os.environ)
-    from app.settings.loading import torchserve_settings
+    with importing_modules():
+        from app.settings.loading import torchserve_settings
 
     settings = torchserve_settings(arguments, os.environ, Path.cwd())
     if arguments.foreground:
@@ -130,10 +132,11 @@ def _marserve(words: Sequence[str]) -> int:
 
 
 def _marserve_serve(arguments: argparse.Namespace) -> int:
-    from app.commands.serve_repositories import found_repositories, with_repositories
-    from app.initial_models.arguments import with_targets
-    from app.initial_models.samples import with_samples
-    from app.settings.loading import marserve_settings
+    with importing_modules():
+        from app.commands.serve_repositories import found_repositories, with_repositories
+        from app.initial_models.arguments import with_targets
+        from app.initial_models.samples import with_samples
+        from app.settings.loading import marserve_settings
 
     own = {"command", "version", "targets", "grpc_port", *REPOSITORY_FLAGS}
     options = {key: value for key, value in vars(arguments).items() if key not in own}
@@ -154,6 +157,7 @@ def _marserve_serve(arguments: argparse.Namespace) -> int:
 
 
 def _serve(settings: "Settings") -> int:
-    from app.server import serve
+    with importing_modules():
+        from app.server import serve
 
     return serve(settings)

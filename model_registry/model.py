@@ -1,14 +1,16 @@
 """A model: a name, its versions, and their default."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handler.job import Input, Output
 from model_registry.errors import UnknownDefault, VersionInTraffic, VersionNotFound
 from model_registry.registration import Role
 from model_registry.reply import PendingReply, ResponseStream
-from model_registry.traffic.model_traffic import ModelTraffic
 from model_registry.version import ModelVersion
+
+if TYPE_CHECKING:
+    from model_registry.traffic.model_traffic import ModelTraffic
 
 
 class Model:
@@ -59,9 +61,11 @@ class Model:
         finally:
             reply.detach()
 
-    def control_traffic(self, on_change: Callable[[], object]) -> ModelTraffic:
+    def control_traffic(self, on_change: Callable[[], object]) -> "ModelTraffic":
         """The traffic of the model, made where it has none; `on_change` is called after each change of its state."""
         if self.traffic is None:
+            from model_registry.traffic.model_traffic import ModelTraffic  # few servers need it
+
             self.traffic = ModelTraffic(self.name, self.versions, self.choose, self.set_default, on_change)
         return self.traffic
 

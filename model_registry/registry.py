@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handler.devices.allocator import trim_malloc
 from handler.errors import LoadFailed
@@ -28,8 +28,10 @@ from model_registry.registration import Registration, Role
 from model_registry.snapshot import Occasion, SnapshotWriter
 from model_registry.tasks.load_report import report_loading
 from model_registry.tasks.shielded_tasks import ShieldedTasks
-from model_registry.traffic.model_traffic import ModelTraffic
 from model_registry.version import ModelVersion
+
+if TYPE_CHECKING:
+    from model_registry.traffic.model_traffic import ModelTraffic
 
 LOG = logging.getLogger("marserve.registry")
 MANAGER = {"ts_logger": "org.pytorch.serve.wlm.ModelManager"}
@@ -128,7 +130,7 @@ class Registry:
             await self.started.wait()
         return self.model(name)
 
-    def traffic(self, name: str) -> ModelTraffic:
+    def traffic(self, name: str) -> "ModelTraffic":
         """The traffic of a model, whose changes are written to snapshots; raises ModelNotFound."""
         return self.model(name).control_traffic(self._changed)
 

@@ -1,6 +1,6 @@
 """Traffic of a model: rules, shadow and rollouts, as management calls."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,9 +11,9 @@ from app.api.parameters import json_object, query
 from app.api.routing import ApiRoute
 from app.http.responses import json_response, status_response
 from app.model_server import ModelServer
-from model_registry.traffic.model_traffic import ModelTraffic
-from model_registry.traffic.rollout_plan import parse_plan
-from model_registry.traffic.rules import parse_rules
+
+if TYPE_CHECKING:
+    from model_registry.traffic.model_traffic import ModelTraffic
 
 
 async def describe_traffic(request: Request) -> Response:
@@ -27,6 +27,8 @@ async def describe_traffic(request: Request) -> Response:
 
 async def set_rules(request: Request) -> Response:
     """PUT /models/{name}/traffic."""
+    from model_registry.traffic.rules import parse_rules
+
     traffic = await _traffic(request)
     traffic.set_rules(parse_rules(await json_object(request)))
     return json_response(_description(traffic))
@@ -47,6 +49,8 @@ async def describe_rollout(request: Request) -> Response:
 
 async def start_rollout(request: Request) -> Response:
     """PUT /models/{name}/rollout."""
+    from model_registry.traffic.rollout_plan import parse_plan
+
     traffic = await _traffic(request)
     plan = parse_plan(await json_object(request), traffic.default_version)
     return json_response(traffic.start_rollout(plan).describe(), 202)
@@ -69,13 +73,13 @@ async def abort_rollout(request: Request) -> Response:
     return json_response(rollout.describe())
 
 
-async def _traffic(request: Request) -> ModelTraffic:
+async def _traffic(request: Request) -> "ModelTraffic":
     registry = ModelServer.of(request.scope).registry
     await registry.started.wait()
     return registry.traffic(request.path_params["model_name"])
 
 
-def _description(traffic: ModelTraffic) -> dict[str, Any]:
+def _description(traffic: "ModelTraffic") -> dict[str, Any]:
     return {
         "modelName": traffic.name,
         "defaultVersion": traffic.default_version,

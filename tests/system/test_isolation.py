@@ -255,7 +255,10 @@ async def test_a_registration_that_asks_for_something_else_is_refused(store: Pat
     archive("works", WORKS)
     async with serving(store) as client:
         answer = await client.register("works.mar", isolation="venv")
-        assert (answer.status_code, answer.json()["message"]) == (400, "isolation must be one of: thread, process.")
+        assert (answer.status_code, answer.json()["message"]) == (
+            400,
+            "isolation must be one of: auto, thread, process.",
+        )
 
 
 async def test_a_handler_that_does_not_load_is_told_as_ever(store: Path, archive: MakeArchive) -> None:
