@@ -128,7 +128,9 @@ def wrap_handler(application: ModelServer, marks: Marks) -> None:
     """Wrap the handler of the model."""
     for version in application.registry.versions():
         for worker in version.pool.workers:
-            service = worker._service._service  # type: ignore[attr-defined]
+            service = worker._service
+            while not hasattr(service, "_entry_point"):  # it lies in those that move it, and give it a thread
+                service = service._service
             handle = marks.before("called", marks.after("returned", service._entry_point.handle))
             service._entry_point = replace(service._entry_point, handle=handle)
 

@@ -80,7 +80,7 @@ class Stress:
         self._store = store
         self._plan = plan
         self._random = random.Random(plan.seed)
-        self._until = monotonic() + plan.seconds
+        self._until = monotonic()
         self._changing: set[Served] = set()
         self._files: dict[Served, str] = {}
 
@@ -92,6 +92,7 @@ class Stress:
             for version in map(str, range(1, self._plan.versions + 1)):
                 self._files[f"model{index}", version] = pack(self._store, f"model{index}", version, config)
         await asyncio.gather(*map(self._register, self._files))
+        self._until = monotonic() + self._plan.seconds
         clients = [self._repeat(self._ask) for _ in range(self._plan.clients)]
         await asyncio.gather(
             *clients, self._repeat(self._reload), self._repeat(self._reload), self._repeat(self._scale)

@@ -91,7 +91,7 @@ def test_its_configuration_is_read_to_the_last_key(mnt: Path, archive: MakeArchi
     assert (settings.service_envelope, settings.authorization) == ("kserve", "off")
     assert sorted(warning.partition(": ")[2] for warning in settings.warnings) == [
         "number_of_netty_threads has no effect: one event loop serves all connections.",
-        "the unknown key NUM_WORKERS is ignored.",
+        "the unknown key NUM_WORKERS is ignored; is default_workers_per_model meant?",
     ]
 
 
