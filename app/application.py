@@ -37,6 +37,7 @@ from app.shutdown import ending_with_uvicorn
 
 LOG = logging.getLogger("marserve.server")
 APIS = ("inference", "management", "metrics")
+KSERVE_APIS = ("kserve", "inference")
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[dict[str, Any]]]
 
 
@@ -117,6 +118,7 @@ def routes_of(settings: Settings, apis: tuple[str, ...]) -> list[BaseRoute]:
             *tokens.routes,
         ],
         "metrics": [*metrics.routes],
+        "kserve": _kserve_routes() if "kserve" in apis else [],
     }
     routes = [route for api in apis for route in by_api[api]]
     # TorchServe describes metrics everywhere, and knows nothing of traffic and drift.
@@ -124,7 +126,7 @@ def routes_of(settings: Settings, apis: tuple[str, ...]) -> list[BaseRoute]:
     described = described if apis == ("metrics",) else [*metrics.routes, *described]
     descriptions = openapi.description_routes(described, with_own=apis != ("metrics",))
     if not settings.one_port:
-        return [*descriptions, *routes]
+        return [*routes, *descriptions] if "kserve" in apis else [*descriptions, *routes]
     all_routes = [*descriptions, *console.routes(), *index.routes, *routes]
     return [*reference.routes(all_routes, apis), *all_routes]
 
@@ -138,6 +140,12 @@ def _repository_routes(settings: Settings) -> Sequence[BaseRoute]:
     return routes
 
 
+def _kserve_routes() -> list[BaseRoute]:
+    from app.api.kserve.routes import routes  # brings numpy, which other servers start without
+
+    return [*routes]
+
+
 def addresses(settings: Settings) -> dict[ListenAddress, tuple[str, ...]]:
     """The APIs that each address serves, in the order in which TorchServe asks them."""
     configured = {"inference": settings.inference_address, "management": settings.management_address}
@@ -146,6 +154,8 @@ def addresses(settings: Settings) -> dict[ListenAddress, tuple[str, ...]]:
     shared: dict[ListenAddress, tuple[str, ...]] = {}
     for api, address in configured.items():
         shared[address] = (*shared.get(address, ()), api)
+    if settings.kserve_protocol is not None:
+        shared[settings.kserve_address] = KSERVE_APIS
     both = ("inference", "management")
     # Metrics are there besides the address of their own.
     return {address: APIS if apis == both and settings.enable_metrics_api else apis for address, apis in shared.items()}

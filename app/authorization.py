@@ -117,6 +117,8 @@ class AccessPolicy:
 
     def api_of(self, path: str, apis: Sequence[str]) -> str:
         """The API that a path belongs to on an address that serves these APIs."""
+        if "kserve" in apis:
+            return "inference"
         if list(apis) != ["metrics"] and (self._kind == "management" or {"inference", "management"}.issubset(apis)):
             return "management" if is_management(path_segments(path)) else "inference"
         return apis[0]

@@ -94,6 +94,20 @@ class ServerBusy(RequestError):
         super().__init__("The server is busy. Try again later.")
 
 
+class ModelUnknown(RequestError):
+    """No model has this name, in KServe's words."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Model with name {name} does not exist.")
+
+
+class ModelNotReady(RequestError):
+    """The model could not be loaded, in KServe's words."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Model with name {name} is not ready.")
+
+
 class PayloadTooLarge(RequestError):
     """The body exceeds max_request_size; TorchServe answers this without a body, whatever the route."""
 
@@ -123,6 +137,8 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
     ForeignHost: ErrorResponse(403, "ForbiddenException"),
     ServerBusy: ErrorResponse(503, "ServiceUnavailableException"),
     ModelApiDisabled: ErrorResponse(403, "ModelException"),
+    ModelUnknown: ErrorResponse(404, "ModelNotFoundException"),
+    ModelNotReady: ErrorResponse(503, "ServiceUnavailableException"),
     registry.NoWorker: ErrorResponse(503, "ServiceUnavailableException", grpc="INTERNAL"),
     registry.ControlledByRepository: ErrorResponse(409, "ConflictStatusException"),
     registry.TensorsWanted: ErrorResponse(400, "BadRequestException"),

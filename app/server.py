@@ -23,6 +23,7 @@ from app.http.protocol import TorchServeProtocol
 from app.http.sockets import bind, remove_socket_file
 from app.http.tls.identity import server_context
 from app.http.tls.plain_http_rejector import PlainHttpRejector
+from app.initial_models.first_loads import first_loads
 from app.lifespan import running
 from app.model_server import ModelServer
 from app.settings.model import Settings
@@ -41,27 +42,68 @@ def serve(settings: Settings) -> int:
 
 async def _serve(settings: Settings) -> int:
     async with running(settings) as server:
+        kserve = settings.kserve_address if settings.kserve_protocol else None
         servers = [Server(app, address, server) for address, app in create_apps(server).items()]
+        late = [each for each in servers if each.address == kserve]
+        prompt = [each for each in servers if each.address != kserve]
         try:
-            for each in servers:
+            for each in prompt:
                 each.bind()
             async with grpc_serving(server):
-                await _serve_http(server, servers)
+                is_complete = await _serve_http(server, prompt, late)
         except CannotListen as error:
             LOG.error("%s", error)
             return 1
     server.deadline.exit_after(FINAL_SECONDS)
-    return 0
+    return 0 if is_complete else 1
 
 
-async def _serve_http(server: ModelServer, servers: Sequence["Server"]) -> None:
-    """Serve on all addresses until a signal comes, then answer the accepted requests."""
+async def _serve_http(server: ModelServer, servers: Sequence["Server"], late: Sequence["Server"]) -> bool:
+    """Serve on all addresses until a signal comes, then answer the accepted requests.
+
+    Those that are `late` open when the models have been tried; false if they cannot.
+    """
     with servers[0].capture_signals(), handling_hangup(servers[0].handle_exit):
         async with anyio.create_task_group() as tasks:
             for each in servers:
                 await tasks.start(each.serve_bound)
             server.registry.start_recording()
             server.logs.write_console("Model server started.")
+            if late and await _are_models_tried(server):
+                return await _serve_late(server, late)
+    return True
+
+
+async def _serve_late(server: ModelServer, late: Sequence["Server"]) -> bool:
+    """Serve KServe's ports, HTTP and gRPC, until the shutdown is requested; false, and the end, if they are taken."""
+    try:
+        for each in late:
+            each.bind()
+        async with grpc_serving(server, ("kserve",)), anyio.create_task_group() as tasks:
+            for each in late:
+                await tasks.start(each.serve_bound)
+    except CannotListen as error:
+        LOG.error("%s", error)
+        server.request_shutdown()
+        return False
+    return True
+
+
+async def _are_models_tried(server: ModelServer) -> bool:
+    """Wait until each start-up model has loaded or failed; false if the shutdown is requested before."""
+
+    async def try_models() -> None:
+        await server.registry.started.wait()
+        await first_loads(list(server.registry.versions()))
+
+    trying = asyncio.ensure_future(try_models())
+    ending = asyncio.ensure_future(server.shutdown_requested.wait())
+    try:
+        await asyncio.wait({trying, ending}, return_when=asyncio.FIRST_COMPLETED)
+        return not ending.done()
+    finally:
+        trying.cancel()
+        ending.cancel()
 
 
 class Server(uvicorn.Server):

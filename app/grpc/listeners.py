@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("marserve.server")
 
 
-def grpc_listeners(server: ModelServer) -> "list[GrpcListener]":
-    """The gRPC servers of the APIs that settings.grpc_apis names: one where they have the same address."""
+TORCHSERVE_APIS = ("inference", "management")
+
+
+def grpc_listeners(server: ModelServer, served: Sequence[str] = TORCHSERVE_APIS) -> "list[GrpcListener]":
+    """The gRPC servers of those APIs that settings.grpc_apis names: one where they have the same address."""
     settings = server.settings
-    if not settings.grpc_apis:
+    apis = [api for api in settings.grpc_apis if api in served]
+    if not apis:
         return []
     try:
         from app.grpc.server import GrpcListener, address
@@ -25,15 +29,15 @@ def grpc_listeners(server: ModelServer) -> "list[GrpcListener]":
         LOG.info("gRPC is off: %s; `pip install 'marserve[grpc]'` adds it.", error)
         return []
     shared: dict[str, list[str]] = {}
-    for api in settings.grpc_apis:
+    for api in apis:
         shared.setdefault(address(api, settings), []).append(api)
     return [GrpcListener(apis, server) for apis in shared.values()]
 
 
 @asynccontextmanager
-async def grpc_serving(server: ModelServer) -> AsyncIterator[None]:
-    """Serve gRPC until the shutdown is requested or the block ends; raises CannotListen."""
-    listeners = grpc_listeners(server)
+async def grpc_serving(server: ModelServer, served: Sequence[str] = TORCHSERVE_APIS) -> AsyncIterator[None]:
+    """Serve these APIs over gRPC until the shutdown is requested or the block ends; raises CannotListen."""
+    listeners = grpc_listeners(server, served)
     closing = asyncio.create_task(_close_at_shutdown(server, listeners))
     try:
         for listener in listeners:

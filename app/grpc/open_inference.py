@@ -16,6 +16,8 @@ SERVICE = f"{OPEN_INFERENCE}.GRPCInferenceService"
 class OpenInferenceApis:
     """Answers the calls of the protocol, with the messages of one of the packages that have them."""
 
+    _has_plain_strings = False
+
     def __init__(self, registry: Registry, package: str = OPEN_INFERENCE) -> None:
         self._registry = registry
         self._package = package
@@ -55,4 +57,5 @@ class OpenInferenceApis:
 
         given = Input((Part("body", "application/json", body_of(request)),))
         answer = await whole(await predict(self._registry, request, given, new_request_id()))
-        return response_of(answer, message(self._package, "ModelInferResponse"))
+        response_class = message(self._package, "ModelInferResponse")
+        return response_of(answer, response_class, has_plain_strings=self._has_plain_strings)

@@ -20,6 +20,8 @@ from app.settings.model import Settings
 from model_registry.values import INT32_MAX
 
 UNCOMPRESSED = "none"
+MIN_SIZES = {"kserve": 8 << 20}
+"""Bytes that a message of an API may always have: KServe's own server takes so many."""
 LOG = logging.getLogger("marserve.server")
 
 for _module in (health_pb2, reflection_pb2):  # reflection describes only what is in its one pool
@@ -87,11 +89,11 @@ def address(api: str, settings: Settings) -> str:
 def _options(api: str, settings: Settings) -> list[tuple[str, int]]:
     """Limits of messages and connections. What a handler may answer is limited where it answers, for all protocols."""
     ages = {
-        "grpc.max_connection_age_ms": getattr(settings, f"grpc_{api}_max_connection_age_ms"),
-        "grpc.max_connection_age_grace_ms": getattr(settings, f"grpc_{api}_max_connection_age_grace_ms"),
+        "grpc.max_connection_age_ms": getattr(settings, f"grpc_{api}_max_connection_age_ms", None),
+        "grpc.max_connection_age_grace_ms": getattr(settings, f"grpc_{api}_max_connection_age_grace_ms", None),
     }
     return [
-        ("grpc.max_receive_message_length", min(settings.max_request_size, INT32_MAX)),
+        ("grpc.max_receive_message_length", min(max(settings.max_request_size, MIN_SIZES.get(api, 0)), INT32_MAX)),
         ("grpc.max_send_message_length", -1),
         ("grpc.so_reuseport", 0),  # else a second server would share the port in silence
         *((name, value) for name, value in ages.items() if value),

@@ -8,6 +8,7 @@ from app.grpc import inference as grpc_inference
 from app.grpc import management as grpc_management
 from app.grpc import open_inference as grpc_open_inference
 from app.grpc.calls import Edge
+from app.grpc.kserve import KServeEdge
 from app.grpc.triton.service import SERVICE, TritonEdge
 from app.model_server import ModelServer
 from model_registry.server_defaults import SequenceHeaders
@@ -16,6 +17,8 @@ from model_registry.server_defaults import SequenceHeaders
 def services(api: str, server: ModelServer) -> dict[str, grpc.GenericRpcHandler]:
     """The services of an API by their full names."""
     edge, triton = Edge(api, server), server.settings.triton
+    if api == "kserve":
+        return {SERVICE: KServeEdge(server).triton_handler()}
     if api == "management":
         servicers = _management(server)
     else:

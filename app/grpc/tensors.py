@@ -42,10 +42,13 @@ def body_of(request: Any) -> bytes:
     return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def response_of(body: bytes, response_class: Any) -> Any:
-    """The ModelInferResponse of a handler's JSON answer; raises BadOutput for any other answer."""
+def response_of(body: bytes, response_class: Any, *, has_plain_strings: bool = False) -> Any:
+    """The ModelInferResponse of a handler's JSON answer; raises BadOutput for any other answer.
+
+    Strings are written as JSON writes them, in quotes, as TorchServe does, or plain.
+    """
     try:
-        return _response(orjson.loads(body), response_class)
+        return _response(orjson.loads(body), response_class, has_plain_strings=has_plain_strings)
     except (KeyError, TypeError, ValueError) as error:
         raise BadOutput(f"The model's answer is none of the Open Inference Protocol: {error!r}") from error
 
@@ -91,14 +94,17 @@ def _finite(tensor: Any, values: Any) -> Any:
     return values
 
 
-def _response(answer: Any, response_class: Any) -> Any:
+def _response(answer: Any, response_class: Any, *, has_plain_strings: bool) -> Any:
     response = response_class(id=answer["id"], model_name=answer["model_name"], model_version=answer["model_version"])
     for output in answer["outputs"]:
         tensor = response.outputs.add(name=output["name"], datatype=output["datatype"], shape=output["shape"])
         tensor.contents.SetInParent()
         field, values = CONTENTS.get(tensor.datatype), output["data"]
-        if tensor.datatype == "BYTES":  # as TorchServe does: the JSON of each value, so text comes in quotes
-            values = [orjson.dumps(value) for value in values]
+        if tensor.datatype == "BYTES":
+            is_plain = [has_plain_strings and isinstance(value, str) for value in values]
+            values = [
+                value.encode() if plain else orjson.dumps(value) for value, plain in zip(values, is_plain, strict=True)
+            ]
         if field is not None:
             getattr(tensor.contents, field).extend(values)
     return response

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from app.settings.errors import ConfigurationError
 from app.settings.key_warnings import key_warnings, variable_warnings
+from app.settings.kserve import as_runtime, runtime_defaults
 from app.settings.last_snapshot import check_archives, newest_snapshot
 from app.settings.model import PATH_KEYS, Authorization, Settings
 from app.settings.sources import CommandDefaults, CommandLine, Entry, EnvironmentVariables, PropertiesFile, Source
@@ -40,12 +41,12 @@ def torchserve_settings(arguments: argparse.Namespace, environ: Mapping[str, str
         CommandLine(vars(arguments)),
         EnvironmentVariables(environ, OUR_VARIABLES | ALWAYS_READ),
         file,
-        CommandDefaults(_TORCHSERVE_DEFAULTS),
+        CommandDefaults(_TORCHSERVE_DEFAULTS | runtime_defaults(environ)),
     ]
     if "model_store" not in _in_force(sources):
         raise ConfigurationError("Missing mandatory parameter --model-store")
     settings = _validated(sources, cwd)
-    return settings.replace(
+    settings = settings.replace(
         authorization="off" if settings.disable_token_authorization else "all",
         snapshots=not arguments.no_config_snapshots,
         grpc_apis=_GRPC_APIS,
@@ -56,6 +57,7 @@ def torchserve_settings(arguments: argparse.Namespace, environ: Mapping[str, str
             *_ignored_options(arguments),
         ),
     )
+    return as_runtime(settings, environ)
 
 
 def marserve_settings(

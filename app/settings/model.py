@@ -12,6 +12,7 @@ from app.settings.triton import TritonSettings
 from app.settings.types import Boolean, ListenAddress, NonNegativeInteger, Port, PositiveInteger, Unchecked
 
 INFERENCE, MANAGEMENT, METRICS = (ListenAddress("http", "127.0.0.1", port) for port in (8080, 8081, 8082))
+KSERVE = ListenAddress("http", "0.0.0.0", 8080)  # noqa: S104 # where KServe sends requests and probes
 Authorization = Literal["all", "management", "off"]
 
 
@@ -104,6 +105,9 @@ class Settings(BaseSettings):
     cpp_log_config: str | None = None
 
     # marserve's own.
+    kserve_address: types.InferenceAddress = KSERVE
+    grpc_kserve_address: str = "0.0.0.0"  # noqa: S104
+    grpc_kserve_port: Port = 8081
     batch_size: PositiveInteger = 1
     max_batch_delay: NonNegativeInteger | None = None  # milliseconds; None: TorchServe's 100
     marserve_metrics: Boolean = False
@@ -140,7 +144,8 @@ class Settings(BaseSettings):
     authorization: Annotated[Authorization, Unchecked] = "all"  # the calls that need a token
     snapshots: bool = False
     one_port: bool = False  # a server of our own: its health is true, and no route hides another
-    grpc_apis: tuple[str, ...] = ()  # the APIs that gRPC serves: "inference", "management"
+    grpc_apis: tuple[str, ...] = ()  # the APIs that gRPC serves: "inference", "management", "kserve"
+    kserve_protocol: str | None = None  # "v1", "v2" or "grpc-v2" where this server is a runtime of KServe
     config_file: str | None = None
     reload: Path | None = None  # an unpacked archive, or a folder of archives, whose changes are followed
     # By name: archives outside of the store. By key: everything configured, as it was written, and its place.
@@ -177,6 +182,7 @@ DERIVED = {
     "snapshots",
     "one_port",
     "grpc_apis",
+    "kserve_protocol",
     "config_file",
     "reload",
     "given",

@@ -63,6 +63,11 @@ class WorkerPool:
         """How many workers serve or may still come to serve."""
         return sum(worker.state in ("ready", "loading") for worker in self.workers)
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last load failed, and none has succeeded since."""
+        return self._failing_since is not None and not self.ready_count
+
     def scale(self, size: int) -> list[Worker]:
         """Start or stop workers until there are `size`; returns those that now have to load."""
         for worker in self.workers[size:]:

@@ -60,7 +60,7 @@ class TritonEdge(Edge):
     def triton_handler(self) -> grpc.GenericRpcHandler:
         """The whole service, for a server."""
         server, models = self._server, ModelLookup(self._server)
-        archives = OpenInferenceApis(server.registry, TRITON)
+        archives = self._archives()
         inference = InferenceApis(models, server.live_settings.shared_memory, archives)
         answers = (ServerApis(models, server.settings.triton, archives), LiveApis(models, server.live_settings))
         handlers = self.methods(SERVICE, *answers)
@@ -71,6 +71,9 @@ class TritonEdge(Edge):
             self._stream_infer(inference), read_request, write_stream_response
         )
         return grpc.method_handlers_generic_handler(SERVICE, handlers)
+
+    def _archives(self) -> OpenInferenceApis:
+        return OpenInferenceApis(self._server.registry, TRITON)
 
     def _infer(self, apis: InferenceApis) -> Callable[..., Any]:
         path = f"{SERVICE}/ModelInfer"

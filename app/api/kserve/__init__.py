@@ -1,0 +1,1 @@
+"""The APIs that KServe's clients, probes and controllers meet on the port of a runtime."""
