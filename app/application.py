@@ -8,7 +8,7 @@ answered by the table in `app.errors`; a path that needs the management token is
 
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -121,12 +121,14 @@ def routes_of(settings: Settings, apis: tuple[str, ...]) -> list[BaseRoute]:
         "kserve": _kserve_routes() if "kserve" in apis else [],
     }
     routes = [route for api in apis for route in by_api[api]]
+    if "kserve" in apis:  # whose protocols are its own there, whatever the method
+        return [*by_api["kserve"], *_without_protocols(by_api["inference"])]
     # TorchServe describes metrics everywhere, and knows nothing of traffic and drift.
     described = [each for each in routes if settings.one_port or each not in (*drift.routes, *traffic.routes)]
     described = described if apis == ("metrics",) else [*metrics.routes, *described]
     descriptions = openapi.description_routes(described, with_own=apis != ("metrics",))
     if not settings.one_port:
-        return [*routes, *descriptions] if "kserve" in apis else [*descriptions, *routes]
+        return [*descriptions, *routes]
     all_routes = [*descriptions, *console.routes(), *index.routes, *routes]
     return [*reference.routes(all_routes, apis), *all_routes]
 
@@ -138,6 +140,10 @@ def _repository_routes(settings: Settings) -> Sequence[BaseRoute]:
     from app.api.triton.routes import routes  # protobuf is an extra
 
     return routes
+
+
+def _without_protocols(routes: Iterable[BaseRoute]) -> list[BaseRoute]:
+    return [each for each in routes if not getattr(each, "path", "").startswith(("/v1/", "/v2"))]
 
 
 def _kserve_routes() -> list[BaseRoute]:

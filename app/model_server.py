@@ -19,6 +19,7 @@ from app.logging.access_log import Client
 from app.logging.files import Logs
 from app.open_inference.live_settings import LiveSettings
 from app.origin_policy import OriginPolicy
+from app.settings.kserve import has_request_envelope
 from app.settings.model import Settings
 from app.settings.snapshots import snapshot_writer
 from app.shutdown import Deadline
@@ -169,6 +170,7 @@ class ModelServer:
             loop_pacing=settings.loop_pacing,
             memory_guard=MemoryGuard.of_container() if settings.check_memory else MemoryGuard(None),
             keep_serialized_files=settings.keep_serialized_files,
+            batches_requests=not has_request_envelope(settings),
             models=settings.models,
             envelope=settings.service_envelope,
             default_handler=settings.default_service_handler,

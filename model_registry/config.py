@@ -91,7 +91,7 @@ class ModelConfig:
         `yaml` is the content of model-config.yaml, `setting` the version's entry in the `models` setting.
         Batch size and delay: request, yaml, setting, default. Timeouts: any yaml (120 where it names none), setting,
         request, default. Workers: yaml if it names a valid pair, then the request, or at start the setting; default.
-        A snapshot's entry wins over all.
+        A snapshot's entry wins over all, but where requests share no batches.
         """
         sources = _Sources(request, server_settings(yaml), isinstance(yaml, dict) and bool(yaml), setting, defaults)
         fields = {name: sources.yaml[name] for name in FROM_YAML_ALONE if name in sources.yaml}
@@ -101,6 +101,8 @@ class ModelConfig:
             state = request.state
             fields |= dict.fromkeys(("response_timeout", "startup_timeout"), DEFAULT_TIMEOUT_SECONDS)
             fields |= {field: int(state[name]) for name, field in SNAPSHOT_NAMES.items() if state.get(name) is not None}
+        if not defaults.batches_requests:
+            fields["batch_size"] = 1
         return cls(**fields)
 
 

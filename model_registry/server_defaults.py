@@ -55,3 +55,5 @@ class ServerDefaults:
     install_packages: bool = False
     memory_guard: MemoryGuard = field(default_factory=lambda: MemoryGuard(None))
     keep_serialized_files: bool = True
+    batches_requests: bool = True
+    """Whether requests may share a batch. KServe's envelopes read the first one alone: each has its own instances."""

@@ -10,6 +10,7 @@ from app.settings.model import Settings
 VARIABLE = "PROTOCOL_VERSION"
 PROTOCOLS = ("v1", "v2", "grpc-v2")
 MOVED_BY = "variable TS_INFERENCE_ADDRESS"
+ENVELOPES = ("kserve", "kservev2")
 LOOPBACK = "http://127.0.0.1:8085"
 DEFAULTS = {
     "inference_address": LOOPBACK,
@@ -17,8 +18,8 @@ DEFAULTS = {
     "grpc_inference_address": "0.0.0.0",  # noqa: S104
     "metrics_mode": "prometheus",
 }
-"""What KServe's examples mean where they say nothing: TorchServe's own defaults are the ports of KServe, a gRPC port
-that no pod can be reached by, and an empty page of metrics."""
+"""Defaults of a runtime: TorchServe's own defaults are ports of KServe, a gRPC port that only the pod
+itself reaches, and an empty page of metrics."""
 
 
 def runtime_defaults(environ: Mapping[str, str]) -> dict[str, str]:
@@ -47,3 +48,8 @@ def as_runtime(settings: Settings, environ: Mapping[str, str]) -> Settings:
         grpc_apis=(*settings.grpc_apis, "kserve") if is_grpc_free else settings.grpc_apis,
         warnings=settings.warnings if is_grpc_free else (*settings.warnings, taken),
     )
+
+
+def has_request_envelope(settings: Settings) -> bool:
+    """Whether this is a runtime whose envelope reads one request of a batch, so that each is to have its own."""
+    return settings.kserve_protocol is not None and (settings.service_envelope or "") in ENVELOPES

@@ -263,7 +263,9 @@ def test_kserves_command_and_configuration_answer_where_kserve_asks(tmp_path: Pa
     environ = dict(pair.split("=", 1) for pair in stages()["kserve"].all("ENV")[0].split())
     environ["TS_SERVICE_ENVELOPE"] = "kserve"
     settings = torchserve_settings(torchserve_parser().parse_args([*moved, "--foreground"]), environ, tmp_path)
-    assert str(settings.inference_address) == "http://0.0.0.0:8080"
+    assert str(settings.kserve_address) == "http://0.0.0.0:8080"
+    assert str(settings.inference_address) == "http://0.0.0.0:8085"
+    assert settings.grpc_apis == ("inference", "management", "kserve")
     assert str(settings.metrics_address) == "http://0.0.0.0:8082"
     assert (settings.authorization, settings.service_envelope) == ("off", "kserve")
 

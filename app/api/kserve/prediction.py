@@ -118,7 +118,8 @@ def _structured(response: _Prediction, model: str) -> Response:
 async def _predict(request: Request, body: bytes | bytearray, added: AddedHeaders) -> _Prediction:
     parameters = request.path_params
     model = await ModelServer.of(request.scope).registry.find_model(parameters["model_name"])
-    lines = [(name, value) for name, value in header_lines(request) if name.lower() != b"content-type"]
+    # as KServe's own server passes them on: names in lower case, and one type
+    lines = [(name.lower(), value) for name, value in header_lines(request) if name.lower() != b"content-type"]
     headers = HandlerHeaders([*lines, (b"content-type", JSON_TYPE.encode())], added)
     given = Input((Part("body", JSON_TYPE, body),), headers, keeps_spelling(request.scope))
     client = request.client.host if request.client else None
