@@ -12,6 +12,7 @@ from app.logging.startup_log import log_configuration
 from app.model_server import ModelServer
 from app.reloading.reloader import follow_changes
 from app.settings.model import Settings
+from app.watchdog.watchdog import watching
 
 GC_THRESHOLDS = (50_000, 20, 100)
 """Thresholds of the garbage collector. A window of landmarks is some 30,000 numbers: with Python's own 700, parsing one
@@ -26,20 +27,21 @@ async def running(settings: Settings) -> AsyncIterator[ModelServer]:
     server = ModelServer(settings, logs)
     log_configuration(settings, sum(device.kind == "cuda" for device in server.devices))
     failure: Exception | None = None
-    try:
-        with flushing(server):
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(server.register_initial_models)
-                tasks.start_soon(server.load_repositories)
-                tasks.start_soon(observe_host, server)
-                tasks.start_soon(follow_changes, server)
-                try:
-                    yield server
-                except Exception as error:  # raised below: the task group would make an ExceptionGroup of it
-                    failure = error
-                tasks.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
-    finally:
-        await server.stop()
-        logs.close()
+    with watching(server):
+        try:
+            with flushing(server):
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(server.register_initial_models)
+                    tasks.start_soon(server.load_repositories)
+                    tasks.start_soon(observe_host, server)
+                    tasks.start_soon(follow_changes, server)
+                    try:
+                        yield server
+                    except Exception as error:  # raised below: the task group would make an ExceptionGroup of it
+                        failure = error
+                    tasks.cancel_scope.cancel()
+            if failure is not None:
+                raise failure
+        finally:
+            await server.stop()
+            logs.close()

@@ -35,6 +35,7 @@ from model_registry.factory import ModelFactory
 from model_registry.memory_guard import MemoryGuard
 from model_registry.registry import Registry
 from model_registry.server_defaults import SequenceHeaders, ServerDefaults
+from model_registry.tasks.loop_watch import LoopWatch
 from model_registry.workflows.workflows import Workflows
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class ModelServer:
         self.admission = Admission(connection_limits(settings), self.refusals)
         self.access_policy = AccessPolicy(settings, Path.cwd())
         self.origin_policy = OriginPolicy(settings)
+        self.loop_watch = LoopWatch()
         self.factory = self._factory()
         self.registry = Registry(
             self.factory,
@@ -123,6 +125,7 @@ class ModelServer:
         return RepositoryModels(
             triton.repository, self.registry, self.devices, self.metrics, new_worker_id=self.factory.new_worker_id,
             write_line=self.logs.model_line, drain_seconds=self.settings.drain_timeout,
+            watch=self.loop_watch,
         )  # fmt: skip
 
     def request_shutdown(self) -> None:
@@ -181,6 +184,7 @@ class ModelServer:
             first_worker_id=settings.initial_worker_port,
             environment=worker_environment(settings),
             install_packages=settings.install_py_dep_per_model,
+            loop_watch=self.loop_watch,
             sequence_headers=SequenceHeaders(
                 settings.ts_header_key_sequence_id,
                 settings.ts_header_key_sequence_start,

@@ -79,7 +79,9 @@ class ModelFactory:
         )
         metrics = self._metrics.add_version(name, manifest.version)
         router = SequenceRouter(config, defaults.sequence_headers) if config.stateful else None
-        return ModelVersion(archive, config, partial(self._worker_spec, service), metrics, router)
+        return ModelVersion(
+            archive, config, partial(self._worker_spec, service), metrics, router, watch=defaults.loop_watch
+        )
 
     def installs(self, archive: Archive) -> bool:
         """Whether the archive requires packages that are to be installed."""

@@ -16,6 +16,7 @@ from handler.workers.pool import WorkerPool
 from handler.workers.spec import WorkerSpec
 from handler.workers.worker import Worker
 from model_registry.config import ModelConfig
+from model_registry.tasks.loop_watch import LoopWatch
 
 MIN_STOP_SECONDS = 0.5  # that workers get to end, however long the draining has taken
 MIN_CHECK_SECONDS = 0.01  # between two searches for hanging workers
@@ -34,6 +35,7 @@ class ServedVersion:
     def __init__(
         self, name: str, version: str, config: ModelConfig, batcher: Batcher,
         new_worker_spec: Callable[[int], WorkerSpec], metrics: ModelMetrics, *, is_paced: bool,
+        watch: LoopWatch | None = None,
     ) -> None:  # fmt: skip
         self.name, self.version = name, version
         self.config = config
@@ -46,6 +48,8 @@ class ServedVersion:
             on_end=lambda worker: self._loop.call_soon_threadsafe(self._replace_worker, worker),
             call_later=self._loop.call_later, retry_seconds=config.max_retry_timeout,
         )  # fmt: skip
+        self._watch = watch or LoopWatch()
+        self.is_watched = False
         self._was_scaled = False
         self._hang_timer: asyncio.TimerHandle | None = None
         self._drained: asyncio.Future[None] | None = None
@@ -59,6 +63,33 @@ class ServedVersion:
         """Whether at least `min_workers` workers serve, load, or may be tried again, once they were asked for."""
         return not self._was_scaled or self.pool.alive_count >= self.config.min_workers
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether requests are open, or workers load."""
+        return not self.batcher.is_idle or any(
+            worker.state in ("loading", "stopping") or worker.batch is not None for worker in self.current_workers
+        )
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether workers load."""
+        return any(worker.state == "loading" for worker in self.pool.workers)
+
+    @property
+    def current_workers(self) -> Sequence[Worker]:
+        """Its workers, those included that are to end."""
+        return (*self.pool.workers, *self.pool.stopping_workers)
+
+    @property
+    def response_timeout(self) -> float:
+        """The time that a batch may take, in seconds."""
+        return self.config.response_timeout
+
+    @property
+    def startup_timeout(self) -> float:
+        """The time that the load of a worker may take, in seconds."""
+        return self.config.startup_timeout
+
     async def scale(self, min_workers: int, max_workers: int) -> None:
         """Scale as `start_scaling` does; returns when new workers are loaded, raises LoadFailed of one that is not."""
         loading = self.start_scaling(min_workers, max_workers)
@@ -71,6 +102,7 @@ class ServedVersion:
         """
         self._was_scaled = True
         self.config = replace(self.config, min_workers=min_workers, max_workers=max_workers)
+        self._watch.add(self, starts_workers=True)
         size = min(max(len(self.pool.workers), min_workers), max_workers) if min_workers else 0
         loading = self.pool.scale(size)
         self._check_hung(loading)
@@ -113,6 +145,8 @@ class ServedVersion:
 
     def _start_job(self, job: Job) -> None:
         """Queue a job; raises QueueFull or BatcherClosed."""
+        if not self.is_watched:
+            self._watch.add(self)
         self._pacer.submit(job)
         if self._hang_timer is None:
             self._check_hung()
@@ -150,6 +184,7 @@ class ServedVersion:
             self._drained.set_result(None)
 
     def _replace_worker(self, worker: Worker) -> None:
+        self._watch.add(self, starts_workers=True)
         try:
             self.pool.replace_worker(worker)
         finally:

@@ -6,6 +6,7 @@ from typing import Any
 
 from handler.isolation.process.environ import Environment
 from model_registry.memory_guard import MemoryGuard
+from model_registry.tasks.loop_watch import LoopWatch
 
 DEFAULT_TIMEOUT_SECONDS = 120
 DEFAULT_MAX_BATCH_DELAY_MS = 100
@@ -52,6 +53,7 @@ class ServerDefaults:
     first_worker_id: int = 9000
     sequence_headers: SequenceHeaders = field(default_factory=SequenceHeaders)
     environment: Environment = field(default_factory=Environment)
+    loop_watch: LoopWatch = field(default_factory=LoopWatch)
     install_packages: bool = False
     memory_guard: MemoryGuard = field(default_factory=lambda: MemoryGuard(None))
     keep_serialized_files: bool = True

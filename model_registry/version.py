@@ -19,6 +19,7 @@ from model_registry.errors import NoWorker
 from model_registry.reply import PendingReply, ResponseStream
 from model_registry.sequence_routing import SequenceRouter
 from model_registry.served_version import ServedVersion
+from model_registry.tasks.loop_watch import LoopWatch
 
 if TYPE_CHECKING:  # they come with numpy, which most servers start without
     from model_registry.drift.monitor import DriftMonitor
@@ -33,7 +34,7 @@ class ModelVersion(ServedVersion):
 
     def __init__(
         self, archive: Archive, config: ModelConfig, new_worker_spec: Callable[["ModelVersion", int], WorkerSpec],
-        metrics: ModelMetrics, router: SequenceRouter | None = None,
+        metrics: ModelMetrics, router: SequenceRouter | None = None, *, watch: LoopWatch | None = None,
     ) -> None:  # fmt: skip
         self.archive = archive
         self.drift: DriftMonitor | None = None
@@ -50,7 +51,7 @@ class ModelVersion(ServedVersion):
             str(archive.manifest.model_name), archive.manifest.version, config, batcher,
             lambda index: new_worker_spec(self, index), metrics,
             # A batch of a stateful or continuous model is not over when its outcomes are there.
-            is_paced=config.loop_pacing and not config.stateful and not config.continuous_batching,
+            is_paced=config.loop_pacing and not config.stateful and not config.continuous_batching, watch=watch,
         )  # fmt: skip
 
     async def predict(

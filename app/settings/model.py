@@ -114,6 +114,7 @@ class Settings(BaseSettings):
     log_format: types.LogFormat = "text"
     drain_timeout: types.NonNegativeFloat = 8
     hung_workers_limit: PositiveInteger = 4
+    watchdog_timeout: types.NonNegativeFloat = 60  # 0: the event loop is not watched
     check_memory: Boolean = True
     keep_serialized_files: Boolean = True  # false: an unpacked one is there only while workers load
     allow_pickles: Boolean = True

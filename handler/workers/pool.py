@@ -54,6 +54,11 @@ class WorkerPool:
         return f"<WorkerPool {self.ready_count} of {len(self.workers)} ready, {self.abandoned_count} abandoned>"
 
     @property
+    def stopping_workers(self) -> list[Worker]:
+        """Those that were stopped and have not ended."""
+        return [worker for worker in self._stopped if worker.state == "stopping"]
+
+    @property
     def ready_count(self) -> int:
         """How many workers serve now."""
         return sum(worker.state == "ready" for worker in self.workers)

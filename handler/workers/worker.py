@@ -98,6 +98,12 @@ class Worker(Consumer):
         """The process that its service runs in."""
         return self._service.pid
 
+    @property
+    def thread_ids(self) -> tuple[int, int] | None:
+        """The interpreter's and the system's identifier of its thread, once that runs."""
+        identifier, native = self._thread.ident, self._thread.native_id
+        return None if identifier is None or native is None else (identifier, native)
+
     def start(self) -> None:
         """Start the thread, unless the worker was stopped before; a thread that cannot start is a failed load."""
         if self.stopping:

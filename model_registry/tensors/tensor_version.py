@@ -20,6 +20,7 @@ from model_registry.archive.archive import Archive
 from model_registry.config import ModelConfig
 from model_registry.errors import TensorsWanted
 from model_registry.served_version import ServedVersion
+from model_registry.tasks.loop_watch import LoopWatch
 from model_registry.tensors.response_cache import Answered, ResponseCache, VersionCache
 from model_registry.tensors.sequence_checks import SequenceChecks
 from model_registry.tensors.tensor_reply import PendingResponses, TensorReply
@@ -50,10 +51,12 @@ class TensorVersion(ServedVersion):
     def __init__(
         self, model: TensorModel, config: ModelConfig, batcher: Batcher, new_worker_spec: Callable[[int], WorkerSpec],
         metrics: ModelMetrics, *, sequences: SequenceChecks | None = None, is_ordered: bool = False,
-        cache: ResponseCache | None = None,
+        cache: ResponseCache | None = None, watch: LoopWatch | None = None,
     ) -> None:  # fmt: skip
         is_paced = config.loop_pacing and sequences is None and not model.is_decoupled
-        super().__init__(model.name, model.version, config, batcher, new_worker_spec, metrics, is_paced=is_paced)
+        super().__init__(
+            model.name, model.version, config, batcher, new_worker_spec, metrics, is_paced=is_paced, watch=watch
+        )
         self.model = model
         self.archive = model.archive
         self._sequences = sequences

@@ -24,6 +24,7 @@ from handler.workers.spec import WorkerSpec
 from model_registry.archive.archive import Archive
 from model_registry.archive.manifest import Manifest
 from model_registry.config import ModelConfig
+from model_registry.tasks.loop_watch import LoopWatch
 from model_registry.tensors.ensemble_run import EnsemblePlan, FindModel, Step
 from model_registry.tensors.ensemble_version import EnsembleVersion
 from model_registry.tensors.response_cache import ResponseCache
@@ -62,7 +63,7 @@ class ModelLauncher:
     def __init__(
         self, options: LaunchOptions, devices: Sequence[Device], metrics: Metrics, *, find: FindModel,
         calls: ModelCalls, new_worker_id: Callable[[], int], write_line: Callable[[str, str, str], None],
-        cache: ResponseCache | None = None,
+        cache: ResponseCache | None = None, watch: LoopWatch | None = None,
     ) -> None:  # fmt: skip
         self._options = options
         self._gpus = [device for device in devices if device.kind == "cuda"]
@@ -72,6 +73,7 @@ class ModelLauncher:
         self._new_worker_id = new_worker_id
         self._write_line = write_line
         self._cache = cache
+        self._watch = watch
 
     async def launch(self, definition: ModelDefinition, number: int) -> TensorVersion | EnsembleVersion:
         """A version that serves; raises TensorError."""
@@ -150,6 +152,7 @@ class ModelLauncher:
                 model, self._registry_config(config), scheduler.batcher, new_spec, metrics,
                 sequences=scheduler.sequences, is_ordered=scheduler.is_ordered,
                 cache=self._cache if config.response_cache.enable and not model.is_decoupled else None,
+                watch=self._watch,
             )  # fmt: skip
 
         return make, len(placed)

@@ -9,6 +9,7 @@ from handler.devices.device import Device
 from handler.metrics.server_metrics import Metrics
 from handler.tensors.errors import Code, TensorError
 from model_registry.registry import Registry
+from model_registry.tasks.loop_watch import LoopWatch
 from model_registry.tensors.response_cache import ResponseCache
 from model_registry.tensors.routed_version import RoutedVersion
 from model_registry.traffic.chooser import RoutedRequest
@@ -29,13 +30,14 @@ class RepositoryModels:
     def __init__(
         self, options: RepositoryOptions, registry: Registry, devices: Sequence[Device], metrics: Metrics, *,
         new_worker_id: Callable[[], int], write_line: Callable[[str, str, str], None], drain_seconds: float,
+        watch: LoopWatch | None = None,
     ) -> None:  # fmt: skip
         self.options = options
         self._registry = registry
         cache = ResponseCache(options.launch.cache_bytes) if options.launch.cache_bytes else None
         launcher = ModelLauncher(
             options.launch, devices, metrics, find=self.find, calls=LoopCalls(asyncio.get_running_loop(), self),
-            new_worker_id=new_worker_id, write_line=write_line, cache=cache,
+            new_worker_id=new_worker_id, write_line=write_line, cache=cache, watch=watch,
         )  # fmt: skip
         repository = ModelRepository(
             options.paths, config_name=options.config_name, is_strict=not options.launch.completes

@@ -48,6 +48,7 @@ async def serving(store: Path, *models: str, **settings: Any) -> AsyncIterator[C
         "default_workers_per_model": "1",
         "enable_model_api": "true",
         "metrics_mode": "prometheus",
+        "watchdog_timeout": "0",
         **settings,
     }
     chosen = Settings(model_store=store, load_models=tuple(InitialModel(None, url) for url in models), **options)
