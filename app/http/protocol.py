@@ -18,8 +18,8 @@ from uvicorn.server import ServerState
 from app.http.asgi_cycle import AsgiCycle
 from app.http.connections import connections_of
 from app.http.fast_path import Reply
-from app.http.limits.admission import BUSY, peer_of
-from app.http.limits.progress import Phase, Progress, ProgressClock
+from app.http.flow_control import DISCARD_SECONDS, FlowControlledProtocol
+from app.http.limits.progress import Progress, ProgressClock
 from app.http.parser import InvalidRequest, RequestParser
 from app.http.request import HttpRequest
 from app.http.response_head import (
@@ -34,18 +34,15 @@ from app.http.response_head import (
 )
 from app.http.responses import RawResponse, error_response, output_response
 from app.http.scope import Connection, make_scope
-from app.http.sockets import discard_unsent
 from handler.job import Output
 from model_registry.reply import ResponseStream
 
 LOG = logging.getLogger("marserve.http")
 SHUTDOWN_READ_SECONDS = 0.5
 """Time for which a stopping server still reads from an idle connection: a request may be on its way."""
-DISCARD_SECONDS = 2.0
-"""Time for which a rejected body is still read and dropped, so that its client gets to see the response."""
 
 
-class TorchServeProtocol(asyncio.BufferedProtocol):
+class TorchServeProtocol(FlowControlledProtocol):
     """One connection. Requests are answered in the order in which they came; while one is, no more are read."""
 
     def __init__(
@@ -57,16 +54,14 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
         self._loop = _loop or asyncio.get_running_loop()
         self._connections = connections_of(config, server_state, app_state)
         self._fast_path = self._connections.fast_path
-        self._admission = self._fast_path.admission
+        super().__init__(self._fast_path.admission)
         self._parser = RequestParser(self, self._fast_path.body_limit, self._connections.receive_buffer)
-        self._transport: asyncio.Transport = None  # type: ignore[assignment] # until connection_made
         self._waiting: deque[tuple[HttpRequest, bool]] = deque()
         self._current: HttpRequest | None = None
         self._reply: Reply | None = None
         self._task: asyncio.Task[None] | None = None
-        self._writable: asyncio.Event | None = None
-        self._closing = self._shutting_down = self._is_admitted = self._has_too_many = False
-        self._number = self._pauses = self._written = self._held_bytes = self._unsent_bytes = 0
+        self._shutting_down = self._has_too_many = False
+        self._number = 0
         self.clock = ProgressClock()
 
     def __repr__(self) -> str:
@@ -77,31 +72,17 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
         self._parser.client = (peer[0], peer[1]) if isinstance(peer, tuple) else None
-        secure = transport.get_extra_info("sslcontext") is not None
-        self._facts = Connection(_server_address(transport), "https" if secure else "http", self._fast_path.body_limit)
-        self._peer = peer_of(peer[0]) if isinstance(peer, tuple) else None
-        self._admit()
-
-    def _admit(self) -> None:
-        reason = self._admission.admit(self._peer)
+        self._facts = Connection.of(transport, self._fast_path.body_limit)
+        reason = self.admit()
         if not reason:
-            self._is_admitted = True
             self._connections.add(self)
-            return
-        if reason == "max_connections":
+        elif reason == "max_connections":
             self._connections.shed_idle()
-        self._closing = True
-        self._transport.write(BUSY)
-        self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Abandon the work for a client that has disconnected."""
-        if self._is_admitted:
-            self._connections.remove(self)
-            self._admission.release(self._peer)
-        self._closing = True
-        self._hold(-self._held_bytes)
-        self.resume_writing()
+        self._connections.remove(self)
+        self.release()
         if self._reply is not None:
             self._reply.detach()
         if self._task is not None:
@@ -122,26 +103,9 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
             self._reject_invalid()
             return
         if self._parser.in_message:
-            self._hold(nbytes)
+            self.hold(nbytes)
         elif self._held_bytes:
-            self._hold(-self._held_bytes)
-
-    def pause_writing(self) -> None:
-        """Hold back what follows: the client reads more slowly than it comes."""
-        self._writable = asyncio.Event()
-        self._pauses += 1
-        self._unsent_bytes = self._transport.get_write_buffer_size()
-        self._admission.unsent_bytes += self._unsent_bytes
-
-    def resume_writing(self) -> None:
-        """Write on."""
-        self._admission.unsent_bytes -= self._unsent_bytes
-        self._unsent_bytes = 0
-        if self._writable is not None:
-            self._writable.set()
-            self._writable = None
-        if self._current is None:
-            self._start_next()
+            self.hold(-self._held_bytes)
 
     def progress(self) -> Progress:
         """The phase that the connection is in."""
@@ -154,23 +118,15 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
             return Progress("head" if self._parser.in_head else "body", self._number, self._parser.body_size)
         return Progress("idle" if self._number else "head", self._number, 0)
 
-    def cut(self, phase: Phase) -> None:
-        """End the connection: at once if a response is not read, else with what is on its way."""
-        self._closing = True
-        if phase == "unread":
-            discard_unsent(self._transport)
-            self._transport.abort()
-        else:
-            self._transport.close()
+    def on_writable(self) -> None:
+        """Start a request that has waited."""
+        if self._current is None:
+            self._start_next()
 
     def shutdown(self) -> None:
         """Answer the requests in progress and those on their way, then close; an idle connection is closed soon."""
         self._shutting_down = True
         self._loop.call_later(SHUTDOWN_READ_SECONDS, self._close_between_requests)
-
-    def abort(self) -> None:
-        """Cut the connection."""
-        self._transport.abort()
 
     def reject_early(self, request: HttpRequest) -> None:
         """Reject at its head a request that cannot be served; its body is dropped then."""
@@ -274,16 +230,6 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
         self._fast_path.record(request, response.status, self._started)
         self.end_response(close=close)
 
-    def write(self, data: bytes) -> None:
-        """Send bytes to the client."""
-        self._written += len(data)
-        self._transport.write(data)
-
-    async def drain(self) -> None:
-        """Return when the client has read enough for more to be written."""
-        if self._writable is not None:
-            await self._writable.wait()
-
     def closes_after(self, status: int) -> bool:
         """Whether a response of that status is the last on this connection."""
         return (status >= 400 and self._fast_path.closes_after_errors) or self._is_last or self._closing
@@ -314,17 +260,6 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
                 self._transport.resume_reading()
             self._start(request, keep_alive)
 
-    def _hold(self, count: int) -> None:
-        """Count bytes of a request that is not whole yet, and refuse it beyond the limit of all connections."""
-        admission = self._admission
-        self._held_bytes += count
-        admission.receiving_bytes += count
-        if count > 0 and admission.receiving_bytes > admission.limits.max_receiving_bytes:
-            admission.refusals.add("max_receiving_bytes")
-            self._closing = True
-            self._transport.write(BUSY)
-            self._loop.call_later(DISCARD_SECONDS, self._transport.close)
-
     def _reject_invalid(self) -> None:
         self._closing = True
         if self._current is None:  # else the connection ends with the response to that
@@ -339,9 +274,3 @@ class TorchServeProtocol(asyncio.BufferedProtocol):
     def _close_between_requests(self) -> None:
         if self._current is None and not self._parser.in_message:
             self._transport.close()
-
-
-def _server_address(transport: asyncio.BaseTransport) -> tuple[str, int | None]:
-    """Host and port of the listening socket, or the path of a unix socket and no port."""
-    name = transport.get_extra_info("sockname")
-    return (name[0], name[1]) if isinstance(name, tuple) else (str(name), None)

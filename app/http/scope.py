@@ -5,6 +5,7 @@ request target as it came, `request_id`, and `body_limit`, in bytes, which the b
 Messages that start a response may have a `reason` phrase, and header names in a spelling of their own.
 """
 
+from asyncio import BaseTransport
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -23,6 +24,14 @@ class Connection(NamedTuple):
     server: tuple[str, int | None] | None
     scheme: str
     body_limit: int
+
+    @classmethod
+    def of(cls, transport: BaseTransport, body_limit: int) -> "Connection":
+        """The facts of an open transport: host and port of its listening socket, or the path of a unix socket."""
+        name = transport.get_extra_info("sockname")
+        server = (name[0], name[1]) if isinstance(name, tuple) else (str(name), None)
+        secure = transport.get_extra_info("sslcontext") is not None
+        return cls(server, "https" if secure else "http", body_limit)
 
 
 def make_scope(request: HttpRequest, connection: Connection, config: Config, state: Mapping[str, Any]) -> Scope:
