@@ -1,9 +1,10 @@
-"""docs/limits.md, docs/security.md and docs/configuration.md name keys that exist, with their defaults, and all limits."""
+"""The pages on limits, security, configuration and isolation name keys that exist; the first one names all limits."""
 
 import re
 
 import pytest
 
+from app.settings.key_warnings import WITHOUT_EFFECT
 from app.settings.model import KEYS, Settings
 from app.settings.variables import OUR_VARIABLES
 from tests.support.dockerfile import ROOT
@@ -13,7 +14,6 @@ KEY = re.compile(r"`([a-z]+(?:_[a-z]+)+)`")
 IS_LIMIT = re.compile(r"^max_(?!batch)|_timeout$|_limit$|^min_transfer_rate$|_queue_size$|max_connection_age")
 NO_KEYS = {"proxy_next_upstream", "max_retries", "underscores_in_headers", "default_type"}
 """Words of proxies."""
-WITHOUT_LIMIT = {"default_startup_timeout", "unregister_model_timeout"}
 UNITS = {"1 GiB": 1 << 30, "256 MiB": 256 << 20, "64 GiB": 64 << 30}
 
 
@@ -28,7 +28,7 @@ def test_every_key_that_a_page_names_exists(page: str) -> None:
 def test_every_limit_is_documented() -> None:
     limits = {key for key in KEYS if IS_LIMIT.search(key)}
     assert {"max_connections", "watchdog_timeout", "job_queue_size"} <= limits
-    assert limits - set(KEY.findall(LIMITS)) == set()
+    assert limits - set(KEY.findall(LIMITS)) - WITHOUT_EFFECT.keys() == set()
 
 
 def test_documented_defaults_are_those_of_the_settings() -> None:
