@@ -25,13 +25,13 @@ class LogFlusher:
         return f"<LogFlusher, {'scheduled' if self._is_scheduled else 'idle'}>"
 
     def schedule(self) -> None:
-        """Flush in a moment; for the event loop's thread."""
+        """Schedule a flush; for the event loop's thread."""
         if not self._is_scheduled:
             self._is_scheduled = True
             self._loop.call_later(FLUSH_DELAY_SECONDS, self.flush)
 
     def schedule_from_thread(self) -> None:
-        """Flush in a moment; for any thread."""
+        """Schedule a flush; for any thread."""
         self._loop.call_soon_threadsafe(self.schedule)
 
     def flush(self) -> None:

@@ -1,4 +1,4 @@
-"""Keeps web pages from managing a server that asks for no token, through the browser of somebody who may reach it.
+"""Keeps web pages from managing a server that asks for no token, through the browser of a user who may reach it.
 
 A page of another origin may send simple requests without asking, a POST that registers code included. Browsers say so
 in Origin and in Sec-Fetch-Site. A page whose own name leads to this machine (DNS rebinding) is same-origin for them,
@@ -53,7 +53,7 @@ class OriginPolicy:
         self.check(scope["method"], partial(header, scope), scope["server"][0] if scope.get("server") else None)
 
     def _is_own_name(self, host: str) -> bool:
-        """True for addresses, names that nobody can register, and this server's own."""
+        """True for addresses, names that cannot be registered, and this server's own."""
         name = (urlsplit(f"//{host}").hostname or "").rstrip(".") if "[" not in host else "::1"
         return "." not in name or _is_address(name) or name.endswith(".localhost") or name in self._hosts
 

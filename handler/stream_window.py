@@ -6,7 +6,7 @@ from threading import Condition
 MAX_UNREAD_BYTES = 4 << 20
 MAX_UNREAD_CHUNKS = 1024
 STALLED_SECONDS = 300.0
-"""Time without a chunk that is read, after which nobody reads; connections have shorter limits of their own."""
+"""Time without a chunk that is read, after which a stream is closed; connections have shorter limits of their own."""
 
 
 class StreamWindow:
@@ -17,7 +17,7 @@ class StreamWindow:
         self._bytes = self._chunks = 0
         self._progressed_at = time.monotonic()
         self.is_closed = False
-        """Set when nobody reads any more: chunks are dropped."""
+        """Set when the stream is no longer read: chunks are dropped."""
 
     def __repr__(self) -> str:
         return f"<StreamWindow {self._chunks} chunks, {self._bytes} bytes unread{', closed' if self.is_closed else ''}>"

@@ -118,7 +118,7 @@ class PendingReply:
 
     @property
     def _is_done(self) -> bool:
-        """Whether there is an outcome, or nobody waits for one."""
+        """Whether there is an outcome, or no client waits for one."""
         return self._outcome is not None or (self._future is not None and self._future.done())
 
     def _cancel_job(self) -> None:

@@ -17,7 +17,7 @@ from tests.support.one_worker import write
 
 SECONDS = 60.0
 NAMES = ("app", "handler", "model_registry")
-STRANGERS = {f"{name}/__init__.py": f"raise SystemExit('{name} of somebody else was imported')" for name in NAMES}
+STRANGERS = {f"{name}/__init__.py": f"raise SystemExit('{name} of another owner was imported')" for name in NAMES}
 NAMESPACE = marserve.SERVER_NAME.encode()
 TORCHSERVE = [sys.executable, "-c", "import marserve, sys; sys.exit(marserve.torchserve())"]
 COMMANDS = {

@@ -37,7 +37,7 @@ class ApiRoute(Route):
         self._prefix = path.partition("{")[0].rstrip("/")
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Compare the path's beginning first: most routes are passed over for most requests."""
+        """Compare the path's beginning first: most routes do not match most requests."""
         path = scope["path"]
         if not path.startswith(self._prefix) and not scope.get("root_path"):
             return Match.NONE, {}

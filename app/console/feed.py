@@ -33,7 +33,7 @@ class Feed:
 
     @property
     def is_sampling(self) -> bool:
-        """Whether anybody listens."""
+        """Whether there is a listener."""
         return self._sampler is not None
 
     @contextmanager

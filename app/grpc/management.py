@@ -36,7 +36,7 @@ class ManagementApis:
         return _json(described.models)
 
     async def list_models(self, request: Any) -> Any:
-        """GET /models. Without a limit TorchServe lists nothing here; that can serve nobody."""
+        """GET /models. Without a limit TorchServe lists nothing here, which is of no use."""
         await self._registry.started.wait()
         query = {"limit": request.limit or PAGE_SIZE, "next_page_token": request.next_page_token}
         return _json(models.list_models(self._registry, query))

@@ -1,4 +1,4 @@
-"""The models of a server that nobody has configured: the sample archives."""
+"""The models of a server without configuration: the sample archives."""
 
 import logging
 import tempfile

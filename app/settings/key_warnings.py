@@ -73,7 +73,7 @@ _IGNORED_BY_TORCHSERVE = ("batch_size", "max_batch_delay")
 
 
 def key_warnings(file: PropertiesFile, in_force: Mapping[str, Entry]) -> Iterator[str]:
-    """A sentence for each key that does not do what somebody may expect of it."""
+    """A sentence for each key without the effect that TorchServe's documents describe."""
     for key, entry in file.entries.items():
         if key not in KEYS and key not in _SILENT:
             yield f"{entry.place}: the unknown key {key} is ignored{_hint(key)}"

@@ -14,9 +14,9 @@ RETRY_BATCHES = 20  # served without a wait before gathering is tried again, for
 class GatherPolicy:
     """Expects as many jobs in flight as there were lately (the median over the last batches).
 
-    Once that many are in flight nobody else is coming, so a lone client is served at once whatever `max_batch_delay`
-    says, while clients that arrive together are gathered into one batch. Where the others come at random, the worker
-    waits for none of them.
+    Once that many are in flight no further one is expected, so a lone client is served at once whatever
+    `max_batch_delay` says, while clients that arrive together are gathered into one batch. Where the others come at
+    random, the worker waits for none of them.
     """
 
     def __init__(self, batch_size: int) -> None:

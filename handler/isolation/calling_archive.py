@@ -48,7 +48,7 @@ class Modules(Protocol):
         """The folders on it that are the archive's own, absolute."""
 
     def owns(self, name: str) -> bool:
-        """Tell whether a plain dotted name is the archive's."""
+        """Return whether a plain dotted name is the archive's."""
 
     def load(self, name: str) -> ModuleType:
         """Import the archive's module of that name."""
@@ -70,7 +70,7 @@ def calling_archive() -> Modules | None:
     """The modules that the calling code means by plain names; None: the process's own.
 
     The nearest frame decides if it is an archive's or the server's. A library (pickle, torch) asks for the archive that
-    called it, or, called by nobody's code (an executor's thread), for the archive to which the thread belongs.
+    called it, or, without a caller (an executor's thread), for the archive to which the thread belongs.
     """
     frame = skip_machinery(sys._getframe(1))  # noqa: SLF001
     if frame is not None and _is_server(frame):
@@ -96,7 +96,7 @@ def calling_library() -> str:
 
 
 def is_importing_library() -> bool:
-    """Tell whether the calling code belongs to the import of a shared library, by whatever archive."""
+    """Return whether the calling code belongs to the import of a shared library, by whatever archive."""
     frame = skip_machinery(sys._getframe(1))  # noqa: SLF001
     while frame is not None and not _is_archive(frame):
         if frame.f_globals.get("__name__") == "importlib._bootstrap":
@@ -132,7 +132,7 @@ def _is_archive(frame: FrameType) -> bool:
 
 
 def _is_installed(frame: FrameType) -> bool:
-    """Tell a library's code from that of an archive which runs with plain builtins: executed text, or a loaded file."""
+    """Whether it is a library's code, not an archive's with plain builtins: executed text, or a loaded file."""
     file, modules = frame.f_code.co_filename, MODULES.get()
     roots = modules.roots if modules is not None else ()
     return file.startswith("/") and not any(file.startswith(f"{root}/") for root in roots)

@@ -70,8 +70,8 @@ class WorkerEnvironment:
                 yield
             finally:
                 self.need.check()  # whatever its code has made of the exception
-                for told in self._variables.told():
-                    LOG.warning("%s: its load %s", self.label, told)
+                for change in self._variables.describe_changes():
+                    LOG.warning("%s: its load %s", self.label, change)
 
     def write_line(self, stream: str, line: str) -> None:
         """Hand a line to the worker's log, as if its code had written it."""

@@ -132,7 +132,7 @@ WARNING_ERRORS = LintRule(
 PROCESS_WIDE = LintRule(
     "changes a setting of the process",
     "it holds for the server and all models",
-    "leave it to whoever runs the server",
+    "leave it to the server's operator",
     needs_process=True,
 )
 INSTALLS = LintRule(
@@ -227,7 +227,7 @@ class LibraryRule:
     """The page that says so."""
 
     def matches(self, name: str) -> bool:
-        """Tell whether a full name lies in the library, and counts."""
+        """Return whether a full name lies in the library, and counts."""
         for prefix in self.names:
             rest = name.removeprefix(prefix)
             if rest != name and (not rest or rest[0] == "." or prefix.endswith("_")):

@@ -142,18 +142,18 @@ class ModuleSource:
             yield lint_rules.PATCHES
 
     def _is_shared(self, name: str) -> bool:
-        """Tell whether a full name is that of a module, or in a module, that all archives share."""
+        """Return whether a full name is that of a module, or in a module, that all archives share."""
         top = name.partition(".")[0]
         return top not in ("", "builtins", "__main__", "ts") and not self._is_local(top)
 
     def _registers(self, node: ast.expr) -> bool:
-        """Tell whether an expression is a function of a library that registers things by name."""
+        """Return whether an expression is a function of a library that registers things by name."""
         name = self._name(node.func if isinstance(node, ast.Call) else node)
         top, _, last = name.partition(".")[0], *name.rpartition(".")[1:]
         return last.startswith("register") and self._is_shared(top) and top not in sys.stdlib_module_names
 
     def _is_own(self, node: ast.expr) -> bool:
-        """Tell whether an expression is a class or function of the archive."""
+        """Return whether an expression is a class or function of the archive."""
         if not isinstance(node, ast.Name):
             return False
         return node.id in self._defined or self._is_local(self._names.get(node.id, "").partition(".")[0])
@@ -235,7 +235,7 @@ def _has_workers(call: ast.Call) -> bool:
 
 
 def _forks(call: ast.Call) -> bool:
-    """Tell whether joblib is asked for more than one worker, and not for threads."""
+    """Return whether joblib is asked for more than one worker, and not for threads."""
     words = _keywords(call)
     many = (getattr(call.args[0], "value", None) if call.args else words.get("n_jobs", 1)) != 1
     return many and not {"threads", "threading", "sharedmem"} & set(words.values())

@@ -302,7 +302,7 @@ def _count_all(events: list[K]) -> Counter[K]:
 
 
 def _sums(predictions: Sequence[Times]) -> Iterator[Times]:
-    """The times of each label added up, for counters whose single steps nobody sees."""
+    """The times of each label added up, for counters whose single steps are not observed."""
     for label in {label for label, _, _ in predictions}:
         _, latencies, queues = zip(*(times for times in predictions if times[0] == label), strict=True)
         yield label, sum(latencies), sum(queues)

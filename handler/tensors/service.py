@@ -157,4 +157,4 @@ def _nanoseconds(seconds: float) -> int:
 
 
 def _drop(outcomes: Any) -> None:
-    """Take outcomes that nobody waits for."""
+    """Discard outcomes: no client waits for them."""

@@ -24,10 +24,10 @@ class ArchiveModules(Protocol):
     folder: Path
 
     def holds(self, top: str) -> bool:
-        """Tell whether the archive has a module of that top-level name."""
+        """Return whether the archive has a module of that top-level name."""
 
     def forbids(self, top: str) -> bool:
-        """Tell whether that module could only do harm."""
+        """Return whether that module could only do harm."""
 
     def load(self, name: str) -> ModuleType:
         """Import the module of that name; raises what its code raises."""

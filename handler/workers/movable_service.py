@@ -15,8 +15,8 @@ from handler.workers.thread_service import ThreadService
 class MovableService:
     """Loads and calls a service on the calling thread, and once more in a process if that is needed.
 
-    A load that failed for a reason that a process may not have is tried again there, before anybody is told; so is a
-    batch, unless parts of its answers are on their way.
+    A load that failed for a reason that a process may not have is tried again there, before the failure is reported;
+    so is a batch, unless parts of its answers are on their way.
     """
 
     def __init__(self, spec: WorkerSpec, policy: IsolationPolicy, on_exit: Callable[[int], None]) -> None:

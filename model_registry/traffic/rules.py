@@ -35,7 +35,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """A `share` (0 to 1) of the requests is given to `version` as well; nobody waits for its answers.
+    """A `share` (0 to 1) of the requests is given to `version` as well; no client waits for its answers.
 
     Answers whose differences are within `tolerance` agree.
     """

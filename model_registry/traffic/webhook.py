@@ -13,7 +13,7 @@ TIMEOUT_SECONDS = 10.0
 
 
 def notify(url: str, news: Mapping[str, Any]) -> Thread:
-    """Send the news as JSON; a receiver that fails or hangs is logged, and keeps nobody waiting."""
+    """Send the event as JSON; a receiver that fails or hangs is logged, and blocks no request."""
     thread = Thread(target=_send, args=(url, json.dumps(news).encode()), name="rollout-webhook", daemon=True)
     thread.start()
     return thread

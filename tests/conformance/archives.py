@@ -105,7 +105,7 @@ def clashing(letter: str) -> dict[str, str]:
 
 
 def build_requiring(builder: ArchiveBuilder) -> None:
-    """Archives with requirements: a wheel that one of them holds, and a package that nobody has."""
+    """Archives with requirements: a wheel that one of them holds, and a package that does not exist."""
     ours = "--no-index\n--find-links .\nsample_package==1.0\n"
     files = {"requirements.txt": ours, "sample_package-1.0-py3-none-any.whl": wheel()}
     builder.pack("reqs", "reqs", files, requirements_file="requirements.txt")

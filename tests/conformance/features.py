@@ -29,12 +29,12 @@ FEATURES = (
     Feature(
         "batching",
         "batching batching_config handler/batching/test_batcher.py",
-        "a lone request is served at once when nobody else is usually there",
+        "a lone request is served at once when it is usually the only one",
     ),
     Feature(
         "limits, timeouts, queues",
         "limits response_timeout client_timeout queue_full model_registry/test_client_timeout.py",
-        "a 413 tells its limit in x-marserve-reason; nobody can kill a thread: a worker that hangs is abandoned",
+        "a 413 tells its limit in x-marserve-reason; a thread cannot be killed: a worker that hangs is abandoned",
     ),
     Feature(
         "sequence batching",

@@ -181,7 +181,7 @@ def test_the_metric_that_scales_is_one_that_is_exposed() -> None:
     assert name == rule["name"]["as"]
     assert rule["seriesQuery"].startswith(name)
     metrics = Metrics("prometheus")
-    model = metrics.add_version("m", "1.0")  # held: a model that nobody holds is forgotten
+    model = metrics.add_version("m", "1.0")  # kept: a model without references is forgotten
     model.watch(lambda: 7, lambda: 1, lambda: 0)
     samples = metrics.expose([]).decode()
     assert f'{name}{{model_name="m",model_version="1.0",}} 7.0' in samples

@@ -18,12 +18,12 @@ from signflow.training.synthetic import make_signs, make_windows
 from tests.support.signflow_processes import Process, backend, fetch, model_server, start_model_server, user
 
 SIGNS = read_labels()
-CALLERS = 8
+CLIENT_COUNT = 8
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model store with the model, and with a second version whose labels tell it from the first."""
+    """A model store with the model, and with a second version with other labels."""
     store = tmp_path_factory.mktemp("store")
     build_samples(store)
     labels = store / "index_to_name.json"
@@ -78,17 +78,17 @@ def test_the_flag_is_flipped_while_users_sign(server: Process, demo: Process) ->
 
 @pytest.mark.anyio
 async def test_a_new_version_is_switched_in_under_load(server: Process) -> None:
-    """No request fails, and whoever asks after the switch gets the new version."""
-    windows, _ = make_windows(make_signs(CALLERS), 1, seed=7)
-    found: list[list[Translation]] = [[] for _ in range(CALLERS)]
+    """No request fails, and every request after the switch gets the new version."""
+    windows, _ = make_windows(make_signs(CLIENT_COUNT), 1, seed=7)
+    found: list[list[Translation]] = [[] for _ in range(CLIENT_COUNT)]
     running = True
 
-    async def caller(number: int) -> None:
+    async def translate_on(number: int) -> None:
         while running:
             found[number].append(await client.translate(windows[number]))
 
     async def grown() -> int:
-        """All callers have answers that they asked for after now."""
+        """All clients have answers that they asked for after now."""
         wanted = [len(each) + 2 for each in found]
         while any(len(each) < least for each, least in zip(found, wanted, strict=True)):
             await asyncio.sleep(0.005)
@@ -96,7 +96,7 @@ async def test_a_new_version_is_switched_in_under_load(server: Process) -> None:
 
     metrics = ClientMetrics(CollectorRegistry())
     async with TorchServeClient(server.url, 20, 0, model_name="sign", encoding="float32", metrics=metrics) as client:
-        callers = [asyncio.create_task(caller(number)) for number in range(CALLERS)]
+        clients = [asyncio.create_task(translate_on(number)) for number in range(CLIENT_COUNT)]
         await grown()
         register = f"{server.url}/models?url=newer.mar&model_name=sign&initial_workers=1&synchronous=true"
         await asyncio.to_thread(fetch, register, "POST")
@@ -108,7 +108,7 @@ async def test_a_new_version_is_switched_in_under_load(server: Process) -> None:
         await asyncio.to_thread(fetch, f"{server.url}/models/sign/1.0", "DELETE")
         await grown()
         running = False
-        await asyncio.gather(*callers)
+        await asyncio.gather(*clients)
     assert {translation.source for each in found for translation in each} == {"torchserve"}
     new = [[translation.prediction.endswith(" (new)") for translation in each] for each in found]
     assert not any(any(each[:end]) for each, end in zip(new, before, strict=True))

@@ -60,9 +60,9 @@ def servers(
         yield one, other
 
 
-def post(server: ServerUnderTest, said: Input) -> tuple[int, Any]:
+def post(server: ServerUnderTest, request_input: Input) -> tuple[int, Any]:
     """Status and answer."""
-    [*parts] = said.parts
+    [*parts] = request_input.parts
     if len(parts) == 1 and parts[0].name == "body":
         kind, content = parts[0].content_type, parts[0].value
     else:
@@ -92,14 +92,14 @@ def test_both_servers_answer_every_request_alike(servers: tuple[ServerUnderTest,
 
 def without_confidences(answer: tuple[int, Any]) -> tuple[int, Any]:
     """The members that must be equal."""
-    status, said = answer
-    return status, (said["prediction"], said["device"]) if status == 200 else said
+    status, body = answer
+    return status, (body["prediction"], body["device"]) if status == 200 else body
 
 
 def confidences(answer: tuple[int, Any]) -> list[float]:
     """Of the four signs; nothing for a malformed request."""
-    status, said = answer
-    return [each["confidence"] for each in (said, *said["alternatives"])] if status == 200 else []
+    status, body = answer
+    return [each["confidence"] for each in (body, *body["alternatives"])] if status == 200 else []
 
 
 @pytest.mark.anyio

@@ -1,4 +1,4 @@
-"""Between requests nothing runs: a platform may take the processor away, and nobody notices."""
+"""Between requests nothing runs: a platform may take the processor away unnoticed."""
 
 import asyncio
 import sys

@@ -76,7 +76,7 @@ def test_a_connection_refused_by_the_stopped_server_was_never_accepted(store: Pa
             socket.create_connection(("127.0.0.1", server.port))
 
 
-@pytest.mark.parametrize("handler", [HANGS, STAYS], ids=["a hanging prediction", "a thread that nobody ends"])
+@pytest.mark.parametrize("handler", [HANGS, STAYS], ids=["a hanging prediction", "a thread that never ends"])
 def test_what_never_ends_by_itself_does_not_outlast_the_time_to_drain(
     store: Path, archive: MakeArchive, handler: str
 ) -> None:

@@ -20,7 +20,7 @@ _EPILOG = """\
 requests:
   a folder    samples/mlp/a.json, samples/mlp/2.0/b.json, samples/cats/c.jpg: each file is POSTed to /predictions/mlp,
               /predictions/mlp/2.0, /predictions/cats; its ending tells the content type
-  a file      a request in each line; files are looked for beside it, lines that begin with # are passed over
+  a file      a request in each line; files are looked for beside it, lines that begin with # are skipped
                 GET /ping
                 POST /predictions/mlp {"features": [1, 2]}
                 POST /predictions/cats @cat.jpg

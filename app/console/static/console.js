@@ -64,7 +64,7 @@ function lock(status) {
   token.set("");
 }
 
-// Nothing is sampled for a page that nobody sees: the feed is closed with it.
+// Nothing is sampled for a hidden page: the feed is closed with it.
 async function follow() {
   for (const own = ++generation; own === generation && !document.hidden;) {
     connection = new AbortController();

@@ -194,7 +194,7 @@ class TorchServeClient:
     async def _translate(self, window: np.ndarray, model_name: str) -> Translation:
         if self.breaker.state is not Circuit.CLOSED:
             if self.breaker.take_probe():
-                self._send(window, model_name)  # nobody waits for a probe
+                self._send(window, model_name)  # no user waits for a probe
             return await self._translate_locally(window, TorchServeError("circuit_open", repr(self.breaker)))
         request = self._send(window, model_name)
         await asyncio.wait({request}, timeout=None if self.local is None else self.hedge_seconds)

@@ -84,7 +84,7 @@ FINDER = Finder()
 
 
 def is_hidden(name: str) -> bool:
-    """Tell whether a module of the calling archive is not to be seen by the library that asks for it.
+    """Return whether a module of the calling archive is not to be seen by the library that asks for it.
 
     Libraries keep for all archives whether others are there, so that an archive that brings one along which the process
     lacks needs a process of its own. Has the worker move, if it can.
@@ -102,7 +102,7 @@ def _decides_by(name: str) -> bool:
 
 
 def _is_foreign(distribution: str) -> bool:
-    """Tell whether the process itself has no such distribution."""
+    """Return whether the process itself has no such distribution."""
     context = DistributionFinder.Context(name=distribution, path=sys.path)
     return not any(True for _ in MetadataPathFinder.find_distributions(context))
 
@@ -179,7 +179,7 @@ class PortionLoader(NamespaceLoader):
 
 
 def is_namespace_package(module: ModuleType | None) -> bool:
-    """Tell whether a module is a namespace package: folders without `__init__.py`."""
+    """Return whether a module is a namespace package: folders without `__init__.py`."""
     return isinstance(getattr(getattr(module, "__spec__", None), "loader", None), NamespaceLoader)
 
 
@@ -198,7 +198,7 @@ def find_in(modules: Modules, name: str, folders: Iterable[str]) -> ModuleSpec |
 
 
 def has_module(folder: str, name: str) -> bool:
-    """Tell whether a folder, or a zip file, has a module or a regular package of that top-level name."""
+    """Return whether a folder, or a zip file, has a module or a regular package of that top-level name."""
     place = os.path.join(folder, name)
     if _is_file(place) or (os.path.isdir(place) and _is_file(os.path.join(place, "__init__"))):
         return True
@@ -206,18 +206,18 @@ def has_module(folder: str, name: str) -> bool:
 
 
 def has_submodule(folders: Iterable[str], name: str) -> bool:
-    """Tell whether one of the folders has the module of that dotted name."""
+    """Return whether one of the folders has the module of that dotted name."""
     *parents, leaf = name.split(".")
     return any(has_module(os.path.join(folder, *parents), leaf) for folder in folders)
 
 
 def has_portion(folder: str, name: str) -> bool:
-    """Tell whether a folder has a folder of that name, which makes a package if nothing better is found."""
+    """Return whether a folder has a folder of that name, which makes a package if nothing better is found."""
     return name.isidentifier() and os.path.isdir(os.path.join(folder, name))
 
 
 def has_part(folders: Iterable[str], name: str) -> bool:
-    """Tell whether one of the folders has a portion of a namespace package, with the part that `name` leads to."""
+    """Return whether one of the folders has a portion of a namespace package, with the part that `name` leads to."""
     top, *parts = name.split(".")
     portions = [os.path.join(folder, top) for folder in folders if has_portion(folder, top)]
     return any(not parts or has_module(portion, parts[0]) or has_portion(portion, parts[0]) for portion in portions)

@@ -28,7 +28,7 @@ class ImportLock:
     """Held by one worker, with the threads that it starts meanwhile: a library may wait for them while it is imported.
 
     While it is held, `builtins.__import__` makes import statements of other workers wait if they name a module that is
-    not there yet. The server's own threads wait for nobody.
+    not there yet. The server's own threads never wait.
     """
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ _OWNER: InheritedValue[object] = InheritedValue()
 
 
 def is_ready(name: str) -> bool:
-    """Tell whether the process's module of that name is there, and its code has run, as that of its packages has."""
+    """Return whether the process's module of that name is there, and its code has run, as that of its packages has."""
     while name:
         module = process_module(name)
         if module is None or getattr(getattr(module, "__spec__", None), "_initializing", False):

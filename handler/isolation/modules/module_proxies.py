@@ -62,7 +62,7 @@ def register(name: str, user: str) -> None:
 
 
 def release(user: str) -> None:
-    """Take away the proxies that nobody else uses."""
+    """Remove the proxies that no other namespace uses."""
     with _lock:
         for name in [name for name, users in _users.items() if user in users]:
             _users[name].discard(user)
@@ -115,7 +115,7 @@ def process_module(name: str) -> ModuleType | None:
 
 
 def installed(name: str) -> bool:
-    """Tell whether the process has, or could import, a top-level module of its own by that name."""
+    """Return whether the process has, or could import, a top-level module of its own by that name."""
     return process_module(name) is not None or post_import.find_spec(name) is not None
 
 

@@ -91,14 +91,14 @@ class Namespace:
         return self.roots + [folder for folder in self._process_folders if folder not in self.roots]
 
     def owns(self, name: str) -> bool:
-        """Tell whether a plain dotted name is the archive's: all of a package is, or nothing.
+        """Return whether a plain dotted name is the archive's: all of a package is, or nothing.
 
         The standard library always wins, and so do the libraries that the server had imported before the first archive.
         But the names of the server's packages are free for all archives, and of a namespace package, such as `google`,
         each has the parts that its own folders hold.
         """
         top = name.partition(".")[0]
-        if top in SERVER:  # nobody else's, wherever they lie
+        if top in SERVER:  # the archive's alone, wherever they lie
             return not self.closed
         if top in _shared_namespace_packages():
             return not self.closed and has_part(self.roots, name)
@@ -107,7 +107,7 @@ class Namespace:
         return not self.closed and top not in _shared() and self.holds(top)
 
     def holds(self, top: str) -> bool:
-        """Tell whether the archive's folders hold a module of that top-level name, whoever wins."""
+        """Return whether the archive's folders hold a module of that top-level name, even if another precedes it."""
         # Never cached: archives unpack modules while they are imported.
         roots = self.roots
         if any(has_module(root, top) for root in roots):
@@ -116,7 +116,7 @@ class Namespace:
         return any(has_portion(root, top) for root in roots) and (top in SERVER or not module_proxies.installed(top))
 
     def forbids(self, top: str) -> bool:
-        """Tell whether a handler module of that name could only do harm: the process uses another one already."""
+        """Return whether a handler module of that name could only do harm: the process uses another one already."""
         return top in _NEVER_TWICE or (
             top in sys.stdlib_module_names and module_proxies.process_module(top) is not None
         )
@@ -201,7 +201,7 @@ def _speak_plainly(error: ModuleNotFoundError, key: str) -> None:
 
 
 def is_shared(top: str) -> bool:
-    """Tell whether a top-level name is the process's own module to all archives, whatever these hold."""
+    """Return whether a top-level name is the process's own module to all archives, whatever these hold."""
     return top in _shared()
 
 
@@ -213,16 +213,16 @@ def _shared_namespace_packages() -> frozenset[str]:
 
 @cache
 def _shared() -> frozenset[str]:
-    """The top-level names that never are an archive's; what the server has imported is told at the first call.
+    """The top-level names that never are an archive's; those that the server had imported at the first call.
 
-    Of the standard library, `test` is its own and nobody else's.
+    Of the standard library, only `test` may be an archive's.
     """
     loaded = {name for name, module in list(IMPORTED.items()) if "." not in name and _is_installed(module)}
     return _NEVER_TWICE | sys.stdlib_module_names - {"test"} | (loaded - SERVER - {"__main__"})
 
 
 def _is_installed(module: ModuleType | None) -> bool:
-    """Tell a library from a file of the application in which the server may be mounted, such as its `utils.py`."""
+    """Whether it is of a library, not of an application in which the server is mounted, such as its `utils.py`."""
     places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
     files = [place for place in places if isinstance(place, str)]
     return not files or any(_LIBRARY_FOLDERS.intersection(Path(file).parts) for file in files)

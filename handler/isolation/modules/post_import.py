@@ -1,4 +1,4 @@
-"""Hooks that run once a module has been imported, whoever imports it."""
+"""Hooks that run once a module has been imported, from any code."""
 
 import sys
 from collections.abc import Callable

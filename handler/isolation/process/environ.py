@@ -27,7 +27,7 @@ class Environment:
     added: Mapping[str, str] = field(default_factory=dict)
 
     def hides(self, name: str) -> bool:
-        """Tell whether there is no such variable, even if the process has it."""
+        """Whether there is no such variable, even if the process has it."""
         return self.hidden is not None and self.hidden.fullmatch(name) is not None
 
 
@@ -70,7 +70,7 @@ class Variables:
             os.putenv(name, value)  # raises what is wrong with them
         self.changed[name] = value
 
-    def told(self) -> Iterator[str]:
+    def describe_changes(self) -> Iterator[str]:
         """The changes for the log, by name only: an environment holds secrets."""
         here = [name for name in self.changed if _FOR_ALL.fullmatch(name)]
         if here:

@@ -36,7 +36,7 @@ class ExitTrap:
         """False in a process that the archive's code forked, which may end as it likes."""
         return os.getpid() == self._process
 
-    def leave(self, status: int) -> NoReturn:
+    def end_worker(self, status: int) -> NoReturn:
         """End the worker: by an exception on its own thread, by `on_exit` from another, which ends itself."""
         if self.status is None:
             self.status = status
@@ -55,10 +55,10 @@ def install() -> None:
     """Make `os._exit` end a worker where a worker's code calls it."""
     original = os._exit
 
-    def leave(status: int) -> NoReturn:
-        exits = EXIT_TRAP.get()
-        if exits is not None and exits.applies:
-            exits.leave(status)
+    def exit_worker(status: int) -> NoReturn:
+        trap = EXIT_TRAP.get()
+        if trap is not None and trap.applies:
+            trap.end_worker(status)
         original(status)
 
-    os._exit = leave
+    os._exit = exit_worker

@@ -47,11 +47,11 @@ class LoggerTree:
         return self.manager.getLogger(name) if name and name != self.root.name else self.root
 
     def takes(self, logger: Logger) -> bool:
-        """Tell whether records of that logger on the worker's threads are to be routed here."""
+        """Return whether records of that logger on the worker's threads are to be routed here."""
         return logger.manager is not self.manager and logger.name.partition(".")[0] not in _SERVER_LOGGERS
 
     def enabled(self, logger: Logger, level: int) -> bool:
-        """Tell whether a library's logger lets a level pass, by the first level set on the way to the root."""
+        """Return whether a library's logger lets a level pass, by the first level set on the way to the root."""
         if logger.disabled or self.manager.disable >= level:
             return False
         return level >= next((each.level for namesakes in self._way(logger) for each in namesakes if each.level), 0)

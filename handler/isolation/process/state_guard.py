@@ -39,7 +39,7 @@ Condition = Callable[..., bool]
 
 
 def by_archive(*_: Any, **__: Any) -> bool:
-    """Tell whether an archive's own code is calling: libraries change much for a moment, and put it back."""
+    """Return whether an archive's own code is calling: libraries change much for a moment, and put it back."""
     return directly_calling_archive() is not None
 
 
@@ -60,7 +60,7 @@ def never(*_: Any, **__: Any) -> bool:
 
 
 def _with_argument(*arguments: Any, **named: Any) -> bool:
-    """Tell whether a setting is set, not only read."""
+    """Return whether a setting is set, not only read."""
     return any(value not in (None, 0) for value in (*arguments, *named.values()))
 
 
@@ -85,7 +85,7 @@ def _is_own_group(group: Any, number: Any) -> bool:
 
 
 def _shares_pyplot(*_: Any, **__: Any) -> bool:
-    """Tell whether another worker than the calling one has used pyplot before, and still lives."""
+    """Return whether another worker than the calling one has used pyplot before, and still lives."""
     global _pyplot_user
     need = PROCESS_NEED.get()
     with _lock:
@@ -100,7 +100,7 @@ _pyplot_user: Callable[[], ProcessNeed | None] = lambda: None  # noqa: E731 (a w
 
 
 def _shares_umask(*_: Any) -> bool:
-    """Tell whether the system has refused to part the worker's thread: its mask goes with its working directory."""
+    """Return whether the system has refused to part the worker's thread: its mask goes with its working directory."""
     return CURRENT_DIRECTORY.get() is not None
 
 
@@ -112,7 +112,7 @@ def _end_worker(*arguments: Any) -> None:
     """End the calling worker as the signal would end its process."""
     trap = EXIT_TRAP.get()
     if trap is not None:
-        trap.leave(SIGNAL_STATUS + int(arguments[-1] if arguments else signal.SIGABRT))
+        trap.end_worker(SIGNAL_STATUS + int(arguments[-1] if arguments else signal.SIGABRT))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from types import ModuleType
 from typing import Any
 
 LOG = logging.getLogger("marserve.loading")
-PATIENCE = 60.0
-"""Seconds to wait for another thread's turn: building a model takes less, unless it hangs."""
+LOCK_TIMEOUT_SECONDS = 60.0
+"""Building a model takes less, unless it hangs."""
 
 PATCHING: Mapping[str, tuple[str, ...]] = {
     "accelerate.big_modeling": ("init_on_device",),
@@ -99,20 +99,23 @@ def thread_private(patching: Patching) -> Patching:
 
 def _one_at_a_time(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
-    def alone(*arguments: Any, **named: Any) -> Any:
-        # torch's compiler traces under a lock of its own: whoever needs both takes that one first.
+    def locked(*arguments: Any, **named: Any) -> Any:
+        # torch's compiler traces under a lock of its own: it is taken first.
         compiler = getattr(sys.modules.get("torch._dynamo.convert_frame"), "compile_lock", nullcontext())
         with compiler, _patching_lock():
             return function(*arguments, **named)
 
-    return alone
+    return locked
 
 
 @contextmanager
 def _patching_lock() -> Iterator[None]:
-    taken = _lock.acquire(timeout=PATIENCE)
+    taken = _lock.acquire(timeout=LOCK_TIMEOUT_SECONDS)
     if not taken:
-        LOG.warning("A model has been built or traced for more than %g s; another one does not wait for it.", PATIENCE)
+        LOG.warning(
+            "A model has been built or traced for more than %g s; another one does not wait for it.",
+            LOCK_TIMEOUT_SECONDS,
+        )
     try:
         yield
     finally:

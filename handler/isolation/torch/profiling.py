@@ -5,49 +5,50 @@ from threading import Lock, get_ident
 from types import ModuleType
 from typing import Any
 
-PATIENCE = 60.0
-"""Seconds to wait for a profiler to be stopped; one that never is must not make others hang."""
+LOCK_TIMEOUT_SECONDS = 60.0
+"""A profiler that is never stopped must not make others hang."""
 
 _profiling = Lock()
 _owner: int | None = None
 
 
 def patch_profiler(profiler: ModuleType) -> None:
-    """Have `torch.autograd.profiler`, and what is made of it, wait until nobody else profiles."""
+    """Have `torch.autograd.profiler`, and what is made of it, wait until no other thread profiles."""
     profile = profiler.profile
     prepare: Callable[[Any], None] = profile._prepare_trace  # noqa: SLF001
-    leave: Callable[..., Any] = profile.__exit__
+    exit_profile: Callable[..., Any] = profile.__exit__
 
-    def prepare_alone(self: Any) -> None:
-        _take(self)
+    def prepare_locked(self: Any) -> None:
+        _acquire(self)
         try:
             prepare(self)
         except BaseException:
-            _give(self)
+            _release(self)
             raise
 
-    def leave_alone(self: Any, *error: Any) -> Any:
+    def exit_and_release(self: Any, *error: Any) -> Any:
         try:
-            return leave(self, *error)
+            return exit_profile(self, *error)
         finally:
-            _give(self)
+            _release(self)
 
-    profile._prepare_trace, profile.__exit__ = prepare_alone, leave_alone  # noqa: SLF001
+    profile._prepare_trace, profile.__exit__ = prepare_locked, exit_and_release  # noqa: SLF001
 
 
-def _take(profile: Any) -> None:
+def _acquire(profile: Any) -> None:
     global _owner
     if _owner == get_ident():
-        return  # torch itself says what is wrong with that
-    if not _profiling.acquire(timeout=PATIENCE):
+        return  # torch itself raises
+    if not _profiling.acquire(timeout=LOCK_TIMEOUT_SECONDS):
         raise RuntimeError(
-            f"Another model's profiler has not been stopped for {PATIENCE:g} s, and two at once would end the server."
+            f"Another model's profiler has not been stopped for {LOCK_TIMEOUT_SECONDS:g} s, "
+            "and two at once would end the server."
         )
     _owner = get_ident()
-    profile._holds_lock = True  # noqa: SLF001 (whoever stops it, on whatever thread)
+    profile._holds_lock = True  # noqa: SLF001 (read by _release, on the thread that stops it)
 
 
-def _give(profile: Any) -> None:
+def _release(profile: Any) -> None:
     global _owner
     if vars(profile).pop("_holds_lock", False):
         _owner = None

@@ -17,7 +17,7 @@ Settings = dict[str, Any]
 class TorchGuard:
     """Compares the process with what it was before the loads that are under way.
 
-    Loads overlap, so that a change can be told of the wrong one of them; but what must be as before is so after each.
+    Loads overlap, so that a change may be reported for the wrong one; but what must be as before is so after each.
     """
 
     def __init__(self) -> None:

@@ -67,7 +67,7 @@ def patch_load(torch: ModuleType) -> None:
 
 
 def _load(policy: PicklePolicy, original: Callable[..., Any], file: Any, *arguments: Any, **options: Any) -> Any:
-    """As torch's, which since 2.6 loads plain weights only unless it is told to; TorchServe's archives are older."""
+    """As torch's before 2.6, which by default loads more than plain weights; TorchServe's archives are older."""
     start = file.tell() if hasattr(file, "seek") else None
     try:
         with _naming(file):
@@ -100,12 +100,12 @@ def _naming(file: Any) -> Iterator[None]:
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Tell torch's refusal of whole objects, or of TorchScript, from its other errors."""
+    """Return whether it is torch's refusal of whole objects, or of TorchScript."""
     return "weights_only" in str(error)
 
 
 def _undecided(options: Mapping[str, Any]) -> bool:
-    """Tell whether the caller left it to torch what may be loaded."""
+    """Return whether the caller left it to torch what may be loaded."""
     return options.get("weights_only") is None and options.get("pickle_module") is None
 
 
@@ -113,7 +113,7 @@ def _refused(file: Any, refusal: Exception, policy: PicklePolicy) -> str:
     found = re.search(r"GLOBAL (\S+)", str(refusal))
     culprit = f"an object of class {found[1]}" if found else "more than plain weights"
     return (
-        f"{_name(file)} holds {culprit}, which torch does not load unless it is told to. Save the model's "
+        f"{_name(file)} holds {culprit}, which torch does not load by default. Save the model's "
         f"state_dict() instead, or, where you trust the file, {policy.remedy}."
     )
 

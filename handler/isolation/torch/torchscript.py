@@ -10,8 +10,8 @@ from handler.isolation.calling_archive import calling_archive
 def patch_qualified_names(jit_internal: ModuleType) -> None:
     """Give script classes, NamedTuples and enumerations of archives a name of their own.
 
-    Functions and modules need none: TorchScript itself tells those of equal names apart, but takes the first class for
-    all. `__module__` stays as it is, for pickles.
+    Functions and modules need none: TorchScript itself can have two of a name, but takes the first class for all.
+    `__module__` stays as it is, for pickles.
     """
     original: Callable[..., str] = vars(jit_internal)["_qualified_name"]
 

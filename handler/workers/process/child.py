@@ -140,11 +140,11 @@ class OwnPython:
         return f"<OwnPython for {self.folder}>"
 
     def holds(self, top: str) -> bool:
-        """Tell whether the archive has a module of that top-level name."""
+        """Return whether the archive has a module of that top-level name."""
         return PathFinder.find_spec(top, [str(self.folder)]) is not None
 
     def forbids(self, top: str) -> bool:
-        """Tell whether Python has imported another module of that name already."""
+        """Return whether Python has imported another module of that name already."""
         return top in sys.modules
 
     def load(self, name: str) -> ModuleType:
@@ -183,7 +183,7 @@ class _Child:
                 try:
                     outcomes = self._service.predict(jobs, self._send_chunks)
                 except ResponseTooLarge:
-                    raise SystemExit(1) from None  # it is in the log, and is nobody's bug
+                    raise SystemExit(1) from None  # it is in the log, and no bug of the handler
                 self._governor.record(len(jobs), perf_counter() - started_at)
                 self._reports.answer("done", [pack_outcome(outcome) for outcome in outcomes])
         self._service.close()

@@ -1,4 +1,4 @@
-"""The fast path: what it answers itself, what it leaves to ASGI, and that nobody notices the difference."""
+"""The fast path: what it answers itself, what it leaves to ASGI, and that both answer alike."""
 
 from pathlib import Path
 

@@ -39,7 +39,7 @@ def test_it_is_held_once(path: Path) -> None:
 
 
 def test_a_number_without_a_lock_is_nobody(path: Path) -> None:
-    """The process of that number may be anybody by now."""
+    """The process of that number may be another program by now."""
     path.write_text(str(os.getpid()))
     assert PidFile(path).holder() is None
 

@@ -93,9 +93,9 @@ def test_a_server_that_will_not_end_is_not_called_stopped(
     monkeypatch.setattr(torchserve_process, "STOP_TIMEOUT_SECONDS", 0.0)
     file = torchserve_process.pid_file()
     file.acquire()
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as somebody:
-        file.write(somebody.pid)
-        # This process holds the lock on, as a server would that is still busy; `somebody` only takes the signal.
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        file.write(process.pid)
+        # This process holds the lock on, as a server would that is still busy; `process` only takes the signal.
         assert torchserve_process.stop() == 1
     assert capsys.readouterr().out == "Stopping TorchServe took too long.\n"
     assert (folder / ".model_server.pid").exists()

@@ -1,4 +1,4 @@
-"""Connections have their time and their number; nobody waits for a client that reads nothing."""
+"""Connections have their time and their number; no other client waits for one that reads nothing."""
 
 import asyncio
 import socket

@@ -205,7 +205,7 @@ def test_a_batcher_is_full_when_it_would_accept_no_job() -> None:
     for each in jobs:
         assert not batcher.is_full
         batcher.submit(each)
-    jobs[0].cancelled = True  # nobody waits for it any more
+    jobs[0].cancelled = True  # no client waits for it any more
     assert not batcher.is_full
     batcher.submit(job())
     assert batcher.is_full

@@ -89,10 +89,10 @@ def test_the_socket_of_a_server_that_lives_is_not(path: str) -> None:
 
 
 def test_a_file_that_is_no_socket_is_left_alone(path: str) -> None:
-    Path(path).write_text("of somebody else")
+    Path(path).write_text("of another program")
     with pytest.raises(OSError, match="in use"):
         bind(ListenAddress("unix", path=path), 5)
-    assert Path(path).read_text() == "of somebody else"
+    assert Path(path).read_text() == "of another program"
 
 
 def test_a_new_socket_is_made_where_no_file_is(path: str) -> None:

@@ -1,4 +1,4 @@
-"""A server that nobody has configured serves the sample archives."""
+"""A server without configuration serves the sample archives."""
 
 from pathlib import Path
 

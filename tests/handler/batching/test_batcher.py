@@ -86,7 +86,7 @@ def test_the_delay_counts_from_the_first_arrival() -> None:
 
 def test_a_lone_client_is_not_kept_waiting() -> None:
     batcher = Batcher(16, 0.001, 100)
-    for _ in range(HISTORY_BATCHES):  # it learns that nobody else comes
+    for _ in range(HISTORY_BATCHES):  # it learns that no other request comes
         batcher.submit(job())
         lone = batcher.take(Consumer())
         assert lone is not None

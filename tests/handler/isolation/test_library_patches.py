@@ -1,4 +1,4 @@
-"""Libraries that archives share are patched when they are first imported, whoever imports them."""
+"""Libraries that archives share are patched when they are first imported, from any code."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Resting hands are told from signing ones."""
+"""Resting hands are distinguished from signing ones."""
 
 import numpy as np
 import pytest

@@ -38,7 +38,7 @@ window.Holistic = class {
   async close() {}
 };
 """
-"""In the place of the landmark library: whatever the picture, somebody performs "hello" and leaves."""
+"""In the place of the landmark library: whatever the picture, a person performs "hello" and disappears."""
 
 
 @contextmanager

@@ -86,7 +86,7 @@ def _until_gone(answer: Answer) -> Answer:
 
 
 @pytest.mark.parametrize("form", ["windows", "landmarks", "points"])
-def test_the_bare_loop_translates_what_the_callers_send(form: str) -> None:
+def test_the_bare_loop_translates_what_the_clients_send(form: str) -> None:
     bodies = make_bodies(3, form)
     before = list(sys.path)
     found = measure_in_process(bodies, 2, 2, 0.1)

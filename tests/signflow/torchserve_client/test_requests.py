@@ -131,7 +131,7 @@ async def test_what_the_local_pipeline_raises_reaches_the_caller() -> None:
             await client.predict(WINDOW)
 
 
-async def test_many_callers_share_the_connections_and_all_get_answers() -> None:
+async def test_many_tasks_share_the_connections_and_all_get_answers() -> None:
     busy = most = 0
 
     async def server(request: httpx2.Request) -> httpx2.Response:

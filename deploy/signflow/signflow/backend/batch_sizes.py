@@ -10,7 +10,7 @@ _BUCKET = re.compile(r'^marserve_batch_size_bucket\{.*\ble="([^"]+)".*\} ([0-9.e
 
 
 async def fetch_batch_sizes(client: TorchServeClient, url: str) -> dict[str, int] | None:
-    """Batches since the start, by the ranges of the histogram ("1", "2", "3-4", ...); None where none are told."""
+    """Batches since the start, by the ranges of the histogram ("1", "2", "3-4", ...); None without such metrics."""
     if client.breaker.state is not Circuit.CLOSED:
         return None
     try:

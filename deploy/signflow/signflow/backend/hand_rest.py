@@ -1,4 +1,4 @@
-"""Tells whether hands rest in a frame, and makes frames in which they do."""
+"""Hands at rest: a check of one frame, and frames with hands at rest around others."""
 
 import math
 
@@ -33,16 +33,16 @@ def is_rest(points: np.ndarray) -> bool:
 
 def with_rests(points: np.ndarray, count: int) -> np.ndarray:
     """Points [frames, 75, 3] with `count` frames before and after in which the arms hang and no hand is seen."""
-    return np.concatenate([_resting(points[0], count), points, _resting(points[-1], count)])
+    return np.concatenate([_rest_frames(points[0], count), points, _rest_frames(points[-1], count)])
 
 
 def _middle(one: list[float], other: list[float]) -> list[float]:
     return [(a + b) / 2 for a, b in zip(one, other, strict=True)]
 
 
-def _resting(frame: np.ndarray, count: int) -> np.ndarray:
-    resting = frame.copy()
-    resting[:_POSE] = np.nan
+def _rest_frames(frame: np.ndarray, count: int) -> np.ndarray:
+    rest = frame.copy()
+    rest[:_POSE] = np.nan
     hips = frame[[_POSE + LEFT_HIP, _POSE + RIGHT_HIP]]
-    resting[_HANDS_OF_POSE] = np.tile(hips, (4, 1))
-    return np.repeat(resting[None], count, axis=0)
+    rest[_HANDS_OF_POSE] = np.tile(hips, (4, 1))
+    return np.repeat(rest[None], count, axis=0)

@@ -10,7 +10,7 @@ _WIDTH, _LABEL, _ROW, _HEADING = 800, 330, 30, 44
 _COLOURS = ("#7f8c8d", "#2f7d5b", "#7fb59b", "#b5651d", "#d8b08c")
 
 
-def render_charts(title: str, note: str, charts: Sequence[tuple[str, Sequence[Row]]]) -> str:
+def render_charts(title: str, subtitle: str, charts: Sequence[tuple[str, Sequence[Row]]]) -> str:
     """An SVG file of charts, each with its heading; the longest bar of each fills the width."""
     drawn, top = [], 64
     for heading, rows in charts:
@@ -19,7 +19,9 @@ def render_charts(title: str, note: str, charts: Sequence[tuple[str, Sequence[Ro
         drawn += [_bar(number, top + _HEADING + _ROW * number, row, longest) for number, row in enumerate(rows)]
         top += _HEADING + _ROW * len(rows) + 8
     box = f'viewBox="0 0 {_WIDTH} {top + 12}" width="{_WIDTH}" height="{top + 12}"'
-    head = _text(16, 32, title, 'font-size="20" font-weight="700"') + _text(16, 54, note, 'font-size="12" fill="#666"')
+    head = _text(16, 32, title, 'font-size="20" font-weight="700"') + _text(
+        16, 54, subtitle, 'font-size="12" fill="#666"'
+    )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" {box} role="img" aria-label="{escape(title)}"'
         f' font-family="system-ui, sans-serif" fill="#222">'

@@ -25,25 +25,25 @@ def measure_in_process(bodies: Sequence[Body], batch: int, threads: int, seconds
     """
     disable_malloc_trim()
     handlers = [_load_handler() for _ in range(threads)]
-    begin = time.perf_counter() + WARM_UP_SECONDS / 2
+    start = time.perf_counter() + WARM_UP_SECONDS / 2
     with ThreadPoolExecutor(threads) as pool:
-        runs = list(pool.map(lambda handler: _run_loop(handler, bodies, batch, begin, seconds), handlers))
+        runs = list(pool.map(lambda handler: _run_loop(handler, bodies, batch, start, seconds), handlers))
     latencies = [latency for run, _ in runs for latency in run]
     spent = sum(seconds for _, seconds in runs)
     return Measurement(seconds, latencies, answers=len(latencies), cpu=spent / max(1, len(latencies)))
 
 
 def _run_loop(
-    handler: Any, bodies: Sequence[Body], batch: int, begin: float, seconds: float
+    handler: Any, bodies: Sequence[Body], batch: int, start: float, seconds: float
 ) -> tuple[list[float], float]:
     """The latency of each answer, equal within a batch, and the processor's seconds."""
     rows = ({"body": _decode(*body)} for body in itertools.cycle(bodies))
     latencies: list[float] = []
     started, working = time.perf_counter(), time.thread_time()
-    while started < begin + seconds:
+    while started < start + seconds:
         answers = handler.handle(list(itertools.islice(rows, batch)), CONTEXT)
         ended = time.perf_counter()
-        if started >= begin:
+        if started >= start:
             latencies += [ended - started] * len(answers)
         else:
             working = time.thread_time()

@@ -87,15 +87,15 @@ async def measure(host: str, port: int, requests: Sequence[bytes], seconds: floa
 class LoadRun:
     """Shared by the clients: when counting begins and ends, and the measurement."""
 
-    def __init__(self, begin: float, seconds: float, interval: float) -> None:
-        self.begin, self.end, self.interval = begin, begin + seconds, interval
+    def __init__(self, start: float, seconds: float, interval: float) -> None:
+        self.start, self.end, self.interval = start, start + seconds, interval
         self.measurement = Measurement(seconds)
 
     def record(self, due: float, status: bytes) -> None:
         """Count the answer to a request by when the request was due."""
         now = time.perf_counter()
         self.measurement.answers += status == b"200"
-        if not self.begin <= now < self.end:
+        if not self.start <= now < self.end:
             return
         if status == b"200":
             self.measurement.latencies.append(now - due)

@@ -66,9 +66,9 @@ class SignersResult:
 async def sign_together(url: str, count: int, seconds: float) -> SignersResult:
     """Let so many users sign to a backend's WebSocket for so long, each at a phase of its own."""
     result, performances = SignersResult(seconds), make_performances(3 * len(read_labels()))
-    begin = time.perf_counter() + 1
+    start = time.perf_counter() + 1
     signers = [SimulatedSigner(f"{url}?user=signer-{number}", performances, number, result) for number in range(count)]
-    await asyncio.gather(*(signer.run(begin, begin + seconds) for signer in signers))
+    await asyncio.gather(*(signer.run(start, start + seconds) for signer in signers))
     return result
 
 
@@ -96,11 +96,11 @@ class SimulatedSigner:
     def __repr__(self) -> str:
         return f"<SimulatedSigner with {len(self._pending)} signs to be translated>"
 
-    async def run(self, begin: float, end: float) -> None:
+    async def run(self, start: float, end: float) -> None:
         """Sign until the end (perf_counter seconds), then wait for the last translations."""
         async with connect(self._url, compression=None, proxy=None) as socket:
             receiving = asyncio.create_task(self._receive(socket))
-            due = begin + self._random.uniform(0, 2)
+            due = start + self._random.uniform(0, 2)
             while due < end:
                 due = await self._perform(socket, due)
             if self._pending:

@@ -11,10 +11,11 @@ _BONES = np.array([[0.1, 0.08, 0.07], [0.1, 0.06, 0.05], [0.11, 0.07, 0.05], [0.
 _OUT_OF_PALM = np.array([0.0, 0.0, -1.0])
 
 
-def right_hand(curls: np.ndarray, turns: np.ndarray) -> np.ndarray:
+def right_hand(curls: np.ndarray, angles: np.ndarray) -> np.ndarray:
     """Points [frames, 21, 3] about the wrist, in shoulder widths.
 
-    curls [frames, 5] go from 0 (a straight finger) to 1 (a closed one), turns [frames, 3] are radians about x, y and z.
+    curls [frames, 5] go from 0 (a straight finger) to 1 (a closed one), angles
+    [frames, 3] are radians about x, y and z.
     """
     bends = (curls[:, :, None] * _BENDS)[..., None]
     bones = _BONES[..., None] * (np.cos(bends) * _DIRECTIONS[:, None] + np.sin(bends) * _OUT_OF_PALM)
@@ -22,17 +23,17 @@ def right_hand(curls: np.ndarray, turns: np.ndarray) -> np.ndarray:
     fingers = np.concatenate([knuckles, _KNUCKLES[:, None] + np.cumsum(bones, axis=2)], axis=2)
     wrist = np.zeros((len(curls), 1, 3))
     points = np.concatenate([wrist, fingers.reshape(-1, 20, 3)], axis=1)
-    return points @ rotations(turns).swapaxes(1, 2)
+    return points @ rotations(angles).swapaxes(1, 2)
 
 
-def left_hand(curls: np.ndarray, turns: np.ndarray) -> np.ndarray:
+def left_hand(curls: np.ndarray, angles: np.ndarray) -> np.ndarray:
     """The mirror image of the right hand."""
-    return right_hand(curls, turns) * [-1, 1, 1]
+    return right_hand(curls, angles) * [-1, 1, 1]
 
 
-def rotations(turns: np.ndarray) -> np.ndarray:
+def rotations(angles: np.ndarray) -> np.ndarray:
     """Matrices [frames, 3, 3] that turn about x, then y, then z, by radians [frames, 3]."""
-    (cx, cy, cz), (sx, sy, sz) = np.cos(turns.T), np.sin(turns.T)
+    (cx, cy, cz), (sx, sy, sz) = np.cos(angles.T), np.sin(angles.T)
     rows = [
         [cy * cz, sx * sy * cz - cx * sz, cx * sy * cz + sx * sz],
         [cy * sz, sx * sy * sz + cx * cz, cx * sy * sz - sx * cz],

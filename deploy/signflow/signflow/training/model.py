@@ -52,14 +52,14 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.ask = nn.Linear(width, 3 * width)
-        self.tell = nn.Linear(width, width)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.output = nn.Linear(width, width)
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
         """[batch, frames, width] to the same."""
-        query, key, value = (self._split(part) for part in self.ask(frames).chunk(3, dim=-1))
+        query, key, value = (self._split(part) for part in self.query_key_value(frames).chunk(3, dim=-1))
         seen = functional.scaled_dot_product_attention(query, key, value)
-        return self.tell(seen.transpose(1, 2).flatten(2))
+        return self.output(seen.transpose(1, 2).flatten(2))
 
     def _split(self, part: torch.Tensor) -> torch.Tensor:
         return part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
@@ -70,15 +70,15 @@ class Block(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.attend = nn.Sequential(nn.LayerNorm(width), Attention(width, heads))
-        self.think = nn.Sequential(
+        self.attention = nn.Sequential(nn.LayerNorm(width), Attention(width, heads))
+        self.feed_forward = nn.Sequential(
             nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
         )
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
         """[batch, frames, width] to the same."""
-        frames = frames + self.attend(frames)
-        return frames + self.think(frames)
+        frames = frames + self.attention(frames)
+        return frames + self.feed_forward(frames)
 
 
 class SignTransformer(nn.Module):
@@ -91,12 +91,12 @@ class SignTransformer(nn.Module):
         self.position = nn.Parameter(0.02 * torch.randn(FRAMES, width))
         self.dropout = nn.Dropout(0.2)
         self.blocks = nn.Sequential(*(Block(width, heads) for _ in range(depth)))
-        self.decide = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, signs))
+        self.classify = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, signs))
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
         """Windows [batch, 64, 469] to logits [batch, signs]."""
         frames = self.dropout(self.embed(self.standardise(windows)) + self.position)
-        return self.decide(self.blocks(frames).mean(dim=1))
+        return self.classify(self.blocks(frames).mean(dim=1))
 
 
 class GraphBlock(nn.Module):
@@ -104,15 +104,15 @@ class GraphBlock(nn.Module):
 
     def __init__(self, channels: int, wider: int) -> None:
         super().__init__()
-        self.watch = nn.Conv2d(channels, channels, (5, 1), stride=(2, 1), padding=(2, 0), groups=channels)
-        self.mix = nn.Conv2d(channels, wider, 1)
-        self.bend = nn.Parameter(torch.zeros(POINTS, POINTS))
-        self.settle = nn.Sequential(nn.BatchNorm2d(wider), nn.ReLU())
+        self.temporal = nn.Conv2d(channels, channels, (5, 1), stride=(2, 1), padding=(2, 0), groups=channels)
+        self.pointwise = nn.Conv2d(channels, wider, 1)
+        self.skeleton_offset = nn.Parameter(torch.zeros(POINTS, POINTS))
+        self.normalise = nn.Sequential(nn.BatchNorm2d(wider), nn.ReLU())
 
     def forward(self, points: torch.Tensor, skeleton: torch.Tensor) -> torch.Tensor:
         """[batch, channels, frames, 75] to [batch, wider, frames / 2, 75]."""
-        heard = self.mix(self.watch(points)) @ (skeleton + self.bend)
-        return self.settle(heard)
+        joined = self.pointwise(self.temporal(points)) @ (skeleton + self.skeleton_offset)
+        return self.normalise(joined)
 
 
 class SignGraph(nn.Module):
@@ -125,7 +125,7 @@ class SignGraph(nn.Module):
         self.standardise = Standardise()
         self.register_buffer("skeleton", skeleton(), persistent=False)
         self.blocks = nn.ModuleList([GraphBlock(6, width), GraphBlock(width, width), GraphBlock(width, 2 * width)])
-        self.decide = nn.Linear(2 * width * 8 + FEATURES - 2 * POSITIONS, signs)
+        self.classify = nn.Linear(2 * width * 8 + FEATURES - 2 * POSITIONS, signs)
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
         """Windows [batch, 64, 469] to logits [batch, signs]."""
@@ -134,7 +134,7 @@ class SignGraph(nn.Module):
         for block in self.blocks:
             points = block(points, self.skeleton)
         seen = points.mean(dim=3).flatten(1)
-        return self.decide(torch.cat([seen, windows[..., 2 * POSITIONS :].mean(dim=1)], dim=1))
+        return self.classify(torch.cat([seen, windows[..., 2 * POSITIONS :].mean(dim=1)], dim=1))
 
 
 MODELS: dict[str, type[SignTransformer] | type[SignGraph]] = {"transformer": SignTransformer, "gcn": SignGraph}

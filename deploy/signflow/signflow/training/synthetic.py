@@ -47,7 +47,7 @@ class Gesture:
     beats: float
     curls: np.ndarray
     """[2, 5], at the begin and at the end."""
-    turns: np.ndarray
+    angles: np.ndarray
     """[2, 3], radians."""
 
 
@@ -55,8 +55,8 @@ class Gesture:
 class Sign:
     """The gestures of both hands; a sign of one hand has none for the left one."""
 
-    right: Gesture
-    left: Gesture | None
+    right_gesture: Gesture
+    left_gesture: Gesture | None
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -85,8 +85,8 @@ def make_signs(count: int, seed: int = SEED) -> list[Sign]:
 def perform(sign: Sign, rng: np.random.Generator) -> np.ndarray:
     """Points [frames, 75, 3] of one performance before one camera, no two alike; NaN where a hand is not seen."""
     time = np.linspace(0, 1, rng.integers(18, 72)) ** rng.uniform(0.75, 1.35)
-    left = _arm(sign.left, time, rng) if sign.left else _resting(time, rng)
-    right = _arm(sign.right, time, rng) * [-1, 1, 1]
+    left = _arm(sign.left_gesture, time, rng) if sign.left_gesture else _hanging_hand(time, rng)
+    right = _arm(sign.right_gesture, time, rng) * [-1, 1, 1]
     pose = np.repeat(_BODY[None], len(time), axis=0) + rng.normal(0, 0.01, (33, 3))
     for side, hand in enumerate((left, right)):
         pose[:, 15 + side : 23 : 2] = hand[:, _FROM_HAND]
@@ -129,7 +129,7 @@ def _make_gesture(motion: np.random.Generator, shape: np.random.Generator) -> Ge
         wave=motion.uniform(0, 0.15, 3) * motion.integers(0, 2),
         beats=motion.uniform(1, 4),
         curls=shape.uniform(0, 1, (2, 5)),
-        turns=shape.uniform(-0.8, 0.8, (2, 3)),
+        angles=shape.uniform(-0.8, 0.8, (2, 3)),
     )
 
 
@@ -140,11 +140,11 @@ def _arm(gesture: Gesture, time: np.ndarray, rng: np.random.Generator) -> np.nda
     path = (1 - t) ** 3 * curve[0] + 3 * t * (1 - t) ** 2 * curve[1] + 3 * t**2 * (1 - t) * curve[2] + t**3 * curve[3]
     path = path + gesture.wave * np.sin(2 * np.pi * gesture.beats * t + rng.normal(0, 0.3))
     curls = (1 - t) * gesture.curls[0] + t * gesture.curls[1] + rng.normal(0, 0.2, 5)
-    turns = (1 - t) * gesture.turns[0] + t * gesture.turns[1] + rng.normal(0, 0.3, 3)
-    return path[:, None] + left_hand(curls.clip(0, 1), turns)
+    angles = (1 - t) * gesture.angles[0] + t * gesture.angles[1] + rng.normal(0, 0.3, 3)
+    return path[:, None] + left_hand(curls.clip(0, 1), angles)
 
 
-def _resting(time: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _hanging_hand(time: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A left hand that hangs beside the body."""
     still = np.ones((len(time), 1))
     hand = left_hand(still * rng.uniform(0.1, 0.4, 5), still * [0, 0, np.pi])
@@ -155,7 +155,7 @@ def _hide(points: np.ndarray, sign: Sign, rng: np.random.Generator) -> None:
     """Lose a hand in some frames, as landmark libraries do, and a resting one often for the whole time."""
     for hand in (slice(0, HAND), slice(HAND, 2 * HAND)):
         points[rng.random(len(points)) < 0.04, hand] = np.nan
-    if sign.left is None and rng.random() < 0.6:
+    if sign.left_gesture is None and rng.random() < 0.6:
         points[:, :HAND] = np.nan
 
 

@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def train(
-    name: str, examples: tuple[np.ndarray, np.ndarray], epochs: int, say: Callable[[str], None] = print
+    name: str, examples: tuple[np.ndarray, np.ndarray], epochs: int, write_line: Callable[[str], None] = print
 ) -> nn.Module:
     """A model of that name in MODELS, fitted to windows [n, 64, 469] and the numbers of their signs [n]."""
     torch.manual_seed(0)
@@ -48,7 +48,7 @@ def train(
     model.standardise.fit(windows)
     began = time.monotonic()
     for epoch, loss in enumerate(_rounds(model, windows, targets, epochs), start=1):
-        say(f"epoch {epoch} of {epochs}: loss {loss:.3f} after {time.monotonic() - began:.0f} s")
+        write_line(f"epoch {epoch} of {epochs}: loss {loss:.3f} after {time.monotonic() - began:.0f} s")
     return model.eval()
 
 

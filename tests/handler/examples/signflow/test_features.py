@@ -140,7 +140,7 @@ def test_positions_stay_within_five_and_hold_only_numbers() -> None:
     points = np.zeros((3, 75, 3), np.float32)  # no extent at all: the size is 0.001
     points[0, 0] = [1.0, -1.0, 0.002]
     points[1, 1] = [np.inf, -np.inf, np.nan]
-    points[2, 42 + 11] = np.nan  # a shoulder that nobody saw
+    points[2, 42 + 11] = np.nan  # an unseen shoulder
     positions = normalise(points)
     np.testing.assert_allclose(positions[0, :3], [5, -5, 2], atol=1e-5)
     np.testing.assert_allclose(positions[1, 3:6], [5, -5, 0])

@@ -37,7 +37,7 @@ def rest():
 
 @pytest.fixture
 def worker(tmp_path: Path) -> Iterator[OneWorker]:
-    """A worker of an archive that tells and changes its path."""
+    """A worker of an archive that returns and changes its path."""
     with workers_in(tmp_path) as make:
         worker = make("a", handler=HANDLER)
         worker.load()

@@ -52,7 +52,7 @@ import lazily.{other}
 
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    """Makes workers, which share a library that nobody has imported yet."""
+    """Makes workers, which share a library that is not imported yet."""
     site = write(
         tmp_path / "site",
         {

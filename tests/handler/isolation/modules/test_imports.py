@@ -1,4 +1,4 @@
-"""The import system under many threads, and for code that belongs to nobody."""
+"""The import system under many threads, and for code that belongs to no archive."""
 
 import importlib
 import pickle

@@ -172,7 +172,7 @@ FILE = "FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'utils.p
 
 
 CASES = WAYS.strip().split("\n\n")
-ALONE = """
+ONE_PROCESS_EACH = """
 import os, sys
 sys.path.insert(0, 'site')
 for folder in sorted(os.listdir('cases')):
@@ -195,7 +195,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
         source = f"{IMPORTS}{FILE}OWN = ['beside', 'pack', 'utils', 'datasets']\n{case}"
         write(folder / "cases" / f"{number:02}", {"handler.py": source, **OWN})
     with (folder / "answers").open("wb") as answers:
-        subprocess.run([sys.executable, "-W", "ignore", "-c", ALONE], stdout=answers, check=True, cwd=folder)
+        subprocess.run([sys.executable, "-W", "ignore", "-c", ONE_PROCESS_EACH], stdout=answers, check=True, cwd=folder)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Hooks run once a module has been imported, whoever imports it."""
+"""Hooks run once a module has been imported, from any code."""
 
 import importlib
 import sys

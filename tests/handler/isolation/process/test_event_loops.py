@@ -38,7 +38,7 @@ def test_a_worker_may_run_a_loop(worker: OneWorker) -> None:
     worker.close()
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 14), reason="nobody gets a loop without making one")
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="no thread gets a loop without making one")
 def test_a_worker_finds_a_loop_that_is_closed_with_it(worker: OneWorker) -> None:
     def work() -> tuple[int, bool, bool]:
         answer, loop = worker.namespace.loaded("handler").ask()
@@ -49,7 +49,7 @@ def test_a_worker_finds_a_loop_that_is_closed_with_it(worker: OneWorker) -> None
     assert worker.run(work) == (4, False, True)
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 14), reason="nobody gets a loop without making one")
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="no thread gets a loop without making one")
 def test_other_threads_have_none(worker: OneWorker) -> None:
     asking = worker.namespace.loaded("handler").ask
     errors: list[str] = []

@@ -1,4 +1,4 @@
-"""Obstacles of threads that processes do not have, and when a worker is told to move."""
+"""Obstacles of threads that processes do not have, and when a worker has to move."""
 
 import pytest
 

@@ -19,7 +19,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
         yield make
 
 
-def test_lines_go_to_the_log_of_whoever_prints(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_go_to_the_log_of_the_printing_worker(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
     source = "import sys\nprint('one', 1)\nprint('two\\nthree', file=sys.stderr)\nprint()"
     workers = [make("a", handler=source), make("b", handler=source)]
     for worker in workers:

@@ -77,7 +77,7 @@ def test_a_model_under_construction_leaves_others_as_they_are(workers: list[OneW
 
 
 class Net(torch.nn.Module):  # type: ignore[misc, name-defined]
-    """Has modules inside modules, whose names traces tell."""
+    """Has modules inside modules, whose names are in the traces."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -150,7 +150,7 @@ def test_they_may_be_nested_on_one_thread() -> None:
 
 
 def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(patching, "PATIENCE", 0.01)
+    monkeypatch.setattr(patching, "LOCK_TIMEOUT_SECONDS", 0.01)
     inside, go = threading.Event(), threading.Event()
 
     def hang() -> None:

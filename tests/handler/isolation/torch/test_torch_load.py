@@ -24,7 +24,7 @@ class Net(torch.nn.Linear):
 SAVER = "import torch, model\n\ndef save(file):\n    torch.save(model.Net(), file)\n"
 LOADER = "import torch\n\ndef load(file, **options):\n    return type(torch.load(file, **options)).__name__\n"
 REFUSED = (
-    "{} holds an object of class model.Net, which torch does not load unless it is told to. Save the model's "
+    "{} holds an object of class model.Net, which torch does not load by default. Save the model's "
     "state_dict() instead, or, where you trust the file, {}."
 )
 

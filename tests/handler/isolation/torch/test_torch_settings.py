@@ -108,7 +108,7 @@ def test_a_second_profiler_waits_for_the_first() -> None:
 
 @pytest.mark.usefixtures("installed")
 def test_a_profiler_that_is_never_stopped_makes_nobody_hang(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profiling, "PATIENCE", 0.01)
+    monkeypatch.setattr(profiling, "LOCK_TIMEOUT_SECONDS", 0.01)
     inside, go = threading.Event(), threading.Event()
     with ThreadPoolExecutor(1) as other:
         hanging = other.submit(profile, inside, go)

@@ -111,7 +111,7 @@ def types():
 
 
 def files(number: int) -> dict[str, str]:
-    """An archive whose every type and function tells `number`."""
+    """An archive whose every type and function returns `number`."""
     fields = "\n    ".join(f"field{each}: torch.Tensor" for each in range(number))
     model = MODEL.replace("FIELDS", fields).replace("ARGUMENTS", ", ".join("x" * number))
     return {
