@@ -23,7 +23,7 @@ def test_a_performance_is_the_same_for_a_seed_and_another_for_another() -> None:
 
 
 def test_more_signs_leave_the_first_ones_as_they_are() -> None:
-    np.testing.assert_array_equal(make_signs(2)[1].right.curve, make_signs(9)[1].right.curve)
+    np.testing.assert_array_equal(make_signs(2)[1].right_gesture.curve, make_signs(9)[1].right_gesture.curve)
 
 
 def test_two_signs_in_turn_move_alike_and_differ_in_their_hands() -> None:
