@@ -28,9 +28,9 @@ def test_more_signs_leave_the_first_ones_as_they_are() -> None:
 
 def test_two_signs_in_turn_move_alike_and_differ_in_their_hands() -> None:
     one, other, third = make_signs(3)
-    np.testing.assert_array_equal(one.right.curve, other.right.curve)
-    assert not np.array_equal(one.right.curls, other.right.curls)
-    assert not np.array_equal(one.right.curve, third.right.curve)
+    np.testing.assert_array_equal(one.right_gesture.curve, other.right_gesture.curve)
+    assert not np.array_equal(one.right_gesture.curls, other.right_gesture.curls)
+    assert not np.array_equal(one.right_gesture.curve, third.right_gesture.curve)
 
 
 @pytest.mark.parametrize("sign", range(6))
