@@ -24,10 +24,11 @@ async def on_error(request: Request, error: Exception) -> Response:
     A server of our own adds cause and remedy to failed registrations.
     """
     server = ModelServer.of(request.scope)
-    raw = error_response(error, request.method, target(request.scope))
+    headers = getattr(request.state, "reply_headers", ())
+    raw = error_response(error, request.method, target(request.scope), headers)
     if isinstance(error, RegistryError) and server.settings.one_port and (more := explain(error, server.store)):
         described = describe_error(error)
-        raw = raw_error(described._replace(message=f"{described.message}: {more}"))
+        raw = raw_error(described._replace(message=f"{described.message}: {more}"))._replace(headers=raw.headers)
     return TorchServeResponse(raw)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import re
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from app.settings.kserve import has_request_envelope
 from app.settings.model import Settings
 from app.settings.snapshots import snapshot_writer
 from app.shutdown import Deadline
+from app.tracing.configuration import make_tracer
 from handler.devices.device import find_devices
 from handler.isolation.process.environ import Environment
 from handler.metrics.server_metrics import Metrics
@@ -82,6 +84,7 @@ class ModelServer:
         self.workflows = Workflows(self.registry, ArchiveOpener(self.workflow_store, settings.max_downloads))
         self.repositories = self._repositories()
         self.live_settings = LiveSettings(settings.triton)
+        self.tracer = make_tracer(os.environ)
         self.deadline = Deadline(settings.drain_timeout, settings.triton.overdue_status if settings.triton else 0)
         self.shutdown_requested = asyncio.Event()
 
@@ -144,6 +147,8 @@ class ModelServer:
         await self.registry.close(self.deadline.remaining())
         for store in (self.store, self.workflow_store):
             await to_thread.run_sync(store.close)
+        if self.tracer is not None:
+            await to_thread.run_sync(self.tracer.close)
 
     def record(
         self, client: Client, method: str, target: bytes, http_version: str, status: int, started: float

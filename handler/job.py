@@ -5,6 +5,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from handler.errors import HandlerError
+from handler.job_times import JobTimes
 
 
 class Part(NamedTuple):
@@ -25,6 +26,8 @@ class Input(NamedTuple):
     headers: Iterable[tuple[str, str]] = ()
     case_preserved: bool = True
     """Whether header names have the client's spelling; where a server folded it, look-ups ignore case."""
+    times: JobTimes | None = None
+    """Takes the times of a request that is traced or timed."""
 
 
 class Output(NamedTuple):
@@ -61,13 +64,13 @@ class Job:
     and is opaque here. `cancelled` is set when the client has disconnected: such a job is not served. An `exclusive`
     job shares its batch with no other. `sequence` is the id of the sequence that it belongs to, if any. `continued` is
     set once a handler that is called again for the same job has seen it, `expired` by a queue with a limit for the time
-    that a job may wait: then it is answered, but not served. `window` bounds the unread chunks of a stream. Times are
-    `time.monotonic()` seconds.
+    that a job may wait: then it is answered, but not served. `window` bounds the unread chunks of a stream;
+    `times` takes the times of a traced request. Times are `time.monotonic()` seconds.
     """
 
     __slots__ = (
         "arrived_at", "cancelled", "continued", "exclusive", "expired", "input", "reply", "request_id", "sequence",
-        "taken_at", "window",
+        "taken_at", "times", "window",
     )  # fmt: skip
 
     def __init__(
@@ -84,6 +87,7 @@ class Job:
         self.expired = False
         self.cancelled = False
         self.window: Any = None
+        self.times: JobTimes | None = None
 
     def __repr__(self) -> str:
         return f"<Job {self.request_id}{', cancelled' if self.cancelled else ''}>"

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 
 class RegistryError(Exception):
-    """Base class of the errors of this package."""
+    """Base class of the errors of this package. `headers` are those that the answer gets besides."""
+
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class ModelNotFound(RegistryError):
@@ -284,9 +286,7 @@ class VersionInTraffic(RegistryError):
     """A version that still gets traffic was to be unregistered."""
 
     def __init__(self, name: str, version: str) -> None:
-        super().__init__(
-            f"Version {version} of model {name} still gets traffic; change or delete the traffic rules first."
-        )
+        super().__init__(f"Version {version} of model {name} still gets traffic; change or delete its rules first.")
 
 
 class RolloutConflict(RegistryError):

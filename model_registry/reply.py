@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from handler.job import Job, Outcome, Output, StreamChunk
 
 VERSION_HEADER = "x-marserve-version"
+Headers = tuple[tuple[str, str], ...]
 
 
 class ResponseStream:
@@ -20,6 +21,16 @@ class ResponseStream:
         self._on_close = on_close
         self._on_read = on_read
         self._queue: Queue[Outcome | Exception] = Queue()
+
+    def call_on_close(self, callback: Callable[[], object]) -> None:
+        """Call the function, too, when the iteration ends."""
+        before = self._on_close
+
+        def close() -> None:
+            before()
+            callback()
+
+        self._on_close = close
 
     def put(self, outcome: Outcome | Exception) -> None:
         """Add a chunk, or the output or error that ends the stream."""
@@ -47,8 +58,8 @@ class PendingReply:
     """
 
     __slots__ = (
-        "_callback", "_future", "_loop", "_on_detach", "_outcome", "_stream", "is_expired", "job", "label", "observer",
-        "served_by",
+        "_callback", "_future", "_loop", "_on_detach", "_outcome", "_stream", "headers", "is_expired", "job", "label",
+        "observer",
     )  # fmt: skip
 
     def __init__(self, loop: AbstractEventLoop, label: str, on_detach: Callable[[], None]) -> None:
@@ -59,8 +70,8 @@ class PendingReply:
         """Whether an answer would come too late now."""
         self.observer: Callable[[Output | ResponseStream | Exception], object] | None = None
         """Called with the outcome as well, and raises nothing."""
-        self.served_by: str | None = None
-        """The version, where a traffic rule chose it; the answer says so in a header."""
+        self.headers: Headers = ()
+        """Headers of the server's that the answer gets; the front that answers with an error adds them too."""
         self._loop = loop
         self._on_detach = on_detach
         self._future: Future[Output | ResponseStream] | None = None
@@ -140,8 +151,8 @@ class PendingReply:
             self.job.window.close()
 
     def _set_outcome(self, outcome: Output | ResponseStream | Exception) -> None:
-        if self.served_by is not None:
-            outcome = _with_version(outcome, self.served_by)
+        if self.headers:
+            outcome = _with_headers(outcome, self.headers)
         if self._future is not None:
             _resolve(self._future, outcome)
         if self._callback is not None:
@@ -158,10 +169,12 @@ def _resolve(future: "Future[Output | ResponseStream]", outcome: Output | Respon
         future.set_result(outcome)
 
 
-def _with_version(outcome: Output | ResponseStream | Exception, version: str) -> Output | ResponseStream | Exception:
-    """The outcome with a header that names the version."""
+def _with_headers(
+    outcome: Output | ResponseStream | Exception, headers: Headers
+) -> Output | ResponseStream | Exception:
+    """The output or stream with more headers; an error as it is."""
     if isinstance(outcome, ResponseStream):
-        outcome.first = outcome.first._replace(headers=(*outcome.first.headers, (VERSION_HEADER, version)))
+        outcome.first = outcome.first._replace(headers=(*outcome.first.headers, *headers))
     elif isinstance(outcome, Output):
-        return outcome._replace(headers=(*outcome.headers, (VERSION_HEADER, version)))
+        return outcome._replace(headers=(*outcome.headers, *headers))
     return outcome

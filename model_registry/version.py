@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from handler.batching.batcher import Batcher
 from handler.errors import BatcherClosed, HandlerError, QueueFull
 from handler.job import Input, Job, JobOutcomes, Output
+from handler.job_times import JobTimes
 from handler.metrics.server_metrics import ModelMetrics
 from handler.workers.isolation_policy import IsolationPolicy
 from handler.workers.spec import WorkerSpec
@@ -76,6 +77,8 @@ class ModelVersion(ServedVersion):
         if self._router is not None and not exclusive:
             request, sequence = self._router.assign_sequence(request)
         reply.job = job = Job(request, request_id, reply, exclusive=exclusive, sequence=sequence)
+        if request.times is not None:
+            self._time(request.times, job, reply)
         if not exclusive:
             self.metrics.record_request(label)
         if not self.pool.workers:
@@ -91,6 +94,11 @@ class ModelVersion(ServedVersion):
         if self.drift is not None and self.drift.is_due():
             self.drift.watch(request, reply)
         return reply
+
+    def _time(self, times: JobTimes, job: Job, reply: PendingReply) -> None:
+        """Have the times of a job filled in, and their owner called with its outcome."""
+        times.model, times.version, times.arrived_at = self.name, self.version, job.arrived_at
+        job.times, reply.observer = times, times.on_outcome
 
     def watch_drift(self, monitor: "DriftMonitor | None") -> None:
         """Have a monitor take samples of the requests; None ends that."""

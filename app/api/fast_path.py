@@ -14,6 +14,7 @@ from app.http.request import HandlerHeaders, HttpRequest, check_escapes
 from app.http.request_body import parse_body
 from app.http.responses import Headers, RawResponse
 from app.model_server import ModelServer
+from app.tracing.tracer import traceparent_of
 from handler.job import Input
 from model_registry.errors import VersionNotFound
 from model_registry.model import Model
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 PREFIX = "/predictions/"
 INFERENCE_PREFIX = b"/v2/models/"
 GROUP_NAME = re.compile(r"\(\?P<\w+>")
+ROUTE = "/predictions/{model_name}"
 ADDED_HEADERS = (("explain", "False"), ("url_path", ""))
 """The headers that TorchServe adds to a plain prediction."""
 
@@ -38,6 +40,7 @@ class PredictionFastPath(FastPath):
         self._registry = server.registry
         self._predicts = "inference" in apis
         self._server = server
+        self._tracer = server.tracer
         self._routed = routed_paths(app.routes)
         self._starter = _starter(server) if self._predicts else None
 
@@ -58,7 +61,12 @@ class PredictionFastPath(FastPath):
         parts = parse_body(request.body, request.header(b"content-type"))
         given = Input(parts, HandlerHeaders(request.headers, ADDED_HEADERS))
         client = request.client[0] if request.client else None
-        return model.submit(given, request.request_id, version, client)
+        if self._tracer is None:
+            return model.submit(given, request.request_id, version, client)
+        return self._tracer.submit(
+            given, traceparent_of(request.headers), f"{request.method} {ROUTE}", request.request_id,
+            lambda traced: model.submit(traced, request.request_id, version, client),
+        )  # fmt: skip
 
     def reject_early(self, request: HttpRequest) -> None:
         """Reject a prediction by a model whose queue is full."""

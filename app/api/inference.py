@@ -15,6 +15,7 @@ from app.http.responses import json_response, prediction_response, status_respon
 from app.http.scope import handler_headers, header, keeps_spelling
 from app.model_server import ModelServer
 from handler.job import Input, Part
+from model_registry.reply import PendingReply
 
 AddedHeaders = tuple[tuple[str, str], ...]
 PREDICT: AddedHeaders = (("explain", "False"),)
@@ -90,7 +91,22 @@ async def _predict(request: Request, *, added: AddedHeaders = (), query_parts: t
     given = Input((*query_parts, *parts), handler_headers(request, added), keeps_spelling(request.scope))
     model = await registry.find_model(name)
     client = request.client.host if request.client else None
-    return prediction_response(await model.predict(given, request.state.request_id, version, client))
+    request_id = request.state.request_id
+
+    def submit(given: Input) -> PendingReply:
+        return model.submit(given, request_id, version, client)
+
+    tracer = ModelServer.of(request.scope).tracer
+    if tracer is None:
+        reply = submit(given)
+    else:
+        route = f"{request.method} {getattr(request.scope.get('route'), 'path', '')}"
+        reply = tracer.submit(given, header(request.scope, b"traceparent"), route, request_id, submit)
+    request.state.reply_headers = reply.headers
+    try:
+        return prediction_response(await reply.future)
+    finally:
+        reply.detach()
 
 
 def _added(request: Request, explain: str) -> AddedHeaders:

@@ -16,6 +16,8 @@ from app.grpc.errors import Failure, failure
 from app.grpc.messages import CLASSES, methods
 from app.logging.access_log import Client
 from app.model_server import ModelServer
+from app.tracing.trace_context import TRACEPARENT
+from app.tracing.tracer import TracedCall, current_call
 
 LOG = logging.getLogger("marserve.grpc")
 PREDICTION_METHODS = {"Predictions", "StreamPredictions", "StreamPredictions2", "ModelInfer"}
@@ -81,6 +83,8 @@ class Edge:
         started = perf_counter()
         try:
             self._check(path, context)
+            if self._server.tracer is not None:
+                current_call.set(TracedCall(self._server.tracer, _sent(context, TRACEPARENT), f"gRPC /{path}"))
             yield
         except Exception as error:
             if not is_expected(error):
@@ -98,7 +102,7 @@ class Edge:
         self._check_token(self._api, context)
 
     def _check_token(self, api: str, context: Any) -> None:
-        self._server.access_policy.check(api, _authorization(context))
+        self._server.access_policy.check(api, _sent(context, "authorization"))
 
     def _failure(self, error: Exception, path: str) -> Failure:
         return failure(error, predicting=path.rpartition("/")[2] in PREDICTION_METHODS)
@@ -110,10 +114,10 @@ class Edge:
         self._server.logs.access.write(client, "gRPC", path.encode(), "2.0", code.value[0], started)
 
 
-def _authorization(context: Any) -> str:
-    """The value of the first `authorization` that came with a call, "" without one."""
+def _sent(context: Any, name: str) -> str:
+    """The first value of that name that came with a call, "" without one."""
     sent = context.invocation_metadata() or ()
-    return next((str(value) for name, value in sent if name == "authorization"), "")
+    return next((str(value) for key, value in sent if key == name), "")
 
 
 def _client(peer: str) -> Client:

@@ -10,10 +10,11 @@ from app.grpc.errors import failure
 from app.grpc.messages import INFERENCE, RPC, message
 from app.http.request import new_request_id
 from app.http.responses import json_text
+from app.tracing.tracer import current_call
 from handler.errors import PredictionRefused
 from handler.job import Input, Output, Part
 from model_registry.registry import Registry
-from model_registry.reply import ResponseStream
+from model_registry.reply import PendingReply, ResponseStream
 from model_registry.server_defaults import SequenceHeaders
 
 SERVICE = f"{INFERENCE}.InferenceAPIsService"
@@ -87,12 +88,20 @@ async def predict(registry: Registry, request: Any, given: Input, request_id: st
     if not request.model_name:
         raise BadRequest("Parameter model_name is required.")
     model = await registry.find_model(request.model_name)
+
+    def submit(given: Input) -> PendingReply:
+        return model.submit(given, request_id, request.model_version or None)
+
+    call = current_call.get()
+    reply = submit(given) if call is None else call.tracer.submit(given, *call[1:], request_id, submit)
     try:
-        return await model.predict(given, request_id, request.model_version or None)
+        return await reply.future
     except PredictionRefused as error:
         if error.code == 200:  # as over HTTP, this is an answer
             return Output(b"error")
         raise
+    finally:
+        reply.detach()
 
 
 async def pieces(answer: Answer) -> AsyncIterator[bytes]:

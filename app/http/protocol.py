@@ -185,22 +185,24 @@ class TorchServeProtocol(FlowControlledProtocol):
 
     def _on_outcome(self, outcome: Output | ResponseStream | RawResponse | Exception) -> None:
         """Write the response; a failure on the way to the socket cuts the connection, for its client would wait."""
-        request, self._reply = self._current, None
+        request, reply, self._reply = self._current, self._reply, None
         if request is None:
             return
         try:
-            self._respond(request, outcome)
+            if isinstance(outcome, Exception):
+                headers = getattr(reply, "headers", ())
+                self._finish(error_response(outcome, request.method, request.target, headers))
+            else:
+                self._respond(request, outcome)
         except Exception:
             LOG.exception("%s %s is not answered.", request.method, request.path)
             self.abort()
 
-    def _respond(self, request: HttpRequest, outcome: Output | ResponseStream | RawResponse | Exception) -> None:
+    def _respond(self, request: HttpRequest, outcome: Output | ResponseStream | RawResponse) -> None:
         if isinstance(outcome, RawResponse):
             self._finish(outcome)
         elif isinstance(outcome, ResponseStream):
             self._run(self._stream(request, outcome))
-        elif isinstance(outcome, Exception):
-            self._finish(error_response(outcome, request.method, request.target))
         else:
             self._finish(output_response(outcome))
 

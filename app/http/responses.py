@@ -15,6 +15,7 @@ from model_registry.reply import ResponseStream
 
 LOG = logging.getLogger("marserve.http")
 Headers = tuple[tuple[bytes, bytes], ...]
+HeaderTexts = tuple[tuple[str, str], ...]
 
 JSON: Headers = ((b"content-type", b"application/json"),)
 SERVER_HEADERS = {
@@ -105,11 +106,12 @@ def raw_error(error: ErrorResponse) -> RawResponse:
     return response._replace(body=b"") if error.status in BODILESS_STATUSES else response
 
 
-def error_response(error: BaseException, method: str, target: bytes) -> RawResponse:
-    """The response to a request that ended in an error; one that is a defect is logged."""
+def error_response(error: BaseException, method: str, target: bytes, headers: HeaderTexts = ()) -> RawResponse:
+    """The response to a request that ended in an error, with more headers; one that is a defect is logged."""
     if not is_expected(error):
         LOG.error("%s %s failed.", method, target.decode("latin-1"), exc_info=error)
-    return raw_error(describe_error(error))
+    response, added = raw_error(describe_error(error)), (*getattr(error, "headers", ()), *headers)
+    return response._replace(headers=(*response.headers, *_sendable(added))) if added else response
 
 
 def output_response(output: Output) -> RawResponse:
@@ -129,7 +131,7 @@ def prediction_response(outcome: Output | ResponseStream) -> TorchServeResponse:
     )
 
 
-def _sendable(headers: tuple[tuple[str, str], ...]) -> Headers:
+def _sendable(headers: HeaderTexts) -> Headers:
     sent = {
         name.lower(): (name.encode(), _without_controls(value))
         for name, value in headers

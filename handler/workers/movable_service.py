@@ -6,6 +6,7 @@ from typing import Any
 from handler.errors import PredictionFailed
 from handler.isolation.process.need import ProcessRequired, reason_in
 from handler.job import Deliver, Job, JobOutcomes
+from handler.job_times import HandlerTimes
 from handler.workers.isolation_policy import IsolationPolicy
 from handler.workers.process.process_service import ProcessService
 from handler.workers.spec import WorkerSpec
@@ -32,6 +33,11 @@ class MovableService:
     def pid(self) -> int:
         """The process that it runs in now."""
         return self._service.pid
+
+    @property
+    def last_times(self) -> HandlerTimes | None:
+        """The times of the last batch."""
+        return self._service.last_times
 
     def load(self) -> None:
         """Import and initialize the handler; raises whatever it raises."""

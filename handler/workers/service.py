@@ -19,6 +19,7 @@ from handler.errors import (
     PredictionRefused,
 )
 from handler.job import Deliver, Job, Outcome, Output, StreamChunk
+from handler.job_times import HandlerTimes
 from handler.payload.request_rows import make_row
 from handler.payload.results import checked_results, encode, http_status
 from handler.workers.batch_context import BatchContext
@@ -62,6 +63,8 @@ class Service:
         self._spec = spec
         self._environment = environment
         self._write_line = environment.write_line
+        self.last_times: HandlerTimes | None = None
+        """The times of the last batch that succeeded."""
         self._dimensions = {"ModelName": spec.model_name, "Level": "Model"}
 
     @classmethod
@@ -117,16 +120,18 @@ class Service:
         rows = [{} if job.continued else make_row(job.input, decode) for job in jobs]
         context.start_batch(jobs)
         context.send_piece = lambda index, value: deliver([(jobs[index], StreamChunk(self._output(index, value)))])
-        started_at = time.perf_counter()
+        started_at = time.monotonic()
         results = checked_results(self._entry_point.handle(rows, context), len(jobs))
-        milliseconds = (time.perf_counter() - started_at) * 1000
+        ended_at = time.monotonic()
         if self._spec.metric_sink is not None:
             # Before the results are encoded: as in TorchServe, those that cannot be have taken their time all the same.
             # Past the cache of metrics that handlers use: it costs as much as a small batch.
             ids = ",".join(context.request_ids.values())
-            time_spent = round(milliseconds, 2)
+            time_spent = round((ended_at - started_at) * 1000, 2)
             self._spec.metric_sink("PredictionTime", time_spent, "Milliseconds", self._dimensions, "gauge", ids)
-        return self._outcomes(results)
+        outcomes = self._outcomes(results)
+        self.last_times = HandlerTimes(started_at, ended_at, time.monotonic())
+        return outcomes
 
     def _outcomes(self, results: Sequence[Any]) -> list[Outcome]:
         return [self._output(index, value) for index, value in enumerate(results)]

@@ -12,6 +12,7 @@ from handler.devices.device_thread import device_executor
 from handler.isolation.torch.torch_state import TorchState
 from handler.isolation.worker_environment import WorkerEnvironment
 from handler.job import Deliver, Job
+from handler.job_times import HandlerTimes
 from handler.workers.kinds import LoadedService, load_service
 from handler.workers.spec import WorkerSpec
 
@@ -42,6 +43,11 @@ class ThreadService:
 
     def __repr__(self) -> str:
         return f"<ThreadService {self._environment}>"
+
+    @property
+    def last_times(self) -> HandlerTimes | None:
+        """The times of the last batch; None for kinds of models that do not measure them."""
+        return getattr(self._service, "last_times", None)
 
     def load(self) -> None:
         """Import and initialize the handler; raises whatever it raises."""

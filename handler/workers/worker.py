@@ -13,6 +13,7 @@ from handler.batching.batcher import Batch, Batcher, Consumer
 from handler.errors import ClientsDisconnected, LoadFailed, WorkerDied
 from handler.isolation.process.exit_trap import WorkerExit
 from handler.job import Deliver, Job, JobOutcomes, Output, StreamChunk
+from handler.job_times import HandlerTimes
 from handler.metrics.server_metrics import ModelMetrics
 from handler.stream_window import StreamWindow
 from handler.workers.movable_service import MovableService
@@ -35,6 +36,10 @@ class WorkerService(Protocol):
     @property
     def pid(self) -> int:
         """The process that it runs in."""
+
+    @property
+    def last_times(self) -> HandlerTimes | None:
+        """The times of the last batch, as far as its kind measures them."""
 
     def load(self) -> None:
         """Import and initialize the handler; raises whatever it raises."""
@@ -199,8 +204,22 @@ class Worker(Consumer):
     def _predict(self, batch: Batch) -> Sequence[Any]:
         started_at, concurrent = time.monotonic(), self._batcher.expected_in_flight > 1
         outcomes = self._service.predict(batch.jobs, self._deliver_chunk, concurrent=concurrent)
-        self._metrics.record_batch(len(batch.jobs), (time.monotonic() - started_at) * 1000)
+        ended_at = time.monotonic()
+        self._metrics.record_batch(len(batch.jobs), (ended_at - started_at) * 1000)
+        timed = [job for job in batch.jobs if job.times is not None]
+        if timed:
+            self._record_times(timed, len(batch.jobs), started_at, ended_at)
         return outcomes
+
+    def _record_times(self, jobs: Sequence[Job], batch_size: int, started_at: float, ended_at: float) -> None:
+        handler = self._service.last_times
+        if handler is not None and handler.started_at < started_at:  # of another batch: this one has failed
+            handler = None
+        together = [job.times for job in jobs if job.times is not None]
+        for job, times in zip(jobs, together, strict=True):
+            times.arrived_at, times.taken_at, times.batch_ended_at = job.arrived_at, job.taken_at, ended_at
+            times.batch_size, times.worker = batch_size, self.spec.label
+            times.handler, times.batch = handler, together
 
     def _deliver_chunk(self, outcomes: JobOutcomes) -> None:
         if self.batch is not None:

@@ -54,10 +54,13 @@ class DriftMonitor:
 
     def watch(self, request: Input, reply: PendingReply) -> None:
         """Observe a request when its answer is there; failures and streams are no samples."""
+        other = reply.observer
 
         def observe(outcome: Output | ResponseStream | Exception) -> None:
             if isinstance(outcome, Output):
                 self.observe(sample_features(request.parts, bytes(outcome.body)))
+            if other is not None:
+                other(outcome)
 
         reply.observer = observe
 

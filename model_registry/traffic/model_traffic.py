@@ -8,7 +8,7 @@ from typing import Any
 
 from handler.job import Input, Output
 from model_registry.errors import NoWorker, RolloutConflict
-from model_registry.reply import PendingReply, ResponseStream
+from model_registry.reply import VERSION_HEADER, Headers, PendingReply, ResponseStream
 from model_registry.traffic.chooser import RoutedRequest, TrafficChooser
 from model_registry.traffic.input_request import InputRequest
 from model_registry.traffic.rollout import Progress, Rollout
@@ -70,10 +70,11 @@ class ModelTraffic:
         version = self._default() if chosen is None else self._versions[chosen]
         try:
             reply = version.submit(request, request_id, "default" if chosen is None else chosen)
-        except NoWorker:
+        except NoWorker as error:
             self.observe(version.version, 0.0, failed=True)
+            error.headers = _version_header(chosen)
             raise
-        reply.served_by = chosen
+        reply.headers = _version_header(chosen)
         self._watch(version, request, request_id, reply)
         return reply
 
@@ -202,6 +203,11 @@ class ModelTraffic:
             raise RolloutConflict(
                 f"A rollout of model {self.name} to version {self.rollout.plan.new} is in progress; abort it first."
             )
+
+
+def _version_header(chosen: str | None) -> Headers:
+    """The header that names the version, where a rule chose it."""
+    return () if chosen is None else ((VERSION_HEADER, chosen),)
 
 
 def _is_failure(outcome: Outcome) -> bool:

@@ -101,7 +101,7 @@ class ShadowMirror:
     def _submit(self, request: Input, request_id: str, old: Response) -> None:
         submitted = monotonic()
         try:
-            reply = self.shadow.submit(request, request_id, "shadow")
+            reply = self.shadow.submit(request._replace(times=None), request_id, "shadow")
         except (RegistryError, HandlerError):
             self._drop()
             return

@@ -185,7 +185,8 @@ class _Child:
                 except ResponseTooLarge:
                     raise SystemExit(1) from None  # it is in the log, and no bug of the handler
                 self._governor.record(len(jobs), perf_counter() - started_at)
-                self._reports.answer("done", [pack_outcome(outcome) for outcome in outcomes])
+                times = tuple(getattr(self._service, "last_times", None) or ())
+                self._reports.answer("done", ([pack_outcome(outcome) for outcome in outcomes], times))
         self._service.close()
 
     def _send_chunks(self, outcomes: JobOutcomes) -> None:

@@ -13,6 +13,7 @@ from handler.errors import ChildFailed, ChildOutOfMemory
 from handler.isolation.process.environ import Environment
 from handler.isolation.process.exit_trap import WorkerExit
 from handler.job import Deliver, Job, Outcome, StreamChunk
+from handler.job_times import HandlerTimes
 from handler.workers.process.child_process import ChildProcess
 from handler.workers.process.serialization import pack_job, unpack_outcome
 from handler.workers.spec import ServiceSpec, WorkerSpec
@@ -29,6 +30,8 @@ class ProcessService:
         self._on_exit = on_exit
         self._child: ChildProcess | None = None
         self._call_number = 0
+        self.last_times: HandlerTimes | None = None
+        """The times of the last batch, as the process has measured them."""
         self._is_calling = self._is_killed = self._is_closed = False
 
     def __repr__(self) -> str:
@@ -69,7 +72,8 @@ class ProcessService:
                 deliver([(jobs[index], unpack_outcome(packed))])
 
         request = self._call_number, concurrent, [pack_job(job) for job in jobs]
-        _, packed_outcomes = self._call(self._child, request, deliver_chunk)
+        _, (packed_outcomes, times) = self._call(self._child, request, deliver_chunk)
+        self.last_times = HandlerTimes(*times) if times else None
         outcomes = [unpack_outcome(packed) for packed in packed_outcomes]
         for job, outcome in zip(jobs, outcomes, strict=True):
             job.continued = isinstance(outcome, StreamChunk)

@@ -197,3 +197,18 @@ async def test_descriptions_know_the_routes_of_the_one_port(store: Path, archive
         paths = (await client.http.get("/api-description")).json()["paths"]
         assert {"get", "put", "delete"} == set(paths["/models/{model_name}/traffic"])
         assert {"get", "put", "delete"} == set(paths["/models/{model_name}/rollout"])
+
+
+async def test_errors_name_the_version_too_where_a_rule_chose_it(store: Path, archive: MakeArchive) -> None:
+    failing = "def handle(data, context):\n    if data:\n        raise ValueError\n"
+    archive("m", failing)
+    archive("m", failing, version="2.0", file="next.mar")
+    async with serving(store, "m.mar", "next.mar", one_port=True) as client:
+        assert "x-marserve-version" not in (await client.predict("m", 1)).headers
+        (await client.http.put("/models/m/traffic", json={"weights": {"2.0": 1}})).raise_for_status()
+        for answer in (await client.predict("m", 1), await client.http.post("/v1/models/m:predict", json=1)):
+            assert (answer.status_code, answer.headers["x-marserve-version"]) == (503, "2.0")
+        assert "x-marserve-version" not in (await client.predict("m/2.0", 1)).headers
+        await client.manage("PUT", "/models/m/2.0", min_worker=0, synchronous=True)
+        refused = await client.predict("m", 1)
+        assert (refused.status_code, refused.headers["x-marserve-version"]) == (503, "2.0")

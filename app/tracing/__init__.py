@@ -1,0 +1,1 @@
+"""OpenTelemetry: a trace for each sampled request, with spans for queue, batch, handler and encoding."""
