@@ -22,6 +22,7 @@ from app.open_inference.live_settings import LiveSettings
 from app.origin_policy import OriginPolicy
 from app.settings.kserve import has_request_envelope
 from app.settings.model import Settings
+from app.settings.remote_store import object_archives
 from app.settings.snapshots import snapshot_writer
 from app.shutdown import Deadline
 from app.tracing.configuration import make_tracer
@@ -35,6 +36,8 @@ from model_registry.archive.store import ModelStore
 from model_registry.archive.unpack import Limits
 from model_registry.factory import ModelFactory
 from model_registry.memory_guard import MemoryGuard
+from model_registry.object_storage.errors import StorageError
+from model_registry.registration import Registration
 from model_registry.registry import Registry
 from model_registry.server_defaults import SequenceHeaders, ServerDefaults
 from model_registry.tasks.loop_watch import LoopWatch
@@ -63,7 +66,8 @@ class ModelServer:
         self.metrics.watch_lost_lines(lambda: logs.lost_lines)
         allowed = [re.compile(url, re.IGNORECASE) for url in settings.allowed_urls]
         downloads = DownloadLimits(settings.max_archive_size, settings.download_timeout, settings.download_idle_timeout)
-        make_store = partial(ModelStore, downloads=downloads, unpacked=Limits(size=settings.max_archive_size))
+        objects, unpacked = object_archives(settings, os.environ), Limits(size=settings.max_archive_size)
+        make_store = partial(ModelStore, downloads=downloads, unpacked=unpacked, objects=objects)
         self.store = make_store(settings.model_store, allowed, given=settings.given_archives)
         self.devices = find_devices(number_of_gpu=settings.number_of_gpu)
         self._gpus = sum(device.kind == "cuda" for device in self.devices)
@@ -117,7 +121,13 @@ class ModelServer:
         """Register the start-up models; requests for one that is still to come wait for it."""
         for store in (self.store, self.workflow_store):
             await to_thread.run_sync(store.clear_abandoned)
-        await register_all(self.registry, initial_models(self.settings, self.store))
+        models: list[Registration] = []
+        try:
+            models = await to_thread.run_sync(initial_models, self.settings, self.store)
+        except StorageError as error:
+            self.registry.startup_failed = True
+            LOG.error("No models are loaded: %s", error)
+        await register_all(self.registry, models)
 
     def _repositories(self) -> "RepositoryModels | None":
         triton = self.settings.triton

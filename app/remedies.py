@@ -36,7 +36,7 @@ def explain(error: RegistryError, store: ModelStore) -> str:
 
 def _contents(error: ArchiveNotFound, store: ModelStore) -> str:
     """The folder of the store, and the archives in it."""
-    names = store.names()
+    names = store.local_names()
     if not names:
         return f"{store.folder} holds no archives"
     near = get_close_matches(file_name(error.url), names, n=1)

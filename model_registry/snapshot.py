@@ -13,6 +13,7 @@ from model_registry.archive.naming import file_name
 from model_registry.config import SNAPSHOT_NAMES
 from model_registry.files.atomic_file import atomic_file
 from model_registry.model import Model
+from model_registry.object_storage.address import is_object_url
 from model_registry.registration import Registration
 from model_registry.version import ModelVersion
 
@@ -98,6 +99,8 @@ def _entry(model: Model, version: ModelVersion) -> dict[str, Any]:
 
 
 def _mar_name(version: ModelVersion) -> str:
-    """The url that finds the archive again: its file's name, or the absolute path of a folder."""
+    """The url that finds the archive again: its file's name, an object's address, or the absolute path of a folder."""
     url = version.archive.url
+    if is_object_url(url):
+        return url
     return url if version.archive.folder.is_symlink() and Path(url).is_absolute() else file_name(url)

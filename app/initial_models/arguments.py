@@ -7,7 +7,7 @@ from app.initial_models.servable import archive_names, servable
 from app.settings.errors import ConfigurationError
 from app.settings.model import Settings
 from app.settings.types import InitialModel
-from model_registry.archive.fetch import is_remote
+from model_registry.archive.fetch import is_address
 from model_registry.archive.naming import file_name
 
 MAX_NAMES = 6
@@ -23,13 +23,13 @@ def with_targets(settings: Settings, targets: Sequence[str], cwd: Path) -> Setti
     given = dict(settings.given_archives)
     models: list[InitialModel] = []
     for model in settings.load_models:
-        if is_remote(model.url) or model.url in given or not _is_path(model.url, settings.model_store, cwd):
+        if is_address(model.url) or model.url in given or not _is_path(model.url, settings.model_store, cwd):
             models.append(model)
         else:
             models += _models_at(model, cwd, given)
     for target in targets:
         model = _parse(target, cwd)
-        models += [model] if is_remote(model.url) else _models_at(model, cwd, given)
+        models += [model] if is_address(model.url) else _models_at(model, cwd, given)
     return settings.replace(
         model_store=settings.model_store or cwd,
         load_models=tuple(models),
@@ -62,6 +62,8 @@ def _unserved(settings: Settings, models: Sequence[InitialModel]) -> list[str]:
     store = settings.model_store
     if store is None or models or settings.reload or settings.model_snapshot:
         return []
+    if settings.remote_store is not None:
+        return [f"nothing is served yet: name archives of {settings.remote_store}, or all of them with --models all"]
     names = archive_names(store)
     if not names:
         return [f"nothing is served yet, and {store} holds no archives: register some with POST /models?url=..."]

@@ -19,7 +19,10 @@ TORCHSERVE_LOGGER = {"ts_logger": "org.pytorch.serve.ModelServer"}
 
 
 def initial_models(settings: Settings, store: ModelStore) -> list[Registration]:
-    """The models of `--models` or load_models, all archives of the store for "all"; a snapshot wins over both."""
+    """The models of `--models` or load_models, all archives of the store for "all"; a snapshot wins over both.
+
+    Raises StorageError where the store is object storage that cannot be listed.
+    """
     if settings.model_snapshot is not None:
         return list(registrations(settings.model_snapshot))
     if any(model.name is None and model.url.lower() == "all" for model in settings.load_models):

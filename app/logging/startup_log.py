@@ -49,7 +49,7 @@ def _entries(settings: Settings, gpus: int) -> Iterator[tuple[str, object]]:
     yield "Inference address", settings.inference_address
     yield "Management address", settings.management_address
     yield "Metrics address", settings.metrics_address
-    yield "Model Store", settings.model_store
+    yield "Model Store", settings.remote_store or settings.model_store
     yield "Initial Models", ",".join(map(str, settings.load_models)) or None
     yield "Log dir", settings.log_location
     yield "Metrics dir", settings.metrics_location

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from app.settings.errors import ConfigurationError
 from app.settings.model import Settings
+from model_registry.object_storage.address import is_object_url
 from model_registry.snapshot import NAME
 
 
@@ -17,11 +18,12 @@ def newest_snapshot(environ: Mapping[str, str], cwd: Path) -> str | None:
 
 def check_archives(settings: Settings) -> None:
     """Refuse to start without an archive that the snapshot needs, as TorchServe does; raises ConfigurationError."""
-    if settings.model_snapshot is None or settings.model_store is None:
+    if settings.model_snapshot is None or settings.model_store is None or settings.remote_store is not None:
         return
     for name, versions in settings.model_snapshot["models"].items():
         for version, entry in versions.items():
-            if not (settings.model_store / str(entry.get("marName", ""))).exists():
+            name_or_url = str(entry.get("marName", ""))
+            if not is_object_url(name_or_url) and not (settings.model_store / name_or_url).exists():
                 raise ConfigurationError(
                     f"Model archive file for model {name}, version {version} not found in model store"
                 )

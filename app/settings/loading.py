@@ -12,6 +12,7 @@ from app.settings.key_warnings import key_warnings, variable_warnings
 from app.settings.kserve import as_runtime, runtime_defaults
 from app.settings.last_snapshot import check_archives, newest_snapshot
 from app.settings.model import PATH_KEYS, Authorization, Settings
+from app.settings.remote_store import separate_remote_store, with_remote_store
 from app.settings.sources import CommandDefaults, CommandLine, Entry, EnvironmentVariables, PropertiesFile, Source
 from app.settings.types import ListenAddress, parse_port
 from app.settings.variables import ALWAYS_READ, OUR_VARIABLES, TS_VARIABLES
@@ -45,7 +46,7 @@ def torchserve_settings(arguments: argparse.Namespace, environ: Mapping[str, str
     ]
     if "model_store" not in _in_force(sources):
         raise ConfigurationError("Missing mandatory parameter --model-store")
-    settings = _validated(sources, cwd)
+    settings = _validated(sources, cwd, environ)
     settings = settings.replace(
         authorization="off" if settings.disable_token_authorization else "all",
         snapshots=not arguments.no_config_snapshots,
@@ -84,7 +85,7 @@ def marserve_settings(
         file,
         CommandDefaults(_MARSERVE_DEFAULTS),
     ]
-    settings, in_force = _validated(sources, cwd), _in_force(sources)
+    settings, in_force = _validated(sources, cwd, environ), _in_force(sources)
     address = _one_address(settings.inference_address, host, port, environ)
     is_private = address.is_loopback and not _PLATFORM_VARIABLES & environ.keys()
     authorization = authorization or ("off" if is_private else "management")
@@ -108,8 +109,9 @@ def _in_force(sources: list[Source]) -> Mapping[str, Entry]:
     return ChainMap(*(source.entries for source in sources))
 
 
-def _validated(sources: list[Source], cwd: Path) -> Settings:
+def _validated(sources: list[Source], cwd: Path, environ: Mapping[str, str]) -> Settings:
     """The settings of these sources, the first of which wins, with absolute paths; raises ConfigurationError."""
+    remote_store = separate_remote_store(sources, environ)
     in_force = _in_force(sources)
     for key, option in _FOLDERS.items():
         if key in in_force and not (cwd / in_force[key].text).is_dir():
@@ -125,6 +127,7 @@ def _validated(sources: list[Source], cwd: Path) -> Settings:
         given={key: entry.text for key, entry in in_force.items() if key not in _NOT_GIVEN},
         places={key: entry.place for key, entry in in_force.items()},
     )
+    settings = with_remote_store(settings, remote_store)
     check_archives(settings)
     return settings
 

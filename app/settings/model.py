@@ -130,6 +130,7 @@ class Settings(BaseSettings):
     max_unsent_bytes: types.PositiveByteCount = 256 << 20
     max_archive_size: types.PositiveByteCount = 64 << 30
     max_downloads: PositiveInteger = 32
+    model_cache: Path | None = None  # archives from object storage; None: a folder of the user's cache
     download_timeout: types.PositiveFloat = 3600
     download_idle_timeout: types.PositiveFloat = 60
     max_snapshots: PositiveInteger = 100
@@ -148,6 +149,7 @@ class Settings(BaseSettings):
     grpc_apis: tuple[str, ...] = ()  # the APIs that gRPC serves: "inference", "management", "kserve"
     kserve_protocol: str | None = None  # "v1", "v2" or "grpc-v2" where this server is a runtime of KServe
     config_file: str | None = None
+    remote_store: str | None = None  # the address of a model store in object storage
     reload: Path | None = None  # an unpacked archive, or a folder of archives, whose changes are followed
     # By name: archives outside of the store. By key: everything configured, as it was written, and its place.
     given_archives: Annotated[Mapping[str, Path], Unchecked] = Field(default_factory=dict, repr=False)
@@ -186,6 +188,7 @@ DERIVED = {
     "kserve_protocol",
     "config_file",
     "reload",
+    "remote_store",
     "given",
     "places",
     "given_archives",

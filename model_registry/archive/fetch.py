@@ -19,6 +19,7 @@ from model_registry.archive.transfer import Transfer
 from model_registry.errors import ArchiveExists, DownloadFailed, UrlRefused
 from model_registry.files.atomic_file import atomic_file
 from model_registry.files.copying import TooLarge, copy
+from model_registry.object_storage.address import is_object_url
 from model_registry.tasks.in_progress import InProgress
 
 LOG = logging.getLogger("marserve.store")
@@ -34,6 +35,11 @@ Patterns = Sequence[re.Pattern[str]]
 def is_remote(url: str) -> bool:
     """True if the archive is not in the store yet."""
     return REMOTE.fullmatch(url) is not None
+
+
+def is_address(url: str) -> bool:
+    """True if the archive is named by an address of the web, of files or of object storage."""
+    return is_remote(url) or is_object_url(url)
 
 
 def is_allowed(url: str, allowed: Patterns) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from model_registry.archive.archive import Archive
-from model_registry.archive.fetch import is_remote
 from model_registry.archive.store import ModelStore, Source
 from model_registry.errors import TooManyRegistrations
 from model_registry.tasks.thread_pool import PoolFull, ThreadPool
@@ -41,7 +40,7 @@ class ArchiveOpener:
             raise TooManyRegistrations(str(reason)) from None
 
     async def _locate(self, url: str) -> Source:
-        if not is_remote(url):
+        if not self._store.is_download(url):
             return await self.run(self._store.locate, url)
         try:
             return await self._downloads.run(self._store.locate, url)

@@ -25,6 +25,8 @@ from model_registry.errors import (
     UrlRefused,
 )
 from model_registry.files.ownership import OwnedFolders, clear_abandoned
+from model_registry.object_storage.address import is_object_url
+from model_registry.object_storage.archives import ObjectArchives
 from model_registry.tasks.in_progress import InProgress
 
 LOG = logging.getLogger("marserve.store")
@@ -47,6 +49,7 @@ class ModelStore:
     """Opens archives from its folder, from absolute paths of folders, and from allowed addresses.
 
     `given` are further ones by name: archives, and folders, handlers' files and bare models without a manifest.
+    `objects` are those in object storage, at addresses and by their names below its root.
     Archives are unpacked to `models/<32 hex digits>` in the folder `temporary`, the system's by default. What servers
     that crashed have left there and in the store is deleted first.
     """
@@ -59,8 +62,10 @@ class ModelStore:
         downloads: DownloadLimits | None = None,
         unpacked: Limits | None = None,
         given: Mapping[str, Path] | None = None,
+        objects: ObjectArchives | None = None,
     ) -> None:
         self.folder = folder
+        self._objects = objects
         self._given = given or {}
         self._allowed = (ALLOWED,) if allowed_urls is None else tuple(allowed_urls)
         self._downloads = Downloads(self._allowed, downloads or DownloadLimits())
@@ -76,8 +81,14 @@ class ModelStore:
     def names(self) -> list[str]:
         """The archives of the store, sorted: visible folders with a manifest, and files with an archive's suffix.
 
-        TorchServe takes every folder for a model, such as lost+found, and starts workers that never load.
+        TorchServe takes every folder for a model, such as lost+found, and starts workers that never load. Raises
+        StorageError where a part of the store is object storage; blocks.
         """
+        remote = [name for name in self._objects.names() if name.endswith(ARCHIVE_SUFFIXES)] if self._objects else []
+        return sorted({*self.local_names(), *remote})
+
+    def local_names(self) -> list[str]:
+        """Those of the folder alone."""
         if self.folder is None or not self.folder.is_dir():
             return []
         visible = sorted(path for path in self.folder.iterdir() if not path.name.startswith("."))
@@ -96,6 +107,8 @@ class ModelStore:
         """End what is being opened, and refuse more; thread-safe."""
         self._is_closed.set()
         self._downloads.abort()
+        if self._objects is not None:
+            self._objects.abort()
 
     def close(self) -> None:
         """End what is being opened, and delete all unpacked archives; blocks."""
@@ -122,11 +135,32 @@ class ModelStore:
             raise EmptyUrl
         if ".." in url:
             raise RelativeUrl(url)
+        if self._objects is not None and self._objects.serves(url):
+            return Source(self._objects.fetch(url))
+        if self._has_remote_root and is_object_url(url):
+            raise UrlRefused(url)
         if not is_remote(url):
-            return Source(_find(url, self.folder))
+            return self._find(url, self.folder)
         if not is_allowed(url, self._allowed):
             raise UrlRefused(url)
         return Source(self._downloads.fetch(url, self.folder, file_name(url)), is_download=True)
+
+    def is_download(self, url: str) -> bool:
+        """Whether `locate` may have to download an archive, which can take long."""
+        return is_remote(url) or (self._objects is not None and (self._objects.serves(url) or self._has_remote_root))
+
+    @property
+    def _has_remote_root(self) -> bool:
+        return self._objects is not None and self._objects.root is not None
+
+    def _find(self, url: str, folder: Path) -> Source:
+        """The archive in the folder, else below the root in object storage; raises ArchiveNotFound, DownloadFailed."""
+        try:
+            return Source(_find(url, folder))
+        except ArchiveNotFound:
+            if self._objects is None or self._objects.root is None:
+                raise
+            return Source(self._objects.fetch(str(self._objects.root.child(file_name(url)))))
 
     def unpack(self, url: str, source: Source) -> Archive:
         """Unpack and read an archive; blocks. Raises SaveFailed or InvalidModel.

@@ -94,7 +94,7 @@ def _complete(tensor: Any, place: str, tail: memoryview) -> memoryview:
 
 def _take_binary(tensor: dict[str, Any], size: Any, place: str, tail: memoryview) -> memoryview:
     if type(size) is not int or not 0 <= size <= len(tail):
-        raise BadRequest(f"{place}: {BINARY_SIZE} is no number of the {len(tail)} bytes that are left")
+        raise BadRequest(f"{place}: {BINARY_SIZE} is no number of the {len(tail)} bytes that remain")
     try:
         tensor["data"] = _elements(tensor, tail[:size])
     except (KeyError, ValueError) as error:
