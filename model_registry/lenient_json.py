@@ -9,7 +9,13 @@ import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from model_registry.files.documents import MAX_DEPTH, MAX_NUMBER_CHARACTERS, BeyondLimits, check_json_depth
+from model_registry.files.documents import (
+    MAX_DEPTH,
+    MAX_NUMBER_CHARACTERS,
+    BeyondLimits,
+    check_json_depth,
+    check_surrogates,
+)
 
 MAX_LENIENT_CHARACTERS = 1 << 18
 """Longer documents have to be JSON as the standard has it: this reader takes a microsecond for each character."""
@@ -32,11 +38,13 @@ def loads(text: str, number: Number | None = None) -> Any:
     """
     check_json_depth(text)
     try:
-        return json.loads(text, parse_int=number, parse_float=number, parse_constant=str)
+        value = json.loads(text, parse_int=number, parse_float=number, parse_constant=str)
     except ValueError as error:
         if len(text) > MAX_LENIENT_CHARACTERS:
             raise ValueError(str(error)) from None
-        return _Reader(text, number or _number).document()
+        value = _Reader(text, number or _number).document()
+    check_surrogates(text, value)
+    return value
 
 
 def _number(text: str) -> int | float:

@@ -19,6 +19,7 @@ from app.http.scope import handler_headers, header, keeps_spelling
 from app.model_server import ModelServer
 from handler.job import Input
 from model_registry import lenient_json
+from model_registry.files.documents import check_surrogates
 from model_registry.workflows.workflow import Workflow
 from model_registry.workflows.workflows import WorkflowRegistration, Workflows
 
@@ -75,7 +76,9 @@ def _value(body: bytes) -> Any:
     """A node's output as JSON: its own, a lenient object, or else its text. TorchServe takes objects alone."""
     text = body.decode("utf-8", "replace")
     with suppress(ValueError, RecursionError):
-        return json.loads(text)
+        value = json.loads(text)
+        check_surrogates(text, value)
+        return value
     with suppress(ValueError):
         value = lenient_json.loads(text)
         return value if isinstance(value, dict) else text

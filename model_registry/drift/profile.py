@@ -10,6 +10,7 @@ import numpy as np
 
 from model_registry.drift.features import MAX_FEATURES, Value
 from model_registry.drift.statistics import Floats, histogram, ks_distance, ks_p_value, psi, quantile_edges
+from model_registry.files.documents import check_surrogates
 
 BINS = 10
 MAX_REFERENCE = 2000
@@ -119,6 +120,7 @@ class Profile:
         """Read a profile; raises InvalidProfile."""
         try:
             raw = json.loads(text)
+            check_surrogates(text if isinstance(text, str) else text.decode(), raw)
             if raw["format"] != FORMAT:
                 raise InvalidProfile(f"a profile of format {raw['format']}; this version reads format {FORMAT}")
             return cls({name: _from_json(one) for name, one in raw["features"].items()}, int(raw["samples"]))

@@ -1,5 +1,6 @@
 """YAML and JSON from archives and clients, within limits of size, depth, and number of values."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ MAX_ALIASES = 100
 MAX_NUMBER_CHARACTERS = 64
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class BeyondLimits(ValueError):
@@ -35,6 +37,15 @@ def check_json_depth(text: str) -> None:
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
         if depth > MAX_DEPTH:
             raise BeyondLimits(f"values are nested more than {MAX_DEPTH} levels deep")
+
+
+def check_surrogates(text: str, value: Any) -> None:
+    """Raise BeyondLimits if a string of a JSON document holds half of a surrogate pair, which no encoding can write."""
+    if _SURROGATE.search(text):
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise BeyondLimits("a string holds half of a surrogate pair") from None
 
 
 def load_yaml(text: bytes) -> Any:

@@ -78,6 +78,13 @@ def test_numbers_may_be_kept_as_they_are_written() -> None:
         assert loads(text, number=str) == {"a": "1.10", "b": "-7"}
 
 
+@pytest.mark.parametrize("text", ['{"a": "\\ud800"}', '["\\ud83d\\ud83d"]'])
+def test_half_of_a_surrogate_pair_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="half of a surrogate pair"):
+        loads(text)
+    assert loads('"\\ud83d\\udca9 \\\\ud800"') == "\U0001f4a9 \\ud800"
+
+
 def test_depth_and_length_have_limits() -> None:
     assert loads("[" * MAX_DEPTH + "a" + "]" * MAX_DEPTH) == json.loads("[" * MAX_DEPTH + '"a"' + "]" * MAX_DEPTH)
     for text in ("[" * (MAX_DEPTH + 1) + "a", "[" * 200_000):

@@ -1,0 +1,1 @@
+"""A standing campaign against a whole server: fuzzing, failures, kills, full disks and jumping clocks beside a soak."""
