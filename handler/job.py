@@ -65,12 +65,13 @@ class Job:
     job shares its batch with no other. `sequence` is the id of the sequence that it belongs to, if any. `continued` is
     set once a handler that is called again for the same job has seen it, `expired` by a queue with a limit for the time
     that a job may wait: then it is answered, but not served. `window` bounds the unread chunks of a stream;
-    `times` takes the times of a traced request. Times are `time.monotonic()` seconds.
+    `times` takes the times of a traced request. `on_cancel` is called when the job is cancelled, on the thread that
+    does that. Times are `time.monotonic()` seconds.
     """
 
     __slots__ = (
-        "arrived_at", "cancelled", "continued", "exclusive", "expired", "input", "reply", "request_id", "sequence",
-        "taken_at", "times", "window",
+        "arrived_at", "cancelled", "continued", "exclusive", "expired", "input", "on_cancel", "reply", "request_id",
+        "sequence", "taken_at", "times", "window",
     )  # fmt: skip
 
     def __init__(
@@ -88,6 +89,13 @@ class Job:
         self.cancelled = False
         self.window: Any = None
         self.times: JobTimes | None = None
+        self.on_cancel: Callable[[], object] | None = None
+
+    def cancel(self) -> None:
+        """The client has disconnected, or an answer would come too late."""
+        self.cancelled = True
+        if self.on_cancel is not None:
+            self.on_cancel()
 
     def __repr__(self) -> str:
         return f"<Job {self.request_id}{', cancelled' if self.cancelled else ''}>"

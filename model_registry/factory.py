@@ -65,6 +65,7 @@ class ModelFactory:
             handler=manifest.handler or defaults.default_handler or "",
             batch_size=max(1, config.batch_size),
             continuous=config.continuous_batching,
+            asynchronous=config.async_communication,
             files=nullcontext() if defaults.keep_serialized_files else TemporaryModelFile.of(archive),
             config=partial(load_model_config, archive),
             envelope=defaults.envelope,

@@ -135,11 +135,11 @@ class PendingReply:
     def _cancel_job(self) -> None:
         # A request of a sequence is served all the same: the next ones build on it.
         if self.job is not None and not self.job.sequence:
-            self.job.cancelled = True
+            self.job.cancel()
 
     def _cancel_stream(self) -> None:
         assert self.job is not None
-        self.job.cancelled = True
+        self.job.cancel()
         self._close_window()
 
     def _release_chunk(self, size: int) -> None:

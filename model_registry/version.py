@@ -51,8 +51,7 @@ class ModelVersion(ServedVersion):
         super().__init__(
             str(archive.manifest.model_name), archive.manifest.version, config, batcher,
             lambda index: new_worker_spec(self, index), metrics,
-            # A batch of a stateful or continuous model is not over when its outcomes are there.
-            is_paced=config.loop_pacing and not config.stateful and not config.continuous_batching, watch=watch,
+            is_paced=config.loop_pacing and not _outlasts_its_batches(config), watch=watch,
         )  # fmt: skip
 
     async def predict(
@@ -150,3 +149,8 @@ class ModelVersion(ServedVersion):
             elif isinstance(outcome, HandlerError):
                 self.metrics.record_failure(type(outcome).__name__)
         self.metrics.record_predictions(predictions)
+
+
+def _outlasts_its_batches(config: ModelConfig) -> bool:
+    """Whether the time of a batch tells nothing: of a stateful, continuous or asynchronous model."""
+    return config.stateful or config.continuous_batching or config.async_communication

@@ -2,15 +2,21 @@
 
 import io
 import sys
+from collections.abc import Coroutine
 from typing import Any
 
 from handler.errors import BadOutput
 from handler.payload.json_indent import dumps
 
+COROUTINE = "handle is a coroutine function; such are served with asyncCommunication: true in model-config.yaml."
+
 
 def checked_results(results: Any, rows: int) -> list[Any]:
     """The results, if they are a list with one element for each row; raises BadOutput."""
     if not isinstance(results, list):
+        if isinstance(results, Coroutine):
+            results.close()
+            raise BadOutput("Invalid model predict output", COROUTINE)
         cause = f"handle must return a list of answers, one for each row; it returned a {type(results).__name__}."
         raise BadOutput("Invalid model predict output", cause)
     if type(results) is not list:

@@ -76,5 +76,6 @@ class TensorServiceSpec:
     allow_pickles: bool = True
     """Whether the model's code may load any object from files while it is loaded itself."""
     files: AbstractContextManager[object] = field(default_factory=nullcontext)
+    asynchronous: bool = False
     continuous: bool = False
     max_response_size: int = 0

@@ -24,7 +24,7 @@ class MovableService:
         self._spec = spec
         self._policy = policy
         self._on_exit = on_exit
-        self._service: ThreadService | ProcessService = ThreadService(spec, on_exit, can_move=True)
+        self._service: Any = self._on_thread()
 
     def __repr__(self) -> str:
         return f"<MovableService {self._service}>"
@@ -32,7 +32,7 @@ class MovableService:
     @property
     def pid(self) -> int:
         """The process that it runs in now."""
-        return self._service.pid
+        return int(self._service.pid)
 
     @property
     def last_times(self) -> HandlerTimes | None:
@@ -63,22 +63,32 @@ class MovableService:
             deliver(outcomes)
 
         try:
-            return self._service.predict(jobs, deliver_chunks, concurrent=concurrent)
+            return self._predict(jobs, deliver_chunks, concurrent)
         except ProcessRequired as need:
             self._policy.move(need.reason)
             self._move()
             deliver(())  # the time that this took is no sign of hanging
         if is_partly_delivered:
             return [PredictionFailed()] * len(jobs)
-        return self._service.predict(jobs, deliver, concurrent=concurrent)
+        return self._predict(jobs, deliver, concurrent)
 
     def kill(self) -> bool:
         """Kill it where it hangs; false if it is on a thread."""
-        return self._service.kill()
+        return bool(self._service.kill())
 
     def close(self) -> None:
         """Stop it."""
         self._service.close()
+
+    def _on_thread(self) -> Any:
+        return ThreadService(self._spec, self._on_exit, can_move=True)
+
+    def _in_process(self) -> Any:
+        return ProcessService(self._spec, self._on_exit)
+
+    def _predict(self, jobs: Sequence[Job], deliver: Deliver, concurrent: bool) -> Sequence[Any]:
+        outcomes: Sequence[Any] = self._service.predict(jobs, deliver, concurrent=concurrent)
+        return outcomes
 
     def _suspicion(self, error: Exception) -> str:
         """The reason to try a process after a failed load, "" if there is none."""
@@ -98,5 +108,5 @@ class MovableService:
 
     def _move(self) -> None:
         self._service.close()
-        self._service = ProcessService(self._spec, self._on_exit)
+        self._service = self._in_process()
         self._service.load()

@@ -136,7 +136,8 @@ class WorkerPool:
         return [worker for worker in self._stopped if not worker.abandoned]
 
     def _start(self, index: int, delay: float = 0.0) -> Worker:
-        worker = Worker(self._new_spec(index), self._batcher, self._metrics, self._deliver, self._on_end, delay)
+        spec = self._new_spec(index)
+        worker = _kind_of(spec)(spec, self._batcher, self._metrics, self._deliver, self._on_end, delay)
         self.workers.append(worker)
         if delay:
             self._call_later(delay, worker.start)
@@ -159,3 +160,11 @@ class WorkerPool:
         remedy = remedy_for(cause) if cause is not None else ""
         for line in ("The model could not be loaded.", *lines, *([f"Remedy: {remedy}."] if remedy else ())):
             worker.spec.write_line("stderr", line)
+
+
+def _kind_of(spec: WorkerSpec) -> type[Worker]:
+    if not spec.service.asynchronous:
+        return Worker
+    from handler.workers.asynchronous.worker import AsyncWorker  # most servers do without
+
+    return AsyncWorker

@@ -91,19 +91,11 @@ class Service:
         the worker.
         """
         try:
-            return self._call_handler(jobs, deliver)
-        except ClientsDisconnected as error:
-            self._write_line("stdout", f"The stream has ended early: {error}")
-            return [PredictionFailed()] * len(jobs)
-        except HandlerError as error:
-            if isinstance(error, BadOutput) and error.cause:
-                self._write_line("stdout", error.cause)
-            return [error] * len(jobs)
+            rows = self._start_batch(jobs, deliver)
+            started_at = time.monotonic()
+            return self._finish_batch(self._entry_point.handle(rows, self._context), len(jobs), started_at)
         except Exception as error:
-            self._environment.on_failure(error)
-            for line in ("Invoking custom service failed.", *"".join(traceback.format_exception(error)).splitlines()):
-                self._write_line("stdout", line)
-            return [_failure(error)] * len(jobs)
+            return [self._error_outcome(error)] * len(jobs)
         finally:
             self._context.end_batch()
 
@@ -113,15 +105,19 @@ class Service:
         if callable(shutdown):
             shutdown()
 
-    def _call_handler(self, jobs: Sequence[Job], deliver: Deliver) -> list[Outcome]:
+    def _start_batch(self, jobs: Sequence[Job], deliver: Deliver) -> list[dict[str, Any]]:
+        """Show the requests in the context; returns their rows."""
         context = self._context
         chosen = os.environ.get(DECODE_VARIABLE)  # the handler may set it at any time
         decode = self._spec.decode if chosen is None else chosen == "true"
-        rows = [{} if job.continued else make_row(job.input, decode) for job in jobs]
+        rows: list[dict[str, Any]] = [{} if job.continued else make_row(job.input, decode) for job in jobs]
         context.start_batch(jobs)
         context.send_piece = lambda index, value: deliver([(jobs[index], StreamChunk(self._output(index, value)))])
-        started_at = time.monotonic()
-        results = checked_results(self._entry_point.handle(rows, context), len(jobs))
+        return rows
+
+    def _finish_batch(self, returned: object, rows: int, started_at: float) -> list[Outcome]:
+        """The outcomes of what the handler returned; raises BadOutput."""
+        context, results = self._context, checked_results(returned, rows)
         ended_at = time.monotonic()
         if self._spec.metric_sink is not None:
             # Before the results are encoded: as in TorchServe, those that cannot be have taken their time all the same.
@@ -132,6 +128,20 @@ class Service:
         outcomes = self._outcomes(results)
         self.last_times = HandlerTimes(started_at, ended_at, time.monotonic())
         return outcomes
+
+    def _error_outcome(self, error: Exception) -> HandlerError:
+        """The outcome of all jobs of a batch that raised; raises ProcessRequired where a process would do better."""
+        if isinstance(error, ClientsDisconnected):
+            self._write_line("stdout", f"The stream has ended early: {error}")
+            return PredictionFailed()
+        if isinstance(error, HandlerError):
+            if isinstance(error, BadOutput) and error.cause:
+                self._write_line("stdout", error.cause)
+            return error
+        self._environment.on_failure(error)
+        for line in ("Invoking custom service failed.", *"".join(traceback.format_exception(error)).splitlines()):
+            self._write_line("stdout", line)
+        return _failure(error)
 
     def _outcomes(self, results: Sequence[Any]) -> list[Outcome]:
         return [self._output(index, value) for index, value in enumerate(results)]

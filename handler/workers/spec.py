@@ -42,6 +42,8 @@ class ServiceSpec:
     """Whether the handler may load any object from files while it is loaded itself."""
     files: AbstractContextManager[object] = field(default_factory=nullcontext)
     """Entered by each worker while it loads: the archive's files are there then, whatever becomes of them later."""
+    asynchronous: bool = False
+    """Whether one handler serves many jobs at once, by coroutines."""
     continuous: bool = False
     """Whether the handler is called again and again for the same jobs."""
 

@@ -84,7 +84,7 @@ class Worker(Consumer):
         self._death = WorkerDied()
         """The outcome of the jobs that it cannot serve any more."""
         self._thread = Thread(target=self._run, name=spec.label, daemon=True)
-        self._service = _new_service(spec, lambda status: self._fail(WorkerExit(status)))
+        self._service: WorkerService = self._new_service(spec)
 
     def __repr__(self) -> str:
         return f"<Worker {self.spec.label} {self.state} on {self.spec.device.torch_name}>"
@@ -161,10 +161,10 @@ class Worker(Consumer):
     def _run(self) -> None:
         try:
             self._load()
-            serve = self._serve_continuously if self.spec.service.continuous else self._serve_once
             while batch := self._batcher.take(self):
-                serve(batch)
+                self._serve(batch)
                 self.batch = batch = None  # or it would be kept until the next one comes
+            self._finish_all()
         except BaseException as error:  # archive code raises anything, SystemExit and KeyboardInterrupt included
             self._fail(error)
         finally:
@@ -181,6 +181,23 @@ class Worker(Consumer):
         self.spec.write_line("stdout", "Torch worker started.")
         if not self.loaded.done():
             self.loaded.set_result(None)
+
+    def _new_service(self, spec: WorkerSpec) -> Any:
+        def fail(status: int) -> None:
+            self._fail(WorkerExit(status))
+
+        if spec.in_process:
+            return ProcessService(spec, fail)
+        return ThreadService(spec, fail) if spec.policy is None else MovableService(spec, spec.policy, fail)
+
+    def _serve(self, batch: Batch) -> None:
+        if self.spec.service.continuous:
+            self._serve_continuously(batch)
+        else:
+            self._serve_once(batch)
+
+    def _finish_all(self) -> None:
+        """Answer what is in hand when the worker stops: nothing, since a batch is served at a time."""
 
     def _serve_once(self, batch: Batch) -> None:
         self._undelivered = list(zip(batch.jobs, self._predict(batch), strict=True))
@@ -283,12 +300,6 @@ class Worker(Consumer):
     def _fail_load(self, error: BaseException) -> None:
         if not self.loaded.done():
             self.loaded.set_exception(LoadFailed(self.spec.label, error))
-
-
-def _new_service(spec: WorkerSpec, on_exit: Callable[[int], None]) -> WorkerService:
-    if spec.in_process:
-        return ProcessService(spec, on_exit)
-    return ThreadService(spec, on_exit) if spec.policy is None else MovableService(spec, spec.policy, on_exit)
 
 
 def _cause_of(error: BaseException) -> str:

@@ -26,6 +26,12 @@ SETTINGS = {
     "smallqueue": "minWorkers: 1\nmaxWorkers: 1\nbatchSize: 1\nmaxBatchDelay: 1\njobQueueSize: 1\n",
     "clienttimeout": "minWorkers: 1\nmaxWorkers: 1\nclientTimeoutInMills: 800\n",
 }
+ASYNCHRONOUS = {
+    "asynchronous": "minWorkers: 1\nmaxWorkers: 1\nasyncCommunication: true\n",
+    "asynchronous_rows": "minWorkers: 1\nmaxWorkers: 1\nbatchSize: 4\nmaxBatchDelay: 300\nasyncCommunication: true\n",
+    "asynchronous_hurried": "minWorkers: 1\nmaxWorkers: 1\nresponseTimeout: 2\nasyncCommunication: true\n",
+    "asynchronous_unasked": "minWorkers: 1\nmaxWorkers: 1\n",
+}
 BROKEN = {
     "syntax": "def handle(data, context)\n    return ['never']\n",
     **{
@@ -79,6 +85,8 @@ def build(store: Path, sources: Path) -> None:
         builder.pack(name, name, config_file="model-config.yaml")
     for name, text in SETTINGS.items():
         builder.pack(name, "slow", {"model-config.yaml": text}, config_file="model-config.yaml")
+    for name, text in ASYNCHRONOUS.items():
+        builder.pack(name, "asynchronous", {"model-config.yaml": text}, config_file="model-config.yaml")
     for name, text in BROKEN.items():
         builder.pack(name, "ver", {"handler.py": text})
     for name in ("local_a", "local_b"):

@@ -1,0 +1,1 @@
+"""Workers that hold many requests at once, on threads and in processes."""

@@ -1,0 +1,1 @@
+"""Handlers that are coroutines, on an event loop of their worker's own."""
