@@ -152,5 +152,5 @@ class ModelVersion(ServedVersion):
 
 
 def _outlasts_its_batches(config: ModelConfig) -> bool:
-    """Whether the time of a batch tells nothing: of a stateful, continuous or asynchronous model."""
+    """Whether answers do not follow from batches alone: in a stateful, continuous or asynchronous model."""
     return config.stateful or config.continuous_batching or config.async_communication

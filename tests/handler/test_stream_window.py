@@ -38,3 +38,15 @@ def test_a_stream_that_nobody_reads_is_given_up(monkeypatch: pytest.MonkeyPatch)
     assert not window.wait(0.001)
     assert window.is_closed
     assert window.wait(0)
+
+
+def test_it_tells_when_it_is_open() -> None:
+    window, calls = StreamWindow(), list[str]()
+    window.call_when_open(lambda: calls.append("at once"))
+    window.add(MAX_UNREAD_BYTES)
+    window.call_when_open(lambda: calls.append("later"))
+    assert (calls, window.unread_bytes) == (["at once"], MAX_UNREAD_BYTES)
+    window.release(MAX_UNREAD_BYTES)
+    assert calls == ["at once", "later"]
+    window.release(0)
+    assert calls == ["at once", "later"]

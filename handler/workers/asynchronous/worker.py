@@ -30,7 +30,7 @@ class AsyncWorkerService(Protocol):
     """A service as its worker sees it, wherever it runs, besides what all services can do."""
 
     def start(self, number: int, jobs: Sequence[Job], deliver: Deliver) -> None:
-        """Serve a batch, whose end is told to `on_finish`."""
+        """Serve a batch; `on_finish` is called at its end."""
 
     def cancel(self, number: int) -> None:
         """Cancel a batch, if it runs; it counts as finished as soon as the event loop sees to it."""
@@ -44,18 +44,18 @@ class AsyncWorker(Worker):
     """
 
     def __init__(self, spec: WorkerSpec, *arguments: Any, **options: Any) -> None:
-        self._held: dict[int, Batch] = {}
+        self._batches: dict[int, Batch] = {}
         self._expired: dict[int, float] = {}  # when batches were cancelled that the loop does not know to be finished
         self._numbers = count()
         self._changed = Condition()
         super().__init__(spec, *arguments, **options)
 
     def __repr__(self) -> str:
-        return f"<AsyncWorker {self.spec.label} {self.state} with {len(self._held)} batches>"
+        return f"<AsyncWorker {self.spec.label} {self.state} with {len(self._batches)} batches>"
 
     def join(self, seconds: float) -> bool:
         """Wait for the thread to end with all its jobs answered; false if it did not."""
-        return super().join(seconds) and not self._held
+        return super().join(seconds) and not self._batches
 
     def remaining_seconds(self, response_timeout: float, startup_timeout: float) -> float | None:
         """The time until a batch may be too late; those that are too late now are answered and cancelled."""
@@ -64,7 +64,7 @@ class AsyncWorker(Worker):
             return remaining
         now = time.monotonic()
         waits = [] if remaining is None else [remaining]
-        for number, batch in list(self._held.items()):
+        for number, batch in list(self._batches.items()):
             left = batch.progressed_at + response_timeout - now
             if left > 0:
                 waits.append(left)
@@ -86,8 +86,8 @@ class AsyncWorker(Worker):
     def _serve(self, batch: Batch) -> None:
         number = next(self._numbers)
         with self._changed:
-            self._changed.wait_for(lambda: len(self._held) < MAX_BATCHES or self._ended)
-            self._held[number], self.batch = batch, None
+            self._changed.wait_for(lambda: len(self._batches) < MAX_BATCHES or self._ended)
+            self._batches[number], self.batch = batch, None
         for job in batch.jobs:
             job.on_cancel = partial(self._cancel_unwanted, number, batch)
         self._requests.start(number, batch.jobs, partial(self._deliver_pieces, batch))
@@ -96,7 +96,7 @@ class AsyncWorker(Worker):
     def _finish_all(self) -> None:
         """Wait until all batches are answered."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._held or self._ended)
+            self._changed.wait_for(lambda: not self._batches or self._ended)
 
     def _cancel_unwanted(self, number: int, batch: Batch) -> None:
         if all(job.cancelled for job in batch.jobs):
@@ -133,7 +133,7 @@ class AsyncWorker(Worker):
     def _answer(self, number: int, outcomes: Sequence[Outcome] | HandlerError) -> bool:
         """Answer a batch, unless that was done before."""
         with self._changed:
-            batch = self._held.pop(number, None)
+            batch = self._batches.pop(number, None)
             self._changed.notify_all()
         if batch is None or not self._batcher.finish(batch):
             return False
@@ -146,5 +146,5 @@ class AsyncWorker(Worker):
 
     def _answer_all(self) -> None:
         super()._answer_all()
-        for number in list(self._held):
+        for number in list(self._batches):
             self._answer(number, self._death)

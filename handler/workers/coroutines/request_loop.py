@@ -67,7 +67,7 @@ class RequestLoop:
 
     def close(self) -> None:
         """End all tasks, the handler's own ones included, but do not wait long; called on the loop's own thread."""
-        if self._loop.is_running():
+        if self._loop.is_closed():
             return
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
