@@ -34,6 +34,7 @@ class RequestLoop:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._cancelled: set[asyncio.Task[None]] = set()  # those that still run; the loop itself would forget them
         self._failure: BaseException | None = None
+        self._is_ending = False
         asyncio.set_event_loop(self._loop)
 
     def __repr__(self) -> str:
@@ -63,12 +64,13 @@ class RequestLoop:
 
     def stop(self) -> None:
         """Have `run` return."""
-        self._call(self._loop.stop)
+        self._call(self._stop)
 
     def close(self) -> None:
         """End all tasks, the handler's own ones included, but do not wait long; called on the loop's own thread."""
         if self._loop.is_closed():
             return
+        self._is_ending = True
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
             task.cancel()
@@ -87,6 +89,10 @@ class RequestLoop:
     def _start(self, number: int, answer: Callable[[], Coroutine[Any, Any, list[Outcome]]], rows: int) -> None:
         self._tasks[number] = self._loop.create_task(self._answer(number, answer, rows))
 
+    def _stop(self) -> None:
+        if not self._is_ending:  # then it runs once more, for the tasks that are left
+            self._loop.stop()
+
     def _cancel(self, number: int) -> None:
         task = self._tasks.pop(number, None)
         if task is not None:
@@ -103,7 +109,7 @@ class RequestLoop:
             pass
         except BaseException as error:
             self._failure = error
-            self._loop.stop()
+            self._stop()
             return
         if self._tasks.pop(number, None) is not None:
             self._on_finish(number, outcomes)
