@@ -37,7 +37,8 @@ class MovableService:
     @property
     def last_times(self) -> HandlerTimes | None:
         """The times of the last batch."""
-        return self._service.last_times
+        times: HandlerTimes | None = self._service.last_times
+        return times
 
     def load(self) -> None:
         """Import and initialize the handler; raises whatever it raises."""

@@ -8,7 +8,7 @@ from typing import Any
 from handler.workers.asynchronous.process_service import AsyncProcessService
 from tests.support.one_version import WAIT_SECONDS, WorkerFixture, text_job
 
-TELLS = """
+THREADS = """
     import asyncio, json, threading
     class Handler:
         async def initialize(self, context):
@@ -20,7 +20,7 @@ TELLS = """
 
 
 def test_its_loop_is_the_main_threads_and_ends_with_the_server(tmp_path: Path) -> None:
-    fixture, finished, outcomes = WorkerFixture(tmp_path, TELLS, asynchronous=True), threading.Event(), list[Any]()
+    fixture, finished, outcomes = WorkerFixture(tmp_path, THREADS, asynchronous=True), threading.Event(), list[Any]()
 
     def finish(number: int, outputs: Any) -> None:
         outcomes.extend(outputs)
