@@ -144,6 +144,8 @@ class ModelVersion(ServedVersion):
             if isinstance(outcome, Output):
                 if not (job.exclusive or job.reply.is_expired):  # a description is no prediction
                     predictions.append((job.reply.label, now - job.arrived_at, job.taken_at - job.arrived_at))
+                    if job.times is not None and job.times.trace_id:
+                        self.metrics.series.record_exemplar(now - job.arrived_at, job.times.trace_id)
                 if self._router is not None:
                     self._router.record_answer(outcome.headers)
             elif isinstance(outcome, HandlerError):

@@ -21,6 +21,10 @@ def ignore(_value: object) -> None:
     """The update of a series that is not declared."""
 
 
+def ignore_exemplar(_value: float, _trace_id: str) -> None:
+    """The exemplar of a series that is not declared."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Shown:
     """A declared family, the factory of its series, and the series by their label values."""
@@ -85,6 +89,16 @@ class Exposition:
             if samples or not wanted:
                 parts.append(header(family.name, family.kind, family.help) + samples)
         return "".join(parts).encode(errors="replace")
+
+    def families(self) -> Iterator[tuple[Family, list[tuple[tuple[str, ...], Series]]]]:
+        """Each family with its series by their label values."""
+        for shown in [*self._shown.values()]:
+            yield shown.family, [*shown.series.items()]
+
+    def exemplars(self, family: Family, values: Sequence[str]) -> Callable[[float, str], object]:
+        """A function that adds a value with its trace id as an exemplar of a histogram."""
+        series = self._series(family, values)
+        return series.add_exemplar if isinstance(series, Histogram) else ignore_exemplar
 
     def _series(self, family: Family, values: Sequence[str]) -> Series | None:
         shown = self._shown.get(family.name)

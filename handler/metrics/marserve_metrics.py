@@ -22,17 +22,23 @@ _QUEUED = _family("queued_requests", "gauge", "Requests that wait for a worker."
 _READY = _family("workers_ready", "gauge", "Workers that have loaded the model and are alive.")
 _ABANDONED = _family("workers_abandoned", "gauge", "Workers given up as their handlers hang; the threads still run.")
 
+_SHARE = _family("traffic_share", "gauge", "Share, 0 to 1, of the requests that name no version.")
+_SHADOW = _family("shadow_answers_total", "counter", "Answers of a shadow, by their comparison.", "result")
+_ROLLOUT_SHARE = _family("rollout_share", "gauge", "Share, 0 to 1, that a rollout gives to its new version.")
+_ROLLOUTS = _family("rollouts_total", "counter", "Rollouts to the version that ended, by their outcome.", "outcome")
+
 LOST_LINES = Family("marserve_lost_log_lines", "gauge", "", (), "Log lines that could not be written since the start.")
 REFUSALS = Family(
     "marserve_refusals_total", "counter", "", ("reason",), "Connections and requests refused or cut before an answer."
 )
 
-_OF_A_VERSION = (_DURATION, _WAITING, _BATCH, _QUEUED, _READY, _ABANDONED)
+_OF_A_VERSION = (_DURATION, _WAITING, _BATCH, _QUEUED, _READY, _ABANDONED, _SHARE, _ROLLOUT_SHARE)
+_TRAFFIC = (_SHADOW, _ROLLOUTS)
 
 
 def declare_marserve_metrics(exposition: Exposition) -> None:
     """Show these families too."""
-    for family in (*_OF_A_VERSION, _FAILURES, _DRIFT, REFUSALS, LOST_LINES):
+    for family in (*_OF_A_VERSION, _FAILURES, _DRIFT, *_TRAFFIC, REFUSALS, LOST_LINES):
         exposition.declare(family, _SIZES if family is _BATCH else _SECONDS)
 
 
@@ -44,8 +50,11 @@ class MarserveSeries:
         self._key = (name, version)
         self._reasons: set[str] = set()
         self._drifts: set[tuple[str, str]] = set()
+        self._counted: set[tuple[Family, str]] = set()
         self.record_durations = exposition.bind_many(_DURATION, self._key)
         """Takes the seconds from arrival to answer of successful predictions."""
+        self.record_exemplar = exposition.exemplars(_DURATION, self._key)
+        """Takes the seconds of one of them with its trace id."""
         self.record_waits = exposition.bind_many(_WAITING, self._key)
         """Takes their seconds in the queue."""
         self.record_batches = exposition.bind_many(_BATCH, self._key)
@@ -64,6 +73,26 @@ class MarserveSeries:
         self._drifts.add((feature, statistic))
         self._exposition.bind(_DRIFT, (*self._key, feature, statistic))(value)
 
+    def set_traffic_share(self, share: float) -> None:
+        """Set the share of the requests that name no version."""
+        self._exposition.bind(_SHARE, self._key)(share)
+
+    def set_rollout_share(self, share: float) -> None:
+        """Set the share that a rollout gives to this version, its new one."""
+        self._exposition.bind(_ROLLOUT_SHARE, self._key)(share)
+
+    def count_shadow_answer(self, result: str) -> None:
+        """Add an answer of this version as a shadow: agreed, differed or dropped."""
+        self._count(_SHADOW, result)
+
+    def count_rollout(self, outcome: str) -> None:
+        """Add a rollout to this version that has ended."""
+        self._count(_ROLLOUTS, outcome)
+
+    def _count(self, family: Family, label: str) -> None:
+        self._counted.add((family, label))
+        self._exposition.bind(family, (*self._key, label))(1)
+
     def remove_drift(self) -> None:
         """Remove the statistics of drift."""
         while self._drifts:
@@ -79,5 +108,7 @@ class MarserveSeries:
         for family in _OF_A_VERSION:
             self._exposition.remove(family, self._key)
         self.remove_drift()
+        for family, label in self._counted:
+            self._exposition.remove(family, (*self._key, label))
         for reason in self._reasons:
             self._exposition.remove(_FAILURES, (*self._key, reason))

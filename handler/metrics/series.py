@@ -5,9 +5,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
 from threading import Lock
+from time import time
+from typing import NamedTuple
 
 SeriesSample = tuple[str, Mapping[str, str], float]
 """The suffix of the family's name, labels besides those of the series, and the value."""
+
+
+class Exemplar(NamedTuple):
+    """A value of a histogram that belongs to a trace; `time` is in seconds since 1970."""
+
+    value: float
+    trace_id: str
+    time: float
 
 
 class Counter:
@@ -56,6 +66,8 @@ class Histogram:
         self._counts = [0] * (len(bounds) + 1)
         self._sum = 0.0
         self._lock = Lock()
+        self.exemplars: dict[str, Exemplar] = {}
+        """The last exemplar of each bucket, by its upper bound as a label."""
 
     def __repr__(self) -> str:
         return f"<Histogram of {sum(self._counts)} values>"
@@ -71,6 +83,12 @@ class Histogram:
             for value in values:
                 counts[bisect_left(bounds, value)] += 1
             self._sum += sum(values)
+
+    def add_exemplar(self, value: float, trace_id: str) -> None:
+        """Remember a value, which is counted besides, with its trace."""
+        index = bisect_left(self._bounds, value)
+        bound = str(self._bounds[index]) if index < len(self._bounds) else "+Inf"
+        self.exemplars[bound] = Exemplar(value, trace_id, time())
 
     def samples(self) -> Iterator[SeriesSample]:
         """The buckets, each with the values of those below it, then the number of values and their sum."""

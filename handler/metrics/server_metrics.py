@@ -13,6 +13,7 @@ from handler.metrics.exposition import Exposition, Update, ignore
 from handler.metrics.families import Family, Kind, read_families
 from handler.metrics.marserve_metrics import LOST_LINES, REFUSALS, MarserveSeries, declare_marserve_metrics
 from handler.metrics.metric_log import LogKind, MetricLog
+from handler.metrics.openmetrics import render_openmetrics
 from handler.metrics.system_metrics import SystemMetrics
 from handler.metrics.text import log_line
 
@@ -166,12 +167,12 @@ class Metrics:
             update = self.bind(reading.name, "Host", reading.device) if reading.device else self.host[reading.name]
             update(reading.value)
 
-    def expose(self, names: Sequence[str] = ()) -> bytes:
-        """All families in Prometheus' text format 0.0.4, or the samples with these names alone; empty in log mode."""
+    def expose(self, names: Sequence[str] = (), *, is_openmetrics: bool = False) -> bytes:
+        """All families in Prometheus' text format 0.0.4 or OpenMetrics, or the samples with these names alone."""
         self.flush()
         if self._mode == "prometheus" and self._system and self._system.is_due():
             self.observe_host()
-        return self._exposition.render(names)
+        return (render_openmetrics if is_openmetrics else Exposition.render)(self._exposition, names)
 
     def bind(self, name: str, *values: str) -> Update:
         """The update of one series of the server: its label values without the host's name, which is added."""
@@ -214,7 +215,8 @@ class ModelMetrics:
     def __init__(self, metrics: Metrics, name: str, version: str, series: MarserveSeries) -> None:
         self.key = (name, version)
         self._metrics = metrics
-        self._series = series
+        self.series = series
+        """marserve's own series of the version."""
         self._labels: list[str] = []
         self.record_request: Callable[[str], None] = self._labels.append
         """Adds the version label of a request that was accepted; explanations too."""
@@ -252,10 +254,10 @@ class ModelMetrics:
         for label, count in labels.items():
             self._requests[label](count)
         for reason, count in failures.items():
-            self._series.record_failures(reason, count)
+            self.series.record_failures(reason, count)
         batch_sizes = [self._batch_sizes.popleft() for _ in range(len(self._batch_sizes))]
         if batch_sizes:
-            self._series.record_batches(batch_sizes)
+            self.series.record_batches(batch_sizes)
         predictions, self._predictions = self._predictions, []
         if predictions:
             self._count_predictions(predictions)
@@ -266,21 +268,21 @@ class ModelMetrics:
         self, queue_depth: Callable[[], int], workers_ready: Callable[[], int], workers_abandoned: Callable[[], int]
     ) -> None:
         """Show gauges of marserve's that call these functions at each scrape."""
-        self._series.watch(queue_depth, workers_ready, workers_abandoned)
+        self.series.watch(queue_depth, workers_ready, workers_abandoned)
 
     def record_drift(self, feature: str, statistic: str, value: float) -> None:
         """Set a statistic of drift in the last window."""
-        self._series.record_drift(feature, statistic, value)
+        self.series.record_drift(feature, statistic, value)
 
     def remove_drift(self) -> None:
         """Remove the statistics of drift."""
-        self._series.remove_drift()
+        self.series.remove_drift()
 
     def close(self) -> None:
         """Remove marserve's series of this version. TorchServe's stay: its counters outlive a model."""
         self.count()
         if self._metrics.remove_version(self):
-            self._series.remove()
+            self.series.remove()
 
     def _count_predictions(self, predictions: Sequence[Times]) -> None:
         each = self._metrics.writes_lines
@@ -290,8 +292,8 @@ class ModelMetrics:
         for _, _, queue in predictions if each else predictions[-1:]:
             self._metrics.host["QueueTime"](queue * 1e3 // 1)
         _, latencies, queues = zip(*predictions, strict=True)
-        self._series.record_durations(latencies)
-        self._series.record_waits(queues)
+        self.series.record_durations(latencies)
+        self.series.record_waits(queues)
 
 
 def _count_all(events: list[K]) -> Counter[K]:

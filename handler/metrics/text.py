@@ -25,15 +25,21 @@ def java_double(value: float) -> str:
     return f"{mantissa if '.' in mantissa else mantissa + '.0'}E{int(exponent)}"
 
 
-def header(name: str, kind: str, help_text: str) -> str:
-    """The two comment lines above a family's samples."""
-    return f"# HELP {name} {help_text.translate(_HELP_ESCAPES)}\n# TYPE {name} {kind}\n"
+def header(name: str, kind: str, help_text: str, *, is_openmetrics: bool = False) -> str:
+    """The two comment lines above a family's samples; OpenMetrics escapes quotes in them, too."""
+    escaped = help_text.translate(_LABEL_ESCAPES if is_openmetrics else _HELP_ESCAPES)
+    return f"# HELP {name} {escaped}\n# TYPE {name} {kind}\n"
 
 
 def sample(name: str, labels: Mapping[str, str], value: float) -> str:
     """One sample; a comma follows the last label too, as TorchServe writes it."""
     inside = "".join(f'{label}="{text.translate(_LABEL_ESCAPES)}",' for label, text in labels.items())
     return f"{name}{'{' + inside + '}' if inside else ''} {java_double(value)}\n"
+
+
+def label_pairs(labels: Mapping[str, str]) -> str:
+    """The labels of a sample, without a comma behind the last one."""
+    return ",".join(f'{label}="{text.translate(_LABEL_ESCAPES)}"' for label, text in labels.items())
 
 
 def log_line(family: Family, values: Iterable[str], request_ids: str | None = None) -> Callable[[float], str]:

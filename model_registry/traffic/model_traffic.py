@@ -162,6 +162,15 @@ class ModelTraffic:
             self.mirror = None
         elif self.mirror is None or not self.mirror.is_for(self._versions[shadow.version], shadow.tolerance):
             self.mirror = ShadowMirror(self._versions[shadow.version], shadow.tolerance, self._observe_shadow)
+        self._show_shares()
+
+    def _show_shares(self) -> None:
+        """Show the shares of the versions as metrics; those of conditions are not known in advance."""
+        default = "" if self._chooser.rules.weights else self.default_version
+        for name, version in self._versions.items():
+            version.metrics.series.set_traffic_share(1.0 if name == default else self._chooser.share_of(name))
+        if self.rollout is not None and self.rollout.plan.new in self._versions:
+            self._versions[self.rollout.plan.new].metrics.series.set_rollout_share(self.rollout.share)
 
     def _observe_shadow(self, agrees: bool) -> None:
         if self.rollout is not None:
@@ -194,6 +203,8 @@ class ModelTraffic:
         reason = f": {progress.reason}" if progress.reason else ""
         LOG.log(level, "Model %s: rollout to %s %s at %.0f %%%s.", self.name, self.rollout.plan.new,
                 progress.state.replace("_", " "), 100 * self.rollout.share, reason)  # fmt: skip
+        if not self.rollout.is_active:
+            self._versions[self.rollout.plan.new].metrics.series.count_rollout(progress.state)
         if self.rollout.plan.webhook and not self.rollout.is_active:
             notify(self.rollout.plan.webhook, {"modelName": self.name, **self.rollout.describe()})
         self._on_change()

@@ -67,7 +67,7 @@ class ShadowMirror:
     def mirror(self, real: ModelVersion, request: Input, request_id: str) -> Callable[[Outcome], None] | None:
         """The observer of the reply to a request that goes to the real version; None where the request is dropped."""
         if self._pending >= MAX_PENDING:
-            self.dropped += 1
+            self._count_dropped()
             return None
         self._pending += 1
         submitted = monotonic()
@@ -110,7 +110,7 @@ class ShadowMirror:
             self._pending -= 1
             if isinstance(outcome, ResponseStream):
                 reply.detach()
-                self.dropped += 1
+                self._count_dropped()
                 return
             self._new_latencies.observe(monotonic() - submitted)
             self._compare(request, request_id, old, _response(outcome))
@@ -119,7 +119,11 @@ class ShadowMirror:
 
     def _drop(self) -> None:
         self._pending -= 1
+        self._count_dropped()
+
+    def _count_dropped(self) -> None:
         self.dropped += 1
+        self.shadow.metrics.series.count_shadow_answer("dropped")
 
     def _compare(self, request: Input, request_id: str, old: Response, new: Response) -> None:
         differences = compare(old, new, self.tolerance)
@@ -129,6 +133,7 @@ class ShadowMirror:
             self.samples.append(Disagreement(request_id, differences, _text(old.body), _text(new.body), kept))
         else:
             self.agreed += 1
+        self.shadow.metrics.series.count_shadow_answer("differed" if differences else "agreed")
         if self._on_compared is not None:
             self._on_compared(not differences)
 

@@ -212,3 +212,27 @@ async def test_errors_name_the_version_too_where_a_rule_chose_it(store: Path, ar
         await client.manage("PUT", "/models/m/2.0", min_worker=0, synchronous=True)
         refused = await client.predict("m", 1)
         assert (refused.status_code, refused.headers["x-marserve-version"]) == (503, "2.0")
+
+
+async def test_shares_shadow_answers_and_rollouts_are_metrics(store: Path, archive: MakeArchive) -> None:
+    for version in ("1.0", "2.0"):
+        archive("m", VERSION.format(version), version=version, file=f"{version}.mar")
+    async with serving(store, "1.0.mar", "2.0.mar", one_port=True, marserve_metrics=True) as client:
+        rules = {"weights": {"1.0": 3, "2.0": 1}, "shadow": {"version": "2.0"}}
+        (await client.http.put("/models/m/traffic", json=rules)).raise_for_status()
+        text = (await client.http.get("/metrics")).text
+        assert 'marserve_traffic_share{model_name="m",model_version="2.0",} 0.25' in text
+        (await client.http.put("/models/m/traffic", json={"shadow": {"version": "2.0"}})).raise_for_status()
+        await client.predict("m", 1)
+        while "marserve_shadow_answers_total{" not in text:
+            text = (await client.http.get("/metrics")).text
+        assert 'marserve_shadow_answers_total{model_name="m",model_version="2.0",result="differed",} 1.0' in text
+        (await client.http.put("/models/m/rollout", json={"to": "2.0", "steps": [50, 100]})).raise_for_status()
+        assert (
+            'marserve_rollout_share{model_name="m",model_version="2.0",} 0.5'
+            in (await client.http.get("/metrics")).text
+        )
+        await client.http.delete("/models/m/rollout")
+        text = (await client.http.get("/metrics")).text
+        assert 'marserve_rollouts_total{model_name="m",model_version="2.0",outcome="aborted",} 1.0' in text
+        assert 'marserve_traffic_share{model_name="m",model_version="1.0",} 1.0' in text
