@@ -14,6 +14,7 @@ from handler.metrics.families import Family, Kind, read_families
 from handler.metrics.marserve_metrics import LOST_LINES, REFUSALS, MarserveSeries, declare_marserve_metrics
 from handler.metrics.metric_log import LogKind, MetricLog
 from handler.metrics.openmetrics import render_openmetrics
+from handler.metrics.series import Series
 from handler.metrics.system_metrics import SystemMetrics
 from handler.metrics.text import log_line
 
@@ -173,6 +174,10 @@ class Metrics:
         if self._mode == "prometheus" and self._system and self._system.is_due():
             self.observe_host()
         return (render_openmetrics if is_openmetrics else Exposition.render)(self._exposition, names)
+
+    def families(self) -> Iterator[tuple[Family, list[tuple[tuple[str, ...], Series]]]]:
+        """The families that are shown, with their series."""
+        return self._exposition.families()
 
     def bind(self, name: str, *values: str) -> Update:
         """The update of one series of the server: its label values without the host's name, which is added."""
