@@ -26,6 +26,8 @@ class Input(NamedTuple):
     headers: Iterable[tuple[str, str]] = ()
     case_preserved: bool = True
     """Whether header names have the client's spelling; where a server folded it, look-ups ignore case."""
+    has_tensors: bool = False
+    """Whether its parts are tensors, as in `handler.tensors.archives.rows`, and its answer is to be of some."""
     times: JobTimes | None = None
     """Takes the times of a request that is traced or timed."""
 

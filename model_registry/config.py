@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from handler.tensors.archives.declaration import TensorDeclaration
 from model_registry.archive.model_yaml import server_settings
 from model_registry.errors import TooManyWorkers
 from model_registry.registration import Registration
@@ -21,7 +22,7 @@ MAX_WORKERS = 1000
 LOG = logging.getLogger("marserve.config")
 FROM_YAML_ALONE = (
     "max_retry_timeout", "client_timeout", "use_job_ticket", "device_type", "continuous_batching",
-    "async_communication", "use_venv", "stateful",
+    "async_communication", "use_venv", "stateful", "tensors",
 )  # fmt: skip
 SWITCHES = ("adaptive_batching", "thread_tuning", "loop_pacing")
 """The learned controllers of docs/batching.md."""
@@ -76,6 +77,8 @@ class ModelConfig:
     sequence_timeout: int = 0
     max_num_sequence: int = 0
     max_sequence_job_queue_size: int = 0
+    tensors: TensorDeclaration | Literal["auto"] | None = None
+    """The inputs and outputs of a model that takes tensors as they are."""
 
     def __post_init__(self) -> None:
         most = max(self.min_workers, self.max_workers)

@@ -10,8 +10,10 @@ from handler.devices.cpu_budget import cores_for_worker, fixed_cores
 from handler.devices.device import Device, assign_device
 from handler.metrics.printed_metrics import divert_metrics
 from handler.metrics.server_metrics import Metrics
+from handler.tensors.archives.declaration import OF_MODEL
 from handler.workers.spec import ServiceSpec, WorkerSpec
 from model_registry.archive.archive import Archive
+from model_registry.archive.implicit.manifest import is_bare_onnx
 from model_registry.archive.model_yaml import load_model_config, readable_model_config
 from model_registry.archive.store import ModelStore
 from model_registry.archive.temporary_model_file import TemporaryModelFile
@@ -66,6 +68,7 @@ class ModelFactory:
             batch_size=max(1, config.batch_size),
             continuous=config.continuous_batching,
             asynchronous=config.async_communication,
+            takes_tensors=config.tensors is not None,
             files=nullcontext() if defaults.keep_serialized_files else TemporaryModelFile.of(archive),
             config=partial(load_model_config, archive),
             envelope=defaults.envelope,
@@ -102,6 +105,10 @@ class ModelFactory:
         self._defaults.memory_guard.check(archive)
         setting = self._defaults.models.get(str(manifest.model_name), {}).get(manifest.version, {})
         config = ModelConfig.merge(registration, readable_model_config(archive), setting, self._defaults)
+        if self._defaults.envelope:
+            config = replace(config, tensors=None)  # an envelope reads requests of tensors by itself, from their JSON
+        elif is_bare_onnx(archive.folder, manifest.serialized_file):
+            config = replace(config, tensors=OF_MODEL)
         return archive, isolated(archive, config)
 
     def _worker_spec(self, service: ServiceSpec, version: ModelVersion, index: int) -> WorkerSpec:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from handler.batching.batcher import Batcher
 from handler.errors import BatcherClosed, HandlerError, QueueFull
@@ -40,6 +40,8 @@ class ModelVersion(ServedVersion):
         self.archive = archive
         self.drift: DriftMonitor | None = None
         """Takes samples of the requests where drift is watched."""
+        self.tensors: Any = None
+        """The model as clients of tensors see it, once one has asked for it; only where it declares some."""
         self.isolation = IsolationPolicy(
             str(archive.manifest.model_name), lambda: self._loop.call_soon_threadsafe(self.use_processes)
         )

@@ -11,15 +11,19 @@ from app.api.parameters import query, query_list
 from app.api.routing import ApiRoute
 from app.errors import BadRequest, ResourceNotFound
 from app.http.request_body import parse_body
-from app.http.responses import json_response, prediction_response, status_response
+from app.http.responses import TorchServeResponse, json_response, prediction_response, status_response
 from app.http.scope import handler_headers, header, keeps_spelling
 from app.model_server import ModelServer
+from app.open_inference.archives import find_tensors
+from app.open_inference.errors import raw_error
 from handler.job import Input, Part
+from handler.tensors.errors import TensorError
 from model_registry.reply import PendingReply
 
 AddedHeaders = tuple[tuple[str, str], ...]
 PREDICT: AddedHeaders = (("explain", "False"),)
 EXPLAIN: AddedHeaders = (("explain", "True"),)
+BINARY_HEADER = b"inference-header-content-length"
 
 
 async def ping(request: Request) -> Response:
@@ -49,7 +53,24 @@ async def explain_v1(request: Request) -> Response:
 
 
 async def infer_v2(request: Request) -> Response:
-    """The Open Inference Protocol's /v2/models/{name}/infer."""
+    """The Open Inference Protocol's /v2/models/{name}/infer: tensors where the archive declares some, else its body."""
+    server, name = ModelServer.of(request.scope), request.path_params["model_name"]
+    number, client = request.path_params.get("model_version"), request.client.host if request.client else None
+    try:
+        headers = handler_headers(request, PREDICT)
+        served = await find_tensors(server.registry, name, number, headers, client)
+        if served is not None:
+            from app.open_inference.infer_call import respond  # numpy comes with it
+
+            regions = server.live_settings.shared_memory
+            return TorchServeResponse(await respond(request, served, regions, server.settings.max_request_size))
+        if header(request.scope, BINARY_HEADER):
+            raise TensorError(
+                f"Model {name} declares no tensors, and cannot read binary ones: name them in its model-config.yaml "
+                "under the key tensors, or send JSON."
+            )
+    except TensorError as error:
+        return TorchServeResponse(raw_error(error))
     return await _predict(request, added=PREDICT)
 
 

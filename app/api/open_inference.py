@@ -10,7 +10,9 @@ from app.api.routing import ApiRoute
 from app.errors import BadRequest
 from app.http.responses import TorchServeResponse
 from app.model_server import ModelServer
-from app.open_inference.errors import raw_json
+from app.open_inference.archives import describe_tensors
+from app.open_inference.errors import raw_error, raw_json
+from handler.tensors.errors import TensorError
 from model_registry.version import ModelVersion
 
 
@@ -26,12 +28,15 @@ async def model_metadata(request: Request) -> Response:
     version = await _find(request)
     model = ModelServer.of(request.scope).registry.model(version.name)
     versions = list(model.versions) if request.path_params.get("version") is None else [version.version]
-    described = {"name": version.name, "versions": versions, "platform": "archive", "inputs": [], "outputs": []}
-    return TorchServeResponse(raw_json(described))
+    described = {"name": version.name, "versions": versions, "platform": "archive"}
+    try:
+        return TorchServeResponse(raw_json({**described, **await describe_tensors(version)}))
+    except TensorError as error:
+        return TorchServeResponse(raw_error(error, is_json=True))
 
 
 async def infer(request: Request) -> Response:
-    """A prediction: the handler gets the body as it is."""
+    """A prediction."""
     request.path_params["model_name"] = request.path_params["model"]
     request.path_params["model_version"] = request.path_params.get("version")
     return await inference.infer_v2(request)

@@ -7,6 +7,7 @@ from app.errors import BadRequest
 from app.grpc.inference import predict, whole
 from app.grpc.messages import OPEN_INFERENCE, message
 from app.http.request import new_request_id
+from app.open_inference.archives import describe_tensors
 from handler.job import Input, Part
 from model_registry.registry import Registry
 
@@ -44,12 +45,13 @@ class OpenInferenceApis:
         return message(self._package, "ModelReadyResponse")(ready=ready)
 
     async def model_metadata(self, request: Any) -> Any:
-        """The versions of a model; of its tensors an archive says nothing."""
+        """The versions of a model, and its tensors where it declares some."""
         if not request.name:
             raise BadRequest("Parameter model_name is required.")
-        await self._registry.find(request.name, request.version or None)
+        version = await self._registry.find(request.name, request.version or None)
         versions = self._registry.model(request.name).versions
-        return message(self._package, "ModelMetadataResponse")(name=request.name, versions=versions)
+        tensors = await describe_tensors(version)
+        return message(self._package, "ModelMetadataResponse")(name=request.name, versions=versions, **tensors)
 
     async def model_infer(self, request: Any) -> Any:
         """A prediction: the handler gets the JSON body that the same request has over HTTP."""

@@ -5,6 +5,8 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import cache
+from importlib import import_module
 from typing import Any, Protocol
 
 from ts.utils.util import PredictionException
@@ -110,7 +112,7 @@ class Service:
         context = self._context
         chosen = os.environ.get(DECODE_VARIABLE)  # the handler may set it at any time
         decode = self._spec.decode if chosen is None else chosen == "true"
-        rows: list[dict[str, Any]] = [{} if job.continued else make_row(job.input, decode) for job in jobs]
+        rows: list[dict[str, Any]] = [{} if job.continued else _row(job, decode) for job in jobs]
         context.start_batch(jobs)
         context.send_piece = lambda index, value: deliver([(jobs[index], StreamChunk(self._output(index, value)))])
         return rows
@@ -147,12 +149,26 @@ class Service:
         return [self._output(index, value) for index, value in enumerate(results)]
 
     def _output(self, index: int, value: Any) -> Output:
-        body = encode(value)
+        body = archive_rows().encode_tensors(value) if self._wants_tensors(index) else encode(value)
         if len(body) > self._spec.max_response_size:
             limit = self._spec.max_response_size
             self._write_line("stderr", f"An answer of {len(body)} bytes exceeds max_response_size={limit}.")
             raise ResponseTooLarge
         return self._context.output(index, body)
+
+    def _wants_tensors(self, index: int) -> bool:
+        jobs = self._context.jobs if self._spec.takes_tensors else None
+        return jobs is not None and jobs[index].input.has_tensors
+
+
+def _row(job: Job, decode: bool) -> dict[str, Any]:
+    return archive_rows().tensor_row(job.input) if job.input.has_tensors else make_row(job.input, decode)
+
+
+@cache
+def archive_rows() -> Any:
+    """The module for requests of tensors; a process imports it before its archive has taken the server's names."""
+    return import_module("handler.tensors.archives.rows")
 
 
 def _failure(error: Exception) -> HandlerError:

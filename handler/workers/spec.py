@@ -46,6 +46,8 @@ class ServiceSpec:
     """Whether one handler serves many jobs at once, by coroutines."""
     continuous: bool = False
     """Whether the handler is called again and again for the same jobs."""
+    takes_tensors: bool = False
+    """Whether requests may be made of tensors."""
 
 
 @dataclass(frozen=True, slots=True)

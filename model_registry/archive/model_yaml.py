@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from handler.tensors.archives.declaration import parse_tensors
 from model_registry.archive.archive import Archive
 from model_registry.archive.unpack import UnsafeArchive, safe_path
 from model_registry.errors import InvalidModel, UnboundedConfig
@@ -139,4 +140,5 @@ SETTINGS: dict[str, tuple[str, Rule]] = {
     "sequenceTimeoutMSec": ("sequence_timeout", _raised_to(0)),
     "maxNumSequence": ("max_num_sequence", _raised_to(1)),
     "maxSequenceJobQueueSize": ("max_sequence_job_queue_size", _raised_to(1)),
+    "tensors": ("tensors", parse_tensors),
 }

@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from app.api.triton.inference import HEADER_LENGTH, InferCall, InferHeaders, check_unary, forwarded_headers
 from app.api.triton.restrictions import check_restriction
 from app.api.triton.routing import NEWEST
 from app.http.fast_path import FastPath
@@ -13,6 +12,7 @@ from app.http.request import HandlerHeaders, HttpRequest
 from app.http.responses import RawResponse
 from app.model_server import ModelServer
 from app.open_inference.errors import raw_error, raw_message
+from app.open_inference.infer_call import HEADER_LENGTH, InferCall, InferHeaders, check_unary, forwarded_headers
 from handler.job import Input, Part
 from handler.tensors.errors import TensorError
 from model_registry.traffic.input_request import InputRequest

@@ -42,12 +42,25 @@ class InferenceApis:
         fields = message.fields
         await self._models.wait_started()
         if self._models.is_archive(fields.model_name):
-            return await self.archive_infer(message)
+            return await self.archive_infer(message, headers)
         served = self._models.route(fields.model_name, fields.model_version, headers.sent)
         if served.model.is_decoupled:
             raise TensorError(
                 "ModelInfer RPC doesn't support models with decoupled transaction policy", Code.UNSUPPORTED
             )
+        return await self._infer(served, message, headers)
+
+    async def archive_infer(self, message: InferMessage, headers: CallHeaders) -> InferMessage:
+        """The response of an archive: of tensors where it declares some, else its handler gets them as JSON."""
+        fields = message.fields
+        served = await self._models.find_archive(fields.model_name, fields.model_version, headers.sent())
+        if served is not None:
+            return await self._infer(served, message, headers)
+        if message.raw and not fields.raw_input_contents:
+            fields.raw_input_contents.extend(map(bytes, message.raw))
+        return InferMessage(await self._archives.model_infer(fields))
+
+    async def _infer(self, served: ServedTensors, message: InferMessage, headers: CallHeaders) -> InferMessage:
         asked, _ = parse_infer_request(message, served.name, self._regions, headers.forwarded)
         future: asyncio.Future[TensorResponse] = asyncio.get_running_loop().create_future()
 
@@ -94,13 +107,6 @@ class InferenceApis:
     def is_archive(self, message: InferMessage) -> bool:
         """Whether a request is for an archive."""
         return self._models.is_archive(message.fields.model_name)
-
-    async def archive_infer(self, message: InferMessage) -> InferMessage:
-        """The response of an archive."""
-        fields = message.fields
-        if message.raw and not fields.raw_input_contents:
-            fields.raw_input_contents.extend(map(bytes, message.raw))
-        return InferMessage(await self._archives.model_infer(fields))
 
     def rendered(self, served: ServedTensors, asked: InferRequest, response: TensorResponse) -> InferMessage:
         """The message of a response; raises TensorError for one that is an error, or that cannot be written."""
@@ -190,7 +196,7 @@ class _InferStream:
 
     async def _ask_archive(self, message: InferMessage) -> None:
         try:
-            response = await self._apis.archive_infer(message)
+            response = await self._apis.archive_infer(message, self._headers)
         except Exception as error:  # whatever it is, it is answered in the stream
             self._fail(message, str(error))
             return

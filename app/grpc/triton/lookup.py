@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from app.model_server import ModelServer
+from app.open_inference.archives import find_tensors
 from handler.job import Input
 from handler.tensors.errors import Code, TensorError
 from model_registry.tensors.routed_version import RoutedVersion
@@ -41,6 +43,7 @@ class ModelLookup:
         self._is_alone = server.settings.triton is not None and server.settings.triton.is_alone
         self.wait_started = server.wait_started
         self._is_archive = server.is_archive
+        self._registry = server.registry
 
     def __repr__(self) -> str:
         return f"<ModelLookup in {self._repositories}>"
@@ -55,6 +58,10 @@ class ModelLookup:
     def is_archive(self, name: str) -> bool:
         """Whether a request for that name goes to the registry's archives."""
         return not self._is_alone and self._is_archive(name)
+
+    async def find_archive(self, name: str, version: str, headers: Headers) -> Any:
+        """The version of an archive that declares tensors, None for any other; raises the errors of the registry."""
+        return await find_tensors(self._registry, name, version or None, headers)
 
     def find(self, name: str, version: str) -> Served:
         """The version of that name and number, the newest without one; raises TensorError."""

@@ -14,9 +14,11 @@ SHARED_MEMORY_BYTES = 1 << 17  # from which on shared memory is quicker than the
 _HEAD = struct.Struct("!QI")
 
 
-def out_of_band(value: bytes | bytearray) -> bytes | bytearray | PickleBuffer:
+def out_of_band(value: bytes | bytearray | memoryview) -> bytes | bytearray | PickleBuffer:
     """A value for a message: large ones travel in shared memory, and arrive as bytes."""
-    return value if len(value) < SHARED_MEMORY_BYTES else PickleBuffer(value)
+    if len(value) >= SHARED_MEMORY_BYTES:
+        return PickleBuffer(value)
+    return bytes(value) if isinstance(value, memoryview) else value
 
 
 class Channel:

@@ -20,6 +20,7 @@ from handler.workers.process.channel import Channel
 from handler.workers.process.child_reports import Reports, flush
 from handler.workers.process.child_service import ChildService
 from handler.workers.process.parent_watch import end_with_server
+from handler.workers.service import archive_rows
 from handler.workers.spec import ServiceSpec
 
 
@@ -36,6 +37,8 @@ def main(descriptors: Sequence[int]) -> None:
     onnx_sessions.install()
     spec, device, cores = pickle.loads(channel.receive())  # noqa: S301 (it comes from the server)
     kind = _kind_of(spec)  # before the names of its modules are the archive's
+    if spec.takes_tensors:
+        archive_rows()
     _prepare_process(spec)
     service = kind(replace(spec, metric_sink=reports.metric), reports, ThreadGovernor(cores))
     try:

@@ -23,13 +23,19 @@ def pack_job(job: Job) -> tuple[Any, ...]:
     """A job without its reply; one that its handler has seen needs no body any more."""
     request = job.input
     parts = () if job.continued else [(part.name, part.content_type, out_of_band(part.value)) for part in request.parts]
-    return job.request_id, job.continued, parts, [*map(tuple, request.headers)], request.case_preserved
+    return (
+        job.request_id,
+        job.continued,
+        parts,
+        [*map(tuple, request.headers)],
+        (request.case_preserved, request.has_tensors),
+    )
 
 
 def unpack_job(packed: Sequence[Any], reply: object) -> Job:
     """The job, whose answer is for that `reply`."""
-    request_id, continued, parts, headers, case_preserved = packed
-    job = Job(Input(tuple(Part(*part) for part in parts), headers, case_preserved), request_id, reply)
+    request_id, continued, parts, headers, flags = packed
+    job = Job(Input(tuple(Part(*part) for part in parts), headers, *flags), request_id, reply)
     job.continued = continued
     return job
 

@@ -25,22 +25,34 @@ class BareModel:
         self.types, self.run = _load_onnx(file) if file.suffix == ".onnx" else _load_torchscript(file, properties)
 
     def handle(self, data: list[Any], context: Any) -> list[Any]:
-        """One answer for each row."""
-        requests = [self._arrays(row.get("body", row.get("data"))) for row in data]
+        """One answer for each row: numbers, or arrays where the row has some."""
+        requests = [self._arrays(row) for row in data]
         shapes = {tuple((name, array.shape) for name, array in request.items()) for request in requests}
         batches = [requests] if len(shapes) == 1 else [[request] for request in requests]
-        return [answer for batch in batches for answer in self._infer(batch)]
+        answers = [answer for batch in batches for answer in self._infer(batch)]
+        return [answer if _has_arrays(row) else _numbers(answer) for row, answer in zip(data, answers, strict=True)]
 
-    def _arrays(self, body: Any) -> Arrays:
+    def _arrays(self, row: dict[str, Any]) -> Arrays:
+        if self.types.keys() <= row.keys():
+            return {name: np.asarray(row[name], dtype) for name, dtype in self.types.items()}
+        body = row.get("body", row.get("data"))
         values = body if isinstance(body, dict) else dict.fromkeys(list(self.types)[:1], body)
         if values.keys() != self.types.keys():
             raise ValueError(f"the model has the inputs {', '.join(self.types)}; the request has {', '.join(values)}")
         return {name: np.asarray(values[name], dtype) for name, dtype in self.types.items()}
 
-    def _infer(self, batch: list[Arrays]) -> list[Any]:
+    def _infer(self, batch: list[Arrays]) -> list[Arrays]:
         outputs = self.run({name: np.stack([request[name] for request in batch]) for name in self.types})
-        rows = [{name: array[index].tolist() for name, array in outputs.items()} for index in range(len(batch))]
-        return [next(iter(row.values())) if len(row) == 1 else row for row in rows]
+        return [{name: array[index] for name, array in outputs.items()} for index in range(len(batch))]
+
+
+def _has_arrays(row: dict[str, Any]) -> bool:
+    return any(isinstance(value, np.ndarray) for value in row.values())
+
+
+def _numbers(answer: Arrays) -> Any:
+    rows = {name: array.tolist() for name, array in answer.items()}
+    return next(iter(rows.values())) if len(rows) == 1 else rows
 
 
 def _load_onnx(file: Path) -> tuple[dict[str, Any], Run]:

@@ -69,6 +69,13 @@ def make_archive_folder(source: Path, target: Path) -> Path:
     return target
 
 
+def is_bare_onnx(folder: Path, serialized: str | None) -> bool:
+    """Whether an archive's folder was made of an ONNX model alone."""
+    handler = folder / HANDLER_FILE
+    is_bare = handler.is_symlink() and handler.readlink() == _BARE_HANDLER.absolute()
+    return is_bare and str(serialized).endswith(".onnx")
+
+
 def implicit_manifest_of_model(file: Path) -> dict[str, Any]:
     """The manifest of a bare model; raises NoManifest for a file of weights without their code."""
     if file.suffix != ".onnx" and not _is_torchscript(file):

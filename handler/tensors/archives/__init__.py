@@ -1,0 +1,1 @@
+"""Tensors of archives: their declaration, and the rows that handlers see."""
