@@ -5,7 +5,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from handler.errors import HandlerError
-from handler.job_times import JobTimes
+from handler.job_times import HandlerTimes, JobTimes
 
 
 class Part(NamedTuple):
@@ -106,3 +106,16 @@ class Job:
 JobOutcomes = Sequence[tuple[Job, Any]]
 Deliver = Callable[[JobOutcomes], None]
 """Takes outcomes of jobs, from any thread."""
+
+
+def record_times(
+    jobs: Sequence[Job], worker: str, handler: HandlerTimes | None, started_at: float, ended_at: float
+) -> None:
+    """Fill in the times of those jobs of a batch that take them; `handler` may be of an earlier batch, if this failed."""
+    together = [job.times for job in jobs if job.times is not None]
+    for job in jobs:
+        if job.times is not None:
+            times = job.times
+            times.arrived_at, times.taken_at, times.batch_ended_at = job.arrived_at, job.taken_at, ended_at
+            times.batch_size, times.worker, times.batch = len(jobs), worker, together
+            times.handler = handler if handler is not None and handler.started_at >= started_at else None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import monotonic
 
+from handler.batching.autotuner import Decision
 from handler.batching.batcher import Batcher
 from handler.batching.loop_pacing import LoopPacer, no_pacing, pacing_autotuner
 from handler.errors import PredictionFailed, WorkerDied
@@ -42,7 +43,9 @@ class ServedVersion:
         self.batcher = batcher
         self.metrics = metrics
         self._loop = asyncio.get_running_loop()
-        self._pacer = LoopPacer(self._loop, batcher, self._deliver, pacing_autotuner() if is_paced else no_pacing())
+        self._pacer = LoopPacer(
+            self._loop, batcher, self._deliver, pacing_autotuner(self._log_pacing) if is_paced else no_pacing()
+        )
         self.pool = WorkerPool(
             new_worker_spec, batcher, metrics, self._pacer.receive,
             on_end=lambda worker: self._loop.call_soon_threadsafe(self._replace_worker, worker),
@@ -54,6 +57,10 @@ class ServedVersion:
         self._hang_timer: asyncio.TimerHandle | None = None
         self._drained: asyncio.Future[None] | None = None
         metrics.watch(batcher.__len__, lambda: self.pool.ready_count, lambda: self.pool.abandoned_count)
+        metrics.watch_controllers(
+            lambda: self.batch_threads, lambda: batcher.expected_in_flight, lambda: batcher.is_gathering,
+            lambda: self.is_pacing,
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name} {self.version} {self.batcher} {self.pool}>"
@@ -62,6 +69,16 @@ class ServedVersion:
     def is_healthy(self) -> bool:
         """Whether at least `min_workers` workers serve, load, or may be tried again, once they were asked for."""
         return not self._was_scaled or self.pool.alive_count >= self.config.min_workers
+
+    @property
+    def batch_threads(self) -> int:
+        """The threads that compute a batch, in the worker that has most; 0 without workers."""
+        return max((worker.threads for worker in self.pool.workers), default=0)
+
+    @property
+    def is_pacing(self) -> bool:
+        """Whether the event loop waits for its batches."""
+        return self._pacer.is_pacing
 
     @property
     def is_busy(self) -> bool:
@@ -178,6 +195,10 @@ class ServedVersion:
                     self._answer_later(job, error, retries - 1)
 
         self._loop.call_later(RETRY_SECONDS, retry)
+
+    def _log_pacing(self, decision: Decision) -> None:
+        state = "waits" if decision.after else "no longer waits"
+        LOG.info("%s %s: the event loop %s for its batches: %s.", self.name, self.version, state, decision.reason)
 
     def _check_drained(self) -> None:
         if self._drained is not None and not self._drained.done() and self._is_idle:

@@ -1,98 +1,117 @@
-"""Finds the fastest of a few settings by trying them, again and again: models and neighbours differ and change."""
+"""Finds the fastest of a few settings by trials: models and neighbours differ, come and go."""
 
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from statistics import median
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
+
+from handler.batching.trial import Trial
 
 T = TypeVar("T", bound=Hashable)
 
-TRIAL_BATCHES = 5  # by the median of so many, at least, a setting is judged: an odd one decides nothing
-TRIAL_SECONDS = 0.02  # that they take together, at least: short batches vary more
-RETRIAL_BATCHES = 200
-RETRIAL_SECONDS = 5.0  # of work, per RETRIAL_BATCHES: a few slow batches may have misled the last trials
-MAX_RETRIAL_BATCHES = 8 * RETRIAL_BATCHES  # where trials change nothing, the interval doubles up to this
-REQUIRED_RATIO = 0.85  # a gain has to be worth what it takes from others
+SETTLING_BLOCKS = 3  # the first of all are slow for reasons of their own: TorchScript compiles at the second
+RETRIAL_SECONDS = 2.0  # of work, between two trials at least
+MAX_TRIAL_COST = 0.03  # the part of the time that trials may lose
+HISTORY_BLOCKS = 5
+
+
+class Decision(NamedTuple):
+    """A change of a setting, and its reason in words."""
+
+    before: object
+    after: object
+    reason: str
 
 
 class Autotuner(Generic[T]):
-    """Chooses one of the candidates for each batch: the first, unless another has shown to be clearly faster.
+    """Chooses one of the candidates for each batch: the first, until another has shown to be faster.
 
-    A trial serves some batches with each candidate. It begins with the one in use, since the first batches of all may
-    be slow for reasons of their own (TorchScript compiles at the second), and ends with it: its later times count.
-    Trials are repeated after `RETRIAL_BATCHES`, and as soon as batches take less than `retrial_ratio` of the time that
-    they took in the last one. Another candidate wins below `required_ratio` of the first one's time. While batches take
-    less than `min_seconds` with the first, no other is tried. Each candidate is tried for `trial_seconds` at least.
+    All others are tried soon after the first blocks; then one of them every `RETRIAL_SECONDS` of work, or less often
+    where that would cost more than MAX_TRIAL_COST. A block is one batch, or as many as take `block_seconds`. While
+    batches take less than `quick_seconds`, the setting is `quick`, and nothing is tried. `on_change` is called with
+    each change.
     """
 
     def __init__(
         self,
         candidates: Sequence[T],
         *,
-        required_ratio: float = REQUIRED_RATIO,
-        trial_seconds: float = TRIAL_SECONDS,
-        min_seconds: float = 0.0,
-        retrial_ratio: float = 0.0,
+        block_seconds: float = 0.0,
+        quick: T | None = None,
+        quick_seconds: float = 0.0,
+        on_change: Callable[[Decision], object] | None = None,
     ) -> None:
         self.best = candidates[0]
-        self._required_ratio = required_ratio
-        self._trial_seconds = trial_seconds
-        self._min_seconds = min_seconds
-        self._retrial_ratio = retrial_ratio
+        self.on_change = on_change
         self._candidates = tuple(dict.fromkeys(candidates))
-        self._median_seconds: dict[T, float] = {}
-        self._retrial_batches = RETRIAL_BATCHES
-        self._start_trials()
+        self._block_seconds = block_seconds
+        self._quick, self._quick_seconds = quick, quick_seconds
+        self._challenger = self.best
+        self._trial: Trial | None = None
+        self._untried = list(self._candidates[1:])
+        self._settling = SETTLING_BLOCKS
+        self._rows, self._batches, self._seconds = 0, 0, 0.0
+        self._batch_seconds = deque[float](maxlen=HISTORY_BLOCKS)
+        self._rest(0.0)
 
     def __repr__(self) -> str:
         return f"<Autotuner, {self.best} of {', '.join(map(str, self._candidates))}>"
 
     def choose(self) -> T:
         """The setting for the next batch."""
-        return self._trials[0] if self._trials else self.best
+        return self._challenger if self._trial is not None and self._trial.is_of_other else self.best
 
     def record(self, rows: int, seconds: float) -> None:
         """Add the time of the batch for which a setting was chosen last."""
         if len(self._candidates) == 1:
             return
-        self._batches += 1
-        self._busy_seconds += seconds
-        if self._trials:
-            self._record_trial(rows, seconds)
+        self._rows, self._batches, self._seconds = self._rows + rows, self._batches + 1, self._seconds + seconds
+        if self._seconds < self._block_seconds:
             return
-        self._recent.append(seconds / rows)
-        is_due = self._batches >= self._retrial_batches
-        is_late = self._busy_seconds >= RETRIAL_SECONDS * self._retrial_batches / RETRIAL_BATCHES
-        threshold = self._retrial_ratio * self._median_seconds[self.best]
-        if is_due or is_late or (len(self._recent) == TRIAL_BATCHES and median(self._recent) < threshold):
-            self._start_trials()
+        if self._settling:
+            self._settling -= 1
+        elif self._trial is not None:
+            self._record_trial(self._trial)
+        else:
+            self._record_rest()
+        self._rows, self._batches, self._seconds = 0, 0, 0.0
 
-    def _start_trials(self) -> None:
-        others = [candidate for candidate in self._candidates if candidate != self.best]
-        self._trials = deque([self.best, *others, self.best])
-        self._batches, self._busy_seconds = 0, 0.0
-        self._row_times: list[float] = []
-        self._spent_seconds = 0.0
-        self._recent = deque[float](maxlen=TRIAL_BATCHES)
-
-    def _record_trial(self, rows: int, seconds: float) -> None:
-        self._row_times.append(seconds / rows)
-        self._spent_seconds += seconds
-        if len(self._row_times) < TRIAL_BATCHES or self._spent_seconds < self._trial_seconds:
+    def _record_rest(self) -> None:
+        self._batch_seconds.append(self._seconds / self._batches)
+        self._rested_seconds += self._seconds
+        if len(self._batch_seconds) < HISTORY_BLOCKS:
             return
-        tried = self._trials.popleft()
-        self._median_seconds[tried] = median(self._row_times)
-        if tried == self._candidates[0] and self._spent_seconds / len(self._row_times) < self._min_seconds:
-            self._median_seconds = dict.fromkeys(self._candidates, self._median_seconds[tried])
-            self._trials.clear()
-        self._row_times, self._spent_seconds = [], 0.0
-        if not self._trials:
-            self._select_best()
+        if self._quick is not None and median(self._batch_seconds) < self._quick_seconds:
+            self._use(self._quick, "batches are short")
+        elif self._untried or self._rested_seconds >= self._rest_seconds:
+            self._start_trial()
 
-    def _select_best(self) -> None:
-        times, first = self._median_seconds, self._candidates[0]
-        fastest = min(self._candidates, key=times.__getitem__)
-        best = fastest if times[fastest] < self._required_ratio * times[first] else first
-        next_interval = min(2 * self._retrial_batches, MAX_RETRIAL_BATCHES)
-        self._retrial_batches = RETRIAL_BATCHES if best != self.best else next_interval
-        self.best = best
+    def _start_trial(self) -> None:
+        others = [each for each in self._candidates if each != self.best]
+        self._untried = [each for each in self._untried if each != self.best] or sorted(
+            others,
+            key=lambda each: each == self._challenger,  # tried last, comes last
+        )
+        self._challenger = self._untried.pop(0)
+        self._trial = Trial()
+
+    def _record_trial(self, trial: Trial) -> None:
+        is_won = trial.record(self._seconds / self._rows, self._seconds)
+        if is_won is None:
+            return
+        self._trial = None
+        self._rest(0.0 if is_won else trial.cost)
+        if is_won:
+            tried, self._challenger = self._challenger, self.best
+            self._use(tried, f"a request takes {trial.gain:.0%} less time")
+
+    def _rest(self, cost: float) -> None:
+        """Begin the time without trials after one that has lost `cost` seconds."""
+        self._rest_seconds = max(RETRIAL_SECONDS, cost / MAX_TRIAL_COST)
+        self._rested_seconds = 0.0
+
+    def _use(self, setting: T, reason: str) -> None:
+        if setting != self.best:
+            before, self.best = self.best, setting
+            if self.on_change is not None:
+                self.on_change(Decision(before, setting, reason))

@@ -100,6 +100,11 @@ class Batcher:
         return self._policy.expected_in_flight
 
     @property
+    def is_gathering(self) -> bool:
+        """Whether batches wait for the jobs that are expected."""
+        return self.batch_size > 1 and (self._policy.is_gathering or not self._adaptive)
+
+    @property
     def median_batch_seconds(self) -> float:
         """The time that a batch is in work, as a rule."""
         return self._policy.median_batch_seconds

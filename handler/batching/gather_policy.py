@@ -35,13 +35,17 @@ class GatherPolicy:
         """The time that a batch is in work, as a rule."""
         return median(self._batch_seconds)
 
+    @property
+    def is_gathering(self) -> bool:
+        """Whether waiting for the expected jobs pays."""
+        return median(self._gather_seconds) <= self._worthwhile_seconds
+
     def max_wait(self, delay: float) -> float:
         """Seconds that gathering the next batch may take, at most `delay`."""
-        worthwhile = max(FREE_WAIT_SECONDS, BATCH_TIME_FRACTION * self.median_batch_seconds)
-        if median(self._gather_seconds) <= worthwhile:
+        if self.is_gathering:
             return delay
         self._skipped = (self._skipped + 1) % RETRY_BATCHES
-        return 0.0 if self._skipped else min(delay, worthwhile)
+        return 0.0 if self._skipped else min(delay, self._worthwhile_seconds)
 
     def record_in_flight(self, jobs: int) -> None:
         """Add how many jobs were in flight when a batch was taken."""
@@ -51,6 +55,10 @@ class GatherPolicy:
     def record_gathering(self, seconds: float) -> None:
         """Add how long gathering took; infinity if not all expected jobs came."""
         self._gather_seconds.append(seconds)
+
+    @property
+    def _worthwhile_seconds(self) -> float:
+        return max(FREE_WAIT_SECONDS, BATCH_TIME_FRACTION * self.median_batch_seconds)
 
     def record_batch(self, seconds: float) -> None:
         """Add how long a batch was in work."""

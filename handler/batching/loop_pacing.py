@@ -6,22 +6,18 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Protocol
 
-from handler.batching.autotuner import Autotuner
+from handler.batching.autotuner import Autotuner, Decision
 from handler.batching.batcher import Batcher
 from handler.job import Job, JobOutcomes
 
 QUICK_BATCH_SECONDS = 0.002  # the event loop may wait for batches that take less
 MAX_WAIT_SECONDS = 0.005  # however many batches there are to be done
-REQUIRED_RATIO = 0.9  # of the time of a request, for the loop to wait: where both are equal, it should not
-TRIAL_SECONDS = 0.1  # clients that ask again at once have settled into a rhythm by then
-RETRIAL_RATIO = 0.5  # results at a low rate say nothing of a high one, at which a request takes less than this
+BLOCK_SECONDS = 0.05  # clients that ask again at once have settled into a rhythm by then
 
 
-def pacing_autotuner() -> Autotuner[bool]:
-    """Tries whether the loop should wait."""
-    return Autotuner(
-        (False, True), required_ratio=REQUIRED_RATIO, trial_seconds=TRIAL_SECONDS, retrial_ratio=RETRIAL_RATIO
-    )
+def pacing_autotuner(on_change: Callable[[Decision], object] | None = None) -> Autotuner[bool]:
+    """Tries whether the loop should wait; `on_change` is called with each change."""
+    return Autotuner((False, True), block_seconds=BLOCK_SECONDS, on_change=on_change)
 
 
 def no_pacing() -> Autotuner[bool]:
@@ -64,6 +60,11 @@ class LoopPacer:
 
     def __repr__(self) -> str:
         return f"<LoopPacer {'on' if self._autotuner.choose() else 'off'}>"
+
+    @property
+    def is_pacing(self) -> bool:
+        """Whether the loop waits now, but for trials."""
+        return self._autotuner.best and self._batcher.expected_in_flight > 1
 
     def submit(self, job: Job) -> None:
         """Submit a job to the batcher; raises what that raises."""

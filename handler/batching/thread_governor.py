@@ -4,27 +4,35 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from handler.batching.autotuner import Autotuner
+from handler.batching.autotuner import Autotuner, Decision
 from handler.devices.cpu_budget import Cores
 from handler.devices.onnx_sessions import set_thread_budget
 
-MIN_TUNED_SECONDS = 0.002  # shorter batches get one thread: others have to be woken, and waited for
+QUICK_BATCH_SECONDS = 0.002  # shorter ones get one thread: others have to be woken, and waited for
+
+Tuning = tuple[int, Decision | None]
+"""The number of threads of a batch, and the last change that trials have led to."""
 
 
 class ThreadGovernor:
     """Gives the code that runs on a worker's own thread its number of threads, anew for each batch.
 
-    A lone client gets all cores. While several requests are in flight, a worker keeps to its share. Whether one thread
-    less is better is tried now and then: threads that outnumber the free cores wait for each other, so that small
-    models may lose more than half of their throughput to the event loop or to a busy neighbour, while large ones gain
-    from each core. A handler that sets a number for torch by itself keeps it.
+    A lone client gets all cores. While several requests are in flight, a worker keeps to its share. Whether fewer are
+    better is tried now and then: threads that outnumber the free cores wait for each other, so that small models may
+    lose more than half of their throughput to the event loop or to a busy neighbour, while large ones gain from each
+    core. A handler that sets a number for torch by itself keeps it.
     """
 
     def __init__(self, cores: Cores, modules: Mapping[str, Any] = sys.modules) -> None:
+        self._decision: Decision | None = None
         self._autotuners = {
-            True: Autotuner((cores.minimum, cores.share), min_seconds=MIN_TUNED_SECONDS),
-            False: Autotuner((cores.maximum, max(cores.minimum, cores.maximum - 1))),
-        }
+            concurrent: Autotuner(
+                cores.candidates(most), quick=quick, quick_seconds=QUICK_BATCH_SECONDS, on_change=self._record_decision
+            )
+            for concurrent, most, quick in (
+                (True, cores.share, min(cores.share, cores.minimum)), (False, cores.maximum, cores.maximum)
+            )
+        }  # fmt: skip
         self._cores = cores
         self._modules = modules
         self._torch_threads: int | None = None  # as set last; None before torch is imported
@@ -34,6 +42,11 @@ class ThreadGovernor:
 
     def __repr__(self) -> str:
         return f"<ThreadGovernor {self._threads} of {self._cores.share}>"
+
+    @property
+    def tuning(self) -> Tuning:
+        """The number that a batch gets now, but for trials, and the last decision."""
+        return self._autotuners[self._concurrent].best, self._decision
 
     def apply_share(self) -> None:
         """Set torch to the worker's share as soon as it is imported; this imports nothing."""
@@ -62,6 +75,9 @@ class ThreadGovernor:
     def record(self, rows: int, seconds: float) -> None:
         """Add the time of the batch that the number was chosen for."""
         self._autotuners[self._concurrent].record(rows, seconds)
+
+    def _record_decision(self, decision: Decision) -> None:
+        self._decision = decision
 
     def _set_torch_threads(self, torch: Any, threads: int) -> None:
         torch.set_num_threads(threads)

@@ -10,12 +10,17 @@ from handler.devices.cgroup import cpu_quota
 class Cores(NamedTuple):
     """The cores that one worker computes on: its `share` while others are at work, and the `maximum` while it is alone.
 
-    The `minimum` is tried instead of the share, where that may be faster.
+    From the `minimum` on, fewer are tried as well.
     """
 
     share: int
     maximum: int
     minimum: int
+
+    def candidates(self, most: int) -> list[int]:
+        """The numbers of threads that are worth a trial, from `most` down: one core is left to others, or many are."""
+        numbers = dict.fromkeys((most, most - 1, most // 2, most // 4, 1))
+        return [number for number in numbers if number >= self.minimum] or [most]
 
 
 def usable_cores() -> int:
@@ -37,7 +42,7 @@ def cores_for_worker(workers: int, environ: Mapping[str, str] = os.environ) -> C
         return fixed_cores(int(requested))
     budget = cpu_budget()
     share = max(1, int(budget / max(1, workers)))
-    return Cores(share, max(1, int(budget)), max(1, share - 1))
+    return Cores(share, max(1, int(budget)), 1)
 
 
 def fixed_cores(cores: int) -> Cores:

@@ -21,6 +21,10 @@ _DRIFT = _family("drift_score", "gauge", "Drift of a feature in the last window,
 _QUEUED = _family("queued_requests", "gauge", "Requests that wait for a worker.")
 _READY = _family("workers_ready", "gauge", "Workers that have loaded the model and are alive.")
 _ABANDONED = _family("workers_abandoned", "gauge", "Workers given up as their handlers hang; the threads still run.")
+_THREADS = _family("batch_threads", "gauge", "Threads that compute a batch, in each worker.")
+_EXPECTED = _family("expected_requests", "gauge", "Requests in flight at once, as a rule: a batch waits for no more.")
+_GATHERING = _family("batch_gathering", "gauge", "1 while batches wait for expected requests, 0 while that costs time.")
+_PACING = _family("loop_pacing", "gauge", "1 while the event loop waits for quick batches.")
 
 _SHARE = _family("traffic_share", "gauge", "Share, 0 to 1, of the requests that name no version.")
 _SHADOW = _family("shadow_answers_total", "counter", "Answers of a shadow, by their comparison.", "result")
@@ -32,7 +36,8 @@ REFUSALS = Family(
     "marserve_refusals_total", "counter", "", ("reason",), "Connections and requests refused or cut before an answer."
 )
 
-_OF_A_VERSION = (_DURATION, _WAITING, _BATCH, _QUEUED, _READY, _ABANDONED, _SHARE, _ROLLOUT_SHARE)
+_CONTROLLERS = (_THREADS, _EXPECTED, _GATHERING, _PACING)
+_OF_A_VERSION = (_DURATION, _WAITING, _BATCH, _QUEUED, _READY, _ABANDONED, _SHARE, _ROLLOUT_SHARE, *_CONTROLLERS)
 _TRAFFIC = (_SHADOW, _ROLLOUTS)
 
 
@@ -101,6 +106,11 @@ class MarserveSeries:
     def watch(self, queued: Callable[[], float], ready: Callable[[], float], abandoned: Callable[[], float]) -> None:
         """Show gauges that call these functions at each scrape."""
         for family, read in ((_QUEUED, queued), (_READY, ready), (_ABANDONED, abandoned)):
+            self._exposition.watch(family, self._key, read)
+
+    def watch_controllers(self, *reads: Callable[[], float]) -> None:
+        """Show the threads of a batch, the expected requests, and whether batches are gathered and the loop paced."""
+        for family, read in zip(_CONTROLLERS, reads, strict=True):
             self._exposition.watch(family, self._key, read)
 
     def remove(self) -> None:

@@ -99,7 +99,9 @@ class Metrics:
         """The updates of the host's series."""
         for family in filter(self._is_shown, families):
             self._exposition.declare(family)
-        if extra and mode == "prometheus":
+        self.has_extra = extra and mode == "prometheus"
+        """Whether marserve's own families are shown."""
+        if self.has_extra:
             declare_marserve_metrics(self._exposition)
 
     def __repr__(self) -> str:
@@ -237,6 +239,11 @@ class ModelMetrics:
     def __repr__(self) -> str:
         return f"<ModelMetrics of {'/'.join(self.key)}>"
 
+    @property
+    def has_extra(self) -> bool:
+        """Whether marserve shows more of it than TorchServe does."""
+        return self._metrics.has_extra
+
     def record_predictions(self, predictions: Sequence[Times]) -> None:
         """Add predictions that succeeded."""
         self._predictions += predictions
@@ -274,6 +281,10 @@ class ModelMetrics:
     ) -> None:
         """Show gauges of marserve's that call these functions at each scrape."""
         self.series.watch(queue_depth, workers_ready, workers_abandoned)
+
+    def watch_controllers(self, *reads: Callable[[], float]) -> None:
+        """Show gauges of batching: see MarserveSeries."""
+        self._series.watch_controllers(*reads)
 
     def record_drift(self, feature: str, statistic: str, value: float) -> None:
         """Set a statistic of drift in the last window."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from handler.batching.thread_governor import Tuning
 from handler.errors import PredictionFailed
 from handler.isolation.process.need import ProcessRequired, reason_in
 from handler.job import Deliver, Job, JobOutcomes
@@ -39,6 +40,11 @@ class MovableService:
         """The times of the last batch."""
         times: HandlerTimes | None = self._service.last_times
         return times
+
+    @property
+    def tuning(self) -> Tuning:
+        """The threads of a batch, and the last decision about them."""
+        return self._service.tuning
 
     def load(self) -> None:
         """Import and initialize the handler; raises whatever it raises."""

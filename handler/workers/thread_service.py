@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any, ParamSpec, TypeVar
 
-from handler.batching.thread_governor import ThreadGovernor
+from handler.batching.thread_governor import ThreadGovernor, Tuning
 from handler.devices import onnx_sessions
 from handler.devices.allocator import disable_malloc_trim
 from handler.devices.device_thread import device_executor
@@ -48,6 +48,11 @@ class ThreadService:
     def last_times(self) -> HandlerTimes | None:
         """The times of the last batch; None for kinds of models that do not measure them."""
         return getattr(self._service, "last_times", None)
+
+    @property
+    def tuning(self) -> Tuning:
+        """The threads of a batch, and the last decision about them."""
+        return self._governor.tuning
 
     def load(self) -> None:
         """Import and initialize the handler; raises whatever it raises."""

@@ -9,10 +9,12 @@ from signal import Signals
 from threading import Thread
 from typing import Any, Literal, Protocol
 
+from handler.batching.autotuner import Decision
 from handler.batching.batcher import Batch, Batcher, Consumer
+from handler.batching.thread_governor import Tuning
 from handler.errors import ClientsDisconnected, LoadFailed, WorkerDied
 from handler.isolation.process.exit_trap import WorkerExit
-from handler.job import Deliver, Job, JobOutcomes, Output, StreamChunk
+from handler.job import Deliver, Job, JobOutcomes, Output, StreamChunk, record_times
 from handler.job_times import HandlerTimes
 from handler.metrics.server_metrics import ModelMetrics
 from handler.stream_window import StreamWindow
@@ -22,6 +24,7 @@ from handler.workers.spec import WorkerSpec
 from handler.workers.thread_service import ThreadService
 
 LOG = logging.getLogger("marserve.worker")
+DECISION = "%s: a batch of concurrent requests got %s threads, and gets %s now: %s (thread_tuning)."
 SIGNAL_STATUS = 128
 """Shells add it to the number of the signal that killed a process."""
 RETRY_SECONDS = 0.1
@@ -40,6 +43,10 @@ class WorkerService(Protocol):
     @property
     def last_times(self) -> HandlerTimes | None:
         """The times of the last batch, as far as its kind measures them."""
+
+    @property
+    def tuning(self) -> Tuning:
+        """The threads of a batch, and the last decision about them."""
 
     def load(self) -> None:
         """Import and initialize the handler; raises whatever it raises."""
@@ -81,6 +88,7 @@ class Worker(Consumer):
         self._on_end = on_end
         self._ended = False
         self._undelivered: JobOutcomes = ()
+        self._decision: Decision | None = None
         self._death = WorkerDied()
         """The outcome of the jobs that it cannot serve any more."""
         self._thread = Thread(target=self._run, name=spec.label, daemon=True)
@@ -108,6 +116,11 @@ class Worker(Consumer):
         """The interpreter's and the system's identifier of its thread, once that runs."""
         identifier, native = self._thread.ident, self._thread.native_id
         return None if identifier is None or native is None else (identifier, native)
+
+    @property
+    def threads(self) -> int:
+        """The number of threads that compute a batch now."""
+        return self._service.tuning[0]
 
     def start(self) -> None:
         """Start the thread, unless the worker was stopped before; a thread that cannot start is a failed load."""
@@ -223,20 +236,13 @@ class Worker(Consumer):
         outcomes = self._service.predict(batch.jobs, self._deliver_chunk, concurrent=concurrent)
         ended_at = time.monotonic()
         self._metrics.record_batch(len(batch.jobs), (ended_at - started_at) * 1000)
-        timed = [job for job in batch.jobs if job.times is not None]
-        if timed:
-            self._record_times(timed, len(batch.jobs), started_at, ended_at)
+        if any(job.times is not None for job in batch.jobs):
+            record_times(batch.jobs, self.spec.label, self._service.last_times, started_at, ended_at)
+        decision = self._service.tuning[1]
+        if decision is not None and decision != self._decision:
+            self._decision = decision
+            LOG.info(DECISION, self.spec.label, *decision)
         return outcomes
-
-    def _record_times(self, jobs: Sequence[Job], batch_size: int, started_at: float, ended_at: float) -> None:
-        handler = self._service.last_times
-        if handler is not None and handler.started_at < started_at:  # of another batch: this one has failed
-            handler = None
-        together = [job.times for job in jobs if job.times is not None]
-        for job, times in zip(jobs, together, strict=True):
-            times.arrived_at, times.taken_at, times.batch_ended_at = job.arrived_at, job.taken_at, ended_at
-            times.batch_size, times.worker = batch_size, self.spec.label
-            times.handler, times.batch = handler, together
 
     def _deliver_chunk(self, outcomes: JobOutcomes) -> None:
         if self.batch is not None:

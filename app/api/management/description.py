@@ -16,8 +16,15 @@ DESCRIBE = (("describe", "True"),)
 
 
 def describe_version(version: ModelVersion, *, at_startup: bool) -> dict[str, Any]:
-    """The description of one version, its members in TorchServe's order."""
+    """The description of one version, its members in TorchServe's order.
+
+    Where marserve shows metrics of its own, the state of its controllers (docs/batching.md) follows.
+    """
     config, manifest = version.config, version.archive.manifest
+    batching = {
+        "threads": version.batch_threads, "expectedRequests": version.batcher.expected_in_flight,
+        "gathering": version.batcher.is_gathering, "loopPacing": version.is_pacing,
+    }  # fmt: skip
     return {
         "modelName": version.name,
         "modelVersion": version.version,
@@ -49,6 +56,7 @@ def describe_version(version: ModelVersion, *, at_startup: bool) -> dict[str, An
             "remainingCapacity": max(0, version.batcher.capacity - len(version.batcher)),
             "pendingRequests": len(version.batcher),
         },
+        **({"batching": batching} if version.metrics.has_extra else {}),
     }
 
 

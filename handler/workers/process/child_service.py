@@ -110,7 +110,9 @@ class ChildService:
                     raise SystemExit(1) from None  # it is in the log, and no bug of the handler
                 self._governor.record(len(jobs), perf_counter() - started_at)
                 times = tuple(getattr(self._service, "last_times", None) or ())
-                self._reports.answer("done", ([pack_outcome(outcome) for outcome in outcomes], times))
+                threads, decision = self._governor.tuning
+                tuning = threads, decision and tuple(decision)
+                self._reports.answer("done", ([pack_outcome(outcome) for outcome in outcomes], times, tuning))
         self._service.close()
 
     def _load(self, environment: ChildEnvironment, device: Device) -> Service:

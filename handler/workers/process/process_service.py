@@ -9,6 +9,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from handler.batching.autotuner import Decision
+from handler.batching.thread_governor import Tuning
 from handler.errors import ChildFailed, ChildOutOfMemory
 from handler.isolation.process.environ import Environment
 from handler.isolation.process.exit_trap import WorkerExit
@@ -32,6 +34,7 @@ class ProcessService:
         self._call_number = 0
         self.last_times: HandlerTimes | None = None
         """The times of the last batch, as the process has measured them."""
+        self._tuning: Tuning = (spec.cores.share, None)
         self._is_calling = self._is_killed = self._is_closed = False
 
     def __repr__(self) -> str:
@@ -41,6 +44,11 @@ class ProcessService:
     def pid(self) -> int:
         """The child's, once there is one."""
         return self._child.pid if self._child else os.getpid()
+
+    @property
+    def tuning(self) -> Tuning:
+        """The threads of a batch, and the last decision about them, as the process has reported."""
+        return self._tuning
 
     def load(self) -> None:
         """Start the process, and load there; raises ChildFailed, or WorkerExit if it ends instead."""
@@ -72,8 +80,9 @@ class ProcessService:
                 deliver([(jobs[index], unpack_outcome(packed))])
 
         request = self._call_number, concurrent, [pack_job(job) for job in jobs]
-        _, (packed_outcomes, times) = self._call(self._child, request, deliver_chunk)
+        _, (packed_outcomes, times, (threads, decision)) = self._call(self._child, request, deliver_chunk)
         self.last_times = HandlerTimes(*times) if times else None
+        self._tuning = threads, decision and Decision(*decision)
         outcomes = [unpack_outcome(packed) for packed in packed_outcomes]
         for job, outcome in zip(jobs, outcomes, strict=True):
             job.continued = isinstance(outcome, StreamChunk)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from handler.batching.autotuner import RETRIAL_BATCHES, Autotuner
+from handler.batching.autotuner import HISTORY_BLOCKS, SETTLING_BLOCKS, Autotuner
 from handler.batching.batcher import Batch, Batcher, Consumer
 from handler.batching.gather_policy import HISTORY_BATCHES
 from handler.batching.loop_pacing import QUICK_BATCH_SECONDS, LoopPacer, no_pacing, pacing_autotuner
@@ -200,9 +200,9 @@ async def test_pacing_begins_with_a_trial_without_it(made: Callable[[], Autotune
 
 
 async def test_pacing_is_tried_under_load() -> None:
-    bench, deferred = Bench(Autotuner((False, True), trial_seconds=0)), set[bool]()
+    bench, deferred = Bench(Autotuner((False, True))), set[bool]()
     with bench.worker():
-        for number in range(RETRIAL_BATCHES):
+        for number in range(HISTORY_BATCHES + SETTLING_BLOCKS + HISTORY_BLOCKS + 2):
             bench.submit("a", "b")
             await bench.answered(2 * (number + 1))
             deferred.add(bench.batcher.deferred)

@@ -1,8 +1,9 @@
-"""Threads of torch: all cores for a lone client; under load a worker's share or one less, whichever is faster."""
+"""Threads of torch: all cores for a lone client; under load a worker's share or fewer, whichever is faster."""
 
 from types import ModuleType
 
-from handler.batching.autotuner import TRIAL_BATCHES
+import pytest
+
 from handler.batching.thread_governor import ThreadGovernor
 from handler.devices.cpu_budget import Cores, fixed_cores
 
@@ -48,7 +49,7 @@ def test_a_module_that_is_still_being_imported_is_left_alone() -> None:
     governor.choose(concurrent=True)
 
 
-def test_a_lone_client_has_all_cores_and_several_have_the_share_or_one_less() -> None:
+def test_a_lone_client_has_all_cores_and_several_have_the_share() -> None:
     torch = FakeTorch()
     governor = ThreadGovernor(Cores(4, 8, 3), {"torch": torch})
     governor.apply_share()
@@ -56,18 +57,30 @@ def test_a_lone_client_has_all_cores_and_several_have_the_share_or_one_less() ->
     for concurrent in (False, True, True, False):
         governor.choose(concurrent=concurrent)
         seen.append(torch.threads)
-    assert seen == [4, 8, 3, 3, 8]
+    assert seen == [4, 8, 4, 4, 8]
 
 
-def test_under_load_the_faster_number_stays() -> None:
+@pytest.mark.parametrize("fastest", [4, 3, 2, 1])
+def test_under_load_the_fastest_number_stays(fastest: int) -> None:
     torch = FakeTorch()
-    governor = ThreadGovernor(Cores(4, 4, 3), {"torch": torch})
+    governor = ThreadGovernor(Cores(4, 4, 1), {"torch": torch})
     governor.apply_share()
-    for _ in range(3 * TRIAL_BATCHES):
+    for _ in range(80):
         governor.choose(concurrent=True)
-        governor.record(2, 1.0 if torch.threads == 4 else 2.0)
-    governor.choose(concurrent=True)
-    assert torch.threads == 4
+        governor.record(2, 0.1 * (1 + abs(torch.threads - fastest)))
+    threads, decision = governor.tuning
+    assert threads == fastest
+    assert (decision is None) == (fastest == 4)
+
+
+def test_quick_batches_get_one_thread() -> None:
+    torch = FakeTorch()
+    governor = ThreadGovernor(Cores(4, 4, 1), {"torch": torch})
+    governor.apply_share()
+    for _ in range(20):
+        governor.choose(concurrent=True)
+        governor.record(2, 0.001)
+    assert governor.tuning[0] == torch.threads == 1
 
 
 def test_a_number_that_the_archive_asks_for_stays_under_load() -> None:

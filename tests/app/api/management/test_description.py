@@ -28,6 +28,19 @@ async def test_a_description_has_torchserves_members_in_their_order(store: Path,
         assert datetime.fromisoformat(worker["startTime"]).tzinfo is not None
 
 
+@pytest.mark.parametrize("has_extra", [True, False])
+async def test_the_controllers_are_described_beside_marserves_metrics(
+    store: Path, archive: MakeArchive, has_extra: bool
+) -> None:
+    archive("m", "def handle(data, context):\n    return ['served'] * len(data or [])\n", config="threads: 3\n")
+    async with serving(store, "m.mar", marserve_metrics=has_extra) as client:
+        for _ in range(20):
+            await client.predict("m", 1)
+        described = describe_version(client.application.registry.resolve("m"), at_startup=True)
+        expected = {"threads": 3, "expectedRequests": 1, "gathering": False, "loopPacing": False}
+        assert described.get("batching") == (expected if has_extra else None)
+
+
 @pytest.mark.parametrize(
     ("body", "metadata"),
     [
