@@ -111,7 +111,7 @@ Deliver = Callable[[JobOutcomes], None]
 def record_times(
     jobs: Sequence[Job], worker: str, handler: HandlerTimes | None, started_at: float, ended_at: float
 ) -> None:
-    """Fill in the times of those jobs of a batch that take them; `handler` may be of an earlier batch, if this failed."""
+    """Fill in the times of the jobs of a batch that take them; `handler` is of an earlier batch if this one failed."""
     together = [job.times for job in jobs if job.times is not None]
     for job in jobs:
         if job.times is not None:

@@ -4,8 +4,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
-from signal import Signals
 from threading import Thread
 from typing import Any, Literal, Protocol
 
@@ -22,11 +20,10 @@ from handler.workers.movable_service import MovableService
 from handler.workers.process.process_service import ProcessService
 from handler.workers.spec import WorkerSpec
 from handler.workers.thread_service import ThreadService
+from handler.workers.traces import cause_of
 
 LOG = logging.getLogger("marserve.worker")
 DECISION = "%s: a batch of concurrent requests got %s threads, and gets %s now: %s (thread_tuning)."
-SIGNAL_STATUS = 128
-"""Shells add it to the number of the signal that killed a process."""
 RETRY_SECONDS = 0.1
 """The wait between attempts to deliver outcomes; only a lack of memory makes one fail."""
 READER_WAIT_SECONDS = 1.0
@@ -297,7 +294,7 @@ class Worker(Consumer):
                 self._on_end(self)
             self._batcher.wake_workers()
             if is_reported:
-                self.spec.write_line("stderr", f"The worker has ended: {_cause_of(error)}.")
+                self.spec.write_line("stderr", f"The worker has ended: {cause_of(error)}.")
 
     def _end_thread(self) -> None:
         self._ended = True
@@ -306,14 +303,3 @@ class Worker(Consumer):
     def _fail_load(self, error: BaseException) -> None:
         if not self.loaded.done():
             self.loaded.set_exception(LoadFailed(self.spec.label, error))
-
-
-def _cause_of(error: BaseException) -> str:
-    """The reason why a worker has ended; statuses are as shells show them."""
-    status = getattr(error, "status", None)
-    if isinstance(status, int) and status > SIGNAL_STATUS:
-        with suppress(ValueError):
-            return f"killed by {Signals(status - SIGNAL_STATUS).name}"
-    if isinstance(error, SystemExit):
-        return f"its handler exited with status {error.code if status is None else status}"
-    return f"its handler raised {type(error).__name__}"
