@@ -21,10 +21,6 @@ def describe_version(version: ModelVersion, *, at_startup: bool) -> dict[str, An
     Where marserve shows metrics of its own, the state of its controllers (docs/batching.md) follows.
     """
     config, manifest = version.config, version.archive.manifest
-    batching = {
-        "threads": version.batch_threads, "expectedRequests": version.batcher.expected_in_flight,
-        "gathering": version.batcher.is_gathering, "loopPacing": version.is_pacing,
-    }  # fmt: skip
     return {
         "modelName": version.name,
         "modelVersion": version.version,
@@ -56,7 +52,7 @@ def describe_version(version: ModelVersion, *, at_startup: bool) -> dict[str, An
             "remainingCapacity": max(0, version.batcher.capacity - len(version.batcher)),
             "pendingRequests": len(version.batcher),
         },
-        **({"batching": batching} if version.metrics.has_extra else {}),
+        **({"batching": _describe_batching(version)} if version.metrics.has_extra else {}),
     }
 
 
@@ -82,6 +78,15 @@ def metadata_of(body: bytes) -> dict[str, Any] | None:
 
 def _kind(version: ModelVersion) -> str:
     return "gpu" if any(worker.spec.device.kind == "cuda" for worker in version.pool.workers) else "cpu"
+
+
+def _describe_batching(version: ModelVersion) -> dict[str, Any]:
+    return {
+        "threads": version.batch_threads,
+        "expectedRequests": version.batcher.expected_in_flight,
+        "gathering": version.batcher.is_gathering,
+        "loopPacing": version.is_pacing,
+    }
 
 
 def _describe_worker(worker: Worker) -> dict[str, Any]:
