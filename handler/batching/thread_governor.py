@@ -27,9 +27,9 @@ class ThreadGovernor:
         self._decision: Decision | None = None
         self._autotuners = {
             concurrent: Autotuner(
-                cores.candidates(most), quick=quick, quick_seconds=QUICK_BATCH_SECONDS, on_change=self._record_decision
+                cores.candidates(limit), quick=quick, quick_seconds=QUICK_BATCH_SECONDS, on_change=self._record_decision
             )
-            for concurrent, most, quick in (
+            for concurrent, limit, quick in (
                 (True, cores.share, min(cores.share, cores.minimum)), (False, cores.maximum, cores.maximum)
             )
         }  # fmt: skip

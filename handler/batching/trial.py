@@ -6,7 +6,7 @@ from statistics import fmean, median, stdev
 REQUIRED_GAIN = 0.05  # of the time, for the other setting to win: less is not worth a change, in either direction
 MIN_PAIRS, MAX_PAIRS = 3, 20
 CLEAR_ERRORS = 2.5  # standard errors between the mean gain and the required one end a trial early
-HOPELESS_RATIO = 2.0  # a setting that takes so much longer is not tried further
+GIVE_UP_RATIO = 2.0  # a setting that takes so much longer is not tried further
 ORDER = (True, False, False, True)
 """Whether a block is of the other setting: no rhythm of two in the sizes of batches favours either."""
 
@@ -47,7 +47,7 @@ class Trial:
         gains = self._gains()
         count, mean = len(gains), fmean(gains)
         if count < MIN_PAIRS:
-            return False if count > 1 and median(self._other) > HOPELESS_RATIO * median(self._used) else None
+            return False if count > 1 and median(self._other) > GIVE_UP_RATIO * median(self._used) else None
         is_clear = abs(mean - REQUIRED_GAIN) > CLEAR_ERRORS * stdev(gains) / sqrt(count)
         return mean > REQUIRED_GAIN if is_clear or count == MAX_PAIRS else None
 

@@ -17,10 +17,10 @@ class Cores(NamedTuple):
     maximum: int
     minimum: int
 
-    def candidates(self, most: int) -> list[int]:
-        """The numbers of threads that are worth a trial, from `most` down: one core is left to others, or many are."""
-        numbers = dict.fromkeys((most, most - 1, most // 2, most // 4, 1))
-        return [number for number in numbers if number >= self.minimum] or [most]
+    def candidates(self, limit: int) -> list[int]:
+        """The numbers of threads that are worth a trial, from `limit` down."""
+        numbers = dict.fromkeys((limit, limit - 1, limit // 2, limit // 4, 1))
+        return [number for number in numbers if number >= self.minimum] or [limit]
 
 
 def usable_cores() -> int:

@@ -25,7 +25,7 @@ def test_a_clear_difference_is_seen_in_the_fewest_pairs(other: float, won: bool)
     assert play(Trial(), lambda is_other: other if is_other else 1.0) == (won, 2 * MIN_PAIRS)
 
 
-def test_a_hopeless_setting_is_tried_twice() -> None:
+def test_a_setting_that_takes_far_longer_is_tried_twice() -> None:
     trial = Trial()
     assert play(trial, lambda is_other: 10.0 if is_other else 1.0) == (False, 4)
     assert trial.cost == pytest.approx(18.0)
