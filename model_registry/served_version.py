@@ -57,7 +57,7 @@ class ServedVersion:
         self._hang_timer: asyncio.TimerHandle | None = None
         self._drained: asyncio.Future[None] | None = None
         metrics.watch(batcher.__len__, lambda: self.pool.ready_count, lambda: self.pool.abandoned_count)
-        metrics.watch_controllers(
+        metrics.series.watch_controllers(
             lambda: self.batch_threads, lambda: batcher.expected_in_flight, lambda: batcher.is_gathering,
             lambda: self.is_pacing,
         )  # fmt: skip

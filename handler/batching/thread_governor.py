@@ -1,7 +1,8 @@
 """Sets how many threads torch and ONNX Runtime use for the batches of one worker."""
 
+import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from handler.batching.autotuner import Autotuner, Decision
@@ -10,6 +11,7 @@ from handler.devices.onnx_sessions import set_thread_budget
 
 QUICK_BATCH_SECONDS = 0.002  # shorter ones get one thread: others have to be woken, and waited for
 
+LOG = logging.getLogger("marserve.batching")
 Tuning = tuple[int, Decision | None]
 """The number of threads of a batch, and the last change that trials have led to."""
 
@@ -23,7 +25,13 @@ class ThreadGovernor:
     core. A handler that sets a number for torch by itself keeps it.
     """
 
-    def __init__(self, cores: Cores, modules: Mapping[str, Any] = sys.modules) -> None:
+    def __init__(
+        self,
+        cores: Cores,
+        modules: Mapping[str, Any] = sys.modules,
+        on_change: Callable[[Decision], object] | None = None,
+    ) -> None:
+        self._on_change = on_change
         self._decision: Decision | None = None
         self._autotuners = {
             concurrent: Autotuner(
@@ -78,7 +86,14 @@ class ThreadGovernor:
 
     def _record_decision(self, decision: Decision) -> None:
         self._decision = decision
+        if self._on_change is not None:
+            self._on_change(decision)
 
     def _set_torch_threads(self, torch: Any, threads: int) -> None:
         torch.set_num_threads(threads)
         self._torch_threads = threads
+
+
+def log_decision(label: str, decision: Decision) -> None:
+    """Log that a worker's batches get another number of threads from now on."""
+    LOG.info("%s: a batch of concurrent requests got %s threads, and gets %s now: %s.", label, *decision)

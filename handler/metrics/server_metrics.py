@@ -282,10 +282,6 @@ class ModelMetrics:
         """Show gauges of marserve's that call these functions at each scrape."""
         self.series.watch(queue_depth, workers_ready, workers_abandoned)
 
-    def watch_controllers(self, *reads: Callable[[], float]) -> None:
-        """Show gauges of batching: see MarserveSeries."""
-        self._series.watch_controllers(*reads)
-
     def record_drift(self, feature: str, statistic: str, value: float) -> None:
         """Set a statistic of drift in the last window."""
         self.series.record_drift(feature, statistic, value)

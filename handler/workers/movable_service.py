@@ -44,7 +44,8 @@ class MovableService:
     @property
     def tuning(self) -> Tuning:
         """The threads of a batch, and the last decision about them."""
-        return self._service.tuning
+        tuning: Tuning = self._service.tuning
+        return tuning
 
     def load(self) -> None:
         """Import and initialize the handler; raises whatever it raises."""

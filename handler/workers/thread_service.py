@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any, ParamSpec, TypeVar
 
-from handler.batching.thread_governor import ThreadGovernor, Tuning
+from handler.batching.thread_governor import ThreadGovernor, Tuning, log_decision
 from handler.devices import onnx_sessions
 from handler.devices.allocator import disable_malloc_trim
 from handler.devices.device_thread import device_executor
@@ -32,7 +33,7 @@ class ThreadService:
         self._spec = spec
         self._executor = device_executor(spec.device)
         self._service: LoadedService | None = None
-        self._governor = ThreadGovernor(spec.cores)
+        self._governor = ThreadGovernor(spec.cores, on_change=partial(log_decision, spec.label))
         self._torch_state = TorchState()
         service = spec.service
         self._environment = WorkerEnvironment(

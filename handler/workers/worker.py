@@ -7,7 +7,6 @@ from concurrent.futures import Future
 from threading import Thread
 from typing import Any, Literal, Protocol
 
-from handler.batching.autotuner import Decision
 from handler.batching.batcher import Batch, Batcher, Consumer
 from handler.batching.thread_governor import Tuning
 from handler.errors import ClientsDisconnected, LoadFailed, WorkerDied
@@ -23,7 +22,6 @@ from handler.workers.thread_service import ThreadService
 from handler.workers.traces import cause_of
 
 LOG = logging.getLogger("marserve.worker")
-DECISION = "%s: a batch of concurrent requests got %s threads, and gets %s now: %s (thread_tuning)."
 RETRY_SECONDS = 0.1
 """The wait between attempts to deliver outcomes; only a lack of memory makes one fail."""
 READER_WAIT_SECONDS = 1.0
@@ -85,7 +83,6 @@ class Worker(Consumer):
         self._on_end = on_end
         self._ended = False
         self._undelivered: JobOutcomes = ()
-        self._decision: Decision | None = None
         self._death = WorkerDied()
         """The outcome of the jobs that it cannot serve any more."""
         self._thread = Thread(target=self._run, name=spec.label, daemon=True)
@@ -235,10 +232,6 @@ class Worker(Consumer):
         self._metrics.record_batch(len(batch.jobs), (ended_at - started_at) * 1000)
         if any(job.times is not None for job in batch.jobs):
             record_times(batch.jobs, self.spec.label, self._service.last_times, started_at, ended_at)
-        decision = self._service.tuning[1]
-        if decision is not None and decision != self._decision:
-            self._decision = decision
-            LOG.info(DECISION, self.spec.label, *decision)
         return outcomes
 
     def _deliver_chunk(self, outcomes: JobOutcomes) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from handler.batching.autotuner import Decision
-from handler.batching.thread_governor import Tuning
+from handler.batching.thread_governor import Tuning, log_decision
 from handler.errors import ChildFailed, ChildOutOfMemory
 from handler.isolation.process.environ import Environment
 from handler.isolation.process.exit_trap import WorkerExit
@@ -82,6 +82,8 @@ class ProcessService:
         request = self._call_number, concurrent, [pack_job(job) for job in jobs]
         _, (packed_outcomes, times, (threads, decision)) = self._call(self._child, request, deliver_chunk)
         self.last_times = HandlerTimes(*times) if times else None
+        if decision is not None and decision != self._tuning[1]:
+            log_decision(self._spec.label, Decision(*decision))
         self._tuning = threads, decision and Decision(*decision)
         outcomes = [unpack_outcome(packed) for packed in packed_outcomes]
         for job, outcome in zip(jobs, outcomes, strict=True):
