@@ -8,8 +8,10 @@ from typing import Protocol
 
 from handler.batching.autotuner import Autotuner, Decision
 from handler.batching.batcher import Batcher
-from handler.job import Job, JobOutcomes
+from handler.errors import PredictionFailed
+from handler.job import Job, JobOutcomes, StreamChunk
 
+RETRY_SECONDS = 0.1  # until a delivery that failed is tried again
 QUICK_BATCH_SECONDS = 0.002  # the event loop may wait for batches that take less
 MAX_WAIT_SECONDS = 0.005  # however many batches there are to be done
 BLOCK_SECONDS = 0.05  # clients that ask again at once have settled into a rhythm by then
@@ -30,6 +32,9 @@ class EventLoop(Protocol):
 
     def call_soon(self, callback: Callable[[], object], /) -> object:
         """Call the function in the loop's next iteration."""
+
+    def call_later(self, delay: float, callback: Callable[[], object], /) -> object:
+        """Call the function in so many seconds."""
 
     def call_soon_threadsafe(self, callback: Callable[[], object], /) -> object:
         """The same, from another thread."""
@@ -93,9 +98,20 @@ class LoopPacer:
         while self._outcomes:
             outcomes = self._outcomes.popleft()
             rows += len(outcomes)
-            self._deliver(outcomes)
+            try:
+                self._deliver(outcomes)
+            except BaseException:
+                self._retain(outcomes)
+                raise
         if rows:
             self._record(rows)
+
+    def _retain(self, outcomes: JobOutcomes) -> None:
+        """Keep outcomes that may not have been delivered. Replies take theirs once; streams must not repeat a chunk."""
+        self._outcomes.appendleft(
+            [(job, PredictionFailed() if isinstance(outcome, StreamChunk) else outcome) for job, outcome in outcomes]
+        )
+        self._loop.call_later(RETRY_SECONDS, self._deliver_all)
 
     def _run_deferred(self) -> None:
         self._scheduled = False

@@ -12,7 +12,8 @@ from handler.batching.autotuner import HISTORY_BLOCKS, SETTLING_BLOCKS, Autotune
 from handler.batching.batcher import Batch, Batcher, Consumer
 from handler.batching.gather_policy import HISTORY_BATCHES
 from handler.batching.loop_pacing import QUICK_BATCH_SECONDS, LoopPacer, no_pacing, pacing_autotuner
-from handler.job import Input, Job, JobOutcomes, Output
+from handler.errors import PredictionFailed
+from handler.job import Input, Job, JobOutcomes, Output, StreamChunk
 
 pytestmark = pytest.mark.anyio
 LONG = 30.0
@@ -222,3 +223,25 @@ async def test_a_lost_call_of_the_loop_loses_no_job(bench: Bench, step: str, mon
             await asyncio.sleep(0.001)
         bench.submit("b")
         await bench.answered(2)
+
+
+async def test_a_delivery_that_fails_is_repeated_and_a_chunk_is_not(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes = [(Job(Input(()), "a"), Output(b"")), (Job(Input(()), "b"), StreamChunk(Output(b"")))]
+    received: list[JobOutcomes] = []
+
+    def deliver(outcomes: JobOutcomes) -> None:
+        received.append(outcomes)
+        if len(received) == 1:
+            raise MemoryError
+
+    monkeypatch.setattr(bench.pacer, "_deliver", deliver)
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+    bench.pacer.receive(outcomes)
+    async with asyncio.timeout(LONG):
+        while len(received) < 2:
+            await asyncio.sleep(0.01)
+    (_, first), (_, second) = received[1]
+    assert first is outcomes[0][1]
+    assert isinstance(second, PredictionFailed)
