@@ -117,7 +117,7 @@ class Server(uvicorn.Server):
         context = server_context(server.settings) if address.scheme == "https" else None
         protocol: Any = TorchServeProtocol
         if context is not None:
-            protocol = partial(PlainHttpRejector, context, server.settings.tls_handshake_timeout)
+            protocol = partial(PlainHttpRejector, context, server.settings.tls_handshake_timeout, server.admission)
         super().__init__(
             uvicorn.Config(
                 app, http=protocol, ws="none", lifespan="on", interface="asgi3", proxy_headers=False, log_config=None,

@@ -20,6 +20,8 @@ from app.settings.model import Settings
 from model_registry.values import INT32_MAX
 
 UNCOMPRESSED = "none"
+KEEPALIVE_MS, KEEPALIVE_TIMEOUT_MS = 60_000, 20_000
+"""A client that does not answer a ping for so long is gone, and its calls are cancelled."""
 MIN_SIZES = {"kserve": 8 << 20}
 """Bytes that a message of an API may always have: KServe's own server takes so many."""
 LOG = logging.getLogger("marserve.server")
@@ -39,7 +41,11 @@ class GrpcListener:
         self._address = address(apis[0], settings)
         self._drain_seconds = settings.drain_timeout
         self._credentials = _credentials(settings) if settings.enable_grpc_ssl else None
-        self._server = grpc.aio.server(options=_options(apis[0], settings), compression=_compression(settings))
+        self._server = grpc.aio.server(
+            options=_options(apis[0], settings),
+            maximum_concurrent_rpcs=settings.max_grpc_calls,
+            compression=_compression(settings),
+        )
         ours = {name: handler for api in apis for name, handler in services(api, server).items()}
         self._server.add_generic_rpc_handlers(list(ours.values()))
         self._health = _health(server, list(ours))
@@ -95,6 +101,9 @@ def _options(api: str, settings: Settings) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", min(max(settings.max_request_size, MIN_SIZES.get(api, 0)), INT32_MAX)),
         ("grpc.max_send_message_length", -1),
+        ("grpc.keepalive_time_ms", KEEPALIVE_MS),  # while calls are open, else nothing is sent
+        ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+        ("grpc.server_handshake_timeout_ms", min(int(settings.tls_handshake_timeout * 1000), INT32_MAX)),
         ("grpc.so_reuseport", 0),  # else a second server would share the port in silence
         *((name, value) for name, value in ages.items() if value),
         *(settings.triton.grpc_channel if settings.triton is not None else ()),

@@ -126,6 +126,7 @@ class Settings(BaseSettings):
     min_transfer_rate: PositiveInteger = 1024  # bytes a second
     max_connections: PositiveInteger = 8192
     max_connections_per_peer: NonNegativeInteger = 0  # 0: half of max_connections
+    max_grpc_calls: PositiveInteger = 4096
     max_receiving_bytes: types.PositiveByteCount = 1 << 30
     max_unsent_bytes: types.PositiveByteCount = 256 << 20
     max_archive_size: types.PositiveByteCount = 64 << 30

@@ -23,6 +23,7 @@ class Admission:
         """Bytes of responses that wait for their clients."""
         self.total = 0
         self._by_peer: Counter[str] = Counter()
+        self._handshakes: Counter[str | None] = Counter()
 
     def __repr__(self) -> str:
         return f"<Admission {self.total} connections of {len(self._by_peer)} peers>"
@@ -46,16 +47,31 @@ class Admission:
             if not self._by_peer[peer]:
                 del self._by_peer[peer]
 
+    def admit_handshake(self, peer: str | None) -> str:
+        """Count a connection that has yet to speak TLS, and is admitted once more when it has; returns as `admit`."""
+        reason = self._refusal(peer, self._handshakes.total(), self._handshakes[peer])
+        if reason:
+            self.refusals.add(reason)
+        else:
+            self._handshakes[peer] += 1
+        return reason
+
+    def end_handshake(self, peer: str | None) -> None:
+        """Forget a handshake that was admitted."""
+        self._handshakes[peer] -= 1
+        if not self._handshakes[peer]:
+            del self._handshakes[peer]
+
     def check_unsent(self) -> None:
         """Raise ServerBusy while clients leave too much unread."""
         if self.unsent_bytes > self.limits.max_unsent_bytes:
             self.refusals.add("max_unsent_bytes")
             raise ServerBusy
 
-    def _refusal(self, peer: str | None) -> str:
-        if self.total >= self.limits.max_connections:
+    def _refusal(self, peer: str | None, handshakes: int = 0, handshakes_of_peer: int = 0) -> str:
+        if self.total + handshakes >= self.limits.max_connections:
             return "max_connections"
-        if peer is not None and self._by_peer[peer] >= self.limits.max_connections_per_peer:
+        if peer is not None and self._by_peer[peer] + handshakes_of_peer >= self.limits.max_connections_per_peer:
             return "max_connections_per_peer"
         return ""
 

@@ -15,6 +15,7 @@ PHRASES = {
     "send_timeout": "responses read more slowly than send_timeout and min_transfer_rate allow",
     "max_receiving_bytes": "requests beyond max_receiving_bytes in total",
     "max_unsent_bytes": "requests or unread responses beyond max_unsent_bytes in total",
+    "tls_handshake_timeout": "TLS handshakes that took longer than tls_handshake_timeout",
     "max_pipelined": "connections with too many requests in advance",
 }
 

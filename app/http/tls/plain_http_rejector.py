@@ -8,6 +8,7 @@ import ssl
 from functools import partial
 from typing import Any, cast
 
+from app.http.limits.admission import Admission, peer_of
 from app.http.protocol import TorchServeProtocol
 from app.http.response_head import COMMON_LINES
 from app.http.responses import JSON, json_text
@@ -24,11 +25,17 @@ REJECTION = b"HTTP/1.1 403 Forbidden\r\n%b: %b\r\n%bcontent-length: %d\r\nconnec
 
 
 class PlainHttpRejector(asyncio.Protocol):
-    """Looks at the first byte of a connection without taking it. Takes an SSL context, then uvicorn's arguments."""
+    """Looks at the first byte of a connection without taking it, and counts it until its handshake is over.
 
-    def __init__(self, context: ssl.SSLContext, handshake_timeout: float, **arguments: Any) -> None:
+    Takes an SSL context, seconds for the first byte and once more for the handshake, and uvicorn's arguments.
+    """
+
+    def __init__(
+        self, context: ssl.SSLContext, handshake_timeout: float, admission: Admission, **arguments: Any
+    ) -> None:
         self._context = context
         self._handshake_timeout = handshake_timeout
+        self._admission = admission
         self._inner_protocol = partial(TorchServeProtocol, **arguments)
         self._task: asyncio.Task[None] | None = None
 
@@ -36,12 +43,18 @@ class PlainHttpRejector(asyncio.Protocol):
         """Take the socket of a new connection from its transport, which would read from it."""
         plain = cast("asyncio.Transport", transport)
         plain.pause_reading()
+        name = plain.get_extra_info("peername")
+        peer = peer_of(name[0]) if isinstance(name, tuple) else None
+        if self._admission.admit_handshake(peer):
+            plain.abort()
+            return
         try:
             connection = socket.socket(fileno=os.dup(plain.get_extra_info("socket").fileno()))
         finally:
             plain.abort()
         connection.setblocking(False)
         self._task = asyncio.get_running_loop().create_task(self._accept(connection))
+        self._task.add_done_callback(lambda task: self._admission.end_handshake(peer))
 
     async def _accept(self, connection: socket.socket) -> None:
         try:
@@ -54,6 +67,8 @@ class PlainHttpRejector(asyncio.Protocol):
                 self._inner_protocol, connection, ssl=self._context, ssl_handshake_timeout=self._handshake_timeout
             )
         except OSError as error:  # also TimeoutError and ssl.SSLError
+            if isinstance(error, TimeoutError):
+                self._admission.refusals.add("tls_handshake_timeout")
             LOG.debug("No TLS connection came of it: %s", error)
             connection.close()
 

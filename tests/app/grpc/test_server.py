@@ -52,6 +52,21 @@ async def test_an_answer_may_be_as_large_as_the_configuration_says(store: Path, 
         assert len(await client.predict({"say": "x" * size})) == size
 
 
+async def test_calls_beyond_the_limit_are_refused_and_later_ones_are_not(
+    store: Path, archive: MakeArchive, gate: threading.Event
+) -> None:
+    archive("asked", ASKED)
+    async with grpc_serving(store, "asked.mar", max_grpc_calls=1) as client:
+        waiting = asyncio.ensure_future(client.predict({"wait": True, "say": "x"}))
+        async with asyncio.timeout(30):
+            while not vars(threading)["test_served"]:
+                await asyncio.sleep(0.01)
+        assert (await failure(client.predict({"say": "y"})))[0] == "RESOURCE_EXHAUSTED"
+        gate.set()
+        assert await waiting == b"x"
+        assert await client.predict({"say": "z"}) == b"z"
+
+
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
     """A private key and a certificate for localhost."""

@@ -23,6 +23,18 @@ async def test_connections_beyond_a_limit_are_refused_until_others_go() -> None:
     assert repr(admission) == "<Admission 0 connections of 0 peers>"
 
 
+async def test_handshakes_count_beside_connections_until_they_are_over() -> None:
+    admission = Admission(ConnectionLimits(max_connections=3, max_connections_per_peer=2), RefusalLog())
+    assert [admission.admit_handshake(peer) for peer in ("a", "a", "a")] == ["", "", "max_connections_per_peer"]
+    assert admission.admit("a") == ""  # the connection of one of them
+    admission.end_handshake("a")
+    assert admission.admit_handshake("b") == ""
+    assert admission.admit_handshake("c") == "max_connections"
+    admission.end_handshake("a")
+    admission.end_handshake("b")
+    assert admission.admit_handshake("c") == ""
+
+
 async def test_unix_sockets_have_no_peers() -> None:
     admission = Admission(ConnectionLimits(max_connections=5, max_connections_per_peer=1), RefusalLog())
     assert [admission.admit(None) for _ in range(6)] == [*[""] * 5, "max_connections"]

@@ -36,8 +36,8 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
 
 
 @asynccontextmanager
-async def listening(store: Path) -> AsyncIterator[Server]:
-    async with serving(store, "says.mar") as client, opened(client, "https") as endpoint:
+async def listening(store: Path, **settings: Any) -> AsyncIterator[Server]:
+    async with serving(store, "says.mar", **settings) as client, opened(client, "https") as endpoint:
         yield endpoint.server
 
 
@@ -79,6 +79,18 @@ async def test_who_says_nothing_keeps_nobody_waiting(store: Path, archive: MakeA
     async with listening(store) as server:
         silent = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(3)]
         silent[0][1].close()
+        assert (await exchange(server, ASKS, tls=trusting())).endswith(b"said")
+        for _, writer in silent:
+            writer.close()
+
+
+async def test_silent_connections_are_limited_in_number_and_time(store: Path, archive: MakeArchive) -> None:
+    archive("says", SAYS)
+    async with listening(store, max_connections_per_peer=2, tls_handshake_timeout=0.5) as server:
+        silent = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(2)]
+        with pytest.raises((ConnectionError, ssl.SSLError)):
+            await exchange(server, ASKS, tls=trusting())
+        assert [await asyncio.wait_for(reader.read(), 30) for reader, _ in silent] == [b"", b""]
         assert (await exchange(server, ASKS, tls=trusting())).endswith(b"said")
         for _, writer in silent:
             writer.close()
