@@ -94,7 +94,7 @@ class Downloads:
         if the address answers with an error, with less than announced, or beyond the limits.
         """
         target = folder / name
-        with self._start(target, name) as transfer:
+        with self._start(target, url, name) as transfer:
             try:
                 self._download(url, target, transfer)
             except (OSError, http.client.HTTPException, ValueError, TooLarge, UrlRefused) as reason:
@@ -114,9 +114,13 @@ class Downloads:
         self._writing.wait(seconds)
 
     @contextmanager
-    def _start(self, target: Path, name: str) -> Iterator[Transfer]:
+    def _start(self, target: Path, url: str, name: str) -> Iterator[Transfer]:
         with self._lock:
-            if target in self._transfers or target.exists():  # without a name it is the folder itself
+            try:
+                is_there = target in self._transfers or target.exists()  # without a name it is the folder itself
+            except (OSError, ValueError) as reason:  # no file can have that name
+                raise DownloadFailed(url) from reason
+            if is_there:
                 raise ArchiveExists(name)
             transfer = self._transfers[target] = Transfer(self._limits.total_seconds)
             if self._closed:

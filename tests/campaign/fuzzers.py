@@ -142,7 +142,8 @@ def attack_registration(target: Target, case: bytes) -> str:
     """Register with the case as a parameter, in the query and in a JSON body."""
     as_text = case.decode("utf-8", "surrogateescape")
     target_path = f"/models?url={quote(as_text, safe='', errors='surrogateescape')}&initial_workers=0"
-    answers = [target.ask("POST", target_path), target.ask("POST", "/models", b'{"url": "' + case + b'"}')]
+    body = b'{"url": "' + case + b'"}'
+    answers = [target.ask("POST", target_path), target.ask("POST", "/models", body, "application/json")]
     return "defect" if any(DEFECT in answer for _, answer in answers) else ""
 
 

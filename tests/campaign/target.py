@@ -123,10 +123,10 @@ class Target:
             return all(self.ask("POST", f"/predictions/{name}", b"ab") == (200, b"ba") for name in KEEPS)
         return False
 
-    def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+    def ask(self, method: str, path: str, body: bytes = b"", media_type: str = "text/plain") -> tuple[int, bytes]:
         """One request on a connection of its own."""
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS)) as connection:
-            connection.request(method, path, body, {"Content-Type": "text/plain"} if body else {})
+            connection.request(method, path, body, {"Content-Type": media_type} if body else {})
             response = connection.getresponse()
             return response.status, response.read()
 

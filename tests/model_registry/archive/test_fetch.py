@@ -158,6 +158,12 @@ def test_a_downloaded_file_that_is_no_model_stays_in_the_store(place: Path, stor
     assert (place / "store" / "odd.mar").exists()
 
 
+@pytest.mark.parametrize("url", ["file:///" + "a" * 300, "http://127.0.0.1:1/" + "a" * 5000, "file:///a\0.mar"])
+def test_a_name_that_no_file_can_have_is_no_archives(store: ModelStore, url: str) -> None:
+    with pytest.raises(DownloadFailed):
+        store.open(url)
+
+
 def test_an_address_where_nobody_listens_fails(place: Path, store: ModelStore) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/x.mar"
