@@ -3,7 +3,7 @@
 A new API is a module of `app/api` that ends in `routes = [...]`: endpoints are small functions which take a Starlette
 Request, find registry, metrics and settings in `ModelServer.of(request.scope)`, and return a response of
 `app.http.responses` (or any of Starlette's). It is plugged in by one entry in `routes_of`; the errors it raises are
-answered by the table in `app.errors`; a path that needs the management token is named in `app.authorization`.
+answered by the table in `app.errors`; a path that needs the management token is named in `app.access.authorization`.
 """
 
 import logging

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Self
 from anyio import to_thread
 from starlette.types import Scope
 
-from app.authorization import AccessPolicy
+from app.access.authorization import AccessPolicy
+from app.access.origin_policy import OriginPolicy
 from app.http.limits.admission import Admission
 from app.http.limits.connection_limits import connection_limits
 from app.http.limits.refusal_log import RefusalLog
@@ -19,7 +20,6 @@ from app.initial_models.startup import initial_models, initial_workers, register
 from app.logging.access_log import Client
 from app.logging.files import Logs
 from app.open_inference.live_settings import LiveSettings
-from app.origin_policy import OriginPolicy
 from app.settings.kserve import has_request_envelope
 from app.settings.model import Settings
 from app.settings.remote_store import object_archives
@@ -34,7 +34,7 @@ from model_registry.archive.fetch import DownloadLimits
 from model_registry.archive.opener import ArchiveOpener
 from model_registry.archive.store import ModelStore
 from model_registry.archive.unpack import Limits
-from model_registry.factory import ModelFactory
+from model_registry.loading.factory import ModelFactory
 from model_registry.memory_guard import MemoryGuard
 from model_registry.object_storage.errors import StorageError
 from model_registry.registration import Registration

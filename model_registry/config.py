@@ -8,6 +8,7 @@ from typing import Any, Literal
 from handler.tensors.archives.declaration import TensorDeclaration
 from model_registry.archive.model_yaml import server_settings
 from model_registry.errors import TooManyWorkers
+from model_registry.parsing.values import parse_int
 from model_registry.registration import Registration
 from model_registry.server_defaults import (
     DEFAULT_MAX_BATCH_DELAY_MS,
@@ -15,7 +16,6 @@ from model_registry.server_defaults import (
     JSON_MAX_BATCH_DELAY_MS,
     ServerDefaults,
 )
-from model_registry.values import parse_int
 
 MAX_WORKERS = 1000
 """More workers of one version are a mistake, which would take the machine down with it."""

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from handler.devices.allocator import trim_malloc
-from handler.errors import LoadFailed
 from model_registry.archive.archive import Archive
 from model_registry.archive.opener import ArchiveOpener
 from model_registry.archive.packages import install
@@ -19,9 +18,9 @@ from model_registry.errors import (
     ModelNotFound,
     RegistryError,
     WorkersFailed,
-    WorkersOutOfMemory,
 )
-from model_registry.factory import ModelFactory
+from model_registry.loading.factory import ModelFactory
+from model_registry.loading.worker_start import MANAGER, isolate_packages, wait_for_workers
 from model_registry.model import Model
 from model_registry.pagination import page_of
 from model_registry.registration import Registration, Role
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from model_registry.traffic.model_traffic import ModelTraffic
 
 LOG = logging.getLogger("marserve.registry")
-MANAGER = {"ts_logger": "org.pytorch.serve.wlm.ModelManager"}
 
 
 class Registry:
@@ -269,7 +267,7 @@ class Registry:
             obstacles = await install(version.archive, version.name)
             if version not in self.versions():
                 raise ModelNotFound(version.name)
-            _isolate_packages(version, obstacles)
+            isolate_packages(version, obstacles)
         await self._start_workers(version, config.min_workers, config.max_workers, registration.wait)
         self._changed(registration.role)
 
@@ -281,13 +279,11 @@ class Registry:
         if not wait:
             return
         try:
-            await asyncio.gather(*map(asyncio.wrap_future, loading))
-        except LoadFailed as error:
-            LOG.error("%s", error, extra=MANAGER)
+            await wait_for_workers(version, loading)
+        except WorkersFailed:
             if not keep:
                 await self._remove(version)
-            failure = WorkersOutOfMemory if error.is_out_of_memory else WorkersFailed
-            raise failure(version.name, version.version) from error
+            raise
 
     async def _remove(self, version: ModelVersion) -> None:
         model = self.model(version.name)
@@ -297,15 +293,3 @@ class Registry:
             self.startup_models.discard(version.name)
         self._changed(model.role)
         await self._closing.run(version.close(self._drain_seconds))
-
-
-def _isolate_packages(version: ModelVersion, obstacles: list[str]) -> None:
-    """Make the workers processes if the server's cannot hold their packages, unless threads were asked for."""
-    if not obstacles or version.config.in_process:
-        return
-    if version.config.isolation == "thread":
-        consequence = "its workers are threads, as it says, and get the server's packages or fail"
-    else:
-        consequence = "its workers are processes of their own"
-        version.use_processes()
-    LOG.warning("Model %s: %s: %s.", version.name, consequence, "; ".join(obstacles))

@@ -11,11 +11,11 @@ from starlette.requests import Request
 from app.errors import BadJson, BadRequest, RequestError
 from app.http.request import check_escapes
 from app.http.scope import header, target
-from model_registry import lenient_json
 from model_registry.config import MAX_WORKERS
 from model_registry.files.documents import MAX_BYTES, MAX_NUMBER_CHARACTERS, BeyondLimits
+from model_registry.parsing import lenient_json
+from model_registry.parsing.values import INT32_MAX, INT32_MIN, parse_choice, parse_int
 from model_registry.server_defaults import JSON_MAX_BATCH_DELAY_MS
-from model_registry.values import INT32_MAX, INT32_MIN, parse_choice, parse_int
 
 MAX_BYTES_ON_LOOP = 16 << 10
 """Longer bodies are parsed on a thread."""

@@ -18,8 +18,8 @@ from app.http.responses import JSON, RawResponse, TorchServeResponse, json_respo
 from app.http.scope import handler_headers, header, keeps_spelling
 from app.model_server import ModelServer
 from handler.job import Input
-from model_registry import lenient_json
 from model_registry.files.documents import check_surrogates
+from model_registry.parsing import lenient_json
 from model_registry.workflows.workflow import Workflow
 from model_registry.workflows.workflows import WorkflowRegistration, Workflows
 

@@ -17,7 +17,7 @@ from app.grpc.triton.health import TritonHealth
 from app.http.tls.identity import server_identity
 from app.model_server import ModelServer
 from app.settings.model import Settings
-from model_registry.values import INT32_MAX
+from model_registry.parsing.values import INT32_MAX
 
 UNCOMPRESSED = "none"
 KEEPALIVE_MS, KEEPALIVE_TIMEOUT_MS = 60_000, 20_000

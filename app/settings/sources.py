@@ -12,7 +12,7 @@ from pydantic_settings import PydanticBaseSettingsSource
 from app.settings import properties
 from app.settings.errors import ConfigurationError
 from app.settings.model import KEYS, Settings
-from model_registry.values import parse_bool
+from model_registry.parsing.values import parse_bool
 
 _VARIABLE = re.compile(r"\$\$(\w+)\$\$")
 _SHOWN_CHARACTERS = 80

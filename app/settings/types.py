@@ -1,4 +1,4 @@
-"""The types of settings: values, and pydantic's annotations that read them from text through model_registry.values."""
+"""The types of settings: values, and annotations by which pydantic reads them from text."""
 
 import re
 from collections.abc import Callable
@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from model_registry import lenient_json
-from model_registry.values import INT32_MAX, INT32_MIN, parse_bool, parse_choice, parse_float, parse_int
+from model_registry.parsing import lenient_json
+from model_registry.parsing.values import INT32_MAX, INT32_MIN, parse_bool, parse_choice, parse_float, parse_int
 
 _ADDRESS = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[^:/\s]+)(:(?P<port>\d+))?", re.IGNORECASE)
 _LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1", re.IGNORECASE)

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from model_registry import lenient_json
 from model_registry.archive.naming import check_name
 from model_registry.errors import InvalidModel, InvalidRuntime
 from model_registry.files.documents import read_bytes
+from model_registry.parsing import lenient_json
 
 MANIFEST_FILE = Path("MAR-INF", "MANIFEST.json")
 RUNTIMES = ("python", "python3", "LSP")

@@ -13,7 +13,7 @@ from model_registry.archive.archive import Archive
 from model_registry.archive.unpack import UnsafeArchive, safe_path
 from model_registry.errors import InvalidModel, UnboundedConfig
 from model_registry.files.documents import BeyondLimits, load_yaml, read_bytes
-from model_registry.values import parse_choice, require_bool, require_int
+from model_registry.parsing.values import parse_choice, require_bool, require_int
 
 LOG = logging.getLogger("marserve.config")
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import yaml
 
-from model_registry import lenient_json
 from model_registry.archive.naming import check_name
 from model_registry.archive.unpack import UnsafeArchive, safe_path
 from model_registry.config import MAX_WORKERS
 from model_registry.errors import InvalidDag, InvalidWorkflow
 from model_registry.files.documents import load_yaml, read_bytes
-from model_registry.values import INT32_MAX
+from model_registry.parsing import lenient_json
+from model_registry.parsing.values import INT32_MAX
 from model_registry.workflows.dag import Dag
 
 MANIFEST_FILE = Path("WAR-INF", "MANIFEST.json")

@@ -6,8 +6,8 @@ from typing import Any
 
 from handler.job import Input, Output
 from handler.workers.worker import Worker
-from model_registry import lenient_json
 from model_registry.errors import NoWorker, NoWorkerToDescribe
+from model_registry.parsing import lenient_json
 from model_registry.version import ModelVersion
 
 Headers = Iterable[tuple[str, str]]

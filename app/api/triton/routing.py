@@ -10,12 +10,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
+from app.access.origin_policy import OriginPolicy
 from app.api.triton.restrictions import MANAGEMENT_APIS, check_restriction
 from app.errors import ForeignHost, ForeignOrigin
 from app.http.responses import RawResponse, TorchServeResponse
 from app.model_server import ModelServer
 from app.open_inference.errors import raw_error, raw_message
-from app.origin_policy import OriginPolicy
 from app.settings.triton import TritonSettings
 from handler.tensors.errors import TensorError
 

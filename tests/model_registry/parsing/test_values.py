@@ -4,7 +4,15 @@ from collections.abc import Callable
 
 import pytest
 
-from model_registry.values import INT32_MAX, parse_bool, parse_choice, parse_float, parse_int, require_bool, require_int
+from model_registry.parsing.values import (
+    INT32_MAX,
+    parse_bool,
+    parse_choice,
+    parse_float,
+    parse_int,
+    require_bool,
+    require_int,
+)
 
 
 @pytest.mark.parametrize(("value", "expected"), [("7", 7), (7, 7), ("+7", 7), ("-7", -7), ("007", 7), (7.0, 7)])

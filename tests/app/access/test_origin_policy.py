@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from app.access.origin_policy import OriginPolicy
 from app.errors import ForeignHost, ForeignOrigin
-from app.origin_policy import OriginPolicy
 from app.settings.model import Settings
 from tests.conftest import MakeArchive
 from tests.support.serving import serving

@@ -10,7 +10,7 @@ from handler.devices.device import CPU, Device
 from handler.metrics.server_metrics import Metrics
 from model_registry.archive.store import ModelStore
 from model_registry.errors import InvalidRuntime
-from model_registry.factory import ModelFactory
+from model_registry.loading.factory import ModelFactory
 from model_registry.registration import Registration
 from model_registry.server_defaults import ServerDefaults
 from tests.conftest import MakeArchive

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.authorization import AccessPolicy, has_token, path_segments
+from app.access.authorization import AccessPolicy, has_token, path_segments
 from app.errors import InvalidKey, ManagementLocked
 from app.settings.model import Settings
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from model_registry.lenient_json import MAX_DEPTH, MAX_LENIENT_CHARACTERS, loads
+from model_registry.parsing.lenient_json import MAX_DEPTH, MAX_LENIENT_CHARACTERS, loads
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Access to the APIs: tokens, and the origins of web pages."""

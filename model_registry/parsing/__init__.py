@@ -1,0 +1,1 @@
+"""Values and documents from text: integers, booleans, choices, and lenient JSON."""
