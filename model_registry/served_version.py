@@ -12,7 +12,7 @@ from handler.batching.batcher import Batcher
 from handler.batching.loop_pacing import LoopPacer, no_pacing, pacing_autotuner
 from handler.errors import PredictionFailed, WorkerDied
 from handler.job import Job, JobOutcomes
-from handler.metrics.server_metrics import ModelMetrics
+from handler.metrics.model_metrics import ModelMetrics
 from handler.workers.pool import WorkerPool
 from handler.workers.spec import WorkerSpec
 from handler.workers.worker import Worker

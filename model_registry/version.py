@@ -10,7 +10,7 @@ from handler.batching.batcher import Batcher
 from handler.errors import BatcherClosed, HandlerError, QueueFull
 from handler.job import Input, Job, JobOutcomes, Output
 from handler.job_times import JobTimes
-from handler.metrics.server_metrics import ModelMetrics
+from handler.metrics.model_metrics import ModelMetrics
 from handler.workers.isolation_policy import IsolationPolicy
 from handler.workers.spec import WorkerSpec
 from model_registry.archive.archive import Archive

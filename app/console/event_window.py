@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from typing import Any
 
-from handler.metrics.server_metrics import ModelEvents, Times
+from handler.metrics.model_metrics import ModelEvents, Times
 
 WINDOW_SAMPLES = 10
 """Samples whose latencies the percentiles are of."""

@@ -7,7 +7,7 @@ from typing import Any
 from app.console.event_window import EventWindow
 from app.model_server import ModelServer
 from handler.devices.cgroup import memory_limit
-from handler.metrics.server_metrics import ModelEvents
+from handler.metrics.model_metrics import ModelEvents
 from handler.metrics.system_metrics import SystemMetrics
 from handler.workers.worker import Worker
 from model_registry.memory_guard import resident_bytes

@@ -79,16 +79,13 @@ def marserve_settings(
     turns tokens off.
     """
     file = _configuration_file(ts_config, environ, cwd)
-    sources = [
-        CommandLine(overrides),
-        EnvironmentVariables(environ, TS_VARIABLES | OUR_VARIABLES),
-        file,
-        CommandDefaults(_MARSERVE_DEFAULTS),
-    ]
+    variables = EnvironmentVariables(environ, TS_VARIABLES | OUR_VARIABLES)
+    sources = [CommandLine(overrides), variables, file, CommandDefaults(_MARSERVE_DEFAULTS)]
     settings, in_force = _validated(sources, cwd, environ), _in_force(sources)
     address = _one_address(settings.inference_address, host, port, environ)
-    is_private = address.is_loopback and not _PLATFORM_VARIABLES & environ.keys()
-    authorization = authorization or ("off" if is_private else "management")
+    if authorization is None:
+        is_private = address.is_loopback and not _PLATFORM_VARIABLES & environ.keys()
+        authorization = "off" if is_private else "management"
     return settings.replace(
         **dict.fromkeys(("inference_address", "management_address", "metrics_address"), address),
         authorization="off" if settings.disable_token_authorization else authorization,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from handler.batching.batcher import Batcher
 from handler.errors import ChildFailed
 from handler.job import Deliver
-from handler.metrics.server_metrics import ModelMetrics
+from handler.metrics.model_metrics import ModelMetrics
 from handler.workers.load_remedies import remedy_for
 from handler.workers.spec import WorkerSpec
 from handler.workers.traces import own_traceback

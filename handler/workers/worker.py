@@ -13,7 +13,7 @@ from handler.errors import ClientsDisconnected, LoadFailed, WorkerDied
 from handler.isolation.process.exit_trap import WorkerExit
 from handler.job import Deliver, Job, JobOutcomes, Output, StreamChunk, record_times
 from handler.job_times import HandlerTimes
-from handler.metrics.server_metrics import ModelMetrics
+from handler.metrics.model_metrics import ModelMetrics
 from handler.stream_window import StreamWindow
 from handler.workers.movable_service import MovableService
 from handler.workers.process.process_service import ProcessService

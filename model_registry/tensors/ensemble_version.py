@@ -4,7 +4,7 @@ from time import perf_counter_ns
 from typing import Any
 
 from handler.batching.batcher import Batcher
-from handler.metrics.server_metrics import ModelMetrics
+from handler.metrics.model_metrics import ModelMetrics
 from handler.tensors.errors import Code, TensorError
 from handler.tensors.requests import Parameter, TensorRequest, TensorResponse
 from handler.tensors.spec import OnResponse

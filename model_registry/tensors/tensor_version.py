@@ -9,7 +9,7 @@ from handler.batching.batcher import Batcher
 from handler.batching.sequence_batcher import SequenceBatcher
 from handler.errors import BatcherClosed, QueueFull
 from handler.job import Deferred, Job, StreamChunk
-from handler.metrics.server_metrics import ModelMetrics
+from handler.metrics.model_metrics import ModelMetrics
 from handler.tensors.errors import Code, TensorError, invalid
 from handler.tensors.requests import TensorRequest, TensorResponse
 from handler.tensors.signature import Signature

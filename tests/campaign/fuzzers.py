@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from app.settings.errors import ConfigurationError
 from app.settings.loading import marserve_settings
-from model_registry.lenient_json import loads
+from model_registry.parsing.lenient_json import loads
 from tests.campaign.mutations import mutate
 from tests.campaign.target import Target, pack
 

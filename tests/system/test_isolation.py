@@ -302,21 +302,3 @@ def test_no_process_outlives_its_server(store: Path, archive: MakeArchive, numbe
         assert children(server.process.pid) == {pid}
         server.stop(number)
         until(lambda: has_ended(pid))
-
-
-@pytest.mark.parametrize("isolation", ["thread", "process"])
-async def test_a_handler_chooses_for_each_request_how_inputs_are_decoded(
-    store: Path, archive: MakeArchive, isolation: str
-) -> None:
-    """TorchServe's workers read the variable whenever a request arrives."""
-    source = """
-        import os
-        def handle(data, context):
-            if data:
-                os.environ["TS_DECODE_INPUT_REQUEST"] = "false" if isinstance(data[0]["body"], list) else "true"
-                return [type(row["body"]).__name__ for row in data]
-    """
-    archive("m", source, config=f"isolation: {isolation}\n")
-    async with serving(store) as client:
-        await client.register("m.mar")
-        assert [(await client.predict("m", [1])).text for _ in range(3)] == ["list", "bytearray", "list"]

@@ -1,7 +1,7 @@
 """The events between two samples."""
 
 from app.console.event_window import MAX_SAMPLE_LATENCIES, WINDOW_SAMPLES, EventWindow
-from handler.metrics.server_metrics import ModelEvents
+from handler.metrics.model_metrics import ModelEvents
 
 
 def events(latencies: list[float], **failures: int) -> ModelEvents:

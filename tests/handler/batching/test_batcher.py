@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
@@ -10,40 +10,13 @@ import pytest
 from handler.batching.batcher import Batch, Batcher, Consumer
 from handler.batching.gather_policy import HISTORY_BATCHES
 from handler.errors import BatcherClosed, QueueFull
-from handler.job import Input, Job
-
-LONG = 30.0
-"""Seconds that a test would wait only if something were wrong."""
-
-
-def job(name: str = "job", *, exclusive: bool = False) -> Job:
-    return Job(Input(()), name, exclusive=exclusive)
-
-
-def names(batch: Batch | None) -> list[str]:
-    assert batch is not None
-    return [taken.request_id for taken in batch.jobs]
+from tests.support.jobs import LONG, gathering, job, names, sleeping, until
 
 
 @pytest.fixture
 def threads() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor() as executor:
         yield executor
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LONG
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-
-
-def sleeping(batcher: Batcher, count: int) -> Callable[[], bool]:
-    return lambda: batcher._idle_count == count
-
-
-def gathering(batcher: Batcher) -> Callable[[], bool]:
-    return lambda: batcher._gather_target > 0
 
 
 def test_what_waits_is_taken_together_up_to_the_batch_size() -> None:
@@ -155,7 +128,7 @@ def test_with_job_tickets_only_an_idle_worker_gets_a_job_accepted(threads: Threa
     assert names(taken.result(LONG)) == ["lucky"]
 
 
-def test_a_job_that_is_exclusive_shares_its_batch_with_nobody() -> None:
+def test_a_job_that_is_exclusive_has_its_batch_to_itself() -> None:
     batcher = Batcher(4, 0, 10)
     for each in (job("a"), job("describe", exclusive=True), job("b"), job("c")):
         batcher.submit(each)
@@ -205,7 +178,7 @@ def test_closing_ends_a_gathering_at_once(threads: ThreadPoolExecutor) -> None:
     assert names(taken.result(LONG)) == ["only"]
 
 
-def test_a_worker_told_to_leave_leaves_and_the_job_it_was_woken_for_goes_to_another(
+def test_a_stopping_worker_ends_and_the_job_it_was_woken_for_goes_to_another(
     threads: ThreadPoolExecutor,
 ) -> None:
     batcher = Batcher(1, 0, 10)
@@ -232,7 +205,7 @@ def test_several_workers_share_a_burst(threads: ThreadPoolExecutor) -> None:
     assert sorted(taken + rest) == list("012345")
 
 
-def test_it_is_idle_when_nobody_waits_for_anything() -> None:
+def test_it_is_idle_when_every_client_has_disconnected() -> None:
     batcher = Batcher(1, 0, 10)
     only = job()
     batcher.submit(only)
@@ -252,54 +225,7 @@ def test_its_state_prints_itself() -> None:
     assert [waiting.request_id for waiting in batcher.pop_all()] == ["job", "job"]
 
 
-def test_a_batch_that_goes_on_takes_others_in_the_places_of_those_that_are_done() -> None:
-    batcher, worker = Batcher(2, 0, 100), Consumer()
-    stays, ends = job("stays"), job("ends")
-    for each in (stays, ends, job("third"), job("fourth")):
-        batcher.submit(each)
-    batch = batcher.take(worker)
-    assert batch
-    assert batcher.continue_batch(batch, [stays], worker)
-    assert names(batch) == ["stays", "third"]
-    assert batcher.continue_batch(batch, [], worker)
-    assert names(batch) == ["fourth"]
-    assert batcher.continue_batch(batch, [], worker)
-    assert not batch.jobs
-    assert batcher.is_idle
-    assert not batcher.continue_batch(batch, [], worker)
-
-
-def test_a_batch_that_goes_on_loses_those_whose_clients_left_and_takes_none_that_is_exclusive() -> None:
-    batcher, worker = Batcher(4, 0, 100), Consumer()
-    stays, leaves = job("stays"), job("leaves")
-    batcher.submit(stays)
-    batcher.submit(leaves)
-    batch = batcher.take(worker)
-    assert batch
-    batcher.submit(job("describe", exclusive=True))
-    leaves.cancelled = True
-    assert batcher.continue_batch(batch, [stays, leaves], worker)
-    assert names(batch) == ["stays"]
-    assert batcher.continue_batch(batch, [], worker)
-    assert names(batch) == ["describe"]
-
-
-def test_a_batch_takes_nobody_more_when_its_worker_is_to_leave_or_was_given_up() -> None:
-    batcher, worker = Batcher(2, 0, 100), Consumer()
-    stays = job("stays")
-    batcher.submit(stays)
-    batch = batcher.take(worker)
-    assert batch
-    batcher.submit(job("waits"))
-    worker.stopping = True
-    assert batcher.continue_batch(batch, [stays], worker)
-    assert names(batch) == ["stays"]
-    assert batcher.finish(batch)
-    assert not batcher.continue_batch(batch, [stays], worker)
-    assert names(batcher.take(Consumer())) == ["waits"]
-
-
-def test_who_worked_last_works_next(threads: ThreadPoolExecutor) -> None:
+def test_the_worker_that_slept_last_works_next(threads: ThreadPoolExecutor) -> None:
     batcher, first, last = Batcher(1, 0, 10), Consumer(), Consumer()
     resting = threads.submit(batcher.take, first)
     until(sleeping(batcher, 1))

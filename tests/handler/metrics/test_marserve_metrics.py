@@ -1,12 +1,8 @@
 """marserve's own series of a model version."""
 
-from handler.metrics.server_metrics import Metrics, ModelMetrics
-
-
-def samples(metrics: Metrics, *names: str) -> dict[str, float]:
-    """The samples that a scrape shows, label text and all."""
-    lines = metrics.expose(names).decode().splitlines()
-    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+from handler.metrics.model_metrics import ModelMetrics
+from handler.metrics.server_metrics import Metrics
+from tests.support.metric_samples import samples
 
 
 def test_marserve_series_measure_seconds_batches_and_failures() -> None:

@@ -7,18 +7,12 @@ from typing import Any
 
 import pytest
 
-from handler.metrics.exposition import ignore
-from handler.metrics.server_metrics import MAX_PENDING, MAX_PENDING_LINES, Metrics, UpdateCache
+from handler.metrics.server_metrics import MAX_PENDING_LINES, Metrics
+from tests.support.metric_samples import samples
 
 Lines = list[tuple[str, str]]
 
 MODEL = {"ModelName": "ver", "Level": "Model"}
-
-
-def samples(metrics: Metrics, *names: str) -> dict[str, float]:
-    """The samples that a scrape shows, label text and all."""
-    lines = metrics.expose(names).decode().splitlines()
-    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
 
 
 def metrics_with_lines(mode: Any, **options: Any) -> tuple[Metrics, Lines]:
@@ -76,54 +70,6 @@ def test_answers_are_counted_by_class_and_odd_ones_as_5xx(metrics: Metrics) -> N
         'Requests2XX{Level="Host",Hostname="vm",}': 2,
         'Requests4XX{Level="Host",Hostname="vm",}': 1,
         'Requests5XX{Level="Host",Hostname="vm",}': 3,
-    }
-
-
-def test_a_models_requests_are_counted_by_the_version_that_the_path_named(metrics: Metrics) -> None:
-    model = metrics.add_version("ver", "1.0")
-    model.record_request("default")
-    model.record_request("1.0")
-    model.record_request("1.0")
-    labels = 'model_name="ver",model_version="{}",hostname="vm",'
-    assert samples(metrics) == {
-        f"ts_inference_requests_total{{{labels.format('default')}}}": 1,
-        f"ts_inference_requests_total{{{labels.format('1.0')}}}": 2,
-    }
-
-
-def test_many_answers_are_counted_by_their_labels_however_they_come(metrics: Metrics) -> None:
-    model, times = metrics.add_version("ver", "1.0"), [("default", 1.0, 0.25), ("1.0", 2.0, 0.5)]
-    for _ in range(2 * MAX_PENDING):
-        model.record_predictions(times)
-    model.record_predictions([])
-    shown = samples(metrics)
-    for label, latency, queue in times:
-        series = f'_microseconds{{model_name="ver",model_version="{label}",hostname="vm",}}'
-        assert shown[f"ts_inference_latency{series}"] == 2 * MAX_PENDING * latency * 1e6
-        assert shown[f"ts_queue_latency{series}"] == 2 * MAX_PENDING * queue * 1e6
-    assert shown['QueueTime{Level="Host",Hostname="vm",}'] == 500
-
-
-def test_an_answer_adds_its_latencies_and_sets_the_queue_time_in_whole_milliseconds(metrics: Metrics) -> None:
-    model = metrics.add_version("ver", "1.0")
-    model.record_predictions([("default", 0.0025005, 0.001999), ("default", 0.0005, 0.002999)])
-    labels = '{model_name="ver",model_version="default",hostname="vm",}'
-    assert samples(metrics) == {
-        f"ts_inference_latency_microseconds{labels}": 3000.5,
-        f"ts_queue_latency_microseconds{labels}": 4998.0,
-        'QueueTime{Level="Host",Hostname="vm",}': 2,
-    }
-
-
-def test_workers_show_their_last_batch_and_each_its_load(metrics: Metrics) -> None:
-    model = metrics.add_version("ver", "1.0")
-    model.record_load("W-9000-ver_1.0", 1781.9)
-    model.record_load("W-9001-ver_1.0", 20)
-    model.record_batch(1, 7.2)
-    assert samples(metrics) == {
-        'WorkerLoadTime{WorkerName="W-9000-ver_1.0",Level="Host",Hostname="vm",}': 1781,
-        'WorkerLoadTime{WorkerName="W-9001-ver_1.0",Level="Host",Hostname="vm",}': 20,
-        'WorkerThreadTime{Level="Host",Hostname="vm",}': 7,
     }
 
 
@@ -188,7 +134,7 @@ def test_auto_detection_declares_a_metric_by_its_first_look() -> None:
         ("QueueTime", MODEL, "GAUGE"),
     ],
 )
-def test_auto_detection_passes_over_what_prometheus_does_not_accept(
+def test_auto_detection_skips_names_that_prometheus_does_not_accept(
     name: str, dimensions: dict[str, str], kind: str
 ) -> None:
     metrics = Metrics(auto_detect=True, extra=False)
@@ -275,11 +221,3 @@ def test_legacy_mode_shows_three_counters_and_writes_the_rest() -> None:
     ]
     assert list(samples(metrics).values()) == [1, 2]
     assert lines == [("ts", "QueueTime.Milliseconds:0.0|#Level:Host|#hostname:vm,timestamp:0")]
-
-
-def test_a_bound_update_is_made_once_at_its_first_use() -> None:
-    made: list[str] = []
-    updates = UpdateCache[str](lambda key: made.append(key) or ignore)
-    assert made == []
-    assert updates["a"] is updates["a"]
-    assert made == ["a"]

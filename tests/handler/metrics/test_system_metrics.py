@@ -9,14 +9,9 @@ import pytest
 
 from handler.metrics.server_metrics import Metrics
 from handler.metrics.system_metrics import Reading, SystemMetrics
+from tests.support.metric_samples import samples
 
 Lines = list[tuple[str, str]]
-
-
-def samples(metrics: Metrics, *names: str) -> dict[str, float]:
-    """The samples that a scrape shows, label text and all."""
-    lines = metrics.expose(names).decode().splitlines()
-    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
 
 
 def metrics_with_lines(mode: Any, **options: Any) -> tuple[Metrics, Lines]:
