@@ -1,4 +1,4 @@
-"""The sequences of a model that keeps state: which are under way, and the inputs that tell the model about them."""
+"""The sequences of a model that keeps state: which are under way, and the inputs by which the model learns of them."""
 
 from collections.abc import Sequence
 from time import monotonic
@@ -27,8 +27,8 @@ class Control(NamedTuple):
     def _array(self, position: SequencePosition) -> Array:
         if self.kind == "CORRID":
             return self._correlation_id(position.id)
-        said = {"START": position.start, "END": position.end, "READY": True}[self.kind]
-        return np.array([self.values[said]], self.datatype.dtype)
+        flag = {"START": position.start, "END": position.end, "READY": True}[self.kind]
+        return np.array([self.values[flag]], self.datatype.dtype)
 
     def _correlation_id(self, value: int | str) -> Array:
         if self.datatype is BYTES:
