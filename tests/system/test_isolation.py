@@ -251,17 +251,7 @@ async def test_a_registration_may_ask_for_it_and_wins(store: Path, archive: Make
         assert (await client.predict("works", "fine")).json()[0] == os.getpid()
 
 
-async def test_a_registration_that_asks_for_something_else_is_refused(store: Path, archive: MakeArchive) -> None:
-    archive("works", WORKS)
-    async with serving(store) as client:
-        answer = await client.register("works.mar", isolation="venv")
-        assert (answer.status_code, answer.json()["message"]) == (
-            400,
-            "isolation must be one of: auto, thread, process.",
-        )
-
-
-async def test_a_handler_that_does_not_load_is_told_as_ever(store: Path, archive: MakeArchive) -> None:
+async def test_a_handler_that_does_not_load_fails_its_registration(store: Path, archive: MakeArchive) -> None:
     archive("broken", "import torch_is_not_here", config="isolation: process\n")
     async with serving(store) as client:
         before = children(os.getpid())

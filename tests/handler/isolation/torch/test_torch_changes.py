@@ -4,36 +4,27 @@ from pathlib import Path
 
 import pytest
 
-from handler.isolation.torch import torch_changes
-from tests.support.one_worker import OneWorker, workers_in
+from tests.support.one_worker import workers_in
 
 torch = pytest.importorskip("torch")
-SETS = "import torch\ntorch.set_default_dtype(torch.float64)\ndef answer():\n    return str(torch.ones(1).dtype)\n"
-LOADS = "import torch\ndef answer(file):\n    return torch.load(file)\n"
-
+HANDLER = """
+import torch
+torch.set_default_dtype(torch.float64)
 
 class Kept:
-    """Not among the plain weights that torch loads by default."""
+    pass
+
+torch.save(Kept(), "kept.pt")
+KIND = type(torch.load("kept.pt")).__name__
+DTYPE = str(torch.ones(1).dtype)
+"""
 
 
-def dtype(worker: OneWorker) -> str:
-    worker.load()
-    return str(worker.call("answer"))
-
-
-def test_dtypes_are_each_workers_own_and_the_processs_is_untouched(tmp_path: Path) -> None:
+def test_each_archive_has_a_dtype_of_its_own_and_loads_whole_objects(tmp_path: Path) -> None:
     with workers_in(tmp_path) as make:
-        one, other = make("one", handler=SETS), make("other", handler=SETS.replace("float64", "float16"))
-        assert (dtype(one), dtype(other)) == ("torch.float64", "torch.float16")
-        assert (one.call("answer"), str(torch.ones(1).dtype)) == ("torch.float64", "torch.float32")
-
-
-def test_archives_load_whole_objects_and_the_process_does_not(tmp_path: Path) -> None:
-    torch.save(Kept(), tmp_path / "kept.pt")
-    with workers_in(tmp_path) as make:
-        worker = make("one", handler=LOADS)
-        worker.load()
-        assert type(worker.call("answer", str(tmp_path / "kept.pt"))).__name__ == "Kept"
-    assert torch_changes.patch_torch.__doc__
+        one, other = make("one", handler=HANDLER), make("other", handler=HANDLER.replace("float64", "float16"))
+        found = [(module.DTYPE, module.KIND) for module in (one.load(), other.load())]
+    assert found == [("torch.float64", "Kept"), ("torch.float16", "Kept")]
+    assert torch.ones(1).dtype is torch.float32
     with pytest.raises(Exception, match="weights_only"):
-        torch.load(tmp_path / "kept.pt")
+        torch.load(tmp_path / "one" / "kept.pt")
