@@ -2,18 +2,17 @@
 
 import math
 import socket
-from collections import Counter, deque
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from typing import Literal, NamedTuple, TypeVar, cast
+from typing import Literal, cast
 
 from handler.metrics.exposition import Exposition, Update, ignore
 from handler.metrics.families import Family, Kind, read_families
-from handler.metrics.model_metrics import ModelEvents, ModelMetrics, UpdateCache, count_all
 from handler.metrics.marserve_metrics import LOST_LINES, REFUSALS, MarserveSeries, declare_marserve_metrics
 from handler.metrics.metric_log import LogKind, MetricLog
+from handler.metrics.model_metrics import ModelEvents, ModelMetrics, UpdateCache, count_all
 from handler.metrics.openmetrics import render_openmetrics
 from handler.metrics.series import Series
 from handler.metrics.system_metrics import SystemMetrics

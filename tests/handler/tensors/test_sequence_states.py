@@ -35,8 +35,7 @@ def test_each_sequence_has_its_own_state_which_ends_with_it() -> None:
 
 
 def test_the_first_state_has_its_shape_and_its_configured_elements() -> None:
-    specs = [
-        StateSpec("A", "A_OUT", INT32, (2, -1), np.array([3, 4], np.int32).tobytes()), StateSpec("B", "B_OUT", BYTES, (1,)),
-    ]  # fmt: skip
+    initial = np.array([3, 4], np.int32).tobytes()
+    specs = [StateSpec("A", "A_OUT", INT32, (2, -1), initial), StateSpec("B", "B_OUT", BYTES, (1,))]
     first, second = SequenceStates(specs, has_batch=False).extended(request(1, True)).inputs
     assert (first.array.tolist(), second.array.tolist()) == ([[3], [4]], [b""])

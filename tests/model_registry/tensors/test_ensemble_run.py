@@ -74,7 +74,7 @@ def test_steps_run_as_soon_as_their_inputs_are_there_and_only_those_that_are_nee
 
 
 def test_each_response_of_a_decoupled_step_is_answered() -> None:
-    ensemble = Ensemble(DOUBLE_THEN_ADD[:1] + [Step("last", 1, {"X": "twice"}, {"Y": "out"})])
+    ensemble = Ensemble([DOUBLE_THEN_ADD[0], Step("last", 1, {"X": "twice"}, {"Y": "out"})])
     for value in (1, 2):
         ensemble.respond("double", tensor("Y", value), is_final=False)
         ensemble.respond("last", tensor("Y", value))
