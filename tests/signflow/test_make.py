@@ -40,10 +40,11 @@ def test_an_archive_is_made_once(copy: Path) -> None:
 
 
 def test_every_command_is_one_that_the_copy_has(copy: Path) -> None:
-    told = make(copy, "--dry-run", "archives", "serve", "demo", "train", "benchmark", "load", "outages")
+    told = make(copy, "--dry-run", "archives", "serve", "demo", "train", "benchmark", "load", "outages", "rollout")
     modules = {word for line in told.splitlines() for word in line.split() if word.startswith("signflow.")}
     benchmarks = {f"benchmark{name}" for name in ("", ".outages", ".websocket_load")}
-    assert modules == {f"signflow.{name}" for name in {"backend", "training.export", "training.train"} | benchmarks}
+    others = {"backend", "rollout", *(f"training.{name}" for name in ("export", "sample_requests", "train"))}
+    assert modules == {f"signflow.{name}" for name in others | benchmarks}
     for module in modules:
         asked = [sys.executable, "-m", module, "--help"]
         if module in ("signflow.backend", "signflow.benchmark"):  # the others import torch

@@ -1,9 +1,11 @@
 """Simulated users: each performs one invented sign after another over a WebSocket, 30 frames a second."""
 
 import asyncio
+import contextlib
 import json
 import time
-from collections import deque
+from bisect import bisect_right
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -42,6 +44,8 @@ class SignersResult:
     correct: int = 0
     frames: int = 0
     late_frames: int = 0
+    versions: defaultdict[str, Counter[bool]] = field(default_factory=lambda: defaultdict(Counter))
+    """How many signs each version of the model has translated right (True) and wrong."""
 
     @property
     def signs_per_second(self) -> float:
@@ -90,25 +94,33 @@ class SimulatedSigner:
         self._url, self._performances, self._result = url, performances, result
         self._random = np.random.default_rng(seed)
         self._due: list[float] = []
-        self._pending: deque[str] = deque()
+        self._first_frames: list[int] = []
+        self._signs: list[str] = []
+        self._translated = 0
         self._all_translated = asyncio.Event()
 
     def __repr__(self) -> str:
-        return f"<SimulatedSigner with {len(self._pending)} signs to be translated>"
+        return f"<SimulatedSigner with {len(self._signs)} signs, {self._translated} of them translated>"
 
     async def run(self, start: float, end: float) -> None:
         """Sign until the end (perf_counter seconds), then wait for the last translations."""
         async with connect(self._url, compression=None, proxy=None) as socket:
             receiving = asyncio.create_task(self._receive(socket))
-            due = start + self._random.uniform(0, 2)
-            while due < end:
-                due = await self._perform(socket, due)
-            if self._pending:
-                self._all_translated.clear()
-                await asyncio.wait([receiving, asyncio.create_task(self._all_translated.wait())],
-                                   timeout=GRACE_SECONDS, return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
-            receiving.cancel()
-        self._result.lost += len(self._pending)
+            try:
+                due = start + self._random.uniform(0, 2)
+                while due < end:
+                    due = await self._perform(socket, due)
+                await self._wait_for_translations()
+            finally:
+                receiving.cancel()
+                await asyncio.gather(receiving, return_exceptions=True)
+        self._result.lost += len(self._signs) - self._translated
+
+    async def _wait_for_translations(self) -> None:
+        if self._translated < len(self._signs):
+            self._all_translated.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._all_translated.wait(), GRACE_SECONDS)
 
     async def _perform(self, socket: ClientConnection, due: float) -> float:
         """Send the frames of a performance, each when it is due; returns when the next frame is due."""
@@ -118,7 +130,8 @@ class SimulatedSigner:
             self._result.frames += 1
             self._result.late_frames += time.perf_counter() - due > LATE_SECONDS
             if number == RESTS:
-                self._pending.append(performance.sign)
+                self._first_frames.append(len(self._due) + 1)
+                self._signs.append(performance.sign)
             self._due.append(due)
             await socket.send(frame)
             due += 1 / FRAMES_PER_SECOND
@@ -129,14 +142,15 @@ class SimulatedSigner:
             message = json.loads(text)
             if message["type"] == "prediction":
                 self._record(message)
-            elif message["type"] == "error":
-                self._result.lost += 1
-                self._pending.popleft()
-            if not self._pending:
+            if self._translated == len(self._signs):
                 self._all_translated.set()
 
     def _record(self, message: dict[str, Any]) -> None:
         ended = self._due[message["last_frame"] + REST_FRAMES - 1]
         self._result.latencies.append(time.perf_counter() - ended)
         self._result.local += message["source"] == "local"
-        self._result.correct += message["prediction"] == self._pending.popleft()
+        performed = self._signs[bisect_right(self._first_frames, message["last_frame"]) - 1]
+        is_correct = message["prediction"] == performed
+        self._translated += 1
+        self._result.correct += is_correct
+        self._result.versions[message.get("version", "")][is_correct] += 1
