@@ -1,4 +1,4 @@
-# make serve: a first prediction.  make test: everything that guards a change.  make install: only the environment.
+# make serve: a first prediction.  make triton: models of Triton.  make test: everything that guards a change.
 # PORT=9000 and PYTHON=python3.12 choose other ones; JOBS=1 runs the parts of the tests one after the other.
 IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -22,9 +22,14 @@ mirror PIP_INDEX_URL; then run make again.
 endef
 export NO_PYTHON NO_VENV NO_PACKAGES
 
-.PHONY: serve install test lint clean $(PARTS)
+.PHONY: serve triton install test lint clean $(PARTS)
 serve: install
 	$(BIN)/marserve serve --port $(PORT)
+
+# An example repository of Triton, made anew; clients of gRPC find it at port 8001.
+triton: .venv/tested
+	@$(BIN)/python deploy/triton/build.py build/triton
+	$(BIN)/marserve serve --model-repository build/triton --port $(PORT) --grpc-port 8001
 
 install: .venv/installed
 test: .venv/tested lint

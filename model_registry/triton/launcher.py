@@ -35,6 +35,7 @@ from model_registry.triton.config.config_forms import json_of_config
 from model_registry.triton.config.defaults import fill_instance_groups
 from model_registry.triton.config.scheduling import controls_of, scheduler_of, states_of
 from model_registry.triton.config.signatures import signature_of
+from model_registry.triton.config.unsupported import check_supported
 from model_registry.triton.config.validation import check_version
 from model_registry.triton.config.warm_up import warm_up_requests
 from model_registry.triton.options import LaunchOptions
@@ -86,6 +87,7 @@ class ModelLauncher:
                 f"unable to find backend library for backend '{config.backend}', try specifying runtime on the model "
                 "configuration."
             )
+        check_supported(config)
         await asyncio.to_thread(self._complete, definition, config, number)
         version, count = await asyncio.to_thread(self._prepare, definition, config, number)
         made = version()

@@ -14,7 +14,7 @@ def repository_options(arguments: argparse.Namespace, *, cpu_metrics: bool = Tru
     _check(arguments)
     configured = {key: value for _, key, value in arguments.backend_config}
     return RepositoryOptions(
-        paths=arguments.model_repository,
+        paths=[folder.absolute() for folder in arguments.model_repository],  # workers have folders of their own
         mode=arguments.model_control_mode,
         load_models=arguments.load_model,
         poll_seconds=max(1, arguments.repository_poll_secs),

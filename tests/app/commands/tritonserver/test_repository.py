@@ -18,6 +18,12 @@ def test_flags_become_options(tmp_path: Path) -> None:
     assert not options.cpu_metrics
 
 
+def test_paths_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert repository_options(parser().parse_args(["--model-repository=models"])).paths == [tmp_path / "models"]
+
+
 @pytest.mark.parametrize(
     "words",
     [["--load-model=a"], ["--model-control-mode=explicit", "--load-model=*", "--load-model=a"],
