@@ -35,6 +35,7 @@ class PredictionFastPath(FastPath):
 
     def __init__(self, app: Starlette, server: ModelServer, apis: Sequence[str], cors: Headers) -> None:
         super().__init__(app, server.settings.max_request_size, cors, server.admission)
+        self.kept_statuses = (503,) if server.settings.keep_alive_on_503 else ()
         self._apis = apis
         self._policy = server.access_policy
         self._registry = server.registry

@@ -33,6 +33,8 @@ class FastPath:
 
     closes_after_errors = True
     """Whether a connection ends with an error, as in TorchServe."""
+    kept_statuses: tuple[int, ...] = ()
+    """Those of errors after which it goes on all the same."""
 
     def __init__(
         self, app: Any = None, body_limit: int = sys.maxsize, cors: Headers = (), admission: Admission | None = None

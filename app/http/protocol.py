@@ -234,7 +234,9 @@ class TorchServeProtocol(FlowControlledProtocol):
 
     def closes_after(self, status: int) -> bool:
         """Whether a response of that status is the last on this connection."""
-        return (status >= 400 and self._fast_path.closes_after_errors) or self._is_last or self._closing
+        path = self._fast_path
+        is_final_error = status >= 400 and path.closes_after_errors and status not in path.kept_statuses
+        return is_final_error or self._is_last or self._closing
 
     @property
     def _is_last(self) -> bool:

@@ -121,6 +121,7 @@ class Settings(BaseSettings):
     client_header_timeout: types.PositiveFloat = 60
     client_body_timeout: types.PositiveFloat = 60
     send_timeout: types.PositiveFloat = 60
+    keep_alive_on_503: Boolean = False  # TorchServe closes the connection
     keepalive_timeout: types.PositiveFloat = 620  # longer than any common proxy keeps an idle connection
     tls_handshake_timeout: types.PositiveFloat = 60
     min_transfer_rate: PositiveInteger = 1024  # bytes a second

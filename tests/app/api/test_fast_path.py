@@ -103,3 +103,20 @@ async def test_the_wire_shows_no_difference(store: Path, archive: MakeArchive) -
             assert headers.pop("x-request-id")
             answers.append((line, list(headers.items()), body))
         assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+async def test_a_connection_goes_on_after_a_503_where_it_may(store: Path, archive: MakeArchive, is_kept: bool) -> None:
+    archive("m", SERVES)
+    async with serving(store, "m.mar", keep_alive_on_503=is_kept) as client, opened(client) as endpoint:
+        await client.application.registry.resolve("m").scale(0, 0)
+        wire = await endpoint.connect()
+        for _ in range(3 if is_kept else 1):
+            wire.send("POST /predictions/m HTTP/1.1\nHost: x\nContent-Length: 4\n\nbody")
+            line, headers, _ = await wire.answer()
+            assert line == "HTTP/1.1 503 Service Unavailable"
+            assert headers["connection"] == ("keep-alive" if is_kept else "close")
+        wire.send("POST /predictions/other HTTP/1.1\nHost: x\nContent-Length: 0\n\n")
+        if is_kept:
+            assert (await wire.answer())[0] == "HTTP/1.1 404 Not Found"
+        assert await wire.is_closed()
