@@ -22,6 +22,7 @@ MAX_PENDING_REQUESTS = 512
 """More are written without waiting for the timer: the request that causes it waits for all of them."""
 MAX_CACHED_TARGET_BYTES = 200
 """Longer targets are not cached, as few of them are repeated."""
+SERVER_ERROR = 500
 FILE_SEPARATOR = " - "
 CONSOLE_SEPARATOR = " [INFO ] main ACCESS_LOG - "
 """TorchServe's text between the time and the message."""
@@ -90,6 +91,7 @@ def format_json(requests: Sequence[Request], epoch: float) -> Iterator[tuple[str
         client, method, target, http_version, status, start, end = request
         entry = {
             "time": utc_timestamp(end + epoch),
+            "severity": "INFO" if status < SERVER_ERROR else "ERROR",
             "level": "INFO",
             "logger": "ACCESS_LOG",
             "thread": "main",

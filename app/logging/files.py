@@ -2,9 +2,10 @@
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import time
+from types import MappingProxyType
 from typing import Literal, TextIO
 
 from app.logging.access_log import CONSOLE_SEPARATOR, FILE_SEPARATOR, AccessLog, format_json, format_text
@@ -17,7 +18,9 @@ from app.logging.formatters import (
     worker_fields,
 )
 from app.logging.handlers import ConsoleHandler, FileHandler, LineHandler
+from app.logging.levels import ACCESS_LOGGER, MODEL_LOGGER, set_levels
 from app.settings.model import Settings
+from handler.log_record import unpack_record
 
 LOG = logging.getLogger("marserve.logs")
 SERVER_LOGGER = logging.getLogger("marserve")
@@ -28,8 +31,9 @@ def configure(settings: Settings, console: TextIO | None = None) -> "Logs":
 
     The console is the process's own standard output, whatever replaces it meanwhile: archives' output is captured.
     """
-    logs = Logs(settings, console or sys.__stdout__ or sys.stderr)
     SERVER_LOGGER.setLevel(logging.DEBUG if settings.debug else logging.INFO)
+    set_levels(settings.log_levels)
+    logs = Logs(settings, console or sys.__stdout__ or sys.stderr)
     SERVER_LOGGER.propagate = False
     SERVER_LOGGER.handlers = [*logs.server]
     for problem in (*logs.problems, *settings.warnings):
@@ -41,7 +45,9 @@ class Logs:
     """The open logs of one server. Its methods may be called by any thread, and never raise."""
 
     def __init__(self, settings: Settings, console: TextIO) -> None:
-        as_json = settings.log_format == "json"
+        as_json = self._as_json = settings.log_format == "json"
+        self.on_model_line: Callable[[str, str, str], object] | None = None
+        """Called, by any thread, with each line or record of a worker: its label, its level, the text."""
         formatter = JsonFormatter() if as_json else TextFormatter()
         self.problems: list[str] = []
         console_records, console_lines = ConsoleHandler(console), ConsoleHandler(console)
@@ -60,6 +66,8 @@ class Logs:
         files = self._open(settings.log_location, "access_log", None)
         self._access = [console_lines, *files]
         outputs = [(console_lines.write, CONSOLE_SEPARATOR), *((file.write, FILE_SEPARATOR) for file in files)]
+        if not ACCESS_LOGGER.isEnabledFor(logging.INFO):
+            outputs = []
         self.access = AccessLog(outputs, format_json if as_json else format_text)
 
         for handler in self._handlers():
@@ -74,14 +82,34 @@ class Logs:
         return sum(handler.lost_lines for handler in self._handlers())
 
     def write_console(self, text: str) -> None:
-        """Write a line to the console as it is."""
-        self._console_lines.write(text + "\n")
+        """Write a line to the console: as it is, or as a JSON object."""
+        if self._as_json:
+            fields = {"name": "marserve.server", "levelno": logging.INFO, "levelname": "INFO", "msg": text}
+            self._console_records.handle(logging.makeLogRecord(fields))
+        else:
+            self._console_lines.write(text + "\n")
 
     def model_line(self, label: str, stream: str, line: str) -> None:
         """Write a line that the worker `label` (W-9000-mlp_1.0) wrote to `stream`, stdout or stderr."""
+        packed = unpack_record(line)
         level = logging.WARNING if stream == "stderr" else logging.INFO
-        fields = {"name": "MODEL_LOG", "levelno": level, "levelname": logging.getLevelName(level), "msg": line}
+        if packed is None:
+            self._model_record(label, stream, level, line)
+        elif self._as_json:
+            self._model_record(label, stream, logging.ERROR, "\n".join(packed.lines), packed.fields)
+        else:
+            for each in packed.lines:
+                self._model_record(label, stream, level, each)
+
+    def _model_record(
+        self, label: str, stream: str, level: int, text: str, more: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        if not MODEL_LOGGER.isEnabledFor(level):
+            return
+        fields = {"name": "MODEL_LOG", "levelno": level, "levelname": logging.getLevelName(level), "msg": text, **more}
         record = logging.makeLogRecord({**fields, "threadName": f"{label}-{stream}", **worker_fields(label)})
+        if self.on_model_line is not None:
+            self.on_model_line(label, logging.getLevelName(level), text)
         for handler in self._model:
             handler.handle(record)
 
@@ -93,6 +121,7 @@ class Logs:
     def close(self) -> None:
         """Write pending lines and close the files; later lines are dropped."""
         SERVER_LOGGER.handlers, SERVER_LOGGER.propagate = [], True
+        set_levels({})
         handlers = self._handlers()
         self.access.close()
         self.server, self._model, self._access, self._metrics = [], [], [], {"ts": [], "model": []}

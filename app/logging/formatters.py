@@ -14,7 +14,7 @@ _LEVELS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 _WORKER_LABEL = re.compile(r"W-\d+-(?P<model>.+)_(?P<version>[^_]*)")
 _CONTROLS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters but tabs, separators of lines, controls of the direction of writing, and lone surrogates."""
-_JSON_FIELDS = ("model", "version", "worker")
+_JSON_FIELDS = ("model", "version", "worker", "request_id", "trace_id")
 
 _last_timestamp = (0, "")
 
@@ -65,12 +65,16 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line; model, version and worker are in it where `extra` names them."""
+    """One JSON object a line; model, version, worker, request and trace are in it where `extra` names them.
+
+    `severity` is as Cloud Logging, Loki and Datadog know it, `level` as TorchServe writes it.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
         entry = {
             "time": utc_timestamp(record.created),
+            "severity": record.levelname,
             "level": _level(record),
             "logger": record.name,
             "thread": _thread(record),
@@ -99,7 +103,7 @@ def format_metrics_for_console(seconds: float, logger: str, lines: Iterable[str]
 
 def format_metrics_as_json(seconds: float, logger: str, lines: Iterable[str]) -> list[str]:
     """The same as JSON objects."""
-    entry = {"time": utc_timestamp(seconds), "level": "INFO", "logger": logger, "thread": "main"}
+    entry = {"time": utc_timestamp(seconds), "severity": "INFO", "level": "INFO", "logger": logger, "thread": "main"}
     return [orjson.dumps({**entry, "message": line}).decode() for line in lines]
 
 

@@ -112,6 +112,7 @@ class Settings(BaseSettings):
     max_batch_delay: NonNegativeInteger | None = None  # milliseconds; None: TorchServe's 100
     marserve_metrics: Boolean = False
     log_format: types.LogFormat = "text"
+    log_levels: types.LogLevels = Field(default_factory=dict)  # by logger: "marserve.http=debug,ACCESS_LOG=off"
     drain_timeout: types.NonNegativeFloat = 8
     hung_workers_limit: PositiveInteger = 4
     watchdog_timeout: types.NonNegativeFloat = 60  # 0: the event loop is not watched

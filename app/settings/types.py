@@ -14,6 +14,7 @@ from model_registry.parsing.values import INT32_MAX, INT32_MIN, parse_bool, pars
 
 _ADDRESS = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[^:/\s]+)(:(?P<port>\d+))?", re.IGNORECASE)
 _LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1", re.IGNORECASE)
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical", "off")
 _INTEGER_KEYS = {
     "minWorkers",
     "maxWorkers",
@@ -103,6 +104,14 @@ def parse_patterns(value: object) -> tuple[str, ...]:
     """Regular expressions separated by commas, as TorchServe splits them."""
     parts = value.split(",") if isinstance(value, str) else list(value)  # type: ignore[call-overload]
     return tuple(parse_pattern(part.strip()) for part in parts if part.strip())
+
+
+def parse_log_levels(value: object) -> dict[str, str]:
+    """`LOGGER=LEVEL`, or a level for all loggers (""), separated by commas."""
+    if not isinstance(value, str):
+        return dict(value)  # type: ignore[call-overload, no-any-return]
+    pairs = (part.rpartition("=") for part in value.split(",") if part.strip())
+    return {name.strip(): parse_choice(level.strip().lower(), *LOG_LEVELS) for name, _, level in pairs}
 
 
 def parse_initial_models(value: object) -> tuple[InitialModel, ...]:
@@ -207,4 +216,5 @@ MetricsMode = Annotated[
     Literal["log", "prometheus", "legacy"],
     ParsedBy(lambda text: parse_choice(text, "log", "prometheus", "legacy")),
 ]
+LogLevels = Annotated[dict[str, str], ParsedBy(parse_log_levels)]
 LogFormat = Annotated[Literal["text", "json"], ParsedBy(lambda text: parse_choice(text, "text", "json"))]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from handler.batching.batcher import Batcher
 from handler.errors import ChildFailed
 from handler.job import Deliver
+from handler.log_record import pack_record
 from handler.metrics.model_metrics import ModelMetrics
 from handler.workers.load_remedies import remedy_for
 from handler.workers.spec import WorkerSpec
@@ -158,8 +159,8 @@ class WorkerPool:
             self._reported_cause = repr(cause)
             lines = cause.lines if isinstance(cause, ChildFailed) else own_traceback(cause)
         remedy = remedy_for(cause) if cause is not None else ""
-        for line in ("The model could not be loaded.", *lines, *([f"Remedy: {remedy}."] if remedy else ())):
-            worker.spec.write_line("stderr", line)
+        whole = ("The model could not be loaded.", *lines, *([f"Remedy: {remedy}."] if remedy else ()))
+        worker.spec.write_line("stderr", pack_record(whole, {}))
 
 
 def _kind_of(spec: WorkerSpec) -> type[Worker]:

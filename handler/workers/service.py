@@ -22,6 +22,7 @@ from handler.errors import (
 )
 from handler.job import Deliver, Job, Outcome, Output, StreamChunk
 from handler.job_times import HandlerTimes
+from handler.log_record import pack_record, request_fields
 from handler.payload.request_rows import make_row
 from handler.payload.results import checked_results, encode, http_status
 from handler.workers.batch_context import BatchContext
@@ -141,8 +142,8 @@ class Service:
                 self._write_line("stdout", error.cause)
             return error
         self._environment.on_failure(error)
-        for line in ("Invoking custom service failed.", *"".join(traceback.format_exception(error)).splitlines()):
-            self._write_line("stdout", line)
+        lines = ("Invoking custom service failed.", *"".join(traceback.format_exception(error)).splitlines())
+        self._write_line("stdout", pack_record(lines, request_fields(self._context.jobs or ())))
         return _failure(error)
 
     def _outcomes(self, results: Sequence[Any]) -> list[Outcome]:

@@ -68,6 +68,7 @@ def test_json_has_the_parts_by_name() -> None:
     entry = json.loads(line)
     assert entry == {
         "time": "1970-01-01T00:00:01.503Z",
+        "severity": "INFO",
         "level": "INFO",
         "logger": "ACCESS_LOG",
         "thread": "main",

@@ -13,6 +13,7 @@ import pytest
 from app.logging import handlers
 from app.logging.files import Logs, configure
 from app.settings.model import Settings
+from handler.log_record import pack_record
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{3}"
 Open = Callable[..., Logs]
@@ -118,6 +119,32 @@ def test_json_is_for_all_but_the_metrics(tmp_path: Path, open_logs: Open, consol
     of_model = json.loads((tmp_path / "logs/model_log.log").read_text())
     assert (of_model["model"], of_model["version"], of_model["level"]) == ("ver", "1.0", "WARN")
     assert json.loads((tmp_path / "logs/access_log.log").read_text())["target"] == "/ping"
+
+
+def test_a_record_of_several_lines_is_one_object_or_a_line_each(open_logs: Open, console: io.StringIO) -> None:
+    packed = pack_record(["Failed.", "ValueError: no"], {"request_id": "1", "trace_id": "2"})
+    opened = open_logs(log_format="json")
+    opened.model_line("W-9000-ver_1.0", "stdout", packed)
+    opened.write_console("Model server started.")
+    opened.close()
+    failure, started = (json.loads(line) for line in console.getvalue().splitlines())
+    assert (failure["message"], failure["severity"]) == ("Failed.\nValueError: no", "ERROR")
+    assert (failure["request_id"], failure["trace_id"], failure["model"]) == ("1", "2", "ver")
+    assert started["message"] == "Model server started."
+    console.truncate(console.seek(0))
+    open_logs().model_line("W-9000-ver_1.0", "stdout", packed)
+    assert [line.partition(" - ")[2] for line in console.getvalue().splitlines()] == ["Failed.", "ValueError: no"]
+
+
+def test_levels_leave_lines_out(open_logs: Open, console: io.StringIO) -> None:
+    opened = open_logs(log_levels="marserve.registry=error, MODEL_LOG=warning, ACCESS_LOG=off")
+    logging.getLogger("marserve.registry").info("left out")
+    opened.model_line("W-9000-ver_1.0", "stdout", "left out")
+    opened.access.write(None, "GET", b"/ping", "1.1", 200, perf_counter())
+    opened.access.flush()
+    assert console.getvalue() == ""
+    opened.model_line("W-9000-ver_1.0", "stderr", "a line")
+    assert "a line" in console.getvalue()
 
 
 def test_without_places_there_is_only_the_console(tmp_path: Path, open_logs: Open, console: io.StringIO) -> None:

@@ -75,6 +75,7 @@ def test_text_has_tracebacks_below() -> None:
 def test_json_has_all_that_text_has() -> None:
     assert json.loads(JsonFormatter().format(record())) == {
         "time": "2026-11-21T12:00:00.999Z",
+        "severity": "INFO",
         "level": "INFO",
         "logger": "marserve.registry",
         "thread": "main",

@@ -9,6 +9,7 @@ import pytest
 from handler.devices.device import CPU
 from handler.errors import BadOutput, OutOfMemory, PredictionFailed, PredictionRefused
 from handler.job import JobOutcomes, Output, StreamChunk
+from handler.log_record import unpack_record
 from handler.workers.service import ResponseTooLarge, Service
 from handler.workers.spec import ServiceSpec
 from tests.support.one_version import text_job
@@ -129,9 +130,11 @@ def test_a_handler_refuses_with_its_own_code(loaded: Loaded, body: str, code: in
 
 def test_an_exception_is_in_the_log(loaded: Loaded) -> None:
     loaded.ask("cuda")
-    lines = loaded.worker.lines_of("stdout")
-    assert lines[0] == "Invoking custom service failed."
-    assert lines[-1] == "RuntimeError: CUDA error"
+    record = unpack_record(loaded.worker.lines_of("stdout")[-1])
+    assert record is not None
+    assert record.lines[0] == "Invoking custom service failed."
+    assert record.lines[-1] == "RuntimeError: CUDA error"
+    assert record.fields.keys() == {"request_id"}
 
 
 def test_a_response_beyond_the_limit_ends_the_worker(loaded: Loaded) -> None:
