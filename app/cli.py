@@ -29,6 +29,7 @@ COMMANDS = {
     "compat": "app.commands.compat.command",
     "export": "app.commands.export.command",
     "new": "app.commands.new.command",
+    "optimize": "app.commands.optimize.command",
     "profile": "app.commands.profile",
     "rollout": "app.commands.rollout",
     "switch": "app.commands.switch",

@@ -16,6 +16,7 @@ examples:
   marserve verify                                       the machine, and a tiny inference on each device
   marserve check mlp.mar --request input.json           what is in an archive, whether it loads, and how fast it is
   marserve tune mlp.mar --request input.json            batch size, workers and threads, found by measuring
+  marserve optimize mlp.mar --requests samples/         faster forms of its model, proved to answer alike
   marserve export net.pt --input '1x64x469 float32' net.onnx
   marserve compare --baseline http://old:8080 --candidate http://127.0.0.1:8080 samples/
   marserve compat                                       what of TorchServe is here, feature by feature
@@ -83,6 +84,7 @@ def marserve_parser() -> argparse.ArgumentParser:
     )
     commands.add_parser("compat", help="show what of TorchServe is here", add_help=False)
     commands.add_parser("export", help="export a bare model as ONNX, check it, run it, and compare", add_help=False)
+    commands.add_parser("optimize", help="bring an archive's model into faster forms, proved to agree", add_help=False)
     commands.add_parser("tune", help="find batch size, workers and threads for a model by measuring", add_help=False)
     commands.add_parser("profile", help="pack the distributions of sample requests into an archive", add_help=False)
     commands.add_parser("rollout", help="give a new version the traffic step by step, guarded", add_help=False)

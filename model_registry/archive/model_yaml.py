@@ -109,7 +109,7 @@ def _processes(torchrun: object) -> int:
     return max(1, require_int(torchrun.get("nproc-per-node", 1)))
 
 
-LIBRARY_KEYS = frozenset({"pt2", "handler", "micro_batching", "dali", "pippy", "deepspeed", "warmup"})
+LIBRARY_KEYS = frozenset({"pt2", "onnx", "handler", "micro_batching", "dali", "pippy", "deepspeed", "warmup"})
 """Keys that the `ts` package, its examples and the warm-up read."""
 SETTINGS: dict[str, tuple[str, Rule]] = {
     "minWorkers": ("min_workers", _raised_to(1)),

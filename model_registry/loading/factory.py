@@ -59,9 +59,18 @@ class ModelFactory:
 
     def make(self, archive: Archive, config: ModelConfig) -> ModelVersion:
         """A version without workers."""
-        defaults, manifest, name = self._defaults, archive.manifest, str(archive.manifest.model_name)
-        service = ServiceSpec(
-            model_name=name,
+        name = str(archive.manifest.model_name)
+        service = self.service_spec(archive, config)
+        metrics = self._metrics.add_version(name, archive.manifest.version)
+        router = SequenceRouter(config, self._defaults.sequence_headers) if config.stateful else None
+        watch = self._defaults.loop_watch
+        return ModelVersion(archive, config, partial(self._worker_spec, service), metrics, router, watch=watch)
+
+    def service_spec(self, archive: Archive, config: ModelConfig) -> ServiceSpec:
+        """The specification of the services of its workers."""
+        defaults, manifest = self._defaults, archive.manifest
+        return ServiceSpec(
+            model_name=str(manifest.model_name),
             folder=archive.folder,
             manifest=manifest.raw,
             handler=manifest.handler or defaults.default_handler or "",
@@ -80,11 +89,6 @@ class ModelFactory:
             declared_metrics=self._metrics.declared,
             packages=archive.packages,
             environment=defaults.environment,
-        )
-        metrics = self._metrics.add_version(name, manifest.version)
-        router = SequenceRouter(config, defaults.sequence_headers) if config.stateful else None
-        return ModelVersion(
-            archive, config, partial(self._worker_spec, service), metrics, router, watch=defaults.loop_watch
         )
 
     def installs(self, archive: Archive) -> bool:

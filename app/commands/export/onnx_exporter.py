@@ -1,6 +1,7 @@
 """Exports a torch module as ONNX: by torch's dynamo exporter where that can, else by the one for TorchScript."""
 
 import importlib.util
+import inspect
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,7 +43,7 @@ def export_onnx(
     notes: list[str] = []
     exporters = {"dynamo": _export_dynamo, "TorchScript": _export_torchscript}
     for name, export in exporters.items():
-        if reason := _unable(name, module):
+        if reason := _unable(name):
             notes.append(f"{name}: {reason}")
             continue
         try:
@@ -65,14 +66,21 @@ def short_reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}"[:MAX_REASON_CHARACTERS]
 
 
-def _unable(exporter: str, module: Any) -> str:
-    if exporter != "dynamo":
-        return ""
-    if importlib.util.find_spec("onnxscript") is None:
+def _unable(exporter: str) -> str:
+    if exporter == "dynamo" and importlib.util.find_spec("onnxscript") is None:
         return "the package onnxscript is not installed (pip install 'marserve[optimize]')"
+    return ""
+
+
+def traceable(module: Any) -> Any:
+    """The module as torch.export can trace it: TorchScript becomes a module of Python. Raises UnsupportedGraph."""
     import torch
 
-    return "it takes no TorchScript" if isinstance(module, torch.jit.ScriptModule) else ""
+    if not isinstance(module, torch.jit.ScriptModule):
+        return module
+    from app.commands.export.torchscript_graph import TorchScriptGraph
+
+    return TorchScriptGraph(module)
 
 
 def _export_dynamo(
@@ -80,6 +88,7 @@ def _export_dynamo(
 ) -> None:
     import torch
 
+    module = traceable(module)
     shapes = [dict(signature.dynamic.get(name, {})) or None for name in signature.inputs]
     dynamic = (*shapes[: len(args)],)
     named = dict(zip(kwargs, shapes[len(args) :], strict=True))
@@ -93,11 +102,11 @@ def _export_dynamo(
 
 def _by_parameter(module: Any, positional: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
     """A tuple where all inputs are positional; by the names of the parameters where some are not."""
+    parameters = inspect.signature(module.forward).parameters
     if not named:
-        return positional
-    import inspect
-
-    names = list(inspect.signature(module.forward).parameters)
+        kinds = {each.kind for each in parameters.values()}
+        return (positional,) if inspect.Parameter.VAR_POSITIONAL in kinds else positional
+    names = list(parameters)
     return {**dict(zip(names, positional, strict=False)), **named}
 
 

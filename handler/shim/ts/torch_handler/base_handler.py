@@ -11,7 +11,9 @@ import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from ts.handler_utils.timer import timed
+from ts.torch_handler.checkpoints import fits_as_it_is, load_checkpoint
 from ts.torch_handler.compilation import IPEX_AVAILABLE, accelerate, wants_aot_export
+from ts.torch_handler.onnx_options import session_options, session_providers
 from ts.torch_handler.placement import XLA_AVAILABLE, choose_device
 from ts.torch_handler.profiling import default_arguments, profiled
 from ts.utils.util import check_valid_pt2_backend, list_classes_from_module, load_label_mapping
@@ -44,17 +46,22 @@ if torch.cuda.is_available() and torch.version.cuda and torch.cuda.get_device_ca
     torch.set_float32_matmul_precision("high")
 
 
-def setup_ort_session(model_pt_path, map_location):
-    """An ONNX Runtime session on that device ("cuda:1", "cpu", ...), or on the CPU where no provider is for it."""
+def setup_ort_session(model_pt_path, map_location, config=None):
+    """An ONNX Runtime session on that device ("cuda:1", "cpu", ...), or on the CPU where no provider is for it.
+
+    `config` is the key `onnx` of model-config.yaml; its providers take the place of the device's.
+    """
     import onnxruntime as ort
 
     device = torch.device(map_location or "cpu")
     providers = ["CPUExecutionProvider"]
     if device.type == "cuda" and "CUDAExecutionProvider" in ort.get_available_providers():
         providers.insert(0, ("CUDAExecutionProvider", {"device_id": device.index or 0}))
-    elif device.type != "cpu":
+    elif device.type != "cpu" and not (config or {}).get("providers"):
         logger.warning("ONNX Runtime has no provider for %s here: %s runs on the CPU.", device, model_pt_path)
-    return ort.InferenceSession(model_pt_path, providers=providers)
+    options = session_options(config)
+    further = {} if options is None else {"sess_options": options}
+    return ort.InferenceSession(model_pt_path, providers=session_providers(config) or providers, **further)
 
 
 class BaseHandler:
@@ -81,8 +88,8 @@ class BaseHandler:
     def initialize(self, context):
         """Load the model of the archive onto the worker's device, and the labels of index_to_name.json.
 
-        A model file (eager mode, with or without weights), a TorchScript .pt, an .onnx or an exported .so, in this
-        order; RuntimeError where there is none of them.
+        A model file (eager mode, with or without weights), a TorchScript .pt, an .onnx, AOTInductor's .pt2 or an
+        exported .so, in this order; RuntimeError where there is none of them.
         """
         properties = context.system_properties
         model_dir = properties.get("model_dir")
@@ -107,7 +114,9 @@ class BaseHandler:
             model = self._load_torchscript_model(path)
             model.eval()
         elif path.endswith(".onnx") and ONNX_AVAILABLE:
-            model = setup_ort_session(path, self.device)
+            model = setup_ort_session(path, self.device, (self.model_yaml_config or {}).get("onnx"))
+        elif path.endswith(".pt2"):
+            model = self._load_aot_inductor_package(path)
         elif path.endswith(".so") and self._use_torch_export_aot_compile():
             model = self._load_torch_export_aot_compile(path)
         else:
@@ -126,12 +135,12 @@ class BaseHandler:
             raise ValueError(f"Expected only one class as model definition. {classes}")
         if not model_pt_path:
             return classes[0]()
-        checkpoint = torch.load(model_pt_path, map_location=self.device)
+        checkpoint = load_checkpoint(model_pt_path, self.device)
         if isinstance(checkpoint, torch.nn.Module):
             return checkpoint
         model = classes[0]()
         try:
-            model.load_state_dict(checkpoint)
+            model.load_state_dict(checkpoint, assign=fits_as_it_is(model, checkpoint))
         except Exception as error:
             error.add_note(_misfit(model_pt_path, classes[0], checkpoint))
             raise
@@ -146,6 +155,10 @@ class BaseHandler:
                 "of the model's class with it (--model-file)."
             )
             raise
+
+    def _load_aot_inductor_package(self, model_pt2_path):
+        """The model of a package that torch._inductor.aoti_compile_and_package has written."""
+        return torch._inductor.aoti_load_package(model_pt2_path)  # noqa: SLF001 (torch documents it so)
 
     def _load_torch_export_aot_compile(self, model_so_path):
         from torch._export import aot_load

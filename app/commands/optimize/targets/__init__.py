@@ -1,0 +1,1 @@
+"""The targets of `marserve optimize`: forms that a model can be brought into."""
