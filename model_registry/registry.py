@@ -95,6 +95,11 @@ class Registry:
         """Every version of every model."""
         return (version for model in self._models.values() for version in model.versions.values())
 
+    @property
+    def models(self) -> Mapping[str, Model]:
+        """The models by name, as they are at any time."""
+        return self._models
+
     def get(self, name: str) -> Model | None:
         """The model of that name, if there is one."""
         return self._models.get(name)

@@ -78,6 +78,8 @@ class AccessPolicy:
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         self._kind = settings.authorization
+        self.asks_for_inference = self._kind == "all"
+        """Whether predictions need a token."""
         self._token = settings.management_token
         self.keys: Keys | None = None
         if self._kind == "all" or (self._kind == "management" and self._token is None):
@@ -85,11 +87,6 @@ class AccessPolicy:
 
     def __repr__(self) -> str:
         return f"<AccessPolicy {self._kind}>"
-
-    @property
-    def asks_for_inference(self) -> bool:
-        """Whether predictions need a token."""
-        return self._kind == "all"
 
     def check(self, api: str, authorization: str) -> None:
         """Let a call of an API pass, or raise InvalidKey or ManagementLocked."""

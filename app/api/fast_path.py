@@ -38,7 +38,7 @@ class PredictionFastPath(FastPath):
         self.kept_statuses = (503,) if server.settings.keep_alive_on_503 else ()
         self._apis = apis
         self._policy = server.access_policy
-        self._registry = server.registry
+        self._models = server.registry.models
         self._predicts = "inference" in apis
         self._server = server
         self._tracer = server.tracer
@@ -106,7 +106,7 @@ class PredictionFastPath(FastPath):
         if not self._predicts or not path.startswith(PREFIX) or request.method == "OPTIONS":
             return None
         name, _, version = path[len(PREFIX) :].rstrip("/").partition("/")
-        model = self._registry.get(name)
+        model = self._models.get(name)
         return None if model is None or "/" in version else (model, version or None)
 
 

@@ -164,7 +164,8 @@ class TorchServeProtocol(FlowControlledProtocol):
         self._connections.state.total_requests += 1
         self._number += 1
         try:
-            self._admission.check_unsent()
+            if self._admission.unsent_bytes > self._admission.limits.max_unsent_bytes:
+                self._admission.refuse_request()
             reply = self._fast_path.submit(request)
         except Exception as error:
             self._finish(error_response(error, request.method, request.target))
@@ -203,8 +204,10 @@ class TorchServeProtocol(FlowControlledProtocol):
             self._finish(outcome)
         elif isinstance(outcome, ResponseStream):
             self._run(self._stream(request, outcome))
-        else:
+        elif outcome.headers or outcome.phrase or outcome.status != 200:
             self._finish(output_response(outcome))
+        else:
+            self._finish(RawResponse(200, outcome.body))
 
     async def _run_app(self, request: HttpRequest) -> None:
         scope = make_scope(request, self._facts, self._connections.config, self._connections.app_state)

@@ -50,6 +50,7 @@ class WorkerEnvironment:
         self._logs = LoggerTree(self._output)
         self._pickle_policy = PicklePolicy(allow_pickles)
         self._variables = Variables(environment or Environment())
+        self.changed_variables = self._variables.changed
         self.need = ProcessNeed(write_line, can_move=can_move)
 
     def __repr__(self) -> str:

@@ -1,9 +1,8 @@
 """A loaded handler with its context: a batch of jobs in, one outcome for each out."""
 
-import os
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 from importlib import import_module
@@ -35,7 +34,11 @@ DECODE_VARIABLE = "TS_DECODE_INPUT_REQUEST"
 
 
 class HandlerEnvironment(Protocol):
-    """The surroundings of a handler's code, as far as a service needs them."""
+    """The environment of a handler's code, as far as a service needs it."""
+
+    @property
+    def changed_variables(self) -> Mapping[str, str | None]:
+        """The variables of `os.environ` that its code has set, at least; None for those that it has deleted."""
 
     @property
     def namespace(self) -> ArchiveModules:
@@ -111,7 +114,7 @@ class Service:
     def _start_batch(self, jobs: Sequence[Job], deliver: Deliver) -> list[dict[str, Any]]:
         """Show the requests in the context; returns their rows."""
         context = self._context
-        chosen = os.environ.get(DECODE_VARIABLE)  # the handler may set it at any time
+        chosen = self._environment.changed_variables.get(DECODE_VARIABLE)  # the handler may set it at any time
         decode = self._spec.decode if chosen is None else chosen == "true"
         rows: list[dict[str, Any]] = [{} if job.continued else _row(job, decode) for job in jobs]
         context.start_batch(jobs)

@@ -76,7 +76,8 @@ class ThreadService:
             else:
                 outcomes = self._call(self._service.predict, jobs, deliver)
         finally:
-            self._environment.need.check()  # whatever its code has made of the exception
+            if self._environment.need.reason:
+                self._environment.need.check()  # whatever its code has made of the exception
         self._governor.record(len(jobs), perf_counter() - started_at)
         return outcomes
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from ipaddress import IPv6Network
+from typing import NoReturn
 
 from app.errors import ServerBusy
 from app.http.limits.connection_limits import ConnectionLimits
@@ -62,11 +63,10 @@ class Admission:
         if not self._handshakes[peer]:
             del self._handshakes[peer]
 
-    def check_unsent(self) -> None:
-        """Raise ServerBusy while clients leave too much unread."""
-        if self.unsent_bytes > self.limits.max_unsent_bytes:
-            self.refusals.add("max_unsent_bytes")
-            raise ServerBusy
+    def refuse_request(self) -> NoReturn:
+        """Raise ServerBusy, and count the request, since clients leave too much unread."""
+        self.refusals.add("max_unsent_bytes")
+        raise ServerBusy
 
     def _refusal(self, peer: str | None, handshakes: int = 0, handshakes_of_peer: int = 0) -> str:
         if self.total + handshakes >= self.limits.max_connections:

@@ -31,6 +31,7 @@ class ChildEnvironment:
 
     def __init__(self, folder: Path, allow_pickles: bool) -> None:
         self.namespace = OwnPython(folder)
+        self.changed_variables = os.environ
         self._allow_pickles = allow_pickles
 
     @contextmanager

@@ -53,10 +53,10 @@ def test_an_ipv6_peer_is_its_network(host: str, peer: str) -> None:
     assert peer_of(host) == peer
 
 
-async def test_too_many_unread_bytes_refuse_what_would_make_more() -> None:
-    admission = Admission(ConnectionLimits(max_unsent_bytes=10), RefusalLog())
-    admission.unsent_bytes = 10
-    admission.check_unsent()
-    admission.unsent_bytes = 11
+async def test_a_request_that_is_refused_is_counted() -> None:
+    recorded: list[tuple[str, int]] = []
+    refusals = RefusalLog(lambda reason, count: recorded.append((reason, count)))
     with pytest.raises(ServerBusy):
-        admission.check_unsent()
+        Admission(ConnectionLimits(), refusals).refuse_request()
+    refusals.flush()
+    assert recorded == [("max_unsent_bytes", 1)]
