@@ -215,7 +215,7 @@ class ServedVersion:
     def _refuse_unserved(self) -> None:
         """Answer the jobs that wait for workers that will not come; TorchServe lets such requests hang for ever."""
         if not self.pool.workers:
-            self._deliver([(job, self._refusal(job)) for job in self.batcher.pop_all()])
+            self._pacer.receive([(job, self._refusal(job)) for job in self.batcher.pop_all()])
 
     def _check_hung(self, just_started: Sequence[Worker] = ()) -> None:
         """Give up hanging workers, and check again when the next may be due; no timer runs while none is busy."""
@@ -232,4 +232,12 @@ class ServedVersion:
             self._hang_timer = None
         else:  # a batch taken meanwhile is not due before a whole timeout has passed
             seconds = max(MIN_CHECK_SECONDS, min(timeout, remaining or timeout))
-            self._hang_timer = self._loop.call_later(seconds, self._check_hung)
+            self._hang_timer = self._loop.call_later(seconds, self._on_hang_timer)
+
+    def _on_hang_timer(self) -> None:
+        self._hang_timer = None
+        try:
+            self._check_hung()
+        finally:
+            if self._hang_timer is None and not self._is_idle:  # the check has failed
+                self._hang_timer = self._loop.call_later(RETRY_SECONDS, self._on_hang_timer)

@@ -17,6 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+import grpc
+
+from app.grpc.messages import MANAGEMENT, message
 from tests.support.processes import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +78,7 @@ class Target:
     def start(self) -> None:
         """Start it, and wait until its models serve."""
         (self.folder / "config.properties").write_text(
-            f"grpc_inference_port={self.grpc_port}\nclient_header_timeout=5\nclient_body_timeout=5\nsend_timeout=5\n"
+            f"grpc_inference_port={self.grpc_port}\ngrpc_management_port={self.grpc_port}\nclient_header_timeout=5\nclient_body_timeout=5\nsend_timeout=5\n"
             "max_request_size=200000\nwatchdog_timeout=15\nmax_archive_size=50000000\n"
         )
         environ = {
@@ -148,11 +151,17 @@ class Target:
         return received
 
     def remove_foreign_models(self) -> list[str]:
-        """Unregister all models but those that are to serve; returns the names of those that cannot be."""
+        """Unregister all models but those that are to serve; returns the names of those that cannot be.
+
+        Names with a slash can be registered, as in TorchServe, and here gRPC finds them.
+        """
         models = json.loads(self.ask("GET", "/models?limit=1000")[1])["models"]
         names = [model["modelName"] for model in models if model["modelName"] not in KEEPS]
         stuck = []
         for name in names:
+            if "/" in name:
+                self._unregister_by_grpc(name)
+                continue
             versions = json.loads(self.ask("GET", f"/models/{quote(name, safe='')}/all")[1])
             described = versions if isinstance(versions, list) else [{}]
             paths = [
@@ -160,6 +169,12 @@ class Target:
             ]
             stuck += [name] if any(self.ask("DELETE", path)[0] != 200 for path in reversed(paths)) else []
         return stuck
+
+    def _unregister_by_grpc(self, name: str) -> None:
+        path = f"/{MANAGEMENT}.ManagementAPIsService/UnregisterModel"
+        request = message(MANAGEMENT, "UnregisterModelRequest")(model_name=name)
+        with grpc.insecure_channel(f"127.0.0.1:{self.grpc_port}", [("grpc.enable_http_proxy", 0)]) as channel:
+            channel.unary_unary(path)(request.SerializeToString(), timeout=ANSWER_SECONDS)
 
     def usage(self) -> Usage:
         """The resources that the process holds now."""
