@@ -1,6 +1,7 @@
 """Looks through an archive's sources, without running them, for what threads in one process change."""
 
 import ast
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -65,7 +66,7 @@ class ArchiveSource:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._is_local = cache(lambda top: (folder / f"{top}.py").is_file() or (folder / top).is_dir())
+        self._is_local = cache(lambda top: os.path.isfile(folder / f"{top}.py") or os.path.isdir(folder / top))  # noqa: PTH112, PTH113
 
     def __repr__(self) -> str:
         return f"<ArchiveSource {self._folder}>"
@@ -109,8 +110,11 @@ class ArchiveSource:
 
     def _file(self, name: str) -> Path | None:
         stem = self._folder.joinpath(*name.split("."))
-        candidates = (stem.with_name(f"{stem.name}.py"), stem / "__init__.py") if name else ()
-        return next((file for file in candidates if file.is_file()), None)
+        if not stem.name or name.startswith("/"):
+            return None
+        candidates = stem.with_name(f"{stem.name}.py"), stem / "__init__.py"
+        # not pathlib's, which raises for names that no file can have
+        return next((file for file in candidates if os.path.isfile(file)), None)  # noqa: PTH113
 
 
 def _reached_scopes(sources: Iterable[ModuleSource], entries: Iterable[str]) -> set[str]:

@@ -81,3 +81,8 @@ def test_an_archive_is_read_once(tmp_path: Path) -> None:
     first = findings_that_need_a_process(one, "handler.py", "net.py")
     assert findings_that_need_a_process(same, "handler.py", "net.py") is first
     assert findings_that_need_a_process(changed, "handler.py", "net.py") != first
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "." * 9, "/", "a/" * 200])
+def test_a_handler_that_no_file_can_be_is_not_found(tmp_path: Path, name: str) -> None:
+    assert findings_that_need_a_process(tmp_path, name, name) == ()
