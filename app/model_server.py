@@ -16,7 +16,7 @@ from app.access.origin_policy import OriginPolicy
 from app.http.limits.admission import Admission
 from app.http.limits.connection_limits import connection_limits
 from app.http.limits.refusal_log import RefusalLog
-from app.initial_models.startup import initial_models, initial_workers, register_all
+from app.initial_models.startup import initial_models, initial_workers, register_all, traffic_file
 from app.logging.access_log import Client
 from app.logging.files import Logs
 from app.open_inference.live_settings import LiveSettings
@@ -82,7 +82,7 @@ class ModelServer:
             ArchiveOpener(self.store, settings.max_downloads),
             drain_seconds=settings.drain_timeout,
             hung_limit=settings.hung_workers_limit,
-            snapshots=snapshot_writer(settings, self._gpus),
+            snapshots=snapshot_writer(settings, self._gpus) or traffic_file(settings),
         )
         self.workflow_store = make_store(settings.workflow_store or settings.model_store, allowed)
         self.workflows = Workflows(self.registry, ArchiveOpener(self.workflow_store, settings.max_downloads))

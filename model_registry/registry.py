@@ -31,6 +31,7 @@ from model_registry.version import ModelVersion
 
 if TYPE_CHECKING:
     from model_registry.traffic.model_traffic import ModelTraffic
+from model_registry.traffic_file import TrafficFile
 
 LOG = logging.getLogger("marserve.registry")
 
@@ -40,7 +41,7 @@ class Registry:
 
     def __init__(
         self, factory: ModelFactory, opener: ArchiveOpener, *, drain_seconds: float = 8.0, hung_limit: int = 4,
-        snapshots: SnapshotWriter | None = None,
+        snapshots: SnapshotWriter | TrafficFile | None = None,
     ) -> None:  # fmt: skip
         self._factory = factory
         self._opener = opener

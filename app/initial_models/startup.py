@@ -1,7 +1,11 @@
 """The models that the server loads at its start."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
 
 from app.settings.model import Settings
 from app.settings.types import InitialModel
@@ -13,6 +17,7 @@ from model_registry.errors import RegistryError
 from model_registry.registration import Registration
 from model_registry.registry import Registry
 from model_registry.snapshot import registrations
+from model_registry.traffic_file import TrafficFile
 
 LOG = logging.getLogger("marserve.startup")
 TORCHSERVE_LOGGER = {"ts_logger": "org.pytorch.serve.ModelServer"}
@@ -27,7 +32,42 @@ def initial_models(settings: Settings, store: ModelStore) -> list[Registration]:
         return list(registrations(settings.model_snapshot))
     if any(model.name is None and model.url.lower() == "all" for model in settings.load_models):
         return [_registration(InitialModel(None, name)) for name in store.names()]
-    return [_registration(model) for model in settings.load_models]
+    named = [_registration(model) for model in settings.load_models]
+    kept = traffic_file(settings)
+    return named if kept is None else with_kept_traffic(named, kept.read(), settings, store)
+
+
+def traffic_file(settings: Settings) -> TrafficFile | None:
+    """The file that keeps the traffic of a server of our own, which writes no snapshots."""
+    is_kept = settings.one_port and not settings.snapshots and settings.reload is None
+    folder = settings.model_store
+    return TrafficFile(folder) if is_kept and folder is not None and settings.remote_store is None else None
+
+
+def with_kept_traffic(
+    named: Sequence[Registration], kept: Mapping[str, Any], settings: Settings, store: ModelStore
+) -> list[Registration]:
+    """The named models; one whose rules or rollout were kept comes with all versions that it had.
+
+    A kept model none of whose archives is named, or one of whose archives is gone, is not restored.
+    """
+    restored: list[Registration] = []
+    for _, entries in groupby(registrations(kept), lambda each: each.model_name):
+        one = list(entries)
+        names = {each.url for each in one}
+        if not names & {each.url for each in named}:
+            continue
+        missing = [url for url in names if url not in settings.given_archives and not _exists(url, store)]
+        if missing:
+            LOG.warning("The traffic of model %s is not restored: %s is gone.", one[0].model_name, missing[0])
+        else:
+            restored += [replace(each, at_startup=True) for each in one]
+    urls = {each.url for each in restored}
+    return [*restored, *(each for each in named if each.url not in urls)]
+
+
+def _exists(url: str, store: ModelStore) -> bool:
+    return Path(url).exists() if Path(url).is_absolute() else bool(store.folder and (store.folder / url).exists())
 
 
 def initial_workers(settings: Settings, devices: Sequence[Device]) -> int:
