@@ -58,7 +58,6 @@ SURFACE = {
     "ts.metrics.metric": "Metric MetricUnit",
 }
 ELSEWHERE = {
-    "ts.torch_handler.vllm_handler": "vLLM",
     "ts.torch_handler.trt_llm_handler": "TensorRT-LLM",
     "ts.torch_handler.dali_handler": "NVIDIA DALI",
     "ts.torch_handler.dali_image_classifier": "NVIDIA DALI",

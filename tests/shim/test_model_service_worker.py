@@ -1,11 +1,14 @@
 """TorchServe's own way to serve: messages on a socket, the worker, the loader and the service that answer them."""
 
+import asyncio
 import json
 import socket
 import struct
 import sys
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +117,43 @@ def client(folder: Path) -> Iterator[socket.socket]:
 def _serve(worker: TorchModelServiceWorker, connection: socket.socket) -> None:
     with pytest.raises(SystemExit):
         worker.handle_connection(connection)
+
+
+def test_coroutines_over_a_socket(folder: Path) -> None:
+    source = """
+        import asyncio
+        class Handler:
+            def initialize(self, context):
+                self.second = asyncio.Event()
+            async def handle(self, data, context):
+                if data[0]["body"] == "wait":
+                    await self.second.wait()
+                self.second.set()
+                return [data[0]["body"]]
+    """
+    write(folder, {"own_coroutines.py": textwrap.dedent(source)})
+    ours, theirs = socket.socketpair()
+    worker = TorchModelServiceWorker("tcp", port_num=0, async_comm=True)
+    ended: list[str] = []
+
+    def serve() -> None:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        with closing(loop), pytest.raises(RuntimeError) as raised:
+            worker.handle_connection(theirs)
+        ended.append(str(raised.value))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    with ours, theirs, worker.sock:
+        ours.sendall(load_message(folder, "own_coroutines.py"))
+        assert receive(ours) == (200, "loaded model m", [])
+        for body in ("wait", "go"):
+            ours.sendall(predict_message(("text/plain", body)))
+        assert [receive(ours)[2][0][-1] for _ in range(2)] == ["go", "wait"]
+        ours.shutdown(socket.SHUT_WR)
+        thread.join()
+    assert "SystemExit" in ended[0]
 
 
 def test_a_batch_over_a_socket(client: socket.socket) -> None:

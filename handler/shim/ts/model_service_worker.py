@@ -6,6 +6,7 @@ import platform
 import socket
 
 from ts.arg_parser import ArgParser
+from ts.async_service import AsyncService
 from ts.metrics.metric_cache_yaml_impl import MetricsCacheYamlImpl
 from ts.model_loader import ModelLoaderFactory
 from ts.protocol.otf_message_handler import LOAD_MSG, PREDICT_MSG, create_load_model_response, retrieve_msg
@@ -66,6 +67,8 @@ class TorchModelServiceWorker:
                 if service is None:
                     raise RuntimeError(f"{code} - {text}")
                 service.set_cl_socket(cl_socket)
+                if self.async_comm:
+                    raise RuntimeError(AsyncService(service).run())
             elif command == PREDICT_MSG and service is not None:
                 response = service.predict(message)
                 if response is not None:

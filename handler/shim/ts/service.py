@@ -100,23 +100,30 @@ class Service:
             results = self._entry_point(rows, context)
         except Exception as error:
             logger.warning("Invoking custom service failed.", exc_info=True)
-            return create_predict_response(None, request_ids, *_refusal(error))
-        if not isinstance(results, list):
-            logger.warning("model: %s, Invalid return type: %s.", context.model_name, type(results))
-            return create_predict_response(None, request_ids, "Invalid model predict output", 503)
-        if len(results) != len(rows):
-            logger.warning(
-                "model: %s, number of batch response mismatched, expect: %d, got: %d.",
-                context.model_name,
-                len(rows),
-                len(results),
-            )
-            return create_predict_response(None, request_ids, "number of batch response mismatched", 503)
-        context.metrics.add_time(PREDICTION_METRIC, round((time.time() - began) * 1000, 2))
-        return create_predict_response(results, request_ids, "Prediction success", 200, context=context)
+            return create_predict_response(None, request_ids, *refusal_of(error))
+        return response_to(results, context, began)
 
 
-def _refusal(error):
+def response_to(results, context, began):
+    """The message that answers the context's batch with what its handler returned; it has taken since `began`."""
+    request_ids = context.request_ids
+    if not isinstance(results, list):
+        logger.warning("model: %s, Invalid return type: %s.", context.model_name, type(results))
+        return create_predict_response(None, request_ids, "Invalid model predict output", 503)
+    if len(results) != len(request_ids):
+        logger.warning(
+            "model: %s, number of batch response mismatched, expect: %d, got: %d.",
+            context.model_name,
+            len(request_ids),
+            len(results),
+        )
+        return create_predict_response(None, request_ids, "number of batch response mismatched", 503)
+    context.metrics.add_time(PREDICTION_METRIC, round((time.time() - began) * 1000, 2))
+    return create_predict_response(results, request_ids, "Prediction success", 200, context=context)
+
+
+def refusal_of(error):
+    """The text and the status code of the answer to a batch whose handler raised."""
     if isinstance(error, PredictionException):
         return error.message, error.error_code
     if isinstance(error, MemoryError) or "CUDA" in str(error):
