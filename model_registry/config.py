@@ -26,6 +26,8 @@ FROM_YAML_ALONE = (
 )  # fmt: skip
 SWITCHES = ("adaptive_batching", "thread_tuning", "loop_pacing")
 """The learned controllers of docs/batching.md."""
+RANK_TYPES = ("tp", "pp", "pptp")
+"""The parallel types for which TorchServe starts torchrun."""
 SNAPSHOT_NAMES = {
     "minWorkers": "min_workers",
     "maxWorkers": "max_workers",
@@ -79,6 +81,11 @@ class ModelConfig:
     max_sequence_job_queue_size: int = 0
     tensors: TensorDeclaration | Literal["auto"] | None = None
     """The inputs and outputs of a model that takes tensors as they are."""
+
+    @property
+    def ranks(self) -> int:
+        """The number of processes that serve together in one worker; 0 where torchrun has no part in it."""
+        return max(1, self.parallel_level) if self.parallel_type in RANK_TYPES else 0
 
     def __post_init__(self) -> None:
         most = max(self.min_workers, self.max_workers)

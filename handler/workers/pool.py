@@ -164,7 +164,7 @@ class WorkerPool:
 
 
 def _kind_of(spec: WorkerSpec) -> type[Worker]:
-    if not spec.service.asynchronous:
+    if not spec.service.asynchronous or spec.ranks:
         return Worker
     from handler.workers.asynchronous.worker import AsyncWorker  # most servers do without
 

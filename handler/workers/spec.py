@@ -67,5 +67,9 @@ class WorkerSpec:
     """Takes each line ("stdout" or "stderr", text) that the handler writes."""
     in_process: bool = False
     """Whether it runs in a process of its own, instead of on its thread in the server's."""
+    ranks: int = 0
+    """The number of processes that serve together, as torchrun's do; 0 where they are no group."""
+    group_gpus: tuple[int, ...] = ()
+    """The numbers of the GPUs that such a group sees."""
     policy: IsolationPolicy | None = None
     """Takes part in the decision to move from the thread to a process; None: it stays where it starts."""

@@ -193,6 +193,10 @@ class Worker(Consumer):
         def fail(status: int) -> None:
             self._fail(WorkerExit(status))
 
+        if spec.ranks:
+            from handler.workers.process.group_service import GroupService  # most servers do without
+
+            return GroupService(spec, fail)
         if spec.in_process:
             return ProcessService(spec, fail)
         return ThreadService(spec, fail) if spec.policy is None else MovableService(spec, spec.policy, fail)

@@ -129,5 +129,14 @@ class ModelFactory:
             cores=cores if config.thread_tuning else fixed_cores(cores.share),
             write_line=divert_metrics(partial(self._write_line, label), self._metrics.emit),
             in_process=config.in_process,
+            ranks=config.ranks,
+            group_gpus=self._group_gpus(config, index),
             policy=version.isolation if config.isolation == "auto" else None,
         )
+
+    def _group_gpus(self, config: ModelConfig, index: int) -> tuple[int, ...]:
+        """The GPUs of a worker whose ranks have one each; those of further workers follow, and then come again."""
+        found = tuple(device.index or 0 for device in self._devices if device.kind == "cuda")
+        gpus = () if config.device_type == "cpu" else config.device_ids or found
+        start = index * config.ranks
+        return tuple(gpus[(start + rank) % len(gpus)] for rank in range(config.ranks)) if gpus else ()

@@ -1,7 +1,6 @@
 """A service of coroutines in a process of its own, which holds many batches at once."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from threading import Lock, Thread
 from typing import Any
 
@@ -35,24 +34,24 @@ class AsyncProcessService(ProcessService):
         """Start the process, and load there; raises ChildFailed, or WorkerExit if it ends instead."""
         super().load()
         assert self._child is not None
-        Thread(target=self._receive, args=(self._child,), name=f"{self._spec.label} answers", daemon=True).start()
+        Thread(target=self._receive_all, args=(self._child,), name=f"{self._spec.label} answers", daemon=True).start()
 
     def start(self, number: int, jobs: Sequence[Job], deliver: Deliver) -> None:
         """Serve a batch."""
         self._batches[number] = jobs, deliver
-        self._send((number, [pack_job(job) for job in jobs]))
+        self._post((number, [pack_job(job) for job in jobs]))
 
     def cancel(self, number: int) -> None:
         """Cancel a batch, if it runs."""
         if number in self._batches:
-            self._send((number, None))
+            self._post((number, None))
 
-    def _send(self, message: Any) -> None:
+    def _post(self, message: Any) -> None:
         assert self._child is not None
-        with self._sending, suppress(OSError):  # it has ended, as its listener will tell
-            self._child.channel.send(message)
+        with self._sending:
+            self._send(self._child, message)
 
-    def _receive(self, child: ChildProcess) -> None:
+    def _receive_all(self, child: ChildProcess) -> None:
         try:
             while True:
                 self._pass_on(child, *child.channel.receive())

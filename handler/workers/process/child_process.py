@@ -83,13 +83,17 @@ class ChildProcess:
         if self._process.returncode is None:
             self._kill_group()
 
+    def finish(self) -> None:
+        """Let it end once it has done what it was asked."""
+        with suppress(OSError):
+            self.channel.finish()
+
     def close(self) -> int:
         """Let it end by itself, but not for long; returns its exit status.
 
         As in shells, that of a killed process is 128 more than the number of the signal.
         """
-        with suppress(OSError):
-            self.channel.finish()
+        self.finish()
         self._listener.join(EXIT_SECONDS)
         self.kill()
         self._listener.join(EXIT_SECONDS)

@@ -11,6 +11,7 @@ from typing import Any
 
 from handler.batching.autotuner import Decision
 from handler.batching.thread_governor import Tuning, log_decision
+from handler.devices.device import Device
 from handler.errors import ChildFailed, ChildOutOfMemory
 from handler.isolation.process.environ import Environment
 from handler.isolation.process.exit_trap import WorkerExit
@@ -52,16 +53,8 @@ class ProcessService:
 
     def load(self) -> None:
         """Start the process, and load there; raises ChildFailed, or WorkerExit if it ends instead."""
-        service = self._spec.service
-        assert isinstance(service, ServiceSpec)
-        portable = replace(
-            service, config=partial(deepcopy, service.config()), metric_sink=None, files=nullcontext(),
-            environment=Environment(),
-        )  # fmt: skip
-        variables = {**os.environ, **service.environment.added}
-        environ = {name: value for name, value in variables.items() if not service.environment.hides(name)}
-        hello = pickle.dumps((portable, self._spec.device, self._spec.cores))
-        self._child = ChildProcess(service.folder, environ, self._spec.write_line, self._emit, self._on_child_end)
+        folder, hello = self._spec.service.folder, self._hello(self._spec.device)
+        self._child = ChildProcess(folder, self._environ(), self._spec.write_line, self._emit, self._on_child_end)
         if self._is_killed:
             self._child.kill()
         kind, content = self._call(self._child, hello, lambda *chunk: None)
@@ -103,22 +96,48 @@ class ProcessService:
         if self._child is not None:
             self._child.close()
 
+    def _environ(self) -> dict[str, str]:
+        """The environment of the process."""
+        environment = self._spec.service.environment
+        variables = {**os.environ, **environment.added}
+        return {name: value for name, value in variables.items() if not environment.hides(name)}
+
+    def _hello(self, device: Device) -> bytes:
+        """The first message: all that the process needs to load."""
+        service = self._spec.service
+        assert isinstance(service, ServiceSpec)
+        portable = replace(
+            service, config=partial(deepcopy, service.config()), metric_sink=None, files=nullcontext(),
+            environment=Environment(),
+        )  # fmt: skip
+        return pickle.dumps((portable, device, self._spec.cores))
+
     def _call(self, child: ChildProcess, request: Any, on_chunk: Callable[..., None]) -> tuple[str, Any]:
         """The kind and content of the answer to a request, after all that was printed and measured before it."""
         self._is_calling = True
+        self._send(child, request)
+        kind, content = self._receive(child, on_chunk, self._emit)
+        child.write_printed()
+        self._is_calling = False
+        return kind, content
+
+    def _send(self, child: ChildProcess, message: Any) -> None:
         with suppress(OSError):  # it has ended, as receiving will show
-            child.channel.send(request)
+            child.channel.send(message)
+
+    def _receive(
+        self, child: ChildProcess, on_chunk: Callable[..., None], emit: Callable[[Sequence[Any]], None]
+    ) -> tuple[str, Any]:
+        """The kind and content of the next answer, after its chunks; raises WorkerExit where the process has ended."""
         kind = "chunk"
         while kind == "chunk":
             try:
                 kind, metrics, content = child.channel.receive()
             except (EOFError, ConnectionError):
                 raise WorkerExit(child.close()) from None
-            self._emit(metrics)
+            emit(metrics)
             if kind == "chunk":
                 on_chunk(*content)
-        child.write_printed()
-        self._is_calling = False
         return kind, content
 
     def _emit(self, metrics: Sequence[Any]) -> None:
