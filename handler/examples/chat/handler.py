@@ -87,7 +87,9 @@ class ChatHandler:
         async for token in tokens:
             choices = [{"index": 0, **choice(chr(token), True), "finish_reason": None}]
             yield [f"data: {json.dumps({**head, 'choices': choices})}\n\n"]
-        yield [f"data: {json.dumps({**head, 'choices': [{'index': 0, **choice('', True), 'finish_reason': 'stop'}]})}\n\n"]
+        yield [
+            f"data: {json.dumps({**head, 'choices': [{'index': 0, **choice('', True), 'finish_reason': 'stop'}]})}\n\n"
+        ]
         yield ["data: [DONE]\n\n"]
 
     def refuse(self, context, status, message):
