@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import aclosing
 
 from decoder import END, Decoder
 from scheduler import Scheduler
@@ -84,9 +85,10 @@ class ChatHandler:
 
     async def events(self, head, tokens, choice):
         """Server-sent events, one for each token."""
-        async for token in tokens:
-            choices = [{"index": 0, **choice(chr(token), True), "finish_reason": None}]
-            yield [f"data: {json.dumps({**head, 'choices': choices})}\n\n"]
+        async with aclosing(tokens):
+            async for token in tokens:
+                choices = [{"index": 0, **choice(chr(token), True), "finish_reason": None}]
+                yield [f"data: {json.dumps({**head, 'choices': choices})}\n\n"]
         yield [
             f"data: {json.dumps({**head, 'choices': [{'index': 0, **choice('', True), 'finish_reason': 'stop'}]})}\n\n"
         ]

@@ -8,6 +8,7 @@ import copy
 import inspect
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from handler.devices.device import Device
@@ -86,13 +87,25 @@ class AsyncRequest(Service):
         """Send what a generator yields, a piece for each row, while the clients read; returns the empty last pieces."""
         send_piece = self._context.send_piece
         assert send_piece is not None
-        async for each in pieces:
-            for index, piece in enumerate(checked_results(each, len(jobs))):
-                self._context.set_response_header(index, "ts_stream_next", "true")
-                send_piece(index, piece)
-            for job in jobs:
-                await _wait_for_reader(job)
+        async with _closing(pieces):
+            async for each in pieces:
+                for index, piece in enumerate(checked_results(each, len(jobs))):
+                    self._context.set_response_header(index, "ts_stream_next", "true")
+                    send_piece(index, piece)
+                for job in jobs:
+                    await _wait_for_reader(job)
         return [b""] * len(jobs)
+
+
+@asynccontextmanager
+async def _closing(pieces: AsyncIterator[Any]) -> AsyncIterator[None]:
+    """Close a generator at the end of the block, so that it frees what it holds at once."""
+    try:
+        yield
+    finally:
+        close = getattr(pieces, "aclose", None)
+        if close is not None:
+            await close()
 
 
 async def _wait_for_reader(job: Job) -> None:
