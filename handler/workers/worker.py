@@ -190,9 +190,7 @@ class Worker(Consumer):
             self.loaded.set_result(None)
 
     def _new_service(self, spec: WorkerSpec) -> Any:
-        def fail(status: int) -> None:
-            self._fail(WorkerExit(status))
-
+        fail: Callable[[int], None] = lambda status: self._fail(WorkerExit(status))  # noqa: E731
         if spec.ranks:
             from handler.workers.process.group_service import GroupService  # most servers do without
 
@@ -202,10 +200,8 @@ class Worker(Consumer):
         return ThreadService(spec, fail) if spec.policy is None else MovableService(spec, spec.policy, fail)
 
     def _serve(self, batch: Batch) -> None:
-        if self.spec.service.continuous:
-            self._serve_continuously(batch)
-        else:
-            self._serve_once(batch)
+        serve = self._serve_continuously if self.spec.service.continuous else self._serve_once
+        serve(batch)
 
     def _finish_all(self) -> None:
         """Answer what is in hand when the worker stops: nothing, since a batch is served at a time."""
