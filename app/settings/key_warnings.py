@@ -17,7 +17,7 @@ WITHOUT_EFFECT = {
     "cpp_log_config": "there is no C++ backend",
     "cpu_launcher_args": _LAUNCHER,
     "cpu_launcher_enable": _LAUNCHER,
-    "initial_distribution_port": "torchrun is not used",
+    "initial_distribution_port": "each group of processes finds a free port",
     "io_ratio": _NETTY,
     "keystore_type": "the file of the key store tells its type",
     "netty_client_threads": _NETTY,

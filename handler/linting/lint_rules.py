@@ -108,8 +108,8 @@ PROFILER = LintRule(
 )
 RANKS = LintRule(
     "computes in several ranks",
-    "there is one process and no torchrun: LOCAL_RANK, WORLD_SIZE and process groups are not there",
-    "serve this model with a server of its own, such as torchrun or vLLM starts",
+    "LOCAL_RANK, WORLD_SIZE and process groups are there only in workers that are groups of processes",
+    "say parallelType: tp, and torchrun: {nproc-per-node: 2}, in model-config.yaml (docs/generative.md)",
     in_processes_too=True,
 )
 IMAGES = LintRule(

@@ -99,8 +99,15 @@ FEATURES = (
     Feature("snapshots", "snapshots* model_registry/test_snapshot.py app/settings/test_last_snapshot.py"),
     Feature("workflows", "workflows* app/api/test_workflows.py model_registry/workflows/test_spec.py"),
     Feature(
-        "models over several processes: torchrun, DeepSpeed, vLLM, TensorRT-LLM",
-        remark="there is one process; such models want a server of their own",
+        "async handlers: asyncCommunication",
+        "asynchronous handler/workers/asynchronous/test_*.py handler/workers/coroutines/test_*.py",
+        "a request that fails, leaves or exceeds responseTimeout costs no other; several rows in a batch are answered",
     ),
+    Feature(
+        "models over several processes: torchrun",
+        "handler/workers/process/test_group_service.py",
+        "the handlers for DeepSpeed, PiPPy and TensorRT-LLM are not here",
+    ),
+    Feature("vLLM by name, ts.llm_launcher", "shim/test_generative.py", "vLLM itself is to be installed"),
     Feature("Java plugins, the C++ backend", remark="there is no Java and no C++ backend"),
 )
