@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from ts.utils.util import PredictionException
 
 from handler.devices.device import Device
+from handler.devices.memory_release import release_memory
 from handler.errors import (
     BadOutput,
     ClientsDisconnected,
@@ -147,7 +148,10 @@ class Service:
         self._environment.on_failure(error)
         lines = ("Invoking custom service failed.", *"".join(traceback.format_exception(error)).splitlines())
         self._write_line("stdout", pack_record(lines, request_fields(self._context.jobs or ())))
-        return _failure(error)
+        outcome = _failure(error)
+        if isinstance(outcome, OutOfMemory):
+            release_memory(error)
+        return outcome
 
     def _outcomes(self, results: Sequence[Any]) -> list[Outcome]:
         return [self._output(index, value) for index, value in enumerate(results)]
