@@ -15,6 +15,8 @@ async def report_loading(name: str, loading: Sequence[Future[None]]) -> None:
     """Log how the workers of "MODEL VERSION" load, until all have loaded, or one has failed."""
     started_at, pause = monotonic(), FIRST_REPORT_SECONDS
     pending = {asyncio.wrap_future(future) for future in loading}
+    for future in pending:  # a report that is cancelled leaves no exception that asyncio misses
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
     while pending:
         done, pending = await asyncio.wait(pending, timeout=pause)
         if any(future.cancelled() or future.exception() for future in done):

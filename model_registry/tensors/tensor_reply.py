@@ -54,9 +54,10 @@ class TensorReply:
         if isinstance(outcome, StreamChunk):
             self._pass(outcome.output, is_final=False)
             return
-        self._end()
         response = outcome if isinstance(outcome, TensorResponse) else TensorResponse(error=error_of(outcome))
         self._pass(response, is_final=True)
+        if not self._is_ended:  # now, so that another outcome can be delivered where this one has failed
+            self._end()
 
     def cancel(self) -> None:
         """The client has disconnected: the job is not served, if no worker has taken it yet."""

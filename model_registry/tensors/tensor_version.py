@@ -7,7 +7,7 @@ from typing import Any
 
 from handler.batching.batcher import Batcher
 from handler.batching.sequence_batcher import SequenceBatcher
-from handler.errors import BatcherClosed, QueueFull
+from handler.errors import BatcherClosed, PredictionFailed, QueueFull
 from handler.job import Deferred, Job, StreamChunk
 from handler.metrics.model_metrics import ModelMetrics
 from handler.tensors.errors import Code, TensorError, invalid
@@ -154,7 +154,14 @@ class _OrderedReply(TensorReply):
 
     def deliver_waiting(self) -> bool:
         """Pass the outcomes on that have come; whether the last was among them."""
-        outcomes, self._waiting = self._waiting, []
-        for outcome in outcomes:
-            super().deliver(outcome)
-        return self._is_ended or any(not isinstance(outcome, StreamChunk | Deferred) for outcome in outcomes)
+        is_last = False
+        while self._waiting:
+            outcome = self._waiting[0]
+            try:
+                super().deliver(outcome)
+            except Exception:  # the next attempt, or that of a later reply, passes this on in its place
+                self._waiting[0] = PredictionFailed()
+                raise
+            del self._waiting[0]
+            is_last = is_last or not isinstance(outcome, StreamChunk | Deferred)
+        return self._is_ended or is_last

@@ -8,7 +8,7 @@ import grpc
 
 from app.grpc.messages import CLASSES, INFERENCE, MANAGEMENT, OPEN_INFERENCE, methods
 from tests.campaign.fuzzers import Fuzzer
-from tests.campaign.target import ANSWER_SECONDS, Target
+from tests.campaign.target import ANSWER_SECONDS, KEEPS, Target
 
 SERVICES = (
     f"{INFERENCE}.InferenceAPIsService",
@@ -77,8 +77,12 @@ class GrpcFuzzer(Fuzzer):
     def cases(self, random: Random) -> Iterator[bytes]:
         """Mutations without end."""
         for case in super().cases(random):
-            head = random.choice(self.inputs).partition(b"\n")[0]
-            yield case if random.randrange(10) == 0 else head + b"\n" + case.partition(b"\n")[2]
+            head, _, message = case.partition(b"\n")
+            if random.randrange(10):
+                head = random.choice(self.inputs).partition(b"\n")[0]
+            if any(name.encode() in head for name in MANAGING):
+                message = message.replace(KEEPS[0].encode(), b"none")
+            yield head + b"\n" + message
 
 
 GRPC_FUZZER = GrpcFuzzer("grpc", inputs(), attack_grpc)

@@ -1,6 +1,7 @@
 """The log says that workers still load, and when they are ready."""
 
 import asyncio
+import gc
 import logging
 from concurrent.futures import Future
 
@@ -37,3 +38,18 @@ async def test_a_failed_load_is_not_reported_as_ready(log: pytest.LogCaptureFixt
     await report_loading("m 1.0", [failed])
     await report_loading("m 1.0", [])
     assert log.messages == []
+
+
+async def test_a_load_that_fails_after_its_report_was_cancelled_is_no_news() -> None:
+    failing: Future[None] = Future()
+    problems: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: problems.append(context))
+    task = asyncio.create_task(report_loading("m 1.0", [failing]))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+    failing.set_exception(ValueError("killed"))
+    await asyncio.sleep(0.01)
+    del task
+    gc.collect()
+    assert problems == []

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from handler.errors import WorkerDied
+from handler.errors import PredictionFailed, WorkerDied
 from handler.job import Job, StreamChunk
 from handler.tensors.errors import Code, TensorError
 from handler.tensors.requests import DEFERRED, FINAL, TensorRequest, TensorResponse
@@ -60,3 +60,21 @@ def test_a_model_that_has_begun_may_notice_a_cancellation_but_no_disconnect() ->
     assert (cancelled.job.cancelled, abandoned.job.cancelled) == (True, False)
     assert cancelled.reply.is_cancelled
     assert abandoned.reply.is_cancelled
+
+
+def test_a_response_that_cannot_be_passed_on_leaves_the_reply_open_for_an_error() -> None:
+    received: list[TensorResponse] = []
+
+    def answer(response: TensorResponse) -> TensorResponse:
+        if response.error is None:
+            raise MemoryError
+        return response
+
+    reply = TensorReply(lambda response, is_final: received.append(response), answer, lambda reply: None)
+    reply.job = job = Job(TensorRequest([]), "id", reply)
+    with pytest.raises(MemoryError):
+        reply.deliver(TensorResponse())
+    assert job.reply is reply
+    reply.deliver(PredictionFailed())
+    assert [response.error is not None for response in received] == [True]
+    assert job.reply is None
