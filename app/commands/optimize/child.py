@@ -57,9 +57,10 @@ class Child:
         return source_of(self._loaded, models[0])
 
     def measure(self, rows: int, seconds: float) -> dict[str, Any]:
-        """The median seconds of a batch of so many requests, and the memory."""
+        """The median seconds of a batch of so many requests, those of processors, and the memory."""
         found = self._loaded.measure(self._samples, rows, seconds)
-        return {"seconds": statistics.median(found), "batches": len(found), "memory": resident_memory()}
+        elapsed, used = (statistics.median(each) for each in zip(*found, strict=True))
+        return {"seconds": elapsed, "cpu_seconds": used, "batches": len(found), "memory": resident_memory()}
 
 
 def source_of(loaded: LoadedArchive, live: LiveModel) -> dict[str, Any]:

@@ -1,16 +1,23 @@
 """`marserve optimize`: the model of an archive in faster forms, proved to agree, in archives that drop in."""
 
 import argparse
+import contextlib
 import importlib.util
+import io
 import json
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from app.commands.progress import show_progress
+from app.commands.tune.command import main as tune
 from app.initial_models.servable import check_target
 from app.settings.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from app.commands.optimize.session import Plan, Result
 
 EXIT_OK, EXIT_IMPOSSIBLE, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 _EPILOG = """\
@@ -109,10 +116,29 @@ def _optimize(arguments: argparse.Namespace, samples: Sequence[Path]) -> int:
         status = EXIT_INTERRUPTED
     show_progress("")
     if arguments.json:
-        print(json.dumps(report.as_json(session.results, plan), indent=2))
-    else:
-        print("\n".join(report.lines(session.results, plan)))
-    return status
+        tuned = _tuned(arguments, plan, session.results) if arguments.tune and status == EXIT_OK else None
+        print(json.dumps({**report.as_json(session.results, plan), "tune": tuned}, indent=2))
+        return status
+    print("\n".join(report.lines(session.results, plan)), flush=True)
+    return tune(_tune_words(arguments, plan, session.results)) if arguments.tune and status == EXIT_OK else status
+
+
+def _tune_words(arguments: argparse.Namespace, plan: "Plan", results: Sequence["Result"]) -> list[str]:
+    """The options of `marserve tune` for the best archive."""
+    from app.commands.optimize.session import best
+
+    winner = best(results)
+    archive = plan.archive if winner is None else plan.out / winner.archive
+    limit = [] if arguments.p95 is None else ["--p95", str(arguments.p95)]
+    return [str(archive), *limit, "--request", *map(str, plan.samples)]
+
+
+def _tuned(arguments: argparse.Namespace, plan: "Plan", results: Sequence["Result"]) -> Any:
+    """The report of `marserve tune` as an object."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        tune([*_tune_words(arguments, plan, results), "--json"])
+    return json.loads(out.getvalue())
 
 
 def _show(text: str) -> None:

@@ -109,8 +109,8 @@ class LoadedArchive:
             recorder.calls, answers, recorder.structure or "tensor", recorder.positional, recorder.constants
         )
 
-    def measure(self, samples: Sequence[Sample], rows: int, seconds: float) -> list[float]:
-        """The seconds of each batch of so many requests, for as long as that; at least three of them."""
+    def measure(self, samples: Sequence[Sample], rows: int, seconds: float) -> list[tuple[float, float]]:
+        """The seconds, and the seconds of processors, of each batch of so many requests; at least three of them."""
         batch = [samples[place % len(samples)] for place in range(rows)]
         return self._thread.submit(self._measure, batch, seconds).result()
 
@@ -134,15 +134,15 @@ class LoadedArchive:
             answers += [Answer(each.status, each.body, True) for each in self._predict(batch)]
         return answers
 
-    def _measure(self, batch: Sequence[Sample], seconds: float) -> list[float]:
-        found: list[float] = []
+    def _measure(self, batch: Sequence[Sample], seconds: float) -> list[tuple[float, float]]:
+        found: list[tuple[float, float]] = []
         end = time.perf_counter() + seconds
         while len(found) < MIN_BATCHES or time.perf_counter() < end:
             self._governor.choose(concurrent=len(batch) > 1)  # as a worker does
-            began = time.perf_counter()
+            began, used = time.perf_counter(), time.process_time()
             self._predict(batch)
-            found.append(time.perf_counter() - began)
-            self._governor.record(len(batch), found[-1])
+            found.append((time.perf_counter() - began, time.process_time() - used))
+            self._governor.record(len(batch), found[-1][0])
         return found
 
 

@@ -13,9 +13,10 @@ CALL_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Milliseconds of one request, requests per second at batch sizes, bytes, and seconds from the start to an answer.
+    """Milliseconds of one request, requests per second of one core, bytes, and seconds from the start to an answer.
 
-    All without HTTP and queue: the handler with its pre- and postprocessing, on one worker.
+    All without HTTP and queue: the handler with its pre- and postprocessing, on one worker. Rates are by batch size and
+    of the time that processors have worked, which is what a busy server can give, and hardly depends on its neighbours.
     """
 
     latency: float
@@ -57,21 +58,22 @@ def measure_pair(
 ) -> Pair:
     """Measure both in turn, each batch size for `seconds` in each of ROUNDS. Raises ChildFailed."""
     processes = (original, target)
-    found: dict[tuple[int, int], list[float]] = {}
+    found: dict[tuple[int, int], list[tuple[float, float]]] = {}
     memory: dict[int, int | None] = {}
     for _ in range(ROUNDS):
         for rows in batch_sizes:
             for place, process in enumerate(processes):
                 answer = process.call("measure", CALL_SECONDS, rows=rows, seconds=seconds)
-                found.setdefault((place, rows), []).append(answer["seconds"])
+                found.setdefault((place, rows), []).append((answer["seconds"], answer["cpu_seconds"]))
                 memory[place] = answer["memory"]
     figures = []
     for place, process in enumerate(processes):
-        best = {rows: min(found[place, rows]) for rows in batch_sizes}  # others disturb, and never help
+        # the least, because others disturb and never help
+        best = {rows: [min(each) for each in zip(*found[place, rows], strict=True)] for rows in batch_sizes}
         figures.append(
             Figures(
-                latency=1e3 * best[min(batch_sizes)] / min(batch_sizes),
-                rates={rows: rows / seconds for rows, seconds in best.items()},
+                latency=1e3 * best[min(batch_sizes)][0] / min(batch_sizes),
+                rates={rows: rows / used for rows, (_, used) in best.items()},
                 memory=memory[place],
                 size=sizes[place],
                 start=process.started["start_seconds"],

@@ -52,7 +52,7 @@ def as_json(results: Sequence[Result], plan: Plan) -> dict[str, Any]:
 
 
 def _head(plan: Plan) -> list[str]:
-    rates = [f"req/s, {size} at once" for size in plan.batch_sizes]
+    rates = [f"req/s of a core, {size} at once" for size in plan.batch_sizes]
     return ["", "ms of one", *rates, "gain", "memory MiB", "file MiB", "start s", "top-1", "top-5", "mean diff",
             "max diff", "equal answers"]  # fmt: skip
 
