@@ -1,6 +1,5 @@
 """Python models: their life, their answers, and what is wrong with some."""
 
-import json
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -8,9 +7,7 @@ from typing import Any
 import pytest
 
 from handler.errors import HandlerError
-from handler.isolation.worker_environment import WorkerEnvironment
 from handler.job import StreamChunk
-from handler.tensors.backends.python_completion import completed_config
 from handler.tensors.errors import TensorError
 from handler.tensors.requests import DEFERRED, TensorResponse
 from tests.support.tensor_models import INT32, jobs, loaded, request, signature, spec_of, write_python_model
@@ -125,34 +122,3 @@ def test_a_decoupled_model_answers_later_and_often(tmp_path: Path) -> None:
 def test_a_decoupled_model_returns_nothing(tmp_path: Path) -> None:
     outcome, _ = execute(tmp_path, "    def execute(self, requests): return []", decoupled=True)
     assert "the execute function must return None" in message(outcome)
-
-
-def test_a_model_completes_its_configuration(tmp_path: Path) -> None:
-    source = HEAD + (
-        "    @staticmethod\n"
-        "    def auto_complete_config(config):\n"
-        "        config.add_input({'name': 'X', 'data_type': 'TYPE_INT32', 'dims': [1], 'optional': True})\n"
-        "        config.set_max_batch_size(8)\n"
-        "        return config\n"
-    )
-    spec = spec_of(write_python_model(tmp_path, source), ONE)
-    environment = WorkerEnvironment(spec.folder, "W-test", lambda stream, line: None, packages=spec.packages)
-    environment.enter()
-    config = completed_config(spec, environment)
-    assert config["max_batch_size"] == 8
-    assert config["input"] == [{"name": "X", "data_type": "TYPE_INT32", "dims": [1], "optional": True}]
-
-
-@pytest.mark.parametrize(("body", "words"), [
-    ("return None", "must return a valid pb.ModelConfig object."),
-    ("raise KeyError('x')", "KeyError: 'x'\n\nAt:\n"),
-])  # fmt: skip
-def test_a_completion_may_fail(tmp_path: Path, body: str, words: str) -> None:
-    source = HEAD + f"    @staticmethod\n    def auto_complete_config(config): {body}\n"
-    spec = spec_of(write_python_model(tmp_path, source), ONE)
-    environment = WorkerEnvironment(spec.folder, "W-test", lambda stream, line: None)
-    environment.enter()
-    with pytest.raises(TensorError) as caught:
-        completed_config(spec, environment)
-    assert words in caught.value.message
-    assert json.loads(spec.config)["name"] == "m"
