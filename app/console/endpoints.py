@@ -12,6 +12,7 @@ from starlette.types import Scope
 from app.api.contract import ALIAS, Contract
 from app.api.routing import ApiRoute
 from app.console.feed import Feed, FeedResponse
+from app.console.timed_prediction import predict_timed
 
 STATIC = Path(__file__).parent / "static"
 PAGE = STATIC / "index.html"
@@ -87,6 +88,10 @@ def routes() -> list[BaseRoute]:
         BrowserRoute("/", page, "GET", "HEAD", contract=ALIAS),
         ApiRoute("/console", page, "GET", "HEAD", contract=Contract(media_type="text/html")),
         ApiRoute("/docs", docs, "GET", contract=Contract(media_type="text/html")),
+        *(
+            ApiRoute(path, predict_timed, "POST", contract=Contract("", body=""))
+            for path in ("/console/predictions/{model_name}", "/console/predictions/{model_name}/{model_version}")
+        ),
         ApiRoute("/console/events", events, "GET", contract=Contract(media_type="text/event-stream")),
         Mount("/console", ConsoleFiles(directory=STATIC)),
     ]

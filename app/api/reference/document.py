@@ -16,6 +16,8 @@ _PARAMETER = re.compile(r"{(\w+)(?::path)?}")
 _DESCRIPTIONS = {
     "model_name": "Name of a model.",
     "model_version": "Version of the model.",
+    "model": "Name of a model.",
+    "version": "Version of the model.",
     "name": "Name of a model, or of a workflow.",
     "url_path": "The rest of the path, which the handler finds as the header url_path.",
     "action": "pause, or resume.",
@@ -94,7 +96,13 @@ def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
         schema: dict[str, Any] = {"type": "string", "minLength": 1}
         if name == "action":
             schema["enum"] = ["pause", "resume"]
-        yield {"in": "path", "name": name, "required": True, "description": _DESCRIPTIONS[name], "schema": schema}
+        yield {
+            "in": "path",
+            "name": name,
+            "required": True,
+            "description": _DESCRIPTIONS.get(name, name),
+            "schema": schema,
+        }
 
 
 def _lenient(parameter: dict[str, Any]) -> dict[str, Any]:

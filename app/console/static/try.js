@@ -28,6 +28,38 @@ function target() {
   return path("predictions", find("#try-model").value.trim(), ...(version ? [version] : []));
 }
 
+// The same prediction, with the times of its phases in a header.
+function timedTarget() {
+  const version = find("#try-version").value.trim();
+  return path("console", "predictions", find("#try-model").value.trim(), ...(version ? [version] : []));
+}
+
+// The phases of the header server-timing: {name: {duration, description}}.
+function phasesOf(header) {
+  return Object.fromEntries([...(header || "").matchAll(/(\w+);dur=([\d.]+)(?:;desc="([^"]*)")?/g)]
+    .map(([, name, duration, description]) => [name, { duration: Number(duration), description }]));
+}
+
+// Where the time went, as a waterfall: what the server does not know of is the way there and back.
+function waterfall(header, whole) {
+  const { queue, batch, handler, encoding } = phasesOf(header);
+  if (!batch) return null;
+  const rows = [], way = Math.max(0, whole - queue.duration - batch.duration), start = way / 2;
+  rows.push(["way there and back, parsing", 0, way, true], ["queue", start, queue.duration]);
+  const began = start + queue.duration;
+  rows.push([`batch of ${batch.description}`, began, batch.duration]);
+  if (handler) {
+    const before = Math.max(0, batch.duration - handler.duration - encoding.duration) / 2;
+    rows.push(["handler", began + before, handler.duration], ["encoding", began + before + handler.duration, encoding.duration]);
+  }
+  return element("dl.waterfall", { "aria-label": "Where the time went" }, rows.map(([name, from, duration, isAround]) => {
+    const bar = element(isAround ? "i.around" : "i");
+    bar.style.marginLeft = isAround ? "0" : `${Math.min(99, 100 * from / whole)}%`;
+    bar.style.width = isAround ? "100%" : `${Math.max(.5, 100 * duration / whole)}%`;
+    return element("div", {}, element("dt", {}, name), element("dd", {}, bar, element("span", {}, milliseconds(duration))));
+  }));
+}
+
 function request() {
   const kind = find("#try-kind").value, file = find("#try-file").files[0];
   if (kind === "file") return { body: file || new Blob(), type: (file && file.type) || "application/octet-stream" };
@@ -50,7 +82,7 @@ async function send(event) {
   result.replaceChildren(element("p", {}, "Waiting for the answer"));
   const started = performance.now();
   try {
-    const response = await fetch(target(), { method: "POST", body, headers: { "content-type": type } });
+    const response = await fetch(timedTarget(), { method: "POST", body, headers: { "content-type": type } });
     const head = performance.now() - started, answer = await response.blob();
     await showAnswer(response, answer, head, performance.now() - started);
   } catch (error) {
@@ -61,15 +93,17 @@ async function send(event) {
 }
 
 async function showAnswer(response, answer, head, whole) {
-  const headers = [...response.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
-  find("#try-result").replaceChildren(
+  const timing = waterfall(response.headers.get("server-timing"), whole);
+  const headers = [...response.headers].filter(([name]) => name !== "server-timing").map(([name, value]) => `${name}: ${value}`).join("\n");
+  find("#try-result").replaceChildren(...[
     element("div.head", {},
       element("h3", {}, `${response.status} ${response.statusText}`.trim()),
       element("span.tag", { "data-state": response.ok ? "good" : "bad" }, response.ok ? "answered" : "failed"),
       element("span.tag", { id: "try-time" }, `${milliseconds(head)} to the answer, ${milliseconds(whole)} in all`),
       element("span.tag", {}, bytes(answer.size))),
+    timing ? element("h4", {}, "Where the time went") : null, timing,
     element("h4", {}, "Answer"), await content(answer),
-    element("h4", {}, "Headers"), element("pre", { tabindex: "0" }, headers));
+    element("h4", {}, "Headers"), element("pre", { tabindex: "0" }, headers)].filter(Boolean));
 }
 
 async function content(answer) {
