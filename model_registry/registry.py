@@ -24,14 +24,13 @@ from model_registry.loading.worker_start import MANAGER, isolate_packages, wait_
 from model_registry.model import Model
 from model_registry.pagination import page_of
 from model_registry.registration import Registration, Role
-from model_registry.snapshot import Occasion, SnapshotWriter
+from model_registry.snapshot import Occasion, StateWriter
 from model_registry.tasks.load_report import report_loading
 from model_registry.tasks.shielded_tasks import ShieldedTasks
 from model_registry.version import ModelVersion
 
 if TYPE_CHECKING:
     from model_registry.traffic.model_traffic import ModelTraffic
-from model_registry.traffic_file import TrafficFile
 
 LOG = logging.getLogger("marserve.registry")
 
@@ -41,7 +40,7 @@ class Registry:
 
     def __init__(
         self, factory: ModelFactory, opener: ArchiveOpener, *, drain_seconds: float = 8.0, hung_limit: int = 4,
-        snapshots: SnapshotWriter | TrafficFile | None = None,
+        snapshots: StateWriter | None = None,
     ) -> None:  # fmt: skip
         self._factory = factory
         self._opener = opener

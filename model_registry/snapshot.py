@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from model_registry.archive.naming import file_name
 from model_registry.config import SNAPSHOT_NAMES
@@ -22,6 +22,13 @@ LOG = logging.getLogger("marserve.snapshots")
 NAME = re.compile(r"\d{17}-(startup|snapshot|shutdown)\.cfg")
 MAX_SNAPSHOTS = 100
 Occasion = Literal["startup", "snapshot", "shutdown"]
+
+
+class StateWriter(Protocol):
+    """Keeps the state of the models over a restart."""
+
+    def save(self, occasion: Occasion, models: Iterable[Model]) -> None:
+        """Write the state; raises nothing."""
 
 
 class SnapshotWriter:
