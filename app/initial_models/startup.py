@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from app.initial_models.traffic_file import TrafficFile
 from app.settings.model import Settings
 from app.settings.types import InitialModel
 from handler.devices.cpu_budget import cpu_budget
@@ -17,7 +18,6 @@ from model_registry.errors import RegistryError
 from model_registry.registration import Registration
 from model_registry.registry import Registry
 from model_registry.snapshot import registrations
-from model_registry.traffic_file import TrafficFile
 
 LOG = logging.getLogger("marserve.startup")
 TORCHSERVE_LOGGER = {"ts_logger": "org.pytorch.serve.ModelServer"}

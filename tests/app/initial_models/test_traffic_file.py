@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from model_registry.traffic_file import FILE_NAME, TrafficFile
+from app.initial_models.traffic_file import FILE_NAME, TrafficFile
 
 
 def test_without_traffic_there_is_no_file(tmp_path: Path) -> None:
