@@ -9,7 +9,6 @@ import socket
 import sys
 import tempfile
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +29,7 @@ from tests.benchmarks.silence import silence
 
 ROOT = Path(__file__).parents[2]
 WARM_UP_REQUESTS = 200
-REQUESTS = 20
+REQUESTS = 100
 REQUEST = b"POST /predictions/echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 FIRST, LAST = TorchServeProtocol.buffer_updated.__code__, "writelines"
 
@@ -58,10 +57,9 @@ class PathRecorder:
                     functions.append(frame.f_code.co_qualname)
 
     def files(self) -> dict[str, list[str]]:
-        """The path of the last request, without what ran by chance at the same time: most requests visit its files."""
-        visits = Counter(file for request in self.requests for file in request)
-        last = self.requests[-1].items()
-        return {file: functions for file, functions in last if visits[file] > len(self.requests) / 2}
+        """The path of the last request, without what ran by chance at the same time: all requests visit its files."""
+        visited = set.intersection(*(set(request) for request in self.requests))
+        return {file: functions for file, functions in self.requests[-1].items() if file in visited}
 
     def _own_file(self, frame: FrameType) -> str | None:
         path = Path(frame.f_code.co_filename)

@@ -23,7 +23,7 @@ class AsyncChildService(ChildService):
         try:
             self._loop.run()
         except ResponseTooLarge:
-            raise SystemExit(1) from None  # it is in the log, and is nobody's bug
+            raise SystemExit(1) from None  # it is in the log, and no bug of the handler
         self._loop.close()
         self._service.close()
 
