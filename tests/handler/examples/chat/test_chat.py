@@ -1,0 +1,93 @@
+"""The example of a language model without an engine: OpenAI's client, sequences that share steps, free slots."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+
+from handler.examples import chat
+from handler.examples.chat.decoder import END, Decoder
+from handler.examples.chat.scheduler import Scheduler
+from tests.conftest import MakeArchive
+from tests.support.serving import Client, serving
+
+pytestmark = pytest.mark.anyio
+EXAMPLE = Path(chat.__file__).parent
+
+
+@asynccontextmanager
+async def chatting(store: Path, archive: MakeArchive) -> AsyncIterator[Client]:
+    """A server with the example's archive."""
+    files = {name: (EXAMPLE / name).read_text() for name in ("decoder.py", "scheduler.py")}
+    config = (EXAMPLE / "model-config.yaml").read_text()
+    archive("chat", (EXAMPLE / "handler.py").read_text(), files, config=config)
+    async with serving(store) as client:
+        assert (await client.register("chat.mar", synchronous=True)).status_code == 200
+        yield client
+
+
+async def test_openais_client_works_unmodified(store: Path, archive: MakeArchive) -> None:
+    openai = pytest.importorskip("openai")
+    async with chatting(store, archive) as client:
+        base = "http://server/predictions/chat/1.0/v1"
+        ask = openai.AsyncOpenAI(base_url=base, api_key="any", http_client=client.http, max_retries=0)
+        assert [model.id async for model in ask.models.list()] == ["chat"]
+        chosen: dict[str, Any] = {
+            "model": "chat", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 8, "temperature": 0,
+        }  # fmt: skip
+        whole = await ask.chat.completions.create(**chosen)
+        pieces = [piece async for piece in await ask.chat.completions.create(**chosen, stream=True)]
+        assert len(pieces) > 2
+        assert "".join(piece.choices[0].delta.content for piece in pieces) == whole.choices[0].message.content
+        completion = await ask.completions.create(model="chat", prompt="hello", max_tokens=4)
+        assert completion.usage.prompt_tokens == 5
+        vectors = await ask.embeddings.create(model="chat", input=["a", "b"])
+        assert [len(each.embedding) for each in vectors.data] == [64, 64]
+        with pytest.raises(openai.BadRequestError, match="tokens"):
+            await ask.completions.create(model="chat", prompt="", max_tokens=4)
+        with pytest.raises(openai.NotFoundError):
+            await ask.images.generate(prompt="a cat")
+
+
+async def collect(scheduler: Scheduler, text: str, count: int = 6) -> list[int]:
+    """The tokens after a text."""
+    return [token async for token in scheduler.generate(list(text.encode()), count)]
+
+
+async def test_sequences_that_share_steps_are_what_they_are_without_others() -> None:
+    scheduler = Scheduler(Decoder(width=32, slots=3, length=64), END)
+    texts = [f"text number {number}" * (1 + number % 3) for number in range(5)]
+    separate = [await collect(scheduler, text) for text in texts]
+    together = await asyncio.gather(*(collect(scheduler, text) for text in texts))
+    assert together == separate
+    assert repr(scheduler) == "<Scheduler with 0 sequences, 3 free slots>"
+
+
+async def test_a_sequence_that_is_left_frees_its_slot_at_once() -> None:
+    scheduler = Scheduler(Decoder(width=16, depth=1, slots=1, length=64), END)
+    tokens = scheduler.generate([1, 2, 3], 50)
+    await anext(tokens)
+    waiting = asyncio.ensure_future(collect(scheduler, "next", 2))
+    await asyncio.sleep(0)
+    assert scheduler.free_slots == 0
+    await tokens.aclose()  # type: ignore[attr-defined]
+    assert len(await waiting) <= 2
+    assert scheduler.free_slots == 1
+
+
+async def test_a_model_that_fails_costs_the_sequences_in_the_step() -> None:
+    model = Decoder(width=16, depth=1, slots=2, length=64)
+    scheduler = Scheduler(model, END)
+    step, model.step = model.step, lambda *arguments: 1 / 0  # type: ignore[assignment,return-value]
+    with pytest.raises(ZeroDivisionError):
+        await collect(scheduler, "text")
+    model.step = step  # type: ignore[method-assign]
+    assert scheduler.free_slots == 2
+    await collect(scheduler, "text")
+    with pytest.raises(ValueError, match="1 to 64 tokens"):
+        await collect(scheduler, "x" * 64)
