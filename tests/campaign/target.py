@@ -153,20 +153,18 @@ class Target:
     def remove_foreign_models(self) -> list[str]:
         """Unregister all models but those that are to serve; returns the names of those that cannot be.
 
-        Names with a slash can be registered, as in TorchServe, and here gRPC finds them.
+        Names and versions with a slash can be registered, as in TorchServe, and here gRPC finds them.
         """
         models = json.loads(self.ask("GET", "/models?limit=1000")[1])["models"]
         names = [model["modelName"] for model in models if model["modelName"] not in KEEPS]
         stuck = []
         for name in names:
-            if "/" in name:
+            versions = json.loads(self.ask("GET", f"/models/{quote(name, safe='')}/all")[1])
+            numbers = [each["modelVersion"] for each in versions] if isinstance(versions, list) else ["/"]
+            if "/" in name or any("/" in number for number in numbers):
                 self._unregister_by_grpc(name)
                 continue
-            versions = json.loads(self.ask("GET", f"/models/{quote(name, safe='')}/all")[1])
-            described = versions if isinstance(versions, list) else [{}]
-            paths = [
-                f"/models/{quote(name, safe='')}/{quote(each.get('modelVersion', ''), safe='')}" for each in described
-            ]
+            paths = [f"/models/{quote(name, safe='')}/{quote(number, safe='')}" for number in numbers]
             stuck += [name] if any(self.ask("DELETE", path)[0] != 200 for path in reversed(paths)) else []
         return stuck
 
