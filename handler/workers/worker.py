@@ -265,9 +265,10 @@ class Worker(Consumer):
             self._deliver(self._undelivered)
             self._undelivered = ()
         batch = self.batch
-        if batch is not None and self._batcher.finish(batch):
-            self._undelivered = [(job, self._death) for job in batch.jobs]
-            self._deliver(self._undelivered)
+        if batch is not None:
+            self._undelivered = [(job, self._death) for job in batch.jobs]  # first: the claim may fail when it is made
+            if self._batcher.finish(batch):
+                self._deliver(self._undelivered)
             self._undelivered = ()
         self.batch = None
 

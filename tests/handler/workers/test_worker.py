@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from handler.batching.batcher import Batch
 from handler.errors import LoadFailed, WorkerDied
 from handler.job import JobOutcomes
 from handler.workers.worker import Worker
@@ -142,3 +143,24 @@ def test_outcomes_whose_delivery_fails_are_delivered_later(make: Make, failures:
     assert worker.join(0)
     assert fixture.outcome() == "hello"
     assert fixture.delivered.empty()
+
+
+def test_a_batch_whose_claim_fails_when_it_is_made_is_answered_later(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fixture, worker = make()
+    finish, claims = fixture.batcher.finish, list[bool]()
+
+    def claim(batch: Batch) -> bool:
+        claims.append(finish(batch))
+        if len(claims) == 1:
+            raise MemoryError
+        return claims[-1]
+
+    monkeypatch.setattr(fixture.batcher, "finish", claim)
+    worker.start()
+    fixture.submit("exit")
+    until(lambda: worker.state == "ended" and bool(claims))
+    assert worker.join(0) is False or not fixture.delivered.empty()
+    until(lambda: worker.remaining_seconds(60, 60) is None)
+    assert isinstance(fixture.outcome(), WorkerDied)
