@@ -8,7 +8,6 @@ import argparse
 import json
 import sys
 import time
-from dataclasses import asdict
 
 from tests.campaign.phases import PHASES, Figures
 
@@ -50,7 +49,7 @@ def main() -> int:
     figures = run(arguments.minutes * 60, arguments.seed, arguments.phases)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:  # noqa: PTH123
-            json.dump([asdict(each) for each in figures], file, indent=2)
+            json.dump([vars(each) for each in figures], file, indent=2)
     return int(any(each.faults or each.requests["wrong"] or each.requests["lost"] for each in figures))
 
 
