@@ -24,6 +24,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--models", default=",".join(NAMES), help="names with commas between")
     parser.add_argument("--folder", type=Path, default=Path("optimize-proof"), help="for archives and results")
+    parser.add_argument("--targets", metavar="NAME,...", help="all of them by default")
     parser.add_argument("--minutes", type=float, default=8.0, help="for each model")
     parser.add_argument("--keep-page", action="store_true", help="print the tables only")
     arguments = parser.parse_args()
@@ -32,7 +33,7 @@ def main() -> int:
     tables, failures = [], 0
     for name in arguments.models.split(","):
         archive, samples = build(name, arguments.folder)
-        report = _optimise(archive, samples[0].parent, arguments.minutes)
+        report = _optimise(archive, samples[0].parent, arguments.minutes, arguments.targets)
         failures += _recompute(archive, samples, report)
         tables += [f"### {name}", "", *_table(report), ""]
         print("\n".join(tables[-len(_table(report)) - 3 :]), flush=True)
@@ -43,8 +44,9 @@ def main() -> int:
     return 1 if failures else 0
 
 
-def _optimise(archive: Path, samples: Path, minutes: float) -> dict:
+def _optimise(archive: Path, samples: Path, minutes: float, targets: str | None) -> dict:
     words = ["optimize", str(archive), "--requests", str(samples), "--minutes", str(minutes), "--json"]
+    words += ["--targets", targets] if targets else []
     command = [sys.executable, "-m", "marserve", *words]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
     return json.loads(done.stdout)

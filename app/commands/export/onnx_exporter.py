@@ -62,7 +62,7 @@ def short_reason(error: BaseException) -> str:
     causes = [line for line in lines if line.startswith("RuntimeError: ")]  # TorchScript's own tracebacks
     if causes:
         return causes[-1][:MAX_REASON_CHARACTERS]
-    text = next((line for line in lines if not line.startswith(("Failed to", "#", "="))), "".join(lines[:1]))
+    text = next((line for line in lines if not line.startswith(("Failed to", "#", "=", "- "))), "".join(lines[:1]))
     return f"{type(error).__name__}: {text}"[:MAX_REASON_CHARACTERS]
 
 

@@ -171,7 +171,7 @@ class OptimizeSession:
             built = self._build(name, handler, folder)
             return self._prove(name, ArchiveWriter(archive, handler, name, folder), built, recording, original)
         except ChildFailed as error:
-            return Result(name, reason=str(error))
+            return Result(name, reason=NO_TIME if time.monotonic() >= self.deadline else str(error))
 
     def _build(self, name: str, handler: HandlerSource, folder: Path) -> Built:
         shared = self.work / "shared"
