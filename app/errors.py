@@ -6,6 +6,7 @@ from typing import NamedTuple
 from handler import errors as handler
 from handler.tensors.errors import Code, TensorError
 from model_registry import errors as registry
+from model_registry.state import errors as state
 
 
 class CannotListen(OSError):
@@ -164,6 +165,10 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
     registry.TooManyRegistrations: ErrorResponse(503, "ServiceUnavailableException"),
     registry.InvalidTrafficRule: ErrorResponse(400, "BadRequestException"),
     registry.VersionNotLoaded: ErrorResponse(404, "ModelVersionNotFoundException"),
+    state.StateUnavailable: ErrorResponse(503, "ServiceUnavailableException"),
+    state.StateConflict: ErrorResponse(409, "ConflictStatusException"),
+    state.InvalidDocument: ErrorResponse(503, "ServiceUnavailableException"),
+    state.ReplicasBehind: ErrorResponse(504, "GatewayTimeoutException"),
     registry.VersionInTraffic: ErrorResponse(409, "ConflictStatusException"),
     registry.RolloutConflict: ErrorResponse(409, "ConflictStatusException"),
     registry.InvalidVersionRemoval: ErrorResponse(403, "InvalidModelVersionException"),

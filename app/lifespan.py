@@ -11,6 +11,7 @@ from app.logging.files import configure
 from app.logging.startup_log import log_configuration
 from app.model_server import ModelServer
 from app.reloading.reloader import follow_changes
+from app.replicas.following import follow_state
 from app.settings.model import Settings
 from app.watchdog.watchdog import watching
 
@@ -35,6 +36,7 @@ async def running(settings: Settings) -> AsyncIterator[ModelServer]:
                     tasks.start_soon(server.load_repositories)
                     tasks.start_soon(observe_host, server)
                     tasks.start_soon(follow_changes, server)
+                    tasks.start_soon(follow_state, server.registry, server.settings)
                     try:
                         yield server
                     except Exception as error:  # raised below: the task group would make an ExceptionGroup of it

@@ -20,6 +20,8 @@ from app.initial_models.startup import initial_models, initial_workers, register
 from app.logging.access_log import Client
 from app.logging.files import Logs
 from app.open_inference.live_settings import LiveSettings
+from app.replicas.following import shared_registry, start_replica
+from app.replicas.registry import make_registry
 from app.settings.kserve import has_request_envelope
 from app.settings.model import Settings
 from app.settings.remote_store import object_archives
@@ -38,7 +40,6 @@ from model_registry.loading.factory import ModelFactory
 from model_registry.memory_guard import MemoryGuard
 from model_registry.object_storage.errors import StorageError
 from model_registry.registration import Registration
-from model_registry.registry import Registry
 from model_registry.server_defaults import SequenceHeaders, ServerDefaults
 from model_registry.tasks.loop_watch import LoopWatch
 from model_registry.workflows.workflows import Workflows
@@ -77,7 +78,8 @@ class ModelServer:
         self.origin_policy = OriginPolicy(settings)
         self.loop_watch = LoopWatch()
         self.factory = self._factory()
-        self.registry = Registry(
+        self.registry = make_registry(
+            settings,
             self.factory,
             ArchiveOpener(self.store, settings.max_downloads),
             drain_seconds=settings.drain_timeout,
@@ -127,7 +129,11 @@ class ModelServer:
         except StorageError as error:
             self.registry.startup_failed = True
             LOG.error("No models are loaded: %s", error)
-        await register_all(self.registry, models)
+        replica = shared_registry(self.registry, self.settings)
+        if replica is None:
+            await register_all(self.registry, models)
+        else:
+            await start_replica(replica, self.settings, models)
 
     def _repositories(self) -> "RepositoryModels | None":
         triton = self.settings.triton
@@ -152,6 +158,8 @@ class ModelServer:
         for store in (self.store, self.workflow_store):
             store.abort()
         self.workflows.close()
+        if (replica := shared_registry(self.registry, self.settings)) is not None:
+            await replica.leave()
         if self.repositories is not None:
             await self.repositories.close(self.deadline.remaining())
         await self.registry.close(self.deadline.remaining())

@@ -84,9 +84,13 @@ class Model:
 
     def set_default(self, version: str) -> None:
         """Make a version the default; raises UnknownDefault."""
+        self.check_known(version)
+        self.default = version
+
+    def check_known(self, version: str) -> None:
+        """Raise UnknownDefault for a version that is not there."""
         if version not in self.versions:
             raise UnknownDefault(self.name, version)
-        self.default = version
 
     def remove(self, version: ModelVersion) -> None:
         """Remove a version; the oldest left becomes the default if it was that."""

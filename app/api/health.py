@@ -1,5 +1,7 @@
 """The server's side of KServe's Open Inference Protocol: its metadata, its liveness, and its readiness."""
 
+from collections.abc import Mapping
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -7,6 +9,7 @@ from app.api.contract import Contract
 from app.api.routing import ApiRoute
 from app.http.responses import json_response
 from app.model_server import ModelServer
+from app.replicas.following import describe_state
 
 METADATA = {"name": "Torchserve", "version": "0.12.0", "extenstion": ["kserve", "kubeflow"]}  # sic
 NO_VERSIONS = {"error": "Model versioning is not yet supported."}
@@ -20,7 +23,8 @@ async def live(request: Request) -> Response:
 async def ready(request: Request) -> Response:
     """Whether the start-up models have loaded."""
     server = ModelServer.of(request.scope)
-    return _health("ready", server.registry.is_ready and (server.repositories is None or server.repositories.is_ready))
+    is_ready = server.registry.is_ready and (server.repositories is None or server.repositories.is_ready)
+    return _health("ready", is_ready, describe_state(server.registry, server.settings))
 
 
 async def metadata(request: Request) -> Response:
@@ -43,8 +47,8 @@ async def no_versions(request: Request) -> Response:
     return json_response(NO_VERSIONS, 501)
 
 
-def _health(word: str, is_so: bool) -> Response:
-    return json_response({word: is_so}, 200 if is_so else 503)
+def _health(word: str, is_so: bool, more: Mapping[str, object] | None = None) -> Response:
+    return json_response({word: is_so, **(more or {})}, 200 if is_so else 503)
 
 
 routes = [

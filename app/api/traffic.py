@@ -31,6 +31,7 @@ async def set_rules(request: Request) -> Response:
 
     traffic = await _traffic(request)
     traffic.set_rules(parse_rules(await json_object(request)))
+    await _share(request)
     return json_response(_description(traffic))
 
 
@@ -38,6 +39,7 @@ async def clear_rules(request: Request) -> Response:
     """DELETE /models/{name}/traffic."""
     traffic = await _traffic(request)
     traffic.clear_rules()
+    await _share(request)
     return status_response(f'Model "{traffic.name}" serves every request with its default version')
 
 
@@ -71,6 +73,10 @@ async def abort_rollout(request: Request) -> Response:
     rollout = (await _traffic(request)).active_rollout()
     rollout.abort()
     return json_response(rollout.describe())
+
+
+async def _share(request: Request) -> None:
+    await ModelServer.of(request.scope).registry.share_traffic(request.path_params["model_name"])
 
 
 async def _traffic(request: Request) -> "ModelTraffic":

@@ -73,6 +73,7 @@ def marserve_parser() -> argparse.ArgumentParser:
         formatter_class=_FORMAT,
     )
     _add_serve_options(serve)
+    commands.add_parser("fleet", help="show the replicas that share a state", add_help=False)
     commands.add_parser("new", help="write a handler to begin with, its test, and a sample request", add_help=False)
     commands.add_parser("archive", help="make a model archive; the options are torch-model-archiver's", add_help=False)
     commands.add_parser(
@@ -101,7 +102,10 @@ def _add_serve_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add("--host", metavar="NAME", help="name or address to listen on; 127.0.0.1 by default, 0.0.0.0 for all")
     add("--port", metavar="N", help="port to listen on; $PORT or 8080 by default, 0 for any free one")
-    add("--model-store", metavar="DIR", help="folder with the model archives")
+    add("--model-store", metavar="DIR", help="folder with the model archives, or s3://, gs:// or az:// BUCKET/PREFIX")
+    add(
+        "--state", metavar="PLACE", help="share models with other replicas: s3://, gs:// or az:// BUCKET/KEY, or a file"
+    )
     add(
         "--models", metavar="NAME=URL", nargs="+", dest="load_models",
         help="models to load at start: an archive of the model store or a URL, with a name of your own in front if you"
@@ -137,6 +141,9 @@ def torchserve_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--ts-config", metavar="FILE", help="configuration; config.properties in this folder by default")
     add("--model-store", metavar="DIR", help="folder with the model archives; needed here or in the configuration")
+    add(
+        "--state", metavar="PLACE", help="share models with other replicas: s3://, gs:// or az:// BUCKET/KEY, or a file"
+    )
     add("--workflow-store", metavar="DIR", help="folder with the workflow archives; the model store by default")
     add(
         "--models", metavar="[NAME=]URL", nargs="+", dest="load_models",

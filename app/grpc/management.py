@@ -56,7 +56,7 @@ class ManagementApis:
     async def set_default(self, request: Any) -> Any:
         """PUT /models/{name}/{version}/set-default."""
         await self._registry.started.wait()
-        return _sentence(models.set_default(self._registry, request.model_name, request.model_version))
+        return _sentence(await models.set_default(self._registry, request.model_name, request.model_version))
 
     async def unregister_model(self, request: Any) -> Any:
         """DELETE /models/{name}/{version}."""

@@ -133,6 +133,8 @@ class Settings(BaseSettings):
     max_unsent_bytes: types.PositiveByteCount = 256 << 20
     max_archive_size: types.PositiveByteCount = 64 << 30
     max_downloads: PositiveInteger = 32
+    state: str | None = None  # the document of the models that replicas share: an address in object storage, or a path
+    state_interval: types.PositiveFloat = 5  # seconds between two looks at it
     model_cache: Path | None = None  # archives from object storage; None: a folder of the user's cache
     download_timeout: types.PositiveFloat = 3600
     download_idle_timeout: types.PositiveFloat = 60

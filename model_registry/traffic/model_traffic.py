@@ -57,6 +57,11 @@ class ModelTraffic:
         return self._default().version
 
     @property
+    def effective_rules(self) -> TrafficRules:
+        """The rules in force, with the weights of a rollout that is in progress."""
+        return self._chooser.rules
+
+    @property
     def versions_in_use(self) -> set[str]:
         """The versions that must stay loaded."""
         used = set(self.rules.versions)

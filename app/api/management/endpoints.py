@@ -19,7 +19,11 @@ from app.http.responses import (
 )
 from app.http.scope import handler_headers, keeps_spelling
 from app.model_server import ModelServer
+from app.replicas.following import wait_for_replicas
 from model_registry.registry import Registry
+
+WAIT_SECONDS = 60.0
+"""Time for all replicas to take over a change, where a request wants that."""
 
 
 async def list_models(request: Request) -> Response:
@@ -30,7 +34,8 @@ async def list_models(request: Request) -> Response:
 async def register_model(request: Request) -> Response:
     """POST /models."""
     registry = await _registry(request)
-    return status_response(*await models.register_model(registry, await registration_parameters(request)))
+    confirmation = await models.register_model(registry, await registration_parameters(request))
+    return await _confirmed(request, confirmation)
 
 
 async def describe_model(request: Request) -> Response:
@@ -50,18 +55,18 @@ async def describe_model(request: Request) -> Response:
 async def scale_workers(request: Request) -> Response:
     """PUT /models/{name} and /models/{name}/{version}."""
     registry, name, version = await _registry(request), *_names(request)
-    return status_response(*await models.scale_workers(registry, name, version, query(request)))
+    return await _confirmed(request, await models.scale_workers(registry, name, version, query(request)))
 
 
 async def unregister_model(request: Request) -> Response:
     """DELETE /models/{name} and /models/{name}/{version}."""
-    return status_response(*await models.unregister_model(await _registry(request), *_names(request)))
+    return await _confirmed(request, await models.unregister_model(await _registry(request), *_names(request)))
 
 
 async def set_default(request: Request) -> Response:
     """PUT /models/{name}/{version}/set-default."""
     registry, name, version = await _registry(request), *_names(request)
-    return status_response(*models.set_default(registry, name, str(version)))
+    return await _confirmed(request, await models.set_default(registry, name, str(version)))
 
 
 async def describe_operations(request: Request) -> Response:
@@ -80,6 +85,13 @@ async def model_ready(request: Request) -> Response:
     name = request.path_params["name"].partition(":")[0]
     version = (await _registry(request)).resolve(name)
     return json_response({"name": name, "ready": bool(version.pool.workers)})
+
+
+async def _confirmed(request: Request, confirmation: models.Confirmation) -> Response:
+    """The response to a change, when all replicas have it, if the request says `wait=fleet`."""
+    server = ModelServer.of(request.scope)
+    await wait_for_replicas(server.registry, server.settings, query(request).get("wait"), WAIT_SECONDS)
+    return status_response(*confirmation)
 
 
 async def _registry(request: Request) -> Registry:

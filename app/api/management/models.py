@@ -100,9 +100,9 @@ async def scale_workers(registry: Registry, name: str, version: str | None, para
     return Confirmation(f"Workers scaled to {min_workers} for model: {name}{suffix}")
 
 
-def set_default(registry: Registry, name: str, version: str) -> Confirmation:
+async def set_default(registry: Registry, name: str, version: str) -> Confirmation:
     """Make a version the default. Raises ModelNotFound or UnknownDefault."""
-    registry.set_default(name, version)
+    await registry.change_default(name, version)
     return Confirmation(f'Default version successfully updated for model "{name}" to "{version}"')
 
 

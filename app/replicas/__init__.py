@@ -1,0 +1,1 @@
+"""Replicas that share one desired state: making, following and awaiting it."""
