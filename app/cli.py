@@ -28,7 +28,7 @@ COMMANDS = {
     "compare": "app.commands.compare.command",
     "compat": "app.commands.compat.command",
     "export": "app.commands.export.command",
-    "fleet": "app.commands.fleet",
+    "fleet": "app.commands.fleet.command",
     "new": "app.commands.new.command",
     "optimize": "app.commands.optimize.command",
     "profile": "app.commands.profile",

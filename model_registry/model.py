@@ -4,7 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from handler.job import Input, Output
-from model_registry.errors import UnknownDefault, VersionInTraffic, VersionNotFound
+from model_registry.errors import (
+    ControlledByRepository,
+    InvalidVersionRemoval,
+    UnknownDefault,
+    VersionInTraffic,
+    VersionNotFound,
+)
 from model_registry.registration import Role
 from model_registry.reply import PendingReply, ResponseStream
 from model_registry.version import ModelVersion
@@ -81,6 +87,19 @@ class Model:
         self.versions.update(versions)
         if was_newest or self.default not in self.versions:
             self.default = next(reversed(self.versions))
+
+    def removable(self, version: str | None) -> ModelVersion:
+        """The version, if it can be unregistered.
+
+        Raises ControlledByRepository, VersionNotFound, InvalidVersionRemoval and VersionInTraffic.
+        """
+        if self.role == "repository":
+            raise ControlledByRepository(self.name)
+        chosen = self.choose(version)
+        if chosen.version == self.default and len(self.versions) > 1:
+            raise InvalidVersionRemoval(self.name)
+        self.check_unused(chosen.version)
+        return chosen
 
     def set_default(self, version: str) -> None:
         """Make a version the default; raises UnknownDefault."""

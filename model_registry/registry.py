@@ -13,8 +13,6 @@ from model_registry.archive.packages import install
 from model_registry.config import ModelConfig
 from model_registry.errors import (
     Conflict,
-    ControlledByRepository,
-    InvalidVersionRemoval,
     ModelNotFound,
     RegistryError,
     WorkersFailed,
@@ -27,7 +25,6 @@ from model_registry.registration import Registration, Role
 from model_registry.snapshot import Occasion, StateWriter
 from model_registry.tasks.load_report import report_loading
 from model_registry.tasks.shielded_tasks import ShieldedTasks
-from model_registry.traffic.rules import TrafficRules
 from model_registry.version import ModelVersion
 
 if TYPE_CHECKING:
@@ -207,10 +204,6 @@ class Registry:
         """Make a version the default, wherever models are shared; raises ModelNotFound or UnknownDefault."""
         self.set_default(name, version)
 
-    def follow_rules(self, name: str, rules: TrafficRules) -> None:
-        """Put traffic rules in force that come from elsewhere; raises VersionNotLoaded, RolloutConflict."""
-        self.traffic(name).set_rules(rules)
-
     async def share_traffic(self, name: str) -> None:
         """Return when a change of a model's traffic is known wherever models are shared: here, at once."""
 
@@ -220,30 +213,10 @@ class Registry:
         Raises ModelNotFound, VersionNotFound, InvalidVersionRemoval for a default that is not the last, and
         VersionInTraffic.
         """
-        chosen = self.check_removable(name, version).choose(version)
+        chosen = self.model(name).removable(version)
         await self._remove(chosen)
         await asyncio.to_thread(trim_malloc)
         LOG.info("Model %s %s unregistered.", name, chosen.version)
-
-    def check_removable(self, name: str, version: str | None) -> Model:
-        """The model of a version that can be unregistered; raises what `unregister` raises."""
-        model = self.model(name)
-        if model.role == "repository":
-            raise ControlledByRepository(name)
-        chosen = model.choose(version)
-        if chosen.version == model.default and len(model.versions) > 1:
-            raise InvalidVersionRemoval(name)
-        model.check_unused(chosen.version)
-        return model
-
-    def shared_models(self) -> list[Model]:
-        """The models of their own: neither parts of workflows nor those of repositories."""
-        return [model for model in self._models.values() if model.role == "model"]
-
-    async def discard(self, version: ModelVersion) -> None:
-        """End a version, whatever refers to it, if it is still there."""
-        if version in self.versions():
-            await self._remove(version)
 
     async def close(self, seconds: float | None = None) -> None:
         """Answer what was accepted, within `seconds` or the configured time, and end every version."""

@@ -1,6 +1,7 @@
 """From what a replica has to what the document says: load beside, then switch, then end what is not wanted any more."""
 
 import logging
+from collections.abc import Awaitable, Callable
 
 from model_registry.archive.naming import file_name
 from model_registry.errors import ArchiveExists, RegistryError
@@ -10,20 +11,27 @@ from model_registry.state.document import Document, ModelState, VersionState
 from model_registry.traffic.rules import TrafficRules, parse_rules
 from model_registry.version import ModelVersion
 
+Discard = Callable[[ModelVersion], Awaitable[None]]
+SetRules = Callable[[str, TrafficRules], object]
 LOG = logging.getLogger("marserve.state")
 
 
 class Reconciliation:
     """One document to be put in force. What cannot be loaded leaves everything as it was.
 
-    `shared` are the versions that came from a document: no others are ended. The registry's own methods are called, not
+    `shared` are the versions that came from a document: no others are ended. `set_rules` puts the rules of a model in
+    force, `discard` ends a version. The registry's own methods are called, not
     those of a class that shares changes.
     """
 
-    def __init__(self, registry: Registry, document: Document, shared: set[ModelVersion]) -> None:
+    def __init__(
+        self, registry: Registry, document: Document, shared: set[ModelVersion], set_rules: SetRules, discard: Discard
+    ) -> None:
         self._registry = registry
         self._document = document
         self._shared = shared
+        self._set_rules = set_rules
+        self._discard = discard
 
     def __repr__(self) -> str:
         return f"<Reconciliation with revision {self._document.revision}>"
@@ -39,7 +47,7 @@ class Reconciliation:
                         loaded.append(await self._load(name, number, version))
         except RegistryError:
             for each in loaded:
-                await self._registry.discard(each)
+                await self._discard(each)
             raise
         for name, model in self._document.models.items():
             await self._switch(name, model, rules[name])
@@ -62,7 +70,7 @@ class Reconciliation:
                 self._registry, Registration(file_name(version.url), name, initial_workers=version.min_workers)
             )
         if made.version != number:
-            await self._registry.discard(made)
+            await self._discard(made)
             raise RegistryError(f"{version.url} is version {made.version} of model {name}, not {number}.")
         self._shared.add(made)
         LOG.info("Loaded %s %s, which another replica has registered.", name, number)
@@ -83,18 +91,16 @@ class Reconciliation:
             return
         is_leading = traffic is not None and traffic.rollout is not None and traffic.rollout.is_active
         if not is_leading and (traffic is None or rules != traffic.rules):
-            self._registry.follow_rules(name, rules)
+            self._set_rules(name, rules)
 
     async def _end_others(self) -> None:
-        """End the models and versions that the document does not have."""
-        for model in [*self._registry.shared_models()]:
-            wanted = self._document.models.get(model.name)
-            for version in [*model.versions.values()]:
-                is_wanted = wanted is not None and version.version in wanted.versions
-                if version in self._shared and not is_wanted:
-                    LOG.info("Unregistering %s %s, as another replica has.", version.name, version.version)
-                    self._shared.discard(version)
-                    await self._registry.discard(version)
+        """End the versions that the document does not have any more."""
+        for version in [*self._shared]:
+            model = self._document.models.get(version.name)
+            if model is None or version.version not in model.versions:
+                LOG.info("Unregistering %s %s, as another replica has.", version.name, version.version)
+                self._shared.discard(version)
+                await self._discard(version)
 
 
 def _rules(model: ModelState) -> TrafficRules:

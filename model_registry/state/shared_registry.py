@@ -11,6 +11,7 @@ from typing import Any
 
 from model_registry.errors import RegistryError
 from model_registry.files.atomic_file import atomic_file
+from model_registry.model import Model
 from model_registry.registration import Registration
 from model_registry.registry import Registry
 from model_registry.state.document import Document, VersionState
@@ -68,7 +69,7 @@ class SharedRegistry(Registry):
             async with self._changed_by(lambda document: document.with_version(version.name, version.version, state)):
                 self._shared.add(version)
         except RegistryError:
-            await self.discard(version)
+            await self._discard(version)
             raise
         return version
 
@@ -92,22 +93,31 @@ class SharedRegistry(Registry):
 
     async def unregister(self, name: str, version: str | None = None) -> None:
         """As Registry.unregister, on all replicas."""
-        chosen = self.check_removable(name, version).choose(version)
+        chosen = self.model(name).removable(version)
         if not self._shares(self.model(name).role):
             await super().unregister(name, version)
             return
         async with self._changed_by(lambda document: document.without_version(name, chosen.version)):
-            await self.discard(chosen)
+            await self._discard(chosen)
 
     def traffic(self, name: str) -> ModelTraffic:
         """The traffic of a model; its changes are shared."""
         return self.model(name).control_traffic(partial(self._traffic_changed, name))
 
-    def follow_rules(self, name: str, rules: TrafficRules) -> None:
-        """As Registry.follow_rules; they are shared already."""
+    def shared_models(self) -> list[Model]:
+        """The models of their own: neither parts of workflows nor those of repositories."""
+        return [model for model in self._models.values() if model.role == "model"]
+
+    async def _discard(self, version: ModelVersion) -> None:
+        """End a version, whatever refers to it, if it is still there."""
+        if version in self.versions():
+            await self._remove(version)
+
+    def _follow_rules(self, name: str, rules: TrafficRules) -> None:
+        """Put traffic rules in force that are shared already."""
         self._is_following = True
         try:
-            super().follow_rules(name, rules)
+            self.traffic(name).set_rules(rules)
         finally:
             self._is_following = False
 
@@ -136,7 +146,7 @@ class SharedRegistry(Registry):
         """Put the local copy in force, and share from now on; false where there is none that can be read and loaded."""
         try:
             document = Document.parse(await asyncio.to_thread(self._local_copy.read_bytes))
-            await Reconciliation(self, document, self._shared).apply()
+            await Reconciliation(self, document, self._shared, self._follow_rules, self._discard).apply()
         except (OSError, RegistryError) as error:
             LOG.error("The local copy of the shared state is of no use: %s", error)
             return False
@@ -215,7 +225,7 @@ class SharedRegistry(Registry):
     async def _follow(self, document: Document) -> None:
         async with self._following:
             self.stored_revision = max(self.stored_revision, document.revision)
-            await Reconciliation(self, document, self._shared).apply()
+            await Reconciliation(self, document, self._shared, self._follow_rules, self._discard).apply()
             self.applied_revision = document.revision
             await asyncio.to_thread(self._keep_copy, document)
         await self.beat()
