@@ -159,7 +159,7 @@ class ModelServer:
             store.abort()
         self.workflows.close()
         if (replica := shared_registry(self.registry, self.settings)) is not None:
-            await replica.leave()
+            await replica.withdraw()
         if self.repositories is not None:
             await self.repositories.close(self.deadline.remaining())
         await self.registry.close(self.deadline.remaining())

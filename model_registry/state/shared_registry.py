@@ -202,7 +202,7 @@ class SharedRegistry(Registry):
             if behind:
                 await asyncio.sleep(POLL_SECONDS)
 
-    async def leave(self) -> None:
+    async def withdraw(self) -> None:
         """Delete this replica's heartbeat; never raises."""
         try:
             await asyncio.to_thread(self._store.delete_heartbeat, self.replica)

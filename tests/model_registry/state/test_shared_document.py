@@ -127,7 +127,8 @@ def test_two_writers_lose_nothing_in_200_rounds(tmp_path: Path) -> None:
                 _persist(writers[index], version(number))
                 if number % 2:
                     _persist(
-                        writers[index], lambda document, gone=number: document.without_version(f"m{index}", str(gone))
+                        writers[index],
+                        lambda document, removed=number: document.without_version(f"m{index}", str(removed)),
                     )
         except Exception as error:
             failures.append(error)
