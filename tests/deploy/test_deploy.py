@@ -124,8 +124,10 @@ def test_a_file_of_another_shape_is_noticed() -> None:
 
 def test_every_file_here_is_looked_at() -> None:
     found = {str(path.relative_to(DEPLOY)) for path in DEPLOY.rglob("*") if path.suffix in (".yaml", ".toml")}
-    kubernetes = {f"kubernetes/{kind}.yaml" for kind in ("deployment", "service", "hpa", "adapter-rules")}
+    kubernetes = {str(path.relative_to(DEPLOY)) for path in (DEPLOY / "kubernetes").rglob("*.yaml")}
+    assert len(kubernetes) == 11  # test_kubernetes.py looks at them
     cloud = {"cloudrun/service.yaml", "cloudrun/service-gpu.yaml", "fly/fly.toml", "kserve/clusterservingruntime.yaml"}
+    cloud |= {"kserve/network-policy.yaml"}
     signflow = {f"signflow/compose.{kind}.yaml" for kind in ("cpu", "apple", "nvidia", "migration")} | {
         "signflow/pyproject.toml"
     }
