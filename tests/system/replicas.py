@@ -145,8 +145,8 @@ def write_archive(store: Path, number: str) -> None:
 
 def _start(folder: Path, port: int, stack: ExitStack) -> "subprocess.Popen[bytes]":
     command = [
-        str(Path(sys.executable).with_name("marserve")), "serve", "--port", str(port), "--model-store", str(folder / "store"),
-        "--state", str(folder / "state.json"),
+        str(Path(sys.executable).with_name("marserve")), "serve", "--port", str(port),
+        "--model-store", str(folder / "store"), "--state", str(folder / "state.json"),
     ]  # fmt: skip
     environ = {**os.environ, "MARSERVE_STATE_INTERVAL": "0.2", "MARSERVE_MODEL_CACHE": str(folder / f"cache-{port}")}
     output = stack.enter_context((folder / f"output-{port}").open("wb"))
