@@ -132,7 +132,8 @@ def test_every_file_here_is_looked_at() -> None:
         "signflow/pyproject.toml"
     }
     proxies = {"proxies/envoy.yaml"}  # its words are reviewed, and held by docs/security.md
-    assert found == kubernetes | cloud | signflow | proxies | {"compose.yaml", "compose.gpu.yaml"}
+    observability = {"observability/prometheus.yaml", "observability/rules.yaml"}
+    assert found == kubernetes | cloud | signflow | proxies | observability | {"compose.yaml", "compose.gpu.yaml"}
 
 
 @pytest.mark.parametrize("name", ["cloudrun/service.yaml", "cloudrun/service-gpu.yaml", "kubernetes/deployment.yaml"])
