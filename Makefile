@@ -4,10 +4,10 @@ IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name $(IS_NEW_ENOUGH) 2>/dev/null && echo $$name && break; done)
 PORT ?= 8080
-JOBS ?= 3
+JOBS ?= 4
 BIN := .venv/bin
-PARTS := tests/conformance tests/signflow tests/system tests/app tests/handler tests/model_registry tests/shim tests/docs \
-	tests/deploy tests/structure tests/benchmarks tests/test_marserve.py
+PARTS := tests/conformance tests/app tests/signflow tests/system tests/handler tests/model_registry tests/deploy tests/shim tests/docs \
+	tests/benchmarks tests/campaign tests/structure tests/test_marserve.py
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 
 define NO_PYTHON

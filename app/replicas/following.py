@@ -47,6 +47,7 @@ async def start_replica(registry: "SharedRegistry", settings: Settings, models: 
             is_first_attempt = False
             await anyio.sleep(settings.state_interval)
         else:
+            await registry.beat()  # from now on, changes of others wait for this replica, too
             break
     if not registry.started.is_set():
         registry.mark_started()
@@ -58,13 +59,12 @@ async def follow_state(own: Registry, settings: Settings) -> None:
     if registry is None:
         return
     await registry.started.wait()
-    last_beat = monotonic()
+    last_beat = -HEARTBEAT_SECONDS
     while True:
         await anyio.sleep(settings.state_interval * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311
         await registry.follow()
-        if monotonic() - last_beat >= HEARTBEAT_SECONDS:
+        if monotonic() - last_beat >= HEARTBEAT_SECONDS and await registry.beat():
             last_beat = monotonic()
-            await registry.beat()
 
 
 def describe_state(own: Registry, settings: Settings) -> dict[str, object]:

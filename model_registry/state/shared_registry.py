@@ -170,8 +170,8 @@ class SharedRegistry(Registry):
         else:
             self._report("")
 
-    async def beat(self) -> None:
-        """Write this replica's heartbeat, and delete those of replicas that are long gone; never raises."""
+    async def beat(self) -> bool:
+        """Write this replica's heartbeat, and delete those of replicas that are long gone; false if it cannot."""
         models = len(self.shared_models())
         own = Heartbeat.of_this_process(self.replica, self.applied_revision, models, self.state_error)
         try:
@@ -181,6 +181,8 @@ class SharedRegistry(Registry):
                     await asyncio.to_thread(self._store.delete_heartbeat, each.replica)
         except OSError as error:
             LOG.debug("No heartbeat: %s", error)
+            return False
+        return True
 
     async def heartbeats(self) -> list[Heartbeat]:
         """The heartbeats of all replicas; raises OSError."""

@@ -24,7 +24,10 @@ async def replicas(store: Path, state: Path | str, count: int, **options: Any) -
         **options,
     }
     async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(serving(store, **settings)) for _ in range(count)]
+        clients = [await stack.enter_async_context(serving(store, **settings)) for _ in range(count)]
+        for client in clients:
+            await registry_of(client).started.wait()
+        yield clients
 
 
 def registry_of(client: Client) -> SharedRegistry:

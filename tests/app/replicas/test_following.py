@@ -11,6 +11,7 @@ pytest.importorskip("obstore", reason="object storage needs the extra cloud")
 from tests.conftest import MakeArchive
 from tests.support.object_store import ObjectStoreServer, object_store
 from tests.support.replicas import SERVES, registry_of, replicas
+from tests.support.serving import Client
 
 pytestmark = pytest.mark.anyio
 STATE = "s3://bucket/state.json"
@@ -21,6 +22,14 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStoreServer]:
     monkeypatch.setattr("model_registry.object_storage.bucket.MAX_RETRIES", 0)
     with object_store(monkeypatch) as server:
         yield server
+
+
+async def seen_replicas(client: Client) -> int:
+    """The number of replicas that have left heartbeats."""
+    try:
+        return len(await registry_of(client).heartbeats())
+    except OSError:  # the store is only just back
+        return 0
 
 
 async def test_a_store_that_is_away_costs_nothing_but_changes(
@@ -43,6 +52,8 @@ async def test_a_store_that_is_away_costs_nothing_but_changes(
         async with replicas(store, STATE, 1) as (late,):  # starts from the copy on this machine
             assert (await late.predict("m")).text == "m"
             s3.is_down = False
+            while await seen_replicas(clients[0]) < 3:
+                await asyncio.sleep(0.01)
             assert (await clients[0].register("n.mar", wait="fleet")).status_code == 200
             assert [(await client.predict("n")).text for client in (*clients, late)] == ["n"] * 3
 
