@@ -132,6 +132,7 @@ class ModelServer:
         replica = shared_registry(self.registry, self.settings)
         if replica is None:
             await register_all(self.registry, models)
+            self.registry.mark_started()
         else:
             await start_replica(replica, self.settings, models)
 

@@ -80,7 +80,6 @@ async def register_all(registry: Registry, models: Iterable[Registration]) -> No
     """Register the models in order; one that fails is skipped with a warning. Workers load in the background."""
     for model in models:
         await _register(registry, model)
-    registry.mark_started()
 
 
 def _registration(model: InitialModel) -> Registration:

@@ -49,8 +49,7 @@ async def start_replica(registry: "SharedRegistry", settings: Settings, models: 
         else:
             await registry.beat()  # from now on, changes of others wait for this replica, too
             break
-    if not registry.started.is_set():
-        registry.mark_started()
+    registry.mark_started()
 
 
 async def follow_state(own: Registry, settings: Settings) -> None:

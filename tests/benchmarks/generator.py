@@ -13,7 +13,8 @@ from typing import Protocol
 from signflow.benchmark import load_generator
 from tests.benchmarks.jobs import read
 from tests.benchmarks.machine import eventually
-from tests.benchmarks.servers import Server, free_port
+from tests.benchmarks.servers import Server
+from tests.support.free_ports import free_port
 
 SCRIPT = Path(__file__).with_name("wrk.lua")
 

@@ -32,9 +32,9 @@ from handler.batching.loop_pacing import LoopPacer
 from handler.metrics.server_metrics import Metrics
 from model_registry.version import ModelVersion
 from tests.benchmarks.jobs import JOBS, Serving
-from tests.benchmarks.servers import free_port
 from tests.benchmarks.silence import silence
 from tests.benchmarks.tables import parser, publish
+from tests.support.free_ports import free_port
 
 STAGES = {
     "received": "",

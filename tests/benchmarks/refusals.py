@@ -17,8 +17,9 @@ from typing import Any
 from tests.benchmarks import machine
 from tests.benchmarks.jobs import JOBS, SLOW
 from tests.benchmarks.open_loop import OpenLoop, arrivals, plan, statuses
-from tests.benchmarks.servers import Server, free_port, marserve
+from tests.benchmarks.servers import Server, marserve
 from tests.benchmarks.tables import parser, publish
+from tests.support.free_ports import free_port
 
 
 @contextmanager

@@ -24,8 +24,8 @@ from app.server import Server
 from app.settings.model import Settings
 from app.settings.types import InitialModel, ListenAddress
 from tests.benchmarks.jobs import JOBS, Serving
-from tests.benchmarks.servers import free_port
 from tests.benchmarks.silence import silence
+from tests.support.free_ports import free_port
 
 ROOT = Path(__file__).parents[2]
 WARM_UP_REQUESTS = 200

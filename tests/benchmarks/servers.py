@@ -5,7 +5,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from typing import Any, Self
 from handler.devices.cpu_budget import usable_cores
 from tests.benchmarks.jobs import ROOT, Body, Job, Serving, same
 from tests.benchmarks.machine import Tree, eventually
+from tests.support.free_ports import free_port
 
 START_TIMEOUT_SECONDS = 120.0
 OURS = (sys.executable, "-c", "import sys; from app.cli import torchserve; sys.exit(torchserve())")
@@ -191,10 +191,3 @@ def is_right(answer: tuple[int, bytes], expected: Any | None) -> bool:
     """Whether status and body are as expected; with None, whether the status is 200."""
     status, body = answer
     return status == 200 and (expected is None or same(json.loads(body), expected))
-
-
-def free_port() -> int:
-    """A port without a listener now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -20,7 +20,7 @@ from urllib.parse import quote
 import grpc
 
 from app.grpc.messages import MANAGEMENT, message
-from tests.support.processes import free_port
+from tests.support.free_ports import free_port
 
 ROOT = Path(__file__).parents[2]
 BACKWARDS = """

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ from tests.conformance.answer import Answer, Outcome
 from tests.conformance.client import send
 from tests.conformance.normalization import Places
 from tests.conformance.polling import poll
+from tests.support.free_ports import free_ports
 
 COMMAND = Path(os.environ.get("MARSERVE_CONFORMANCE_COMMAND", Path(sys.executable).with_name("torchserve")))
 """The `torchserve` of the environment that the tests run in, unless another is named."""
@@ -164,12 +165,3 @@ class Server:
             os.killpg(self._process.pid, number)
             return True
         return False
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports without a listener at the moment."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]

@@ -13,7 +13,8 @@ import yaml
 
 from tests.conftest import MakeArchive
 from tests.support.console_model import CONFIG, HANDLER
-from tests.support.processes import TIMEOUT_SECONDS, Server, free_port
+from tests.support.free_ports import free_port
+from tests.support.processes import TIMEOUT_SECONDS, Server
 from tests.support.signflow_processes import until
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "observability"

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.dockerfile import ROOT
+from tests.support.free_ports import free_port
 from tests.support.load import status, until
-from tests.support.processes import free_port
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 STEPS = README[README.index("## Ten minutes") : README.index("## Moving from TorchServe")]

@@ -16,7 +16,7 @@ from app.commands.archive import main as archive
 from app.commands.options import torchserve_parser
 from app.settings.loading import torchserve_settings
 from signflow.torchserve_client import ClientMetrics, TorchServeClient
-from tests.support.processes import free_port
+from tests.support.free_ports import free_port
 from tests.support.signflow_processes import SIGNFLOW, fetch, until
 
 PAGE = (SIGNFLOW / "MIGRATION.md").read_text()

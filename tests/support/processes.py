@@ -2,13 +2,14 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Event, Thread
 from types import TracebackType
+
+from tests.support.free_ports import free_port
 
 TIMEOUT_SECONDS = 60
 MARSERVE = [sys.executable, "-c", "import sys; from app.cli import main; sys.exit(main())"]
@@ -81,10 +82,3 @@ class Server:
                 if line == "Model server started.\n":
                     self._listens.set()
         self._listens.set()
-
-
-def free_port() -> int:
-    """A port without a listener now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -11,8 +11,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Protocol
 
+from tests.support.free_ports import free_port
 from tests.support.load import until
-from tests.support.processes import free_port
 
 BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
 HAPROXY = """

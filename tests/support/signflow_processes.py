@@ -14,7 +14,8 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support.processes import MARSERVE, TIMEOUT_SECONDS, free_port
+from tests.support.free_ports import free_port
+from tests.support.processes import MARSERVE, TIMEOUT_SECONDS
 
 SIGNFLOW = Path(__file__).parents[2] / "deploy" / "signflow"
 BACKEND = [sys.executable, "-m", "signflow.backend"]

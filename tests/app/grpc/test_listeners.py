@@ -13,8 +13,8 @@ from app.application import create_app
 from app.commands.options import torchserve_parser
 from app.grpc.listeners import grpc_listeners, grpc_serving
 from app.settings.loading import marserve_settings, torchserve_settings
+from tests.support.free_ports import free_port
 from tests.support.grpc_client import OPTIONS, stubs
-from tests.support.processes import free_port
 from tests.support.serving import serving
 
 pytestmark = pytest.mark.anyio

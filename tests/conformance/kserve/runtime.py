@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 from app.grpc.messages import POOL, TRITON, message
 from tests.conformance.kserve.comparison import normalized
 from tests.conformance.kserve.handlers import lay_out
+from tests.support.free_ports import free_ports
 
 SERVICE = f"{TRITON}.GRPCInferenceService"
 START_SECONDS = 60
@@ -26,17 +27,10 @@ NAMES = ("kserve", "kserve_grpc", "inference", "metrics", "grpc", "grpc_manageme
 KEPT_HEADERS = ("content-type", "location", "allow", "retry-after")
 
 
-def free_ports() -> dict[str, int]:
-    """A port for each listener."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in NAMES]
-        return dict(zip(NAMES, (each.getsockname()[1] for each in sockets), strict=True))
-
-
 @contextmanager
 def runtime(profile: str, folder: Path) -> Iterator[dict[str, int]]:
     """The ports of a runtime whose KServe port is open."""
-    ports = free_ports()
+    ports = dict(zip(NAMES, free_ports(len(NAMES)), strict=True))
     lay_out(folder, ports)
     environ = {
         **os.environ, "TMPDIR": str(folder), "PROTOCOL_VERSION": profile,

@@ -4,15 +4,14 @@ import base64
 import os
 import shutil
 import signal
-import socket
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tests.conformance.triton.recording import MODELS
 from tests.conformance.triton.servers import Server, ServerProcess, ServerThread
+from tests.support.free_ports import free_ports
 
 
 class Bench:
@@ -85,13 +84,3 @@ class Bench:
         """The exit status of a server that ends by itself; None where it does not."""
         assert self._server is not None
         return self._server.wait_ended(seconds)
-
-
-def free_ports(count: int) -> Sequence[int]:
-    """Ports of this machine that are free now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        with closing(each):
-            pass
-    return ports

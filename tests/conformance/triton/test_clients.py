@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from tests.conformance.triton.bench import free_ports
 from tests.conformance.triton.fuzz import play
 from tests.conformance.triton.servers import ServerThread
 from tests.support.dockerfile import ROOT
+from tests.support.free_ports import free_ports
 from tests.support.repositories import copy_models
 
 http = pytest.importorskip("tritonclient.http")
