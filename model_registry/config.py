@@ -1,4 +1,4 @@
-"""How one model version is served: the archive's YAML, the server's configuration and the registration, merged."""
+"""The configuration of one model version: the archive's YAML, the server's and the registration's, merged."""
 
 import logging
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ SNAPSHOT_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """How a model version is served. Times are seconds; delays, client and sequence times are milliseconds."""
+    """The configuration of a model version. Times are seconds; delays, client and sequence times are milliseconds."""
 
     min_workers: int = 0
     max_workers: int = 0

@@ -1,4 +1,4 @@
-"""How requests to a stateful model say which sequence they belong to."""
+"""The sequence that a request to a stateful model belongs to, by its headers or parameters."""
 
 from collections.abc import Iterable
 from uuid import uuid4

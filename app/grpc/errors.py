@@ -35,7 +35,7 @@ REFUSALS = {
     "BadRequestException": "BadRequestException.()",
     "ServiceUnavailableException": "InternalServerException.()",
 }
-"""How TorchServe names the exceptions by which it refuses a prediction."""
+"""TorchServe's names of the exceptions by which it refuses a prediction."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class OutputFormat(NamedTuple):
 
     is_binary: bool = False
     classes: int = 0
-    """How many classes it wants instead of the elements; 0 for the elements."""
+    """The number of classes that it wants instead of the elements; 0 for the elements."""
     region: Region | None = None
     """The shared memory to write to."""
 

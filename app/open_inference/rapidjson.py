@@ -141,7 +141,7 @@ class _Reader:
             self._digits(1 + signed, "Miss exponent in number.")
 
     def _literal_end(self) -> int:
-        """How far a literal that breaks off is one."""
+        """The length of the part of a broken literal that is one."""
         longest = 0
         for literal in LITERALS:
             length = 0

@@ -45,7 +45,7 @@ class TritonSettings:
     grpc_forwarded: Pattern[str] | None = None
     log: LogSettings = LogSettings()
     grpc_compression: str = "none"
-    """How much responses of inference are compressed: none, low, medium or high."""
+    """The compression of inference responses: none, low, medium or high."""
     grpc_channel: Sequence[tuple[str, int]] = ()
     """Options of gRPC's for connections."""
     grpc_root_certificate: Path | None = None

@@ -20,7 +20,7 @@ class Batch:
     def __init__(self) -> None:
         self.jobs: list[Job] = []
         self.size = 0
-        """How much the jobs count among the running ones."""
+        """The weight of the jobs among the running ones."""
         self.taken_at = self.progressed_at = monotonic()
         """When it was taken, and when it last sent a chunk of a stream."""
 
@@ -96,7 +96,7 @@ class Batcher:
 
     @property
     def expected_in_flight(self) -> int:
-        """How many jobs are in flight at once, as a rule."""
+        """The usual number of jobs in flight at once."""
         return self._policy.expected_in_flight
 
     @property
@@ -211,7 +211,7 @@ class Batcher:
 
     @property
     def _idle_count(self) -> int:
-        """How many workers are idle, including those that were woken and do not run yet."""
+        """The number of workers that are idle, including those that were woken and do not run yet."""
         return len(self._idle_workers) + self._woken
 
     def _has_capacity(self) -> bool:

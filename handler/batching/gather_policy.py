@@ -25,7 +25,7 @@ class GatherPolicy:
         self._batch_seconds = deque([0.0] * HISTORY_BATCHES, HISTORY_BATCHES)
         self._skipped = 0
         self.expected_in_flight = batch_size
-        """How many jobs are in flight at once, as a rule."""
+        """The usual number of jobs in flight at once."""
 
     def __repr__(self) -> str:
         return f"<GatherPolicy expects {self.expected_in_flight} in flight>"

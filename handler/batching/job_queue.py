@@ -11,21 +11,21 @@ class JobQueue(Protocol):
     """Queued jobs, under the lock of the batcher that owns them."""
 
     def __len__(self) -> int:
-        """How many jobs are queued."""
+        """The number of jobs that are queued."""
 
     def __iter__(self) -> Iterator[Job]:
         """The jobs, in no certain order."""
 
     @property
     def size(self) -> int:
-        """How much the queued jobs count in batches."""
+        """The weight of the queued jobs in batches."""
 
     @property
     def oldest_arrival(self) -> float:
         """When the job arrived that has waited longest; monotonic seconds."""
 
     def size_of(self, jobs: list[Job]) -> int:
-        """How much these jobs count in a batch."""
+        """The weight of these jobs in a batch."""
 
     def append(self, job: Job, /) -> None:
         """Queue a job; raises QueueFull where the queue has limits of its own."""

@@ -39,7 +39,7 @@ class SequenceBatcher(Batcher):
 
     @property
     def expected_in_flight(self) -> int:
-        """How many jobs are in flight at once, as a rule."""
+        """The usual number of jobs in flight at once."""
         return sum(queue.expected_in_flight for queue in [*self._queues.values()])
 
     @property

@@ -12,7 +12,7 @@ from handler.job import Job
 
 @dataclass(frozen=True, slots=True)
 class SequenceLimits:
-    """How many sequences there may be, and for how long; `max_seconds` of 0 is no limit."""
+    """Limits of the number of sequences and of their time; `max_seconds` of 0 is no limit."""
 
     max_sequences: int
     max_queued: int
@@ -72,7 +72,7 @@ class Sequences:
 
     @property
     def queued(self) -> int:
-        """How many jobs wait for the one before them."""
+        """The number of jobs that wait for the one before them."""
         return sum(len(sequence.queue) for sequence in self._sequences.values())
 
     def admit(self, job: Job) -> bool:

@@ -1,4 +1,4 @@
-"""Whose code asks: an archive's, the server's, or a library's that works for one of them."""
+"""The owner of the calling code: an archive, the server, or a library that works for one of them."""
 
 import sys
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ MARK = "__archive__"
 """The key under which an archive's builtins name its modules, by which any frame of its code is known."""
 
 PREFIX = "_mar_"
-"""How the private names in `sys.modules` begin: `_mar_7.model` is the module `model` of the seventh namespace."""
+"""The prefix of private names in `sys.modules`: `_mar_7.model` is the module `model` of the seventh namespace."""
 
 SERVER = frozenset({"app", "handler", "model_registry"})
 """The top-level names of the server's own packages."""

@@ -22,7 +22,9 @@ _QUEUED = _family("queued_requests", "gauge", "Requests that wait for a worker."
 _READY = _family("workers_ready", "gauge", "Workers that have loaded the model and are alive.")
 _ABANDONED = _family("workers_abandoned", "gauge", "Workers given up as their handlers hang; the threads still run.")
 _THREADS = _family("batch_threads", "gauge", "Threads that compute a batch, in each worker.")
-_EXPECTED = _family("expected_requests", "gauge", "Requests in flight at once, as a rule: a batch waits for no more.")
+_EXPECTED = _family(
+    "expected_requests", "gauge", "The usual number of requests in flight at once: a batch waits for no more."
+)
 _GATHERING = _family("batch_gathering", "gauge", "1 while batches wait for expected requests, 0 while that costs time.")
 _PACING = _family("loop_pacing", "gauge", "1 while the event loop waits for quick batches.")
 

@@ -12,7 +12,7 @@ MICROSECONDS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class QueuePolicy:
-    """How many requests may wait, and for how long."""
+    """Limits of the number of waiting requests and of their time."""
 
     max_size: int = 0
     """Requests; 0 is no limit."""

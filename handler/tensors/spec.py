@@ -65,7 +65,7 @@ class TensorServiceSpec:
     calls: ModelCalls
     parameters: Mapping[str, str] = field(default_factory=dict)
     graph_level: int = 0
-    """How far ONNX Runtime is to optimize the graph, as `optimization.graph.level` says it."""
+    """ONNX Runtime's level of graph optimization, as `optimization.graph.level` says it."""
     is_decoupled: bool = False
     """Whether the model answers a request any number of times."""
     states: SequenceStates | None = None

@@ -36,7 +36,7 @@ class RequestTimes(NamedTuple):
 
 @dataclass(slots=True)
 class Duration:
-    """How often something took place, and how long it took altogether."""
+    """The count of an event, and its total time."""
 
     count: int = 0
     nanoseconds: int = 0

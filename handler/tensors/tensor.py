@@ -42,19 +42,19 @@ class Tensor:
 
     @property
     def count(self) -> int:
-        """How many elements its shape says that it has."""
+        """The number of elements by its shape."""
         return prod(self.shape)
 
     @property
     def byte_size(self) -> int:
-        """How many bytes its elements take, whatever its shape says."""
+        """The bytes of its elements, whatever its shape says."""
         if self._raw is not None:
             return memoryview(self._raw).nbytes
         return len(self.raw) if self.datatype is BYTES else self.array.size * self.datatype.size
 
     @property
     def string_count(self) -> int:
-        """How many elements a BYTES tensor has, whatever its shape says; raises the errors of `decode_strings`."""
+        """The number of elements of a BYTES tensor, whatever its shape says; raises the errors of `decode_strings`."""
         if self._array is None:
             assert self._raw is not None
             array = _strings(self._raw)

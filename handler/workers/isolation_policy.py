@@ -16,7 +16,7 @@ class IsolationPolicy:
 
     def __init__(self, model: str, on_move: Callable[[], object]) -> None:
         self.thread_loads = 0
-        """How many workers have loaded on threads."""
+        """The number of workers that have loaded on threads."""
         self.was_tried = False
         """Whether a load that had failed on a thread has failed in a process, too."""
         self._model = model

@@ -61,12 +61,12 @@ class WorkerPool:
 
     @property
     def ready_count(self) -> int:
-        """How many workers serve now."""
+        """The number of workers that serve now."""
         return sum(worker.state == "ready" for worker in self.workers)
 
     @property
     def alive_count(self) -> int:
-        """How many workers serve or may still come to serve."""
+        """The number of workers that serve or may still come to serve."""
         return sum(worker.state in ("ready", "loading") for worker in self.workers)
 
     @property

@@ -7,7 +7,7 @@ from traceback import format_exception
 SIGNAL_STATUS = 128
 """Shells add it to the number of the signal that killed a process."""
 SERVER = ("handler.", "model_registry.", "app.")
-"""How the names of the server's own modules begin."""
+"""Prefixes of the server's own modules."""
 
 
 def own_traceback(error: BaseException) -> list[str]:

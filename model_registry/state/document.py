@@ -13,7 +13,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class VersionState:
-    """How a version is served; what is None is taken from the archive and from each replica's configuration."""
+    """The configuration of a version; what is None is taken from the archive and from each replica's configuration."""
 
     url: str
     min_workers: int = 1

@@ -51,7 +51,7 @@ class EnsemblePlan(NamedTuple):
         return chosen
 
     def readers(self, tensor: str) -> int:
-        """How many steps read a tensor."""
+        """The number of steps that read a tensor."""
         return sum(list(step.inputs.values()).count(tensor) for step in self.steps)
 
 

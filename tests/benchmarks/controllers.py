@@ -1,4 +1,4 @@
-"""How well the number of threads is chosen, start by start: a simulation with a fake clock and noisy batches.
+"""The choice of the number of threads, start by start: a simulation with a fake clock and noisy batches.
 
 Run `python -m tests.benchmarks.controllers`. One worker on two cores serves batches of SignFlow's TorchScript model,
 whose times are those of the bare handler. A batch with two threads is as slow as the slower one of both, so that a

@@ -58,7 +58,7 @@ def percentile(records: Sequence[Record], percent: float) -> float:
 
 
 def statuses(records: Sequence[Record]) -> dict[int, int]:
-    """How many of each, most first."""
+    """The count of each, largest first."""
     return dict(Counter(record.status for record in records).most_common())
 
 

@@ -31,7 +31,7 @@ Served = tuple[str, str]
 
 @dataclass(frozen=True)
 class Plan:
-    """How much of everything: `processes` of the archives have processes for workers."""
+    """The size of a run: `processes` of the archives have processes for workers."""
 
     seconds: float = 60.0
     archives: int = 20

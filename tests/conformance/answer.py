@@ -9,7 +9,7 @@ REASON = True
 MAY_BE_ADDED = {"connection", "x-marserve-reason"}
 """Headers allowed where TorchServe sends none of that name: after a 413 it leaves the connection's fate unsaid."""
 MAX_LINES = 12
-"""How many differing lines of a body are shown."""
+"""The number of differing lines of a body that are shown."""
 
 
 @dataclass(frozen=True, slots=True)

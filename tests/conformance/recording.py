@@ -36,7 +36,7 @@ MODEL: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """How a server is started, and what is done with it step by step."""
+    """The start of a server, and the steps of a scenario."""
 
     about: str
     server: dict[str, Any]

@@ -63,7 +63,7 @@ def make_context(**headers):
 
 
 def threads_of(stage):
-    """How many threads a stage has."""
+    """The number of threads of a stage."""
     return sum(thread.name == f"micro-batch-{stage}" for thread in threading.enumerate())
 
 

@@ -54,7 +54,7 @@ class ObjectStoreServer:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, method: str, status: int = 200) -> int:
-        """How many requests of a method were answered with that status."""
+        """The number of requests of a method that were answered with that status."""
         return sum(each.method == method and each.status == status for each in self.requests)
 
 

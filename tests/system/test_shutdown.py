@@ -1,4 +1,4 @@
-"""How a server process starts and ends: signals under load, hanging handlers, what is left behind."""
+"""A server process starts and ends: signals under load, hanging handlers, what is left behind."""
 
 import http.client
 import signal

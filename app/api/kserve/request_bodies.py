@@ -42,7 +42,7 @@ def check_first_protocol(value: Any, envelope: str | None) -> None:
 def tensors_body(body: bytes | bytearray, header_length: str) -> bytes:
     """The body of a request of the second protocol, whose tensors are all in JSON; raises BadRequest.
 
-    `header_length` is how many bytes of it are JSON where raw tensors follow. A blank id is none: the handler's
+    `header_length` is the length of its JSON in bytes where raw tensors follow. A blank id is no id: the handler's
     envelope then takes that of the request.
     """
     length = _length(header_length, len(body))

@@ -92,7 +92,7 @@ async def _watch(server: str, model: str) -> int:
 
 
 def _table(result: SignersResult) -> str:
-    """How many signs each version has translated, and how many as they were performed."""
+    """A table of the signs that each version has translated, and of those as they were performed."""
     lines = ["| version | signs | as performed |", "|---|---:|---:|"]
     for version, outcomes in sorted(result.versions.items()):
         name = version or "the default one, or local"

@@ -35,7 +35,7 @@ class Scheduler:
 
     @property
     def free_slots(self) -> int:
-        """How many sequences more could run now."""
+        """The number of sequences that could be added now."""
         return len(self._free)
 
     async def generate(self, prompt: list[int], count: int, temperature: float = 0.0) -> AsyncIterator[int]:

@@ -20,7 +20,7 @@ _FOR_ALL = re.compile(r"\w+_VISIBLE_DEVICES|CUDA_DEVICE_ORDER|ZE_AFFINITY_MASK|O
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """How the environment looks to the workers of a server."""
+    """The environment as the workers of a server see it."""
 
     hidden: re.Pattern[str] | None = None
     """Matches whole names."""

@@ -39,7 +39,7 @@ Condition = Callable[..., bool]
 
 
 def by_archive(*_: Any, **__: Any) -> bool:
-    """Return whether an archive's own code is calling: libraries change much for a moment, and put it back."""
+    """Return whether an archive's own code is calling: libraries change much and restore it."""
     return directly_calling_archive() is not None
 
 

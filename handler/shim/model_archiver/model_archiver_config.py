@@ -1,4 +1,4 @@
-"""What an archive is made of."""
+"""The parts of an archive."""
 
 import dataclasses
 import os

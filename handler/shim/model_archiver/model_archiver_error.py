@@ -1,4 +1,4 @@
-"""What goes wrong with an archive."""
+"""The error of an archive that cannot be made."""
 
 
 class ModelArchiverError(Exception):

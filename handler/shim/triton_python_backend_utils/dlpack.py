@@ -46,7 +46,7 @@ _api.PyCapsule_IsValid.argtypes = [ctypes.py_object, ctypes.c_char_p]
 _api.PyCapsule_SetName.argtypes = [ctypes.py_object, ctypes.c_char_p]
 
 _exported = {}
-"""What capsules point to, by address, until their readers have done with it."""
+"""The memory that capsules point to, by address, until their readers have released it."""
 
 
 @_Deleter

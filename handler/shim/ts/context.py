@@ -1,4 +1,4 @@
-"""What a handler knows about its model, its server and the batch at hand, and where it says more than a body can."""
+"""A handler's view of its model, its server and its batch, and the place for status and headers of its responses."""
 
 import copy
 import os

@@ -6,7 +6,7 @@ from types import FrameType, TracebackType
 from handler.isolation.calling_archive import MARK
 
 SERVER = ("handler.", "model_registry.", "app.", "importlib", "triton_python_backend_utils")
-"""How the names of modules begin whose frames are of no use to a model's author."""
+"""Prefixes of the modules whose frames are of no use to a model's author."""
 
 
 def text_of(error: BaseException) -> str:

@@ -11,7 +11,7 @@ ANY = -1
 
 
 class _Use(NamedTuple):
-    """How one model sees an ensemble's tensor."""
+    """One model's declaration of an ensemble's tensor."""
 
     model: str
     datatype: str

@@ -55,7 +55,7 @@ async def ask(endpoint: Endpoint, stack: ExitStack) -> socket.socket:
 
 
 async def until_blocked(sent: list[Any]) -> int:
-    """How many chunks the handler has sent when it sends no more."""
+    """The number of chunks that the handler has sent when it sends no more."""
     while True:
         before = len(sent)
         await asyncio.sleep(0.3)

@@ -1,4 +1,4 @@
-"""How the text of a configuration value becomes the value."""
+"""The text of a configuration value becomes the value."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Servers for scenarios: in this process, where they start in a moment, or as processes that end with a status."""
+"""Servers for scenarios: in this process, where they start quickly, or as processes that end with a status."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Whose code calls: an archive's, the server's, or a library's that works for one of them."""
+"""The owner of the calling code: an archive, the server, or a library that works for one of them."""
 
 from pathlib import Path
 

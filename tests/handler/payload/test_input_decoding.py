@@ -1,4 +1,4 @@
-"""How inputs are decoded, as a handler chooses it."""
+"""Inputs are decoded as a handler chooses it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""How a handler string becomes two functions, as TorchServe's loading protocol has it."""
+"""A handler string becomes two functions, as TorchServe's loading protocol has it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How large the batches of marserve have been, as its metrics say."""
+"""Sizes of marserve's batches, as its metrics have them."""
 
 import asyncio
 import re

@@ -45,7 +45,7 @@ class SignersResult:
     frames: int = 0
     late_frames: int = 0
     versions: defaultdict[str, Counter[bool]] = field(default_factory=lambda: defaultdict(Counter))
-    """How many signs each version of the model has translated right (True) and wrong."""
+    """Signs that each version of the model has translated right (True) and wrong."""
 
     @property
     def signs_per_second(self) -> float:

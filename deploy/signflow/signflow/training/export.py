@@ -15,7 +15,7 @@ from .model import MODELS, WEIGHTS, load
 from .synthetic import make_signs, make_windows
 
 TOLERANCE = 1e-4
-"""How far the exported model's logits may be from the original's."""
+"""The largest difference of the exported model's logits from the original's."""
 
 
 def main(argv: list[str] | None = None) -> None:

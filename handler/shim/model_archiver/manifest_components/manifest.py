@@ -4,7 +4,7 @@ import enum
 
 
 class RuntimeType(enum.Enum):
-    """What runs a handler."""
+    """The language that runs a handler."""
 
     PYTHON = "python"
     PYTHON3 = "python3"

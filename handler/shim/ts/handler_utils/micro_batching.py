@@ -74,7 +74,7 @@ class MicroBatching:
 
 
 class _Failure:
-    """What a stage passes on in place of a result when it raised."""
+    """The error of a stage, passed on in place of its result."""
 
     def __init__(self, error):
         self.error = error

@@ -1,4 +1,4 @@
-"""What every metric is made of."""
+"""The base of all metrics."""
 
 import abc
 

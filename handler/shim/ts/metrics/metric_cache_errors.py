@@ -1,4 +1,4 @@
-"""What can be wrong with a metrics file or a metric; each is also the built-in error that it resembles."""
+"""Errors of a metrics file or a metric; each is also the built-in error that it resembles."""
 
 import yaml
 

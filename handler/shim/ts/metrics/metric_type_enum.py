@@ -4,7 +4,7 @@ import enum
 
 
 class MetricTypes(enum.Enum):
-    """What a metric's values mean: an amount to add, a state, or a sample of a distribution."""
+    """The meaning of a metric's values: an amount to add, a state, or a sample of a distribution."""
 
     COUNTER = "counter"
     GAUGE = "gauge"

@@ -7,7 +7,7 @@ from ts.metrics.dimension import Dimension
 from ts.metrics.metric import Metric
 
 system_metrics = []
-"""What has been measured."""
+"""The measurements."""
 dimension = [Dimension("Level", "Host")]
 logger = logging.getLogger(__name__)
 

@@ -55,7 +55,7 @@ class SingleNodeService(ModelService):
 
     @abc.abstractmethod
     def _inference(self, data):
-        """What the model makes of the inputs."""
+        """The model's outputs for the inputs."""
 
     def _preprocess(self, data):
         return data

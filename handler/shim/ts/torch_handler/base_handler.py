@@ -177,7 +177,7 @@ class BaseHandler:
 
     @timed
     def inference(self, data, *args, **kwargs):
-        """What the model makes of the tensor."""
+        """The model's output for the tensor."""
         with torch.inference_mode():
             return self.model(data.to(self.device), *args, **kwargs)
 
@@ -230,7 +230,7 @@ class BaseHandler:
         return output, profiler
 
     def explain_handle(self, data_preprocess, raw_data):
-        """What `get_insights(preprocessed, input, target)`, a method of the subclass, says about the first row."""
+        """The result of `get_insights(preprocessed, input, target)`, a method of the subclass, about the first row."""
         row = raw_data[0] if isinstance(raw_data[0], dict) else {}
         logger.info("Calculating Explanations")
         return self.get_insights(data_preprocess, row.get("data") or row.get("body"), row.get("target") or 0)
@@ -246,7 +246,7 @@ class BaseHandler:
         return self.context is not None and self.context.get_request_header(0, "describe") == "True"
 
     def describe_handle(self):
-        """What the model says about itself; None unless a subclass knows better."""
+        """The model's description of itself; None unless a subclass has one."""
 
     def get_device(self):
         """The device that the model is on."""
@@ -262,7 +262,7 @@ def _tell_time(metrics, milliseconds):
 
 
 def _misfit(path, model_class, checkpoint):
-    """What to say of weights that a model does not take."""
+    """The message about weights that a model does not take."""
     told = f"{path} does not hold the weights of {model_class.__module__}.{model_class.__name__}."
     nested = (
         [key for key, value in checkpoint.items() if isinstance(value, dict)] if isinstance(checkpoint, dict) else []

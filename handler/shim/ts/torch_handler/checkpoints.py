@@ -6,7 +6,7 @@ import torch
 
 
 def load_checkpoint(path, device):
-    """What torch.save or safetensors have written; on the CPU, files of torch's present format are mapped, not read."""
+    """The content of a file of torch.save or safetensors; on the CPU, files of today's format are mapped."""
     if path.endswith(".safetensors"):
         from safetensors.torch import load_file
 

@@ -1,4 +1,4 @@
-"""How images are made ready for models that were trained on ImageNet."""
+"""Preprocessing of images for models that were trained on ImageNet."""
 
 __all__ = ["Processing", "imagenet", "plain"]
 

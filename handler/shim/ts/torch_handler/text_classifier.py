@@ -42,7 +42,7 @@ class TextClassifier(TextHandler):
         return map_class_to_label(F.softmax(data, dim=1).tolist(), self.mapping)
 
     def get_insights(self, text_preprocess, _, target=0):
-        """How much each n-gram speaks for class `target`."""
+        """The attribution of each n-gram to class `target`."""
         indices, tokens = text_preprocess
         importances = self.lig.attribute(
             indices,

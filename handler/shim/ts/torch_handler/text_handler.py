@@ -1,4 +1,4 @@
-"""What the handlers of texts have in common."""
+"""The base of the handlers of texts."""
 
 import functools
 import logging

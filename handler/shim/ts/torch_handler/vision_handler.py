@@ -1,4 +1,4 @@
-"""What the handlers of images have in common."""
+"""The base of the handlers of images."""
 
 import base64
 import functools
@@ -34,7 +34,7 @@ class VisionHandler(BaseHandler):
         return torch.stack([_read(value, self.image_processing) for value in values]).to(self.device)
 
     def get_insights(self, tensor_data, _, target=0):
-        """How much each number of the tensor speaks for class `target`, as nested lists."""
+        """The attribution of each number of the tensor to class `target`, as nested lists."""
         return self.ig.attribute(tensor_data, target=target, n_steps=15).tolist()
 
 

@@ -1,4 +1,4 @@
-"""How long functions take."""
+"""A decorator that measures the time of functions."""
 
 import functools
 import time

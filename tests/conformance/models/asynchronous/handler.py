@@ -47,7 +47,7 @@ class Asynchronous(BaseHandler):
         return ["end"]
 
     async def answer(self, data, context, ask):
-        """What is no list of one text."""
+        """An answer that is no list of one text."""
         kinds = {
             "dict": {"a": 1},
             "text": "text",

@@ -1,4 +1,4 @@
-"""What all envelopes have in common."""
+"""The base of all envelopes."""
 
 import abc
 
@@ -21,8 +21,8 @@ class BaseEnvelope(abc.ABC):
 
     @abc.abstractmethod
     def parse_input(self, data):
-        """What the handler gets for these rows."""
+        """The handler's input for these rows."""
 
     @abc.abstractmethod
     def format_output(self, data):
-        """What the clients get for these results."""
+        """The clients' responses for these results."""

@@ -1,1 +1,1 @@
-"""What authors of handlers use in their tests."""
+"""Aids for the tests of handlers."""

@@ -10,7 +10,7 @@ from ts.utils.util import get_yaml_config
 
 
 class MockContext:
-    """What `initialize` and `handle` need of a Context; `explain` says whether the request asks for an explanation.
+    """The part of a Context that handlers need; `explain` says whether the request asks for an explanation.
 
     `model_yaml_config_file` is looked for in `model_dir`.
     """
