@@ -32,12 +32,14 @@ from app.middleware import AccessLog, Authorization, BodyLimit, CommonHeaders, c
 from app.model_server import ModelServer
 from app.settings.loading import marserve_settings
 from app.settings.model import Settings
+from app.settings.sagemaker import sagemaker_targets
 from app.settings.types import ListenAddress
 from app.shutdown import ending_with_uvicorn
 
 LOG = logging.getLogger("marserve.server")
 APIS = ("inference", "management", "metrics")
 KSERVE_APIS = ("kserve", "inference")
+SAGEMAKER_APIS = ("sagemaker", "inference", "metrics")
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[dict[str, Any]]]
 
 
@@ -47,18 +49,21 @@ def create_app(settings: Settings | None = None) -> Starlette:
     Settings come from config.properties and the environment unless they are given.
     """
     settings = settings or marserve_settings(os.environ, Path.cwd(), authorization="management")
+    apis = SAGEMAKER_APIS if settings.sagemaker is not None else APIS
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with (
-            running(with_targets(with_samples(settings, os.environ), (), Path.cwd())) as server,
+            running(
+                with_targets(with_samples(settings, os.environ), sagemaker_targets(settings), Path.cwd())
+            ) as server,
             grpc_serving(server),
         ):
             app.state.model_server = server
             with ending_with_uvicorn(server.deadline):
-                yield _state(app, server, APIS)
+                yield _state(app, server, apis)
 
-    return build_app(settings, APIS, lifespan)
+    return build_app(settings, apis, lifespan)
 
 
 def create_apps(server: ModelServer) -> dict[ListenAddress, Starlette]:
@@ -119,10 +124,13 @@ def routes_of(settings: Settings, apis: tuple[str, ...]) -> list[BaseRoute]:
         ],
         "metrics": [*metrics.routes],
         "kserve": _kserve_routes() if "kserve" in apis else [],
+        "sagemaker": _sagemaker_routes(settings) if "sagemaker" in apis else [],
     }
     routes = [route for api in apis for route in by_api[api]]
     if "kserve" in apis:  # whose protocols are its own there, whatever the method
         return [*by_api["kserve"], *_without_protocols(by_api["inference"])]
+    if "sagemaker" in apis:  # the platform asks nothing else
+        return routes
     # TorchServe describes metrics everywhere, and knows nothing of traffic and drift.
     described = [each for each in routes if settings.one_port or each not in (*drift.routes, *traffic.routes)]
     described = described if apis == ("metrics",) else [*metrics.routes, *described]
@@ -152,8 +160,16 @@ def _kserve_routes() -> list[BaseRoute]:
     return [*routes]
 
 
+def _sagemaker_routes(settings: Settings) -> list[BaseRoute]:
+    from app.api.sagemaker.routes import multi_model_routes, routes
+
+    return [*routes, *(multi_model_routes if settings.sagemaker == "multi-model" else ())]
+
+
 def addresses(settings: Settings) -> dict[ListenAddress, tuple[str, ...]]:
     """The APIs that each address serves, in the order in which TorchServe asks them."""
+    if settings.sagemaker is not None:
+        return {settings.inference_address: SAGEMAKER_APIS}
     configured = {"inference": settings.inference_address, "management": settings.management_address}
     if settings.enable_metrics_api:
         configured["metrics"] = settings.metrics_address

@@ -139,6 +139,7 @@ def _marserve_serve(arguments: argparse.Namespace) -> int:
         from app.initial_models.arguments import with_targets
         from app.initial_models.samples import with_samples
         from app.settings.loading import marserve_settings
+        from app.settings.sagemaker import sagemaker_targets
 
     own = {"command", "version", "targets", "grpc_port", *REPOSITORY_FLAGS}
     options = {key: value for key, value in vars(arguments).items() if key not in own}
@@ -146,7 +147,7 @@ def _marserve_serve(arguments: argparse.Namespace) -> int:
         if arguments.grpc_port is not None:
             options["grpc_inference_port"] = arguments.grpc_port
         settings = marserve_settings(os.environ, Path.cwd(), **options)
-        repositories, targets = found_repositories(arguments.targets, Path.cwd())
+        repositories, targets = found_repositories(arguments.targets or sagemaker_targets(settings), Path.cwd())
         arguments.model_repository += repositories
         if arguments.model_repository:
             settings = with_repositories(settings, arguments)

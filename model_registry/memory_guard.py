@@ -33,8 +33,8 @@ class MemoryGuard:
 
     @classmethod
     def of_container(cls) -> "MemoryGuard":
-        """The limit of this process's control group."""
-        return cls(memory_limit())
+        """The limit of this process's control group; where there is none, the memory of the machine."""
+        return cls(memory_limit() or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
 
     def check(self, archive: Archive) -> None:
         """Raise InsufficientMemory if the archive's model cannot fit beside what is resident."""

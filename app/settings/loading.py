@@ -13,6 +13,8 @@ from app.settings.kserve import as_runtime, runtime_defaults
 from app.settings.last_snapshot import check_archives, newest_snapshot
 from app.settings.model import PATH_KEYS, Authorization, Settings
 from app.settings.remote_store import separate_remote_store, with_remote_store
+from app.settings.sagemaker import PORT as SAGEMAKER_PORT
+from app.settings.sagemaker import as_endpoint, sagemaker_source
 from app.settings.sources import CommandDefaults, CommandLine, Entry, EnvironmentVariables, PropertiesFile, Source
 from app.settings.types import ListenAddress, parse_port
 from app.settings.variables import ALWAYS_READ, OUR_VARIABLES, TS_VARIABLES
@@ -20,6 +22,7 @@ from app.settings.variables import ALWAYS_READ, OUR_VARIABLES, TS_VARIABLES
 _GRPC_APIS = ("inference", "management")
 _FOLDERS = {"model_store": "--model-store", "workflow_store": "--workflow-store"}
 _PLATFORM_VARIABLES = {"K_SERVICE", "FLY_APP_NAME", "KUBERNETES_SERVICE_HOST"}
+_PORT_VARIABLES = (SAGEMAKER_PORT, "PORT")
 _TORCHSERVE_DEFAULTS = {"log_location": "logs", "metrics_location": "logs"}
 _MARSERVE_DEFAULTS = {
     "metrics_mode": "prometheus",
@@ -80,13 +83,14 @@ def marserve_settings(
     """
     file = _configuration_file(ts_config, environ, cwd)
     variables = EnvironmentVariables(environ, TS_VARIABLES | OUR_VARIABLES)
-    sources = [CommandLine(overrides), variables, file, CommandDefaults(_MARSERVE_DEFAULTS)]
+    platform = sagemaker_source(environ)
+    sources = [CommandLine(overrides), variables, platform, file, CommandDefaults(_MARSERVE_DEFAULTS)]
     settings, in_force = _validated(sources, cwd, environ), _in_force(sources)
     address = _one_address(settings.inference_address, host, port, environ)
     if authorization is None:
         is_private = address.is_loopback and not _PLATFORM_VARIABLES & environ.keys()
         authorization = "off" if is_private else "management"
-    return settings.replace(
+    settings = settings.replace(
         **dict.fromkeys(("inference_address", "management_address", "metrics_address"), address),
         authorization="off" if settings.disable_token_authorization else authorization,
         one_port=True,
@@ -99,6 +103,7 @@ def marserve_settings(
             *_other_addresses(in_force, address),
         ),
     )
+    return as_endpoint(settings, environ)
 
 
 def _in_force(sources: list[Source]) -> Mapping[str, Entry]:
@@ -159,8 +164,11 @@ def _reloaded(folder: str | None, settings: Settings, cwd: Path) -> dict[str, Pa
 def _one_address(
     configured: ListenAddress, host: str | None, port: int | str | None, environ: Mapping[str, str]
 ) -> ListenAddress:
-    """The configured address, with the host and port of the options or the platform's PORT put in."""
-    entry = Entry(str(port), "option --port") if port is not None else Entry(environ.get("PORT", ""), "variable PORT")
+    """The configured address, with the host and port of the options or the platform's variable put in."""
+    variable = next((name for name in _PORT_VARIABLES if environ.get(name)), "PORT")
+    entry = Entry(environ.get(variable, ""), f"variable {variable}")
+    if port is not None:
+        entry = Entry(str(port), "option --port")
     if configured.scheme == "unix":
         if not (host or entry.text):
             return configured

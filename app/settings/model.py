@@ -153,6 +153,7 @@ class Settings(BaseSettings):
     one_port: bool = False  # a server of our own: its health is true, and no route hides another
     grpc_apis: tuple[str, ...] = ()  # the APIs that gRPC serves: "inference", "management", "kserve"
     kserve_protocol: str | None = None  # "v1", "v2" or "grpc-v2" where this server is a runtime of KServe
+    sagemaker: str | None = None  # "single-model" or "multi-model" where this server is a container of SageMaker's
     config_file: str | None = None
     remote_store: str | None = None  # the address of a model store in object storage
     reload: Path | None = None  # an unpacked archive, or a folder of archives, whose changes are followed
@@ -191,6 +192,7 @@ DERIVED = {
     "one_port",
     "grpc_apis",
     "kserve_protocol",
+    "sagemaker",
     "config_file",
     "reload",
     "remote_store",

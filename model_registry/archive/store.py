@@ -197,13 +197,16 @@ class ModelStore:
             raise SaveFailed(url) from reason
 
     def _place(self, source: Path, fresh: Path) -> Path:
-        """Unpack a file into the fresh folder, or link a folder in it; returns the archive's folder."""
+        """Unpack a file into the fresh folder, or link a folder in it; returns the archive's folder.
+
+        Of a folder that holds nothing but a folder, as in TorchServe, or an archive that is the one to be served.
+        """
+        content = [] if source.is_file() else list(source.iterdir())
+        if len(content) == 1 and (content[0].is_dir() or content[0].name.endswith(ARCHIVE_SUFFIXES)):
+            (source,) = content
         if source.is_file():
             unpack(source, fresh, self._limits, self._check_open)
             return fresh
-        content = list(source.iterdir())
-        if len(content) == 1 and content[0].is_dir():  # as in TorchServe
-            source = content[0]
         link = fresh / source.name
         link.symlink_to(source.absolute(), target_is_directory=True)
         return link

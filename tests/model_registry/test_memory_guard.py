@@ -36,6 +36,11 @@ def test_a_model_that_may_fit_is_let_in(tmp_path: Path) -> None:
     MemoryGuard(2048 * MIB, lambda: 512 * MIB).check(archive_of(tmp_path, 1536))
 
 
+def test_without_a_container_the_memory_of_the_machine_is_the_limit(tmp_path: Path) -> None:
+    with pytest.raises(InsufficientMemory):
+        MemoryGuard.of_container().check(archive_of(tmp_path, 1 << 23))
+
+
 def test_without_a_limit_or_a_serialized_file_nothing_is_refused(tmp_path: Path) -> None:
     MemoryGuard(None).check(archive_of(tmp_path, 1 << 20))
     MemoryGuard(1).check(Archive("m.mar", Manifest(model_name="m"), tmp_path))

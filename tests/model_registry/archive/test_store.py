@@ -118,6 +118,16 @@ def test_a_folder_in_nothing_but_a_folder_opens(place: Path, store: ModelStore) 
     assert archive.folder.name == "inner"
 
 
+def test_an_archive_in_nothing_but_a_folder_opens(place: Path, store: ModelStore) -> None:
+    (place / "artifact").mkdir()
+    write_mar(place / "artifact" / "m.mar", "inner")
+    archive = store.open(str(place / "artifact"))
+    assert (archive.manifest.model_name, (archive.folder / "h.py").read_text()) == ("inner", "text")
+    archive.remove()
+    assert (place / "artifact" / "m.mar").exists()
+    assert unpacked(place) == []
+
+
 def test_a_file_that_is_no_archive_opens_with_an_empty_manifest_if_it_is_called_mar(
     place: Path, store: ModelStore
 ) -> None:
