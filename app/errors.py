@@ -167,6 +167,7 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
     registry.VersionNotLoaded: ErrorResponse(404, "ModelVersionNotFoundException"),
     state.StateUnavailable: ErrorResponse(503, "ServiceUnavailableException"),
     state.StateConflict: ErrorResponse(409, "ConflictStatusException"),
+    state.StateTooLarge: ErrorResponse(507, "InsufficientStorageException"),
     state.InvalidDocument: ErrorResponse(503, "ServiceUnavailableException"),
     state.ReplicasBehind: ErrorResponse(504, "GatewayTimeoutException"),
     registry.VersionInTraffic: ErrorResponse(409, "ConflictStatusException"),

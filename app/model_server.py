@@ -20,7 +20,7 @@ from app.initial_models.startup import initial_models, initial_workers, register
 from app.logging.access_log import Client
 from app.logging.files import Logs
 from app.open_inference.live_settings import LiveSettings
-from app.replicas.following import shared_registry, start_replica
+from app.replicas.following import shared_registry, start_replica, watch_state
 from app.replicas.registry import make_registry
 from app.settings.kserve import has_request_envelope
 from app.settings.model import Settings
@@ -86,6 +86,7 @@ class ModelServer:
             hung_limit=settings.hung_workers_limit,
             snapshots=snapshot_writer(settings, self._gpus) or traffic_file(settings),
         )
+        watch_state(self.registry, settings, self.metrics)
         self.workflow_store = make_store(settings.workflow_store or settings.model_store, allowed)
         self.workflows = Workflows(self.registry, ArchiveOpener(self.workflow_store, settings.max_downloads))
         self.repositories = self._repositories()

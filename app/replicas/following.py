@@ -10,6 +10,7 @@ import anyio
 
 from app.initial_models.startup import register_all
 from app.settings.model import Settings
+from handler.metrics.server_metrics import Metrics
 from model_registry.errors import RegistryError
 from model_registry.registration import Registration
 from model_registry.registry import Registry
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("marserve.state")
 JITTER = 0.1
 """Share of the interval by which replicas differ, so that they do not all ask at once."""
-HEARTBEAT_SECONDS = 10.0
 
 
 def shared_registry(registry: Registry, settings: Settings) -> "SharedRegistry | None":
@@ -58,12 +58,22 @@ async def follow_state(own: Registry, settings: Settings) -> None:
     if registry is None:
         return
     await registry.started.wait()
-    last_beat = -HEARTBEAT_SECONDS
+    last_beat = -registry.heartbeat_interval
     while True:
         await anyio.sleep(settings.state_interval * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311
         await registry.follow()
-        if monotonic() - last_beat >= HEARTBEAT_SECONDS and await registry.beat():
+        if monotonic() - last_beat >= registry.heartbeat_interval and await registry.beat():
             last_beat = monotonic()
+
+
+def watch_state(own: Registry, settings: Settings, metrics: Metrics) -> None:
+    """Show the replica's state among its metrics, where one is shared."""
+    if (registry := shared_registry(own, settings)) is not None:
+        metrics.watch_state(
+            lambda: registry.state_age,
+            lambda: max(0, registry.stored_revision - registry.applied_revision),
+            lambda: registry.conflict_count,
+        )
 
 
 def describe_state(own: Registry, settings: Settings) -> dict[str, object]:

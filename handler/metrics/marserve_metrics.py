@@ -38,6 +38,13 @@ REFUSALS = Family(
     "marserve_refusals_total", "counter", "", ("reason",), "Connections and requests refused or cut before an answer."
 )
 
+STATE_AGE = Family("marserve_state_age_seconds", "gauge", "", (), "Time since the shared state was last read.")
+STATE_LAG = Family("marserve_state_lag_revisions", "gauge", "", (), "Revisions that are stored, but not in force here.")
+STATE_CONFLICTS = Family(
+    "marserve_state_conflicts", "gauge", "", (), "Changes since the start that another replica's overtook."
+)
+STATE = (STATE_AGE, STATE_LAG, STATE_CONFLICTS)
+
 _CONTROLLERS = (_THREADS, _EXPECTED, _GATHERING, _PACING)
 _OF_A_VERSION = (_DURATION, _WAITING, _BATCH, _QUEUED, _READY, _ABANDONED, _SHARE, _ROLLOUT_SHARE, *_CONTROLLERS)
 _TRAFFIC = (_SHADOW, _ROLLOUTS)
@@ -45,7 +52,7 @@ _TRAFFIC = (_SHADOW, _ROLLOUTS)
 
 def declare_marserve_metrics(exposition: Exposition) -> None:
     """Show these families too."""
-    for family in (*_OF_A_VERSION, _FAILURES, _DRIFT, *_TRAFFIC, REFUSALS, LOST_LINES):
+    for family in (*_OF_A_VERSION, _FAILURES, _DRIFT, *_TRAFFIC, REFUSALS, LOST_LINES, *STATE):
         exposition.declare(family, _SIZES if family is _BATCH else _SECONDS)
 
 

@@ -10,7 +10,7 @@ from typing import Literal, cast
 
 from handler.metrics.exposition import Exposition, Update, ignore
 from handler.metrics.families import Family, Kind, read_families
-from handler.metrics.marserve_metrics import LOST_LINES, REFUSALS, MarserveSeries, declare_marserve_metrics
+from handler.metrics.marserve_metrics import LOST_LINES, REFUSALS, STATE, MarserveSeries, declare_marserve_metrics
 from handler.metrics.metric_log import LogKind, MetricLog
 from handler.metrics.model_metrics import ModelEvents, ModelMetrics, UpdateCache, count_all
 from handler.metrics.openmetrics import render_openmetrics
@@ -94,6 +94,11 @@ class Metrics:
     def watch_lost_lines(self, read: Callable[[], int]) -> None:
         """Show how many log lines were lost, by a function that is called at each scrape."""
         self._exposition.watch(LOST_LINES, (), read)
+
+    def watch_state(self, *reads: Callable[[], float]) -> None:
+        """Show age, lag and conflicts of a shared state, by functions that are called at each scrape."""
+        for family, read in zip(STATE, reads, strict=True):
+            self._exposition.watch(family, (), read)
 
     def record_refusals(self, reason: str, count: int) -> None:
         """Add connections and requests that were refused before they were answered."""

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
-from model_registry.files.documents import MAX_BYTES, BeyondLimits, check_json_depth
-from model_registry.state.errors import InvalidDocument, StateConflict
+from model_registry.files.documents import BeyondLimits, check_json_depth
+from model_registry.state.errors import InvalidDocument, StateConflict, StateTooLarge
 
 FORMAT = 1
+MAX_BYTES = 16 << 20
+"""Every replica reads all of a document that has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Document:
             raise InvalidDocument(f"The state document cannot be read: {error!r}") from error
 
     def to_bytes(self) -> bytes:
-        """The document as it is stored."""
+        """The document as it is stored; raises StateTooLarge."""
         models = {
             name: {
                 "default": model.default,
@@ -72,7 +74,10 @@ class Document:
             }
             for name, model in self.models.items()
         }
-        return json.dumps({"format": FORMAT, "revision": self.revision, "models": models}, indent=1).encode()
+        content = json.dumps({"format": FORMAT, "revision": self.revision, "models": models}, indent=1).encode()
+        if len(content) > MAX_BYTES:  # which no replica would read again
+            raise StateTooLarge(len(models), len(content), MAX_BYTES)
+        return content
 
     def with_version(self, name: str, number: str, version: VersionState) -> Self:
         """A version more; the first of a model is its default."""

@@ -3,17 +3,20 @@
 import fcntl
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from model_registry.files.atomic_file import atomic_file
 from model_registry.object_storage.address import ObjectAddress, is_object_url
-from model_registry.object_storage.bucket import Bucket, Tag
+from model_registry.object_storage.bucket import Bucket, ObjectInfo, Tag
 from model_registry.object_storage.errors import ObjectChanged, ObjectNotFound, StorageError
 
 IDLE_SECONDS = 5.0
 RETRY_SECONDS = 5.0
+READERS = 16
+"""Heartbeats that are read at once."""
 FOLDER_SUFFIX = ".replicas"
 
 
@@ -37,6 +40,9 @@ class DocumentStore(Protocol):
     def heartbeats(self) -> list[StoredHeartbeat]:
         """The heartbeats of all replicas."""
 
+    def heartbeat_times(self) -> dict[str, float]:
+        """The replicas with a heartbeat, and when each was written: a listing, which reads none of them."""
+
     def write_heartbeat(self, replica: str, content: bytes) -> None:
         """Replace a replica's heartbeat."""
 
@@ -58,6 +64,8 @@ class ObjectDocumentStore:
         self._key = address.key
         self._folder = f"{address.key}{FOLDER_SUFFIX}"
         self._bucket = Bucket(address, idle_seconds=IDLE_SECONDS, retry_seconds=RETRY_SECONDS)
+        self._heartbeats: dict[str, tuple[str, StoredHeartbeat]] = {}
+        """The last ones that were read by key, with their tags: one that has not changed is not read again."""
 
     def __repr__(self) -> str:
         return f"<ObjectDocumentStore {self._bucket.address}>"
@@ -71,15 +79,28 @@ class ObjectDocumentStore:
         return self._bucket.write(self._key, content, replaced)
 
     def heartbeats(self) -> list[StoredHeartbeat]:
+        """See DocumentStore. Reads those that have changed, several at once."""
+        listed = self._bucket.listed(self._folder)
+        with ThreadPoolExecutor(READERS, "heartbeats") as readers:
+            found = [(info, each) for info, each in zip(listed, readers.map(self._read, listed), strict=True) if each]
+        self._heartbeats = {info.key: (info.tag, each) for info, each in found}
+        return [each for _, each in found]
+
+    def _read(self, info: ObjectInfo) -> StoredHeartbeat | None:
+        """One heartbeat; None if its replica has just ended."""
+        written_at = info.modified.timestamp()
+        tag, known = self._heartbeats.get(info.key, ("", None))
+        if known is not None and tag and tag == info.tag:
+            return known._replace(written_at=written_at)
+        try:
+            content, _ = self._bucket.read(info.key) or (b"", None)
+        except ObjectNotFound:
+            return None
+        return StoredHeartbeat(_replica_of(info), written_at, content)
+
+    def heartbeat_times(self) -> dict[str, float]:
         """See DocumentStore."""
-        found = []
-        for info in self._bucket.listed(self._folder):
-            try:
-                content, _ = self._bucket.read(info.key) or (b"", None)
-            except ObjectNotFound:
-                continue  # its replica has just ended
-            found.append(StoredHeartbeat(info.key.rpartition("/")[2], info.modified.timestamp(), content))
-        return found
+        return {_replica_of(info): info.modified.timestamp() for info in self._bucket.listed(self._folder)}
 
     def write_heartbeat(self, replica: str, content: bytes) -> None:
         """See DocumentStore."""
@@ -124,12 +145,18 @@ class FileDocumentStore:
     def heartbeats(self) -> list[StoredHeartbeat]:
         """See DocumentStore."""
         found = []
+        for replica, written_at in self.heartbeat_times().items():
+            with suppress(FileNotFoundError):  # its replica has just ended
+                found.append(StoredHeartbeat(replica, written_at, (self._folder / replica).read_bytes()))
+        return found
+
+    def heartbeat_times(self) -> dict[str, float]:
+        """See DocumentStore."""
+        found = {}
         for path in self._folder.iterdir() if self._folder.is_dir() else ():
-            try:
+            with suppress(FileNotFoundError):
                 if not path.name.startswith("."):
-                    found.append(StoredHeartbeat(path.name, path.stat().st_mtime, path.read_bytes()))
-            except FileNotFoundError:
-                continue
+                    found[path.name] = path.stat().st_mtime
         return found
 
     def write_heartbeat(self, replica: str, content: bytes) -> None:
@@ -156,6 +183,10 @@ class FileDocumentStore:
             raise
         except OSError as error:
             raise StorageError(f"writing {self._path}: {error.strerror}") from error
+
+
+def _replica_of(info: ObjectInfo) -> str:
+    return info.key.rpartition("/")[2]
 
 
 def _tag(content: bytes) -> Tag:

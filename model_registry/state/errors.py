@@ -17,6 +17,16 @@ class InvalidDocument(RegistryError):
     """The document is none that this release understands."""
 
 
+class StateTooLarge(RegistryError):
+    """The document would grow beyond what replicas read; nothing was changed."""
+
+    def __init__(self, models: int, size: int, limit: int) -> None:
+        super().__init__(
+            f"Nothing was changed: the shared state would have {models} models in {size} bytes, more than {limit}. "
+            "Divide the models among several states."
+        )
+
+
 class ReplicasBehind(RegistryError):
     """Replicas have not taken over a change in time."""
 

@@ -11,9 +11,13 @@ from typing import Self
 from model_registry.state.document_store import StoredHeartbeat
 
 INTERVAL_SECONDS = 10.0
-LIFETIME_SECONDS = 3 * INTERVAL_SECONDS
+MAX_HEARTBEATS_PER_SECOND = 10.0
+"""Of all replicas together, as long as nothing changes: many of them write more rarely, as each write is paid for."""
+LIFETIME_INTERVALS = 3
 FORGOTTEN_AFTER_SECONDS = 3600.0
 """Heartbeats of replicas that ended without a word are deleted then."""
+COUNTING_SECONDS = 600.0
+"""A replica lists the heartbeats that often, to count them, and to delete those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,22 +30,31 @@ class Heartbeat:
     revision: int
     models: int
     error: str = ""
+    interval: float = INTERVAL_SECONDS
+    """Seconds until the next one at most."""
     age: float = 0.0
     """Seconds behind the newest heartbeat of all."""
 
     @property
     def is_alive(self) -> bool:
         """Whether it is fresh enough for its replica to count."""
-        return self.age < LIFETIME_SECONDS
+        return self.age < LIFETIME_INTERVALS * self.interval
 
     @classmethod
-    def of_this_process(cls, replica: str, revision: int, models: int, error: str) -> Self:
+    def of_this_process(
+        cls, replica: str, revision: int, models: int, error: str, interval: float = INTERVAL_SECONDS
+    ) -> Self:
         """The heartbeat to write now."""
-        return cls(replica, socket.gethostname(), os.getpid(), revision, models, error)
+        return cls(replica, socket.gethostname(), os.getpid(), revision, models, error, interval)
 
     def to_bytes(self) -> bytes:
         """The heartbeat as it is stored."""
         return json.dumps(asdict(self)).encode()
+
+
+def heartbeat_interval(replicas: int) -> float:
+    """Seconds between two heartbeats of one of so many replicas."""
+    return max(INTERVAL_SECONDS, replicas / MAX_HEARTBEATS_PER_SECOND)
 
 
 def new_replica_name() -> str:
@@ -58,6 +71,7 @@ def parse_heartbeats(stored: Iterable[StoredHeartbeat]) -> list[Heartbeat]:
         try:
             raw = json.loads(each.content)
             values = {name: raw[name] for name in ("host", "process", "revision", "models", "error")}
+            values["interval"] = float(raw.get("interval", INTERVAL_SECONDS))
         except (ValueError, KeyError, TypeError):
             continue
         found.append(Heartbeat(each.replica, **values, age=newest - each.written_at))

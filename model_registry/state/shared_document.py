@@ -28,6 +28,8 @@ class SharedDocument:
         self._lock = Lock()
         self._tag: Tag | None = None
         self._document: Document | None = None
+        self.conflict_count = 0
+        """Changes that another one overtook, and that were applied anew."""
 
     def __repr__(self) -> str:
         return f"<SharedDocument at revision {self._document.revision if self._document else 'none'}>"
@@ -47,7 +49,7 @@ class SharedDocument:
 
         A change that another one overtakes is applied anew. It is a pure function, and changes nothing where it has
         been applied before: an answer of the store may get lost. Raises StateUnavailable, StateConflict,
-        InvalidDocument, and what the change raises.
+        StateTooLarge, InvalidDocument, and what the change raises.
         """
         with self._lock:
             for attempt in range(MAX_ATTEMPTS):
@@ -59,6 +61,7 @@ class SharedDocument:
                 try:
                     self._tag = self._store.write(stored.to_bytes(), self._tag)
                 except ObjectChanged:
+                    self.conflict_count += 1
                     self._pause(FIRST_PAUSE_SECONDS * 2 ** min(attempt, 6) * random.uniform(0.5, 1.5))  # noqa: S311
                 except StorageError as error:
                     raise StateUnavailable(f"Nothing was changed. {error}") from error

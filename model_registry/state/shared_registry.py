@@ -17,8 +17,9 @@ from model_registry.registry import Registry
 from model_registry.state.document import Document, VersionState
 from model_registry.state.document_store import DocumentStore
 from model_registry.state.errors import ReplicasBehind, StateUnavailable
-from model_registry.state.heartbeats import FORGOTTEN_AFTER_SECONDS, Heartbeat, new_replica_name, parse_heartbeats
+from model_registry.state.heartbeats import Heartbeat
 from model_registry.state.reconciliation import Reconciliation
+from model_registry.state.replica_heartbeats import ReplicaHeartbeats
 from model_registry.state.shared_document import Change, SharedDocument
 from model_registry.traffic.model_traffic import ModelTraffic
 from model_registry.traffic.rules import TrafficRules
@@ -26,6 +27,7 @@ from model_registry.version import ModelVersion
 
 LOG = logging.getLogger("marserve.state")
 POLL_SECONDS = 0.25
+POLL_SECONDS_PER_REPLICA = 0.005
 SIMILAR_CHARACTERS = 40
 """Errors that begin alike are logged once: they name times."""
 
@@ -41,14 +43,13 @@ class SharedRegistry(Registry):
         super().__init__(*arguments, **options)
         self._local_copy = local_copy
         self._read_at = 0.0
-        self._store = documents
         self._document = SharedDocument(documents)
         self._is_shared = self._is_following = False
         self._following = asyncio.Lock()
         self._shared: set[ModelVersion] = set()
         """Versions that the document has or had: others are just being registered, and not its business yet."""
         self._pushes: dict[str, asyncio.Task[None]] = {}
-        self.replica = new_replica_name()
+        self._replicas = ReplicaHeartbeats(documents)
         self.applied_revision = 0
         """The revision of the document that is in force here."""
         self.stored_revision = 0
@@ -158,6 +159,21 @@ class SharedRegistry(Registry):
         """Seconds since the document was last read."""
         return monotonic() - self._read_at
 
+    @property
+    def replica(self) -> str:
+        """The name of this replica."""
+        return self._replicas.replica
+
+    @property
+    def heartbeat_interval(self) -> float:
+        """Seconds between two heartbeats of this replica."""
+        return self._replicas.interval
+
+    @property
+    def conflict_count(self) -> int:
+        """Changes by this replica that another one overtook, and that were applied anew."""
+        return self._document.conflict_count
+
     async def follow(self) -> None:
         """Take over what has changed. What fails leaves all as it was, is logged once, and kept in `state_error`."""
         try:
@@ -171,14 +187,10 @@ class SharedRegistry(Registry):
             self._report("")
 
     async def beat(self) -> bool:
-        """Write this replica's heartbeat, and delete those of replicas that are long gone; false if it cannot."""
+        """Write this replica's heartbeat, and now and then count them all; false if it cannot."""
         models = len(self.shared_models())
-        own = Heartbeat.of_this_process(self.replica, self.applied_revision, models, self.state_error)
         try:
-            await asyncio.to_thread(self._store.write_heartbeat, self.replica, own.to_bytes())
-            for each in await self.heartbeats():
-                if each.age > FORGOTTEN_AFTER_SECONDS:
-                    await asyncio.to_thread(self._store.delete_heartbeat, each.replica)
+            await asyncio.to_thread(self._replicas.write, self.applied_revision, models, self.state_error)
         except OSError as error:
             LOG.debug("No heartbeat: %s", error)
             return False
@@ -186,7 +198,7 @@ class SharedRegistry(Registry):
 
     async def heartbeats(self) -> list[Heartbeat]:
         """The heartbeats of all replicas; raises OSError."""
-        return parse_heartbeats(await asyncio.to_thread(self._store.heartbeats))
+        return await asyncio.to_thread(self._replicas.read)
 
     async def wait_for_replicas(self, seconds: float) -> None:
         """Return when all replicas that are alive have the newest revision; raises ReplicasBehind, StateUnavailable."""
@@ -202,12 +214,12 @@ class SharedRegistry(Registry):
             if behind and asyncio.get_running_loop().time() > deadline:
                 raise ReplicasBehind(revision, behind, seconds)
             if behind:
-                await asyncio.sleep(POLL_SECONDS)
+                await asyncio.sleep(POLL_SECONDS + POLL_SECONDS_PER_REPLICA * len(alive))
 
     async def withdraw(self) -> None:
         """Delete this replica's heartbeat; never raises."""
         try:
-            await asyncio.to_thread(self._store.delete_heartbeat, self.replica)
+            await asyncio.to_thread(self._replicas.delete)
         except OSError as error:
             LOG.debug("The heartbeat stays: %s", error)
 

@@ -71,3 +71,17 @@ async def test_following_costs_one_conditional_request_for_each_interval(
         assert sum(each.status == 200 for each in documents) <= 2
         state = (await client.http.get("/v2/health/ready")).json()["state"]
         assert (state["revision"], state.get("error")) == (registry_of(client).stored_revision, None)
+
+
+async def test_metrics_show_age_lag_and_conflicts(s3: ObjectStoreServer, store: Path, archive: MakeArchive) -> None:
+    archive("m", SERVES.format("m"))
+    archive("n", SERVES.format("n"))
+    async with replicas(store, STATE, 2, marserve_metrics="true") as clients:
+        await clients[0].register("m.mar", wait="fleet")
+        await asyncio.gather(clients[0].register("n.mar"), clients[1].manage("PUT", "/models/m", min_worker=2))
+        lines = (await clients[1].http.get("/metrics")).text.splitlines()
+        found = {line.split()[0]: float(line.split()[1]) for line in lines if line.startswith("marserve_state_")}
+        assert found.keys() == {
+            "marserve_state_age_seconds", "marserve_state_lag_revisions", "marserve_state_conflicts",
+        }  # fmt: skip
+        assert 0 <= found["marserve_state_age_seconds"] < 60

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from model_registry.state.document import Document, ModelState, VersionState
-from model_registry.state.errors import InvalidDocument, StateConflict
+from model_registry.state.document import MAX_BYTES, Document, ModelState, VersionState
+from model_registry.state.errors import InvalidDocument, StateConflict, StateTooLarge
 
 ONE, TWO = VersionState("m-1.mar"), VersionState("m-2.mar", batch_size=8)
 BOTH = Document().with_version("m", "1.0", ONE).with_version("m", "2.0", TWO)
@@ -26,7 +26,7 @@ def test_a_document_survives_its_bytes() -> None:
         b'{"format": 1, "revision": "x", "models": {}}', b'{"format": 1, "revision": 1, "models": []}',
         b'{"format": 1, "revision": 1, "models": {"m": {"default": "1", "versions": {}}}}',
         b'{"format": 1, "revision": 1, "models": {"m": {"default": "1", "versions": {"1": {}}}}}',
-        b"[" * 500, b'{"a": "' + b"x" * (2 << 20) + b'"}',
+        b"[" * 500, b'{"a": "' + b"x" * MAX_BYTES + b'"}',
     ],
 )  # fmt: skip
 def test_what_is_none_is_refused(content: bytes) -> None:
@@ -54,3 +54,11 @@ def test_changes_that_others_exclude() -> None:
     ):
         with pytest.raises(StateConflict):
             change()
+
+
+def test_no_replica_writes_what_none_could_read() -> None:
+    with pytest.raises(StateTooLarge, match="Divide the models"):
+        BOTH.with_version("m", "3.0", VersionState("x" * MAX_BYTES)).to_bytes()
+    models = {f"model-{number}": ModelState("1.0", {"1.0": ONE}) for number in range(10_000)}
+    document = Document(1, models)
+    assert Document.parse(document.to_bytes()) == document

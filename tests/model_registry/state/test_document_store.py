@@ -52,3 +52,17 @@ def test_a_place_that_cannot_be_used_is_named(tmp_path: Path) -> None:
         store.write(b"1", None)
     with pytest.raises(StorageError):
         store.write_heartbeat("a", b"")
+
+
+def test_a_heartbeat_that_has_not_changed_is_not_read_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("obstore", reason="object storage needs the extra cloud")
+    with object_store(monkeypatch) as server:
+        store = document_store("s3://bucket/state.json", tmp_path)
+        for name in ("a", "b"):
+            store.write_heartbeat(name, b"1")
+        assert sorted(store.heartbeat_times()) == ["a", "b"]
+        assert [each.content for each in store.heartbeats()] == [b"1", b"1"]
+        store.write_heartbeat("b", b"2")
+        asked = server.count("GET")
+        assert [each.content for each in store.heartbeats()] == [b"1", b"2"]
+        assert server.count("GET") == asked + 2  # the listing, and b
