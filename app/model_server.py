@@ -86,7 +86,6 @@ class ModelServer:
             hung_limit=settings.hung_workers_limit,
             snapshots=snapshot_writer(settings, self._gpus) or traffic_file(settings),
         )
-        watch_state(self.registry, settings, self.metrics)
         self.workflow_store = make_store(settings.workflow_store or settings.model_store, allowed)
         self.workflows = Workflows(self.registry, ArchiveOpener(self.workflow_store, settings.max_downloads))
         self.repositories = self._repositories()
@@ -135,6 +134,7 @@ class ModelServer:
             await register_all(self.registry, models)
             self.registry.mark_started()
         else:
+            watch_state(replica, self.metrics)
             await start_replica(replica, self.settings, models)
 
     def _repositories(self) -> "RepositoryModels | None":

@@ -66,14 +66,13 @@ async def follow_state(own: Registry, settings: Settings) -> None:
             last_beat = monotonic()
 
 
-def watch_state(own: Registry, settings: Settings, metrics: Metrics) -> None:
-    """Show the replica's state among its metrics, where one is shared."""
-    if (registry := shared_registry(own, settings)) is not None:
-        metrics.watch_state(
-            lambda: registry.state_age,
-            lambda: max(0, registry.stored_revision - registry.applied_revision),
-            lambda: registry.conflict_count,
-        )
+def watch_state(registry: "SharedRegistry", metrics: Metrics) -> None:
+    """Show the replica's state among its metrics."""
+    metrics.watch_state(
+        lambda: registry.state_age,
+        lambda: max(0, registry.stored_revision - registry.applied_revision),
+        lambda: registry.conflict_count,
+    )
 
 
 def describe_state(own: Registry, settings: Settings) -> dict[str, object]:
