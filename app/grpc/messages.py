@@ -21,6 +21,8 @@ INFERENCE = "org.pytorch.serve.grpc.inference"
 MANAGEMENT = "org.pytorch.serve.grpc.management"
 OPEN_INFERENCE = "org.pytorch.serve.grpc.openinference"
 TRITON = "inference"
+OPEN_INFERENCE_SERVICE = f"{OPEN_INFERENCE}.GRPCInferenceService"
+TRITON_SERVICE = f"{TRITON}.GRPCInferenceService"
 RPC = "google.rpc"
 
 

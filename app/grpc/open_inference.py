@@ -11,8 +11,6 @@ from app.open_inference.archives import describe_tensors
 from handler.job import Input, Part
 from model_registry.registry import Registry
 
-SERVICE = f"{OPEN_INFERENCE}.GRPCInferenceService"
-
 
 class OpenInferenceApis:
     """Answers the calls of the protocol, with the messages of one of the packages that have them."""

@@ -1,43 +1,57 @@
-"""The gRPC services of each API, and the objects that answer them."""
-
-from typing import Any
+"""The gRPC services of each API; those of tensors are imported with their first call."""
 
 import grpc
 
 from app.grpc import inference as grpc_inference
 from app.grpc import management as grpc_management
-from app.grpc import open_inference as grpc_open_inference
 from app.grpc.calls import Edge
-from app.grpc.kserve import KServeEdge
-from app.grpc.triton.service import SERVICE, TritonEdge
+from app.grpc.lazy_service import LazyService
+from app.grpc.messages import OPEN_INFERENCE_SERVICE, TRITON_SERVICE
 from app.model_server import ModelServer
 from model_registry.server_defaults import SequenceHeaders
 
 
 def services(api: str, server: ModelServer) -> dict[str, grpc.GenericRpcHandler]:
     """The services of an API by their full names."""
-    edge, triton = Edge(api, server), server.settings.triton
     if api == "kserve":
-        return {SERVICE: KServeEdge(server).triton_handler()}
+        return {TRITON_SERVICE: LazyService(TRITON_SERVICE, lambda: _kserve(server))}
     if api == "management":
-        servicers = _management(server)
-    else:
-        servicers = {} if triton is not None and triton.is_alone else _inference(server)
-    handlers = {name: edge.handler(name, servicer) for name, servicer in servicers.items()}
-    return handlers if api == "management" else {**handlers, SERVICE: TritonEdge(server).triton_handler()}
+        return _management(server)
+    triton = server.settings.triton
+    torchserve = {} if triton is not None and triton.is_alone else _inference(server)
+    return {**torchserve, TRITON_SERVICE: LazyService(TRITON_SERVICE, lambda: _triton(server))}
 
 
-def _inference(server: ModelServer) -> dict[str, Any]:
-    settings, registry = server.settings, server.registry
+def _inference(server: ModelServer) -> dict[str, grpc.GenericRpcHandler]:
+    settings, edge = server.settings, Edge("inference", server)
     sequence = SequenceHeaders(
         settings.ts_header_key_sequence_id, settings.ts_header_key_sequence_start, settings.ts_header_key_sequence_end
     )
+    apis = grpc_inference.InferenceApis(server.registry, sequence)
     return {
-        grpc_inference.SERVICE: grpc_inference.InferenceApis(registry, sequence),
-        grpc_open_inference.SERVICE: grpc_open_inference.OpenInferenceApis(registry),
+        grpc_inference.SERVICE: edge.handler(grpc_inference.SERVICE, apis),
+        OPEN_INFERENCE_SERVICE: LazyService(OPEN_INFERENCE_SERVICE, lambda: _open_inference(server, edge)),
     }
 
 
-def _management(server: ModelServer) -> dict[str, Any]:
-    enabled = server.settings.enable_model_api
-    return {grpc_management.SERVICE: grpc_management.ManagementApis(server.registry, enabled=enabled)}
+def _management(server: ModelServer) -> dict[str, grpc.GenericRpcHandler]:
+    apis = grpc_management.ManagementApis(server.registry, enabled=server.settings.enable_model_api)
+    return {grpc_management.SERVICE: Edge("management", server).handler(grpc_management.SERVICE, apis)}
+
+
+def _open_inference(server: ModelServer, edge: Edge) -> grpc.GenericRpcHandler:
+    from app.grpc.open_inference import OpenInferenceApis
+
+    return edge.handler(OPEN_INFERENCE_SERVICE, OpenInferenceApis(server.registry))
+
+
+def _triton(server: ModelServer) -> grpc.GenericRpcHandler:
+    from app.grpc.triton.service import TritonEdge
+
+    return TritonEdge(server).triton_handler()
+
+
+def _kserve(server: ModelServer) -> grpc.GenericRpcHandler:
+    from app.grpc.kserve import KServeEdge
+
+    return KServeEdge(server).triton_handler()

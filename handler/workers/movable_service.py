@@ -6,7 +6,7 @@ from typing import Any
 from handler.batching.thread_governor import Tuning
 from handler.errors import PredictionFailed
 from handler.isolation.process.need import ProcessRequired, reason_in
-from handler.job import Deliver, Job, JobOutcomes
+from handler.job import Deliver, Job
 from handler.job_times import HandlerTimes
 from handler.workers.isolation_policy import IsolationPolicy
 from handler.workers.process.process_service import ProcessService
@@ -63,20 +63,13 @@ class MovableService:
 
     def predict(self, jobs: Sequence[Job], deliver: Deliver, *, concurrent: bool) -> Sequence[Any]:
         """The outcome of each job, while several requests are usually in flight or not."""
-        is_partly_delivered = any(job.continued for job in jobs)
-
-        def deliver_chunks(outcomes: JobOutcomes) -> None:
-            nonlocal is_partly_delivered
-            is_partly_delivered = True
-            deliver(outcomes)
-
         try:
-            return self._predict(jobs, deliver_chunks, concurrent)
+            return self._predict(jobs, deliver, concurrent)
         except ProcessRequired as need:
             self._policy.move(need.reason)
             self._move()
             deliver(())  # the time that this took is no sign of hanging
-        if is_partly_delivered:
+        if any(job.continued or job.window is not None for job in jobs):  # chunks were delivered already
             return [PredictionFailed()] * len(jobs)
         return self._predict(jobs, deliver, concurrent)
 

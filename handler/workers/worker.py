@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from operator import attrgetter
 from threading import Thread
 from typing import Any, Literal, Protocol
 
@@ -230,7 +231,7 @@ class Worker(Consumer):
         outcomes = self._service.predict(batch.jobs, self._deliver_chunk, concurrent=concurrent)
         ended_at = time.monotonic()
         self._metrics.record_batch(len(batch.jobs), (ended_at - started_at) * 1000)
-        if any(job.times is not None for job in batch.jobs):
+        if any(map(attrgetter("times"), batch.jobs)):
             record_times(batch.jobs, self.spec.label, self._service.last_times, started_at, ended_at)
         return outcomes
 

@@ -28,7 +28,14 @@ def listening(respond: Respond) -> Iterator[str]:
         def log_message(self, *_: Any) -> None:
             """Log nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with serving_on_a_thread(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as address:
+        yield address
+
+
+@contextmanager
+def serving_on_a_thread(server: ThreadingHTTPServer) -> Iterator[str]:
+    """Serve while the block runs, then close; gives the address."""
+    with server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:

@@ -8,7 +8,7 @@ import grpc
 from app.api.triton.restrictions import MANAGEMENT_APIS
 from app.grpc.calls import Edge
 from app.grpc.errors import Failure, failure
-from app.grpc.messages import TRITON
+from app.grpc.messages import TRITON, TRITON_SERVICE
 from app.grpc.open_inference import OpenInferenceApis
 from app.grpc.triton.inference import CallHeaders, InferenceApis
 from app.grpc.triton.live_apis import LiveApis
@@ -18,7 +18,6 @@ from app.grpc.triton.server_apis import ServerApis
 from app.model_server import ModelServer
 from handler.tensors.errors import Code, TensorError
 
-SERVICE = f"{TRITON}.GRPCInferenceService"
 HEADER = "triton-grpc-protocol-"
 APIS = {
     "health": ("ServerLive", "ServerReady", "ModelReady"),
@@ -63,20 +62,20 @@ class TritonEdge(Edge):
         archives = self._archives()
         inference = InferenceApis(models, server.live_settings.shared_memory, archives)
         answers = (ServerApis(models, server.settings.triton, archives), LiveApis(models, server.live_settings))
-        handlers = self.methods(SERVICE, *answers)
+        handlers = self.methods(TRITON_SERVICE, *answers)
         handlers["ModelInfer"] = grpc.unary_unary_rpc_method_handler(
             self._infer(inference), read_request, write_response
         )
         handlers["ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(
             self._stream_infer(inference), read_request, write_stream_response
         )
-        return grpc.method_handlers_generic_handler(SERVICE, handlers)
+        return grpc.method_handlers_generic_handler(TRITON_SERVICE, handlers)
 
     def _archives(self) -> OpenInferenceApis:
         return OpenInferenceApis(self._server.registry, TRITON)
 
     def _infer(self, apis: InferenceApis) -> Callable[..., Any]:
-        path = f"{SERVICE}/ModelInfer"
+        path = f"{TRITON_SERVICE}/ModelInfer"
 
         async def answered(message: Any, context: Any) -> Any:
             async with self._let_in(path, context):
@@ -85,7 +84,7 @@ class TritonEdge(Edge):
         return answered
 
     def _stream_infer(self, apis: InferenceApis) -> Callable[..., Any]:
-        path = f"{SERVICE}/ModelStreamInfer"
+        path = f"{TRITON_SERVICE}/ModelStreamInfer"
 
         async def answered(requests: Any, context: Any) -> AsyncIterator[Any]:
             async with self._let_in(path, context):

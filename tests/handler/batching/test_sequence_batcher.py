@@ -1,35 +1,20 @@
 """The queue of a stateful model: a line for each worker, and nothing lost when workers come and go."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from handler.batching.batcher import Batch, Consumer
+from handler.batching.batcher import Consumer
 from handler.batching.sequence_batcher import SequenceBatcher
 from handler.batching.sequences import SequenceLimits, Sequences
 from handler.errors import BatcherClosed, QueueFull
 from handler.job import Input, Job
-
-LONG = 30.0
-"""Seconds that a test would wait only if something were wrong."""
+from tests.support.jobs import LONG, names, until
 
 
 def job(sequence: str, name: str = "") -> Job:
     return Job(Input(()), name or sequence, sequence=sequence)
-
-
-def names(batch: Batch | None) -> list[str]:
-    assert batch is not None
-    return [taken.request_id for taken in batch.jobs]
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LONG
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 @pytest.fixture

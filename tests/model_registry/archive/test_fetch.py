@@ -16,7 +16,8 @@ import pytest
 from model_registry.archive.fetch import ALLOWED, DownloadLimits, Downloads
 from model_registry.archive.manifest import Manifest
 from model_registry.archive.store import ModelStore
-from model_registry.errors import ArchiveExists, DownloadFailed, RegistryError, SaveFailed
+from model_registry.errors import ArchiveExists, DownloadFailed, SaveFailed
+from tests.support.model_stores import refuse, unpacked
 
 
 def write_mar(file: Path) -> Path:
@@ -25,35 +26,9 @@ def write_mar(file: Path) -> Path:
     return file
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """A folder with an empty store and a folder for temporary files in it."""
-    (tmp_path / "store").mkdir()
-    (tmp_path / "temporary").mkdir()
-    return tmp_path
-
-
-@pytest.fixture
-def store(place: Path) -> ModelStore:
-    return ModelStore(place / "store", temporary=place / "temporary")
-
-
-def unpacked(place: Path) -> list[Path]:
-    """The folders that are left of opened archives."""
-    return list((place / "temporary").glob("models/*"))
-
-
-def refuse(store: ModelStore, url: str, error: type[RegistryError], message: str) -> RegistryError:
-    """Open what must not open; the message is the whole text."""
-    with pytest.raises(error) as refusal:
-        store.open(url)
-    assert str(refusal.value) == message
-    return refusal.value
-
-
-def test_a_file_address_is_copied_into_the_store(place: Path, store: ModelStore) -> None:
+def test_a_file_address_is_copied_into_the_store(place: Path, model_store: ModelStore) -> None:
     write_mar(place / "with space.mar")
-    archive = store.open(f"file://{place}/with%20space.mar?x=1")
+    archive = model_store.open(f"file://{place}/with%20space.mar?x=1")
     assert archive.downloaded == place / "store" / "with%20space.mar"
     assert archive.manifest.model_name == "m"
     archive.remove()
@@ -61,17 +36,17 @@ def test_a_file_address_is_copied_into_the_store(place: Path, store: ModelStore)
     assert (place / "with space.mar").exists()
 
 
-def test_a_name_that_the_store_has_is_not_downloaded(place: Path, store: ModelStore) -> None:
+def test_a_name_that_the_store_has_is_not_downloaded(place: Path, model_store: ModelStore) -> None:
     mar = write_mar(place / "store" / "m.mar")
-    refuse(store, f"file://{mar}", ArchiveExists, "Model file already exists m.mar")
-    refuse(store, "http://127.0.0.1:9/m.mar", ArchiveExists, "Model file already exists m.mar")
-    refuse(store, "http://127.0.0.1:9/", ArchiveExists, "Model file already exists ")
+    refuse(model_store, f"file://{mar}", ArchiveExists, "Model file already exists m.mar")
+    refuse(model_store, "http://127.0.0.1:9/m.mar", ArchiveExists, "Model file already exists m.mar")
+    refuse(model_store, "http://127.0.0.1:9/", ArchiveExists, "Model file already exists ")
 
 
 @pytest.mark.parametrize("path", ["/nowhere.mar", "/a%00b.mar", "/temporary"])
-def test_a_file_that_cannot_be_copied_leaves_nothing(place: Path, store: ModelStore, path: str) -> None:
+def test_a_file_that_cannot_be_copied_leaves_nothing(place: Path, model_store: ModelStore, path: str) -> None:
     url = f"file://{place}{path}"
-    refuse(store, url, DownloadFailed, f"Failed to download archive from: {url}")
+    refuse(model_store, url, DownloadFailed, f"Failed to download archive from: {url}")
     assert list((place / "store").iterdir()) == []
 
 
@@ -125,8 +100,8 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("page", ["m.mar", "m.mar?sig=a/b.mar", "m.mar#here", "in.mar", "long.mar", "a%20b.mar"])
-def test_a_web_address_is_copied_into_the_store(place: Path, store: ModelStore, web: str, page: str) -> None:
-    archive = store.open(f"{web}/{page}")
+def test_a_web_address_is_copied_into_the_store(place: Path, model_store: ModelStore, web: str, page: str) -> None:
+    archive = model_store.open(f"{web}/{page}")
     assert archive.url == f"{web}/{page}"
     assert archive.downloaded == place / "store" / re.split("[?#]", page)[0]
     assert archive.downloaded.read_bytes() == Web.content
@@ -137,37 +112,39 @@ def test_a_web_address_is_copied_into_the_store(place: Path, store: ModelStore, 
 @pytest.mark.parametrize("page", ["none.mar", "short.mar", "away.mar", "file.mar", "with space.mar"])
 def test_a_download_that_fails_leaves_nothing(place: Path, web: str, page: str) -> None:
     """A redirect has to be allowed like any other address."""
-    store = ModelStore(place / "store", [re.compile(re.escape(web) + ".*"), re.compile("file:.*")], place / "temporary")
+    model_store = ModelStore(
+        place / "store", [re.compile(re.escape(web) + ".*"), re.compile("file:.*")], place / "temporary"
+    )
     url = f"{web}/{page}"
-    error = refuse(store, url, DownloadFailed, f"Failed to download archive from: {url}")
+    error = refuse(model_store, url, DownloadFailed, f"Failed to download archive from: {url}")
     assert error.__cause__ is not None
     assert list((place / "store").iterdir()) == []
 
 
 def test_a_download_beyond_the_limit_leaves_nothing(place: Path, web: str) -> None:
-    store = ModelStore(
+    model_store = ModelStore(
         place / "store", temporary=place / "temporary", downloads=DownloadLimits(size=len(Web.content) - 1)
     )
     for page in ("m.mar", "long.mar"):
-        refuse(store, f"{web}/{page}", DownloadFailed, f"Failed to download archive from: {web}/{page}")
+        refuse(model_store, f"{web}/{page}", DownloadFailed, f"Failed to download archive from: {web}/{page}")
     assert list((place / "store").iterdir()) == []
 
 
-def test_a_downloaded_file_that_is_no_model_stays_in_the_store(place: Path, store: ModelStore, web: str) -> None:
-    assert store.open(f"{web}/odd.mar").manifest == Manifest()
+def test_a_downloaded_file_that_is_no_model_stays_in_the_store(place: Path, model_store: ModelStore, web: str) -> None:
+    assert model_store.open(f"{web}/odd.mar").manifest == Manifest()
     assert (place / "store" / "odd.mar").exists()
 
 
 @pytest.mark.parametrize("url", ["file:///" + "a" * 300, "http://127.0.0.1:1/" + "a" * 5000, "file:///a\0.mar"])
-def test_a_name_that_no_file_can_have_is_no_archives(store: ModelStore, url: str) -> None:
+def test_a_name_that_no_file_can_have_is_no_archives(model_store: ModelStore, url: str) -> None:
     with pytest.raises(DownloadFailed):
-        store.open(url)
+        model_store.open(url)
 
 
-def test_an_address_where_nobody_listens_fails(place: Path, store: ModelStore) -> None:
+def test_an_address_where_nobody_listens_fails(place: Path, model_store: ModelStore) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/x.mar"
-    refuse(store, url, DownloadFailed, f"Failed to download archive from: {url}")
+    refuse(model_store, url, DownloadFailed, f"Failed to download archive from: {url}")
 
 
 def test_a_server_that_sends_nothing_is_given_up(place: Path) -> None:
@@ -210,9 +187,9 @@ DRIPPING = pytest.mark.parametrize(
 )
 
 
-def fail_to_open(store: ModelStore, url: str) -> None:
+def fail_to_open(model_store: ModelStore, url: str) -> None:
     with pytest.raises(DownloadFailed):
-        store.open(url)
+        model_store.open(url)
 
 
 @DRIPPING
@@ -226,40 +203,40 @@ def test_a_download_has_a_time_limit_for_the_whole(place: Path, answer: bytes) -
 
 
 @DRIPPING
-def test_a_download_ends_when_the_server_stops(place: Path, store: ModelStore, answer: bytes) -> None:
+def test_a_download_ends_when_the_server_stops(place: Path, model_store: ModelStore, answer: bytes) -> None:
     with dripping(answer) as url:
-        opening = threading.Thread(target=fail_to_open, args=(store, url))
+        opening = threading.Thread(target=fail_to_open, args=(model_store, url))
         opening.start()
         while b"\r\n\r\n" in answer and not list((place / "store").iterdir()):
             pass
-        store.close()
+        model_store.close()
         assert list((place / "store").iterdir()) == []
         opening.join(30)
         assert not opening.is_alive()
 
 
-def test_of_two_downloads_of_one_name_the_second_is_refused(place: Path, store: ModelStore) -> None:
+def test_of_two_downloads_of_one_name_the_second_is_refused(place: Path, model_store: ModelStore) -> None:
     with dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n") as url:
-        opening = threading.Thread(target=fail_to_open, args=(store, url))
+        opening = threading.Thread(target=fail_to_open, args=(model_store, url))
         opening.start()
         while not list((place / "store").iterdir()):
             pass
-        refuse(store, url, ArchiveExists, "Model file already exists x.mar")
-        store.close()
+        refuse(model_store, url, ArchiveExists, "Model file already exists x.mar")
+        model_store.close()
         opening.join(30)
 
 
-def test_a_pipe_is_not_waited_for(place: Path, store: ModelStore) -> None:
+def test_a_pipe_is_not_waited_for(place: Path, model_store: ModelStore) -> None:
     os.mkfifo(place / "pipe.mar")
     url = f"file://{place}/pipe.mar"
-    refuse(store, url, DownloadFailed, f"Failed to download archive from: {url}")
+    refuse(model_store, url, DownloadFailed, f"Failed to download archive from: {url}")
 
 
-def test_a_closed_store_opens_nothing(place: Path, store: ModelStore, web: str) -> None:
+def test_a_closed_store_opens_nothing(place: Path, model_store: ModelStore, web: str) -> None:
     write_mar(place / "store" / "local.mar")
-    store.close()
+    model_store.close()
     with pytest.raises(DownloadFailed):
-        store.open(f"{web}/m.mar")
+        model_store.open(f"{web}/m.mar")
     with pytest.raises(SaveFailed):
-        store.open("local.mar")
+        model_store.open("local.mar")
     assert unpacked(place) == []
