@@ -92,10 +92,10 @@ def test_a_folder_in_nothing_but_a_folder_opens(place: Path, model_store: ModelS
     assert archive.folder.name == "inner"
 
 
-def test_an_archive_in_nothing_but_a_folder_opens(place: Path, store: ModelStore) -> None:
+def test_an_archive_in_nothing_but_a_folder_opens(place: Path, model_store: ModelStore) -> None:
     (place / "artifact").mkdir()
     write_mar(place / "artifact" / "m.mar", "inner")
-    archive = store.open(str(place / "artifact"))
+    archive = model_store.open(str(place / "artifact"))
     assert (archive.manifest.model_name, (archive.folder / "h.py").read_text()) == ("inner", "text")
     archive.remove()
     assert (place / "artifact" / "m.mar").exists()
