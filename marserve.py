@@ -88,8 +88,10 @@ def __getattr__(name: str) -> Any:
     if name != "app":
         raise AttributeError(f"module 'marserve' has no attribute {name!r}")
     find_own_packages()
-    from app.application import create_app
+    from app.importing import importing_modules
 
+    with importing_modules():
+        from app.application import create_app
     return create_app()
 
 

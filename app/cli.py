@@ -14,7 +14,7 @@ from app.commands import torchserve_process
 from app.commands.options import marserve_parser, torchserve_parser
 from app.commands.pid_file import AlreadyRunning
 from app.commands.tritonserver.repository_flags import REPOSITORY_FLAGS
-from app.garbage_collection import importing_modules
+from app.importing import importing_modules
 from app.release import version
 from app.settings.errors import ConfigurationError
 
