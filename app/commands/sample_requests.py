@@ -1,5 +1,6 @@
 """Requests to send to a server: recorded line by line in files, or made of a folder of sample bodies."""
 
+import argparse
 import base64
 import binascii
 import json
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from app.initial_models.servable import check_target
 
 BOUNDARY = "marserve-sample-boundary"
 KEYS = {"method", "path", "headers", "json", "text", "base64", "file", "form"}
@@ -165,3 +168,22 @@ BODIES: Mapping[str, Callable[[Any, Path], Content]] = {
     "form": _form,
 }
 """Each kind of body, and the function that makes its bytes; files are found beside the requests."""
+
+
+def add_archive(parser: argparse.ArgumentParser, *, request_help: str) -> None:
+    """Add the options: the archive, requests, the handler and the server's configuration."""
+    add = parser.add_argument
+    add(
+        "archive", metavar="ARCHIVE", type=Path,
+        help="an archive, a folder with a handler.py, a handler's file, or a model",
+    )  # fmt: skip
+    add("--request", metavar="FILE", nargs="+", type=Path, default=[], help=request_help)
+    add("--handler", metavar="NAME", help="handler, if not the manifest's")
+    add("--ts-config", metavar="FILE", help="the server's configuration; config.properties here by default")
+
+
+def archive_samples(arguments: argparse.Namespace) -> list[Sample]:
+    """The requests for the archive; raises InvalidSample for one of them and ConfigurationError for the archive."""
+    samples = [file_sample(file) for file in arguments.request]
+    check_target(arguments.archive, arguments.handler)
+    return samples

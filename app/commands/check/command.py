@@ -5,12 +5,10 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.commands.check.report import format_inspection, format_result
-from app.commands.sample_requests import InvalidSample, Sample, file_sample
-from app.initial_models.servable import check_target
+from app.commands.sample_requests import InvalidSample, Sample, add_archive, archive_samples
 from app.settings.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -32,9 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Check as the arguments say; returns the exit status."""
     arguments = make_parser().parse_args(argv)
     try:
-        samples = [file_sample(file) for file in arguments.request]
-        check_target(arguments.archive, arguments.handler)
-        return asyncio.run(_check(arguments, samples))
+        return asyncio.run(_check(arguments, archive_samples(arguments)))
     except (InvalidSample, ConfigurationError) as error:
         print(f"marserve check: {error}", file=sys.stderr)
         return 2
@@ -48,17 +44,9 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_archive(parser, request_help="bodies of requests to try")
     add = parser.add_argument
-    add(
-        "archive",
-        metavar="ARCHIVE",
-        type=Path,
-        help="an archive, a folder with a handler.py, a handler's file, or a model",
-    )
-    add("--request", metavar="FILE", nargs="+", type=Path, default=[], help="bodies of requests to try")
     add("--repeat", metavar="N", type=int, default=10, help="repeat each request N times (default: 10)")
-    add("--handler", metavar="NAME", help="handler, if not the manifest's")
-    add("--ts-config", metavar="FILE", help="the server's configuration; config.properties here by default")
     add("--json", action="store_true", help="for machines: the report as one JSON object")
     return parser
 

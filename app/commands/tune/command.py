@@ -8,15 +8,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvloop
 
-from app.commands.sample_requests import InvalidSample, Sample, file_sample
+from app.commands.sample_requests import InvalidSample, Sample, add_archive, archive_samples
 from app.commands.tune.report import Progress, Report
 from app.commands.tune.search_space import Axis, Measurement, Objective, Search, Setting
-from app.initial_models.servable import check_target
 from app.settings.errors import ConfigurationError
 from handler.devices.cpu_budget import cpu_budget
 
@@ -60,8 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Tune as the arguments say; returns the exit status."""
     arguments = make_parser().parse_args(argv)
     try:
-        samples = [file_sample(file) for file in arguments.request]
-        check_target(arguments.archive, arguments.handler)
+        samples = archive_samples(arguments)
     except (InvalidSample, ConfigurationError) as error:
         print(f"marserve tune: {error}", file=sys.stderr)
         return 2
@@ -85,17 +82,11 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
-    add(
-        "archive",
-        metavar="ARCHIVE",
-        type=Path,
-        help="an archive, a folder with a handler.py, a handler's file, or a model",
+    add_archive(
+        parser,
+        request_help="requests to send in turn; default: those under warmup in the archive's model-config.yaml",
     )
-    add(
-        "--request", metavar="FILE", nargs="+", type=Path, default=[],
-        help="bodies of requests to send in turn; default: those under warmup in the archive's model-config.yaml",
-    )  # fmt: skip
+    add = parser.add_argument
     add("--concurrency", metavar="N", type=_positive, default=64, help="clients at the same time (default: 64)")
     add("--seconds", metavar="S", type=_seconds, default=1.5, help="for each setting, after a warm-up (default: 1.5)")
     add(
@@ -113,8 +104,6 @@ def make_parser() -> argparse.ArgumentParser:
         help=f"maxBatchDelay; default: the archive's, or {DEFAULT_DELAY_MS}",
     )
     add("--device", metavar="DEVICE", help="cuda, cuda:1, mps or cpu, instead of the best there is")
-    add("--handler", metavar="NAME", help="handler, if not the manifest's")
-    add("--ts-config", metavar="FILE", help="the server's configuration; config.properties here by default")
     add("--json", action="store_true", help="for machines: everything as one JSON object")
     return parser
 

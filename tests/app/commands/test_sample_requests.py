@@ -1,11 +1,16 @@
 """Requests are read from lines and folders, each with its content type."""
 
+import argparse
 import json
 from pathlib import Path
 
 import pytest
 
-from app.commands.sample_requests import InvalidSample, Sample, read_samples
+from app.commands.sample_requests import InvalidSample, Sample, add_archive, archive_samples, read_samples
+from app.settings.errors import ConfigurationError
+from tests.conftest import MakeArchive
+
+HANDLER = "def handle(data, context):\n    return data\n"
 
 
 def read_lines(folder: Path, *text: str) -> list[Sample]:
@@ -109,3 +114,24 @@ def test_a_place_without_requests_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "cat.jpg").write_bytes(b"\xff\xd8")
     with pytest.raises(InvalidSample, match="put a body into a folder named like its model"):
         read_samples(tmp_path / "cat.jpg")
+
+
+def parsed(*words: object) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_archive(parser, request_help="bodies")
+    return parser.parse_args([str(word) for word in words])
+
+
+def test_requests_are_read_in_their_order(tmp_path: Path, archive: MakeArchive) -> None:
+    files = [tmp_path / "b.json", tmp_path / "a.txt"]
+    for file in files:
+        file.write_text(file.name)
+    samples = archive_samples(parsed(archive("m", HANDLER), "--request", *files))
+    assert [sample.body for sample in samples] == [b"b.json", b"a.txt"]
+
+
+def test_a_request_or_an_archive_that_is_not_there_is_an_error(tmp_path: Path, archive: MakeArchive) -> None:
+    with pytest.raises(InvalidSample):
+        archive_samples(parsed(archive("m", HANDLER), "--request", tmp_path / "none.json"))
+    with pytest.raises(ConfigurationError):
+        archive_samples(parsed(tmp_path / "none.mar"))
