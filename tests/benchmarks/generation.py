@@ -11,20 +11,18 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from handler.examples import chat
-from handler.examples.chat.decoder import Decoder
+from tests.support.examples import CHAT, decoder
 from tests.support.load import until
 from tests.support.one_worker import write
 from tests.support.processes import Server
 
-EXAMPLE = Path(chat.__file__).parent
 SHAPE = {"width": 256, "depth": 4, "heads": 8, "slots": 32, "length": 256}
 PROMPT = "A prompt of some length"
 
 
 def bare_rate(count: int) -> float:
     """Tokens per second of one sequence, with nothing around the model."""
-    model = Decoder(**SHAPE).eval()
+    model = decoder.Decoder(**SHAPE)
     tokens = list(PROMPT.encode())
     token = int(model.prefill(tokens, 0).argmax())
     started = perf_counter()
@@ -60,12 +58,12 @@ def main(count: int) -> None:
     """Print the table."""
     print(f"bare loop, one sequence: {bare_rate(count):.0f} tokens/s\n")
     print("| clients | tokens/s | time to first token, median ms |\n|---|---|---|")
-    names = ("handler.py", "decoder.py", "scheduler.py")
+    names = ("handler.py", "decoder.py", "scheduler.py", "slots.py", "text_stream.py")
     config = {"minWorkers": 1, "maxWorkers": 1, "asyncCommunication": True, "handler": SHAPE}
     model = {"modelName": "chat", "handler": "handler.py", "modelVersion": "1.0", "configFile": "model-config.yaml"}
     files = {"model-config.yaml": json.dumps(config), "MAR-INF/MANIFEST.json": json.dumps({"model": model})}
     with tempfile.TemporaryDirectory() as folder:
-        write(Path(folder, "store/chat"), {**files, **{name: (EXAMPLE / name).read_text() for name in names}})
+        write(Path(folder, "store/chat"), {**files, **{name: (CHAT / name).read_text() for name in names}})
         with Server.of(Path(folder, "store"), "chat") as server:
             server.until_listening()
             until(lambda: asyncio.run(ask(server.port, 2))[0] > 0)

@@ -3,9 +3,11 @@
 import json
 import time
 from contextlib import aclosing
+from pathlib import Path
 
-from decoder import END, Decoder
 from scheduler import Scheduler
+from text_stream import TextStream
+from ts.handler_utils.utils import send_intermediate_predict_response
 
 MAX_TOKENS = 64
 
@@ -14,14 +16,11 @@ class ChatHandler:
     """Serves many requests at once (asyncCommunication: true); sequences share the steps of one model."""
 
     def initialize(self, context):
-        """Build the model; `handler` of model-config.yaml has the Decoder's parameters."""
-        config = dict((context.model_yaml_config or {}).get("handler") or {})
+        """Load the model; `handler` of model-config.yaml has the parameters of its class, and `path` or `weights`."""
+        config = context.model_yaml_config or {}
         self.name = context.model_name
-        self.model = Decoder(**config).eval()
-        gpu = context.system_properties.get("gpu_id")
-        if gpu is not None:
-            self.model.to(f"cuda:{gpu}")
-        self.scheduler = Scheduler(self.model, END)
+        self.model = load_model(config.get("handler") or {}, compile_backend(config), context.system_properties)
+        self.scheduler = Scheduler(self.model)
         self.methods = {
             "v1/models": self.list_models,
             "v1/completions": self.complete,
@@ -30,7 +29,7 @@ class ChatHandler:
         }
 
     async def handle(self, data, context):
-        """The answer to one request, or a generator of its pieces."""
+        """The answer to one request; with `stream` its pieces are sent before."""
         path = context.get_request_header(0, "url_path") or "v1/completions"
         context.set_response_content_type(0, "application/json")
         method = self.methods.get(path)
@@ -49,55 +48,81 @@ class ChatHandler:
     async def embed(self, body, context):
         """The embeddings of one text or several."""
         texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
-        vectors = [await self.scheduler.embed(list(text.encode())) for text in texts]
+        tokens = [self.model.encode(text) for text in texts]
+        vectors = [await self.scheduler.embed(each) for each in tokens]
         data = [{"object": "embedding", "index": index, "embedding": each} for index, each in enumerate(vectors)]
-        return [{"object": "list", "model": self.name, "data": data, "usage": usage(sum(map(len, texts)), 0)}]
+        return [{"object": "list", "model": self.name, "data": data, "usage": usage(sum(map(len, tokens)), 0)}]
 
     async def complete(self, body, context):
         """The continuation of a prompt."""
-        return await self.answer(body, context, body["prompt"], lambda text, is_piece: {"text": text})
+        tokens = self.model.encode(body["prompt"])
+        return await self.answer(body, context, tokens, "text_completion", lambda text, is_piece: {"text": text})
 
     async def chat(self, body, context):
         """The assistant's message after those of a chat."""
-        prompt = "".join(f"{each['role']}: {each['content']}\n" for each in body["messages"]) + "assistant: "
 
         def message(text, is_piece):
             return {"delta" if is_piece else "message": {"role": "assistant", "content": text}}
 
-        return await self.answer(body, context, prompt, message)
+        kind = "chat.completion.chunk" if body.get("stream") else "chat.completion"
+        return await self.answer(body, context, self.model.encode_chat(body["messages"]), kind, message)
 
-    async def answer(self, body, context, prompt, choice):
-        """The whole answer, or with `stream` the generator of its server-sent events."""
-        tokens = list(prompt.encode())
+    async def answer(self, body, context, prompt, kind, choice):
+        """The whole answer, or with `stream` the end of its server-sent events."""
         limit = body.get("max_completion_tokens") or body.get("max_tokens") or MAX_TOKENS
-        if not tokens or len(tokens) + limit > self.model.length:
-            raise ValueError(f"prompt and answer have {len(tokens)} + {limit} tokens, of {self.model.length}")
-        kind = "chat.completion" if "messages" in body else "text_completion"
-        head = {"id": context.get_request_id(0), "created": int(time.time()), "model": self.name}
-        made = self.scheduler.generate(tokens, limit, float(body.get("temperature") or 0))
+        head = {"id": context.get_request_id(0), "object": kind, "created": int(time.time()), "model": self.name}
+        tokens = self.scheduler.generate(prompt, limit, float(body.get("temperature") or 0))
+        pieces = TextStream(tokens, self.model.decode)
+
+        def choices(text, is_piece, reason):
+            return {"choices": [{"index": 0, **choice(text, is_piece), "finish_reason": reason}]}
+
         if body.get("stream"):
             context.set_response_content_type(0, "text/event-stream")
-            object_name = "chat.completion.chunk" if "messages" in body else kind
-            return self.events({**head, "object": object_name}, made, choice)
-        text = bytes([token async for token in made]).decode("latin-1")
-        choices = [{"index": 0, **choice(text, False), "finish_reason": "stop"}]
-        return [{**head, "object": kind, "choices": choices, "usage": usage(len(tokens), len(text))}]
-
-    async def events(self, head, tokens, choice):
-        """Server-sent events, one for each token."""
-        async with aclosing(tokens):
-            async for token in tokens:
-                choices = [{"index": 0, **choice(chr(token), True), "finish_reason": None}]
-                yield [f"data: {json.dumps({**head, 'choices': choices})}\n\n"]
-        yield [
-            f"data: {json.dumps({**head, 'choices': [{'index': 0, **choice('', True), 'finish_reason': 'stop'}]})}\n\n"
-        ]
-        yield ["data: [DONE]\n\n"]
+            async with aclosing(aiter(pieces)) as texts:
+                async for text in texts:
+                    send_event({**head, **choices(text, True, None)}, context)
+            send_event({**head, **choices("", True, reason_of(pieces, limit))}, context)
+            return ["data: [DONE]\n\n"]
+        text = "".join([text async for text in pieces])
+        numbers = {"usage": usage(len(prompt), pieces.count)}
+        return [{**head, **choices(text, False, reason_of(pieces, limit)), **numbers}]
 
     def refuse(self, context, status, message):
         """An error in OpenAI's form."""
         context.set_response_status(status, "", 0)
         return [{"error": {"message": message, "type": "invalid_request_error", "code": status}}]
+
+
+def compile_backend(config):
+    """The backend of torch.compile, if `pt2` in model-config.yaml enables it as for BaseHandler."""
+    compile_options = (config.get("pt2") or {}).get("compile") or {}
+    return compile_options.get("backend", "inductor") if compile_options.get("enable") else None
+
+
+def load_model(config, backend, properties):
+    """With `path` a model of transformers, else the small decoder; relative paths are the archive's."""
+    gpu, folder = properties.get("gpu_id"), properties["model_dir"]
+    paths = {key: str(Path(folder, config[key])) for key in ("path", "weights") if config.get(key)}
+    options = {**config, **paths, "backend": backend, "device": "cpu" if gpu is None else f"cuda:{gpu}"}
+    if "path" in paths:
+        from pretrained import Pretrained
+
+        return Pretrained(**options)
+    from decoder import Decoder
+
+    return Decoder(**options)
+
+
+def send_event(content, context):
+    """Send a server-sent event ahead of the answer, as TorchServe does it."""
+    event = f"data: {json.dumps(content)}\n\n"
+    send_intermediate_predict_response([event], context.request_ids, "Result", 200, context)
+
+
+def reason_of(pieces, limit):
+    """The text's end: the model's own, or the limit."""
+    return "length" if pieces.count == limit else "stop"
 
 
 def usage(prompt, completion):

@@ -22,9 +22,8 @@ class Sequence:
 class Scheduler:
     """Steps all sequences of a model together, in one task of the event loop, for as long as there are any."""
 
-    def __init__(self, model: Any, end: int) -> None:
+    def __init__(self, model: Any) -> None:
         self._model = model
-        self._end = end
         self._free = list(range(model.slots))
         self._slot_freed = asyncio.Condition()
         self._running: list[Sequence] = []
@@ -53,7 +52,7 @@ class Scheduler:
             self._running.append(sequence)
             self._start()
             for _ in range(count):
-                if token == self._end:
+                if token == self._model.end:
                     return
                 yield token
                 token = await self._next_token(sequence)

@@ -6,33 +6,31 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import openai
 import pytest
 
 pytest.importorskip("torch")
 
-from handler.examples import chat
-from handler.examples.chat.decoder import END, Decoder
-from handler.examples.chat.scheduler import Scheduler
 from tests.conftest import MakeArchive
+from tests.support.examples import CHAT, decoder, scheduler
 from tests.support.serving import Client, serving
 
 pytestmark = pytest.mark.anyio
-EXAMPLE = Path(chat.__file__).parent
+Decoder, Scheduler = decoder.Decoder, scheduler.Scheduler
 
 
 @asynccontextmanager
 async def chatting(store: Path, archive: MakeArchive) -> AsyncIterator[Client]:
     """A server with the example's archive."""
-    files = {name: (EXAMPLE / name).read_text() for name in ("decoder.py", "scheduler.py")}
-    config = (EXAMPLE / "model-config.yaml").read_text()
-    archive("chat", (EXAMPLE / "handler.py").read_text(), files, config=config)
+    files = {name: (CHAT / name).read_text() for name in ("decoder.py", "scheduler.py", "slots.py", "text_stream.py")}
+    config = (CHAT / "model-config.yaml").read_text()
+    archive("chat", (CHAT / "handler.py").read_text(), files, config=config)
     async with serving(store) as client:
         assert (await client.register("chat.mar", synchronous=True)).status_code == 200
         yield client
 
 
 async def test_openais_client_works_unmodified(store: Path, archive: MakeArchive) -> None:
-    openai = pytest.importorskip("openai")
     async with chatting(store, archive) as client:
         base = "http://server/predictions/chat/1.0/v1"
         ask = openai.AsyncOpenAI(base_url=base, api_key="any", http_client=client.http, max_retries=0)
@@ -44,6 +42,7 @@ async def test_openais_client_works_unmodified(store: Path, archive: MakeArchive
         pieces = [piece async for piece in await ask.chat.completions.create(**chosen, stream=True)]
         assert len(pieces) > 2
         assert "".join(piece.choices[0].delta.content for piece in pieces) == whole.choices[0].message.content
+        assert pieces[-1].choices[0].finish_reason == whole.choices[0].finish_reason == "length"
         completion = await ask.completions.create(model="chat", prompt="hello", max_tokens=4)
         assert completion.usage.prompt_tokens == 5
         vectors = await ask.embeddings.create(model="chat", input=["a", "b"])
@@ -54,13 +53,13 @@ async def test_openais_client_works_unmodified(store: Path, archive: MakeArchive
             await ask.images.generate(prompt="a cat")
 
 
-async def collect(scheduler: Scheduler, text: str, count: int = 6) -> list[int]:
+async def collect(scheduler: Any, text: str, count: int = 6) -> list[int]:
     """The tokens after a text."""
     return [token async for token in scheduler.generate(list(text.encode()), count)]
 
 
 async def test_sequences_that_share_steps_are_what_they_are_without_others() -> None:
-    scheduler = Scheduler(Decoder(width=32, slots=3, length=64), END)
+    scheduler = Scheduler(Decoder(width=32, slots=3, length=64))
     texts = [f"text number {number}" * (1 + number % 3) for number in range(5)]
     separate = [await collect(scheduler, text) for text in texts]
     together = await asyncio.gather(*(collect(scheduler, text) for text in texts))
@@ -69,7 +68,7 @@ async def test_sequences_that_share_steps_are_what_they_are_without_others() -> 
 
 
 async def test_a_sequence_that_is_left_frees_its_slot_at_once() -> None:
-    scheduler = Scheduler(Decoder(width=16, depth=1, slots=1, length=64), END)
+    scheduler = Scheduler(Decoder(width=16, depth=1, slots=1, length=64))
     tokens = scheduler.generate([1, 2, 3], 50)
     await anext(tokens)
     waiting = asyncio.ensure_future(collect(scheduler, "next", 2))
@@ -82,7 +81,7 @@ async def test_a_sequence_that_is_left_frees_its_slot_at_once() -> None:
 
 async def test_a_model_that_fails_costs_the_sequences_in_the_step() -> None:
     model = Decoder(width=16, depth=1, slots=2, length=64)
-    scheduler = Scheduler(model, END)
+    scheduler = Scheduler(model)
     step, model.step = model.step, lambda *arguments: 1 / 0  # type: ignore[assignment,return-value]
     with pytest.raises(ZeroDivisionError):
         await collect(scheduler, "text")
