@@ -6,6 +6,7 @@ from typing import NamedTuple
 from handler import errors as handler
 from handler.tensors.errors import Code, TensorError
 from model_registry import errors as registry
+from model_registry.archive.uploads import errors as uploads
 from model_registry.state import errors as state
 
 
@@ -88,6 +89,20 @@ class ForeignHost(RequestError):
         )
 
 
+class LoadRefused(RequestError):
+    """A load is asked for by a client that is neither on this machine nor known by a token."""
+
+    def __init__(self) -> None:
+        super().__init__("A load is made for clients on the server's own machine, or with the management token.")
+
+
+class LoadInProgress(RequestError):
+    """A load is asked for beside another one."""
+
+    def __init__(self) -> None:
+        super().__init__("A load is in progress; it ends within seconds.")
+
+
 class ServerBusy(RequestError):
     """The server holds as many bytes of its clients as it may."""
 
@@ -136,6 +151,8 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
     ManagementLocked: ErrorResponse(401, "InvalidKeyException"),
     ForeignOrigin: ErrorResponse(403, "ForbiddenException"),
     ForeignHost: ErrorResponse(403, "ForbiddenException"),
+    LoadRefused: ErrorResponse(403, "ForbiddenException"),
+    LoadInProgress: ErrorResponse(409, "ConflictStatusException"),
     ServerBusy: ErrorResponse(503, "ServiceUnavailableException"),
     ModelApiDisabled: ErrorResponse(403, "ModelException"),
     ModelUnknown: ErrorResponse(404, "ModelNotFoundException"),
@@ -176,6 +193,8 @@ ERROR_RESPONSES: dict[type[Exception], ErrorResponse] = {
     registry.PackagesFailed: ErrorResponse(400, "ModelException"),
     registry.DownloadFailed: ErrorResponse(400, "DownloadArchiveException"),
     registry.ArchiveExists: ErrorResponse(500, "InternalServerException"),
+    uploads.UploadRefused: ErrorResponse(400, "BadRequestException"),
+    uploads.UploadConflict: ErrorResponse(409, "ConflictStatusException"),
     registry.SaveFailed: ErrorResponse(500, "InternalServerException"),
     registry.WorkersFailed: ErrorResponse(500, "InternalServerException"),
     registry.WorkersOutOfMemory: ErrorResponse(507, "InternalServerException"),

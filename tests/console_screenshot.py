@@ -83,7 +83,7 @@ def show(page: Page, view: str, scheme: str) -> None:
 def take_all(page: Page, folder: Path) -> None:
     """A picture of each section in each view and scheme."""
     for view, scheme, section in itertools.product(
-        VIEWS, ("light", "dark"), ("live", "try", "manage", "configuration")
+        VIEWS, ("light", "dark"), ("live", "try", "manage", "log", "configuration")
     ):
         show(page, view, scheme)
         page.evaluate(f"location.hash = '{section}'")

@@ -19,8 +19,8 @@ KEY_FILE = "key_file.json"
 INVALID_KEY = "Token {} failed. Token either incorrect, expired, or not provided correctly"
 MANAGEMENT_RESOURCES = {"models", "workflows", "token"}
 """First segments of the management API's paths, where all APIs share one port."""
-
-
+CONSOLE_MANAGEMENT = {"events", "archives", "samples", "load"}
+"""Second segments of such paths under /console."""
 V2_MANAGEMENT = {"repository", "logging", "systemsharedmemory", "cudasharedmemory"}
 """Second segments of such paths under /v2."""
 
@@ -145,8 +145,8 @@ def is_management(segments: Sequence[str]) -> bool:
         return not (len(segments) == 3 and segments[2] == "invoke")
     if segments[0] == "v2":
         return "".join(segments[1:2]) in V2_MANAGEMENT or list(segments[-2:]) == ["trace", "setting"]
-    if list(segments) == ["console", "events"]:
-        return True
+    if segments[0] == "console":
+        return "".join(segments[1:2]) in CONSOLE_MANAGEMENT
     return list(segments[:2]) == ["v1", "models"] and ":" not in segments[-1]
 
 

@@ -45,7 +45,7 @@ class OriginPolicy:
         is_foreign = site in ("cross-site", "same-site") or (origin != "" and not _is_same_origin(origin, host))
         if is_foreign and not is_visit and (not origin or origin != self._origin):
             raise ForeignOrigin(origin or site)
-        if server is not None and _is_loopback(server) and not self._is_own_name(host):
+        if server is not None and is_loopback(server) and not self._is_own_name(host):
             raise ForeignHost(host)
 
     def check_scope(self, scope: Scope) -> None:
@@ -77,5 +77,6 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _is_loopback(server: str) -> bool:
+def is_loopback(server: str) -> bool:
+    """Whether a host is an address of this machine's own network."""
     return _is_address(server) and ip_address(server).is_loopback

@@ -1,5 +1,6 @@
 """The routes of the console: the page at / and /console, its files, its feed, and the API's page at /docs."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from starlette.datastructures import Headers
@@ -10,8 +11,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from app.api.contract import ALIAS, Contract
-from app.api.routing import ApiRoute
+from app.api.openapi import parameter
+from app.api.routing import ApiRoute, Endpoint
+from app.console.archive_upload import upload_archive
 from app.console.feed import Feed, FeedResponse
+from app.console.load import CLIENTS, SECONDS, LoadGenerator
+from app.console.sample_request import sample_request
 from app.console.timed_prediction import predict_timed
 
 STATIC = Path(__file__).parent / "static"
@@ -26,6 +31,10 @@ SECURITY_HEADERS = {
     "referrer-policy": "no-referrer",
     "vary": "accept",
 }
+
+
+REPLACE = parameter("replace", "query", "Take the place of a file of that name.", "boolean")
+UPLOADED = Contract(query=(REPLACE,), body="", statuses=(200, 202))
 
 
 class BrowserRoute(ApiRoute):
@@ -77,8 +86,8 @@ async def docs(request: Request) -> Response:
 
 
 def routes() -> list[BaseRoute]:
-    """The routes of one application, which share a feed."""
-    feed = Feed()
+    """The routes of one application, which share a feed and a load generator."""
+    feed, load = Feed(), LoadGenerator()
 
     async def events(request: Request) -> Response:
         """GET /console/events: server-sent events, for callers that may manage the server."""
@@ -88,10 +97,15 @@ def routes() -> list[BaseRoute]:
         BrowserRoute("/", page, "GET", "HEAD", contract=ALIAS),
         ApiRoute("/console", page, "GET", "HEAD", contract=Contract(media_type="text/html")),
         ApiRoute("/docs", docs, "GET", contract=Contract(media_type="text/html")),
-        *(
-            ApiRoute(path, predict_timed, "POST", contract=Contract("", body=""))
-            for path in ("/console/predictions/{model_name}", "/console/predictions/{model_name}/{model_version}")
-        ),
+        *_model_routes("predictions", predict_timed, "POST", Contract("", body="")),
+        *_model_routes("samples", sample_request, "GET", Contract("", statuses=(200, 204))),
+        *_model_routes("load", load.load_model, "POST", Contract("Object", (CLIENTS, SECONDS), body="")),
+        ApiRoute("/console/archives/{file}", upload_archive, "PUT", contract=UPLOADED),
         ApiRoute("/console/events", events, "GET", contract=Contract(media_type="text/event-stream")),
         Mount("/console", ConsoleFiles(directory=STATIC)),
     ]
+
+
+def _model_routes(kind: str, endpoint: Endpoint, method: str, contract: Contract) -> Iterator[ApiRoute]:
+    for path in ("{model_name}", "{model_name}/{model_version}"):
+        yield ApiRoute(f"/console/{kind}/{path}", endpoint, method, contract=contract)

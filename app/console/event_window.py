@@ -1,6 +1,8 @@
 """The events of one model version while the console is open."""
 
 from collections import Counter, deque
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from handler.metrics.model_metrics import ModelEvents, Times
@@ -41,8 +43,8 @@ class EventWindow:
             "requests": self._requests / seconds,
             "errors": self._failures.total() / seconds,
             "failures": dict(self._failures),
-            "latency": _percentiles(self._latencies),
-            "wait": _percentiles(self._waits),
+            "latency": percentiles(chain.from_iterable(self._latencies)),
+            "wait": percentiles(chain.from_iterable(self._waits)),
             "batches": {str(size): count for size, count in sorted(self._batch_sizes.items())},
         }
         self._requests, self._predictions = 0, []
@@ -50,9 +52,9 @@ class EventWindow:
         return figures
 
 
-def _percentiles(samples: deque[list[float]]) -> dict[str, float] | None:
+def percentiles(seconds: Iterable[float]) -> dict[str, float] | None:
     """p50, p95 and p99 in milliseconds; None without a value."""
-    values = sorted(value for sample in samples for value in sample)
+    values = sorted(seconds)
     if not values:
         return None
     return {f"p{part}": round(1000 * values[(len(values) - 1) * part // 100], 3) for part in (50, 95, 99)}

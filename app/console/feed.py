@@ -11,6 +11,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.console.configuration import describe_server
+from app.console.load import is_load_allowed
+from app.console.log_lines import LogLines
 from app.console.sampler import Sampler
 from app.model_server import ModelServer
 
@@ -25,6 +27,7 @@ class Feed:
     def __init__(self) -> None:
         self._listeners = 0
         self._sampler: Sampler | None = None
+        self._log: LogLines | None = None
         self._sampled_at = 0.0
         self._event = b""
 
@@ -40,16 +43,19 @@ class Feed:
     def listening(self, server: ModelServer) -> Iterator[None]:
         """Have samples taken while the block runs."""
         if self._sampler is None:
-            self._sampler, self._event = Sampler(server), b""
+            self._sampler, self._log, self._event = Sampler(server), LogLines(server.logs), b""
             self._sampler.start()
+            self._log.start()
         self._listeners += 1
         try:
             yield
         finally:
             self._listeners -= 1
             if not self._listeners:
+                assert self._log is not None
                 self._sampler.stop()
-                self._sampler = None
+                self._log.stop()
+                self._sampler = self._log = None
 
     def latest(self) -> bytes:
         """The event with the latest sample, which is taken now if there is none that is fresh."""
@@ -60,9 +66,18 @@ class Feed:
             self._event = encode_event("sample", self._sampler.sample())
         return self._event
 
+    def log_after(self, number: int) -> tuple[bytes, int]:
+        """An event with the lines of the log after the one of that number, b"" without any; the last line's number."""
+        assert self._log is not None
+        lines, missed = self._log.after(number)
+        if not lines:
+            return b"", number
+        data = {"lines": [line.to_json() for line in lines], "missed": missed}
+        return encode_event("log", data), lines[-1].number
+
 
 class FeedResponse(Response):
-    """An endless response: an event about the server, then one with a sample each second.
+    """An endless response: an event about the server, then each second one with a sample and one with the log's lines.
 
     It ends when the server begins to shut down, and when the client disconnects, which cancels it.
     """
@@ -77,9 +92,10 @@ class FeedResponse(Response):
         server = ModelServer.of(scope)
         with self._feed.listening(server):
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            event = encode_event("server", describe_server(server))
+            event, number = encode_event("server", describe_server(server, is_load_allowed(server, scope))), 0
             while not (server.shutdown_requested.is_set() or server.deadline.is_started):
-                event += self._feed.latest()
+                log, number = self._feed.log_after(number)
+                event += self._feed.latest() + log
                 await send({"type": "http.response.body", "body": event, "more_body": True})
                 event = b""
                 with anyio.move_on_after(INTERVAL_SECONDS):

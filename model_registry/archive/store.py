@@ -15,6 +15,7 @@ from model_registry.archive.implicit.manifest import make_archive_folder, needs_
 from model_registry.archive.manifest import MANIFEST_FILE, Manifest
 from model_registry.archive.naming import ARCHIVE_SUFFIXES, file_name
 from model_registry.archive.unpack import Limits, unpack
+from model_registry.archive.uploads.uploads import Uploads
 from model_registry.errors import (
     ArchiveNotFound,
     EmptyUrl,
@@ -70,6 +71,7 @@ class ModelStore:
         self._allowed = (ALLOWED,) if allowed_urls is None else tuple(allowed_urls)
         self._downloads = Downloads(self._allowed, downloads or DownloadLimits())
         self._limits = unpacked or Limits()
+        self.uploads = Uploads(folder, self._limits.size)
         self._unpack_root = (temporary or Path(tempfile.gettempdir())).absolute() / "models"
         self._unpacked = OwnedFolders()
         self._unpacking = InProgress()
@@ -113,6 +115,7 @@ class ModelStore:
     def close(self) -> None:
         """End what is being opened, and delete all unpacked archives; blocks."""
         self.abort()
+        self.uploads.close()
         self._downloads.wait(CLOSE_SECONDS)
         self._unpacking.wait(CLOSE_SECONDS)
         self._unpacked.remove_all()

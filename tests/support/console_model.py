@@ -16,4 +16,6 @@ CONFIG = """
     maxWorkers: 4
     batchSize: 8
     maxBatchDelay: 5
+    warmup:
+      - text: hello
 """

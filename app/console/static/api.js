@@ -14,11 +14,13 @@ export function path(...segments) {
   return new URL(segments.map(encodeURIComponent).join("/"), ROOT);
 }
 
-// A management call: {ok, status, text}; the text is the server's sentence, or its error in full.
-export async function manage(method, url, body) {
-  const headers = { ...authorization(), ...(body ? { "content-type": "application/json" } : {}) };
+// A management call: {ok, status, text}; the text is the server's sentence, or its error in full. A body that is no
+// Blob becomes JSON.
+export async function manage(method, url, body, more = {}) {
+  const isJson = body && !(body instanceof Blob);
+  const headers = { ...authorization(), ...(isJson ? { "content-type": "application/json" } : {}), ...more };
   try {
-    const response = await fetch(url, { method, headers, body: body && JSON.stringify(body) });
+    const response = await fetch(url, { method, headers, body: isJson ? JSON.stringify(body) : body });
     return { ok: response.ok, status: response.status, text: sentence(await response.text()) };
   } catch (error) {
     return { ok: false, status: 0, text: `The server was not reached: ${error.message}` };
@@ -31,6 +33,16 @@ function sentence(text) {
     return value.status || value.message || JSON.stringify(value, null, 2);
   } catch {
     return text;
+  }
+}
+
+// The first warm-up request of a version, as a Blob with its type; null where it has none, or the token is missing.
+export async function sample(...names) {
+  try {
+    const response = await fetch(path("console", "samples", ...names), { headers: authorization() });
+    return response.status === 200 ? await response.blob() : null;
+  } catch {
+    return null;
   }
 }
 

@@ -3,10 +3,12 @@
 import { listen, token } from "./api.js";
 import { bytes, element, find } from "./dom.js";
 import { showSample } from "./live.js";
-import { setAccess, showModels, start as startManage } from "./manage.js";
-import { showChoices, start as startTry } from "./try.js";
+import { showLoad } from "./load.js";
+import { addLines, start as startLog } from "./log.js";
+import { setAccess, setStore, showModels, start as startManage } from "./manage.js";
+import { setLoad, showChoices, start as startTry } from "./try.js";
 
-const SECTIONS = ["live", "try", "manage", "configuration"];
+const SECTIONS = ["live", "try", "manage", "log", "configuration"];
 const RETRY_MILLISECONDS = 2000;
 let server = null;
 let connection = null;
@@ -33,6 +35,8 @@ function showServer(described) {
   server = described;
   find("#version").textContent = described.version;
   setAccess(true, described.modelApi);
+  setStore(described);
+  setLoad(described.isLoadAllowed);
   find("#unlock").hidden = true;
   const devices = described.devices.map((each) => [each.device, each.name, each.memory && bytes(each.memory)].filter(Boolean).join(", "));
   find("#configuration-about").textContent =
@@ -54,11 +58,13 @@ function show(sample) {
   showSample(sample);
   showChoices(sample);
   showModels(sample);
+  showLoad(sample);
 }
 
 function lock(status) {
   setStatus("locked", "Token needed");
   setAccess(false, true);
+  setLoad(false);
   find("#unlock").hidden = false;
   find("#unlock-error").textContent = token.get() ? `The server does not accept this token (${status}).` : "";
   token.set("");
@@ -69,7 +75,7 @@ async function follow() {
   for (const own = ++generation; own === generation && !document.hidden;) {
     connection = new AbortController();
     try {
-      const status = await listen({ server: showServer, sample: show }, connection.signal);
+      const status = await listen({ server: showServer, sample: show, log: addLines }, connection.signal);
       if (status === 401 || status === 403) return lock(status);
       setStatus("lost", "The server ended the connection");
     } catch (error) {
@@ -97,6 +103,7 @@ find("#configuration-filter").addEventListener("input", showConfiguration);
 find("#configuration-all").addEventListener("input", showConfiguration);
 startTry();
 startManage();
+startLog();
 setAccess(false, true);
 showSection();
 follow();

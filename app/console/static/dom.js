@@ -34,6 +34,17 @@ export function bytes(value) {
   return `${value >= 100 || index === 0 ? Math.round(value) : value.toFixed(1)} ${units[index]}`;
 }
 
+// Batches by size: a Map from sizes to numbers.
+export function bars(counts) {
+  if (!counts.size) return element("p.empty", {}, "No batch yet.");
+  const largest = Math.max(...counts.values());
+  return element("ol.bars", {}, [...counts.entries()].sort(([a], [b]) => a - b).map(([size, number]) => {
+    const bar = element("i");
+    bar.style.height = `${Math.round(70 * number / largest)}%`;
+    return element("li", { title: `${number} batches of ${size}` }, element("b", {}, count(number)), bar, String(size));
+  }));
+}
+
 const SVG = "http://www.w3.org/2000/svg";
 
 // A line of the last values, from zero to the largest.

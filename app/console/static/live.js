@@ -1,6 +1,6 @@
 // The live section: totals, and a card for each model.
 
-import { bytes, count, element, find, milliseconds, sparkline } from "./dom.js";
+import { bars, bytes, count, element, find, milliseconds, sparkline } from "./dom.js";
 
 const SAMPLES = 60;
 const BATCH_SAMPLES = 15;
@@ -60,6 +60,7 @@ function modelCard(model) {
   return element("article.card", { "data-model": model.name },
     element("div.head", {}, element("h3", {}, model.name), tags),
     model.rollout ? rolloutPanel(model.rollout) : null,
+    model.shadow ? shadowPanel(model.shadow) : null,
     model.versions.map((version) => versionPanel(model, version)));
 }
 
@@ -77,6 +78,12 @@ function rolloutPanel(rollout) {
       element("small", {}, `${rollout.answersInStep} of ${rollout.hold} answers in this step; steps ${rollout.steps.join(", ")} %`)),
     meter(rollout.share, text),
     rollout.reason ? element("p.error", {}, rollout.reason) : null);
+}
+
+function shadowPanel({ version, agreed, differed, dropped, agreement }) {
+  const share = agreement === null ? "nothing is compared yet" : `${(100 * agreement).toFixed(1)} % of ${count(agreed + differed)} answers agree`;
+  return element("div.head", {}, element("span.tag", { "data-state": differed ? "warn" : "good" }, `Shadow ${version}: ${share}`),
+    dropped ? element("small", {}, `${count(dropped)} not compared`) : null);
 }
 
 function versionPanel(model, version) {
@@ -109,13 +116,7 @@ function batchBars(key, version) {
   batches.set(key, kept);
   const counts = new Map();
   for (const sample of kept) for (const [size, number] of Object.entries(sample)) counts.set(Number(size), (counts.get(Number(size)) || 0) + number);
-  if (!counts.size) return element("p.empty", {}, "No batch yet.");
-  const most = Math.max(...counts.values());
-  return element("ol.bars", {}, [...counts.entries()].sort(([a], [b]) => a - b).map(([size, number]) => {
-    const bar = element("i");
-    bar.style.height = `${Math.round(70 * number / most)}%`;
-    return element("li", { title: `${number} batches of ${size}` }, element("b", {}, count(number)), bar, String(size));
-  }));
+  return bars(counts);
 }
 
 const WORKER_STATES = { ready: "good", loading: "warn", stopping: "warn", ended: "bad" };

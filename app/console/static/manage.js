@@ -1,18 +1,29 @@
 // "Manage": the management API's calls, each with its confirmation or its error in full.
 
 import { manage, path } from "./api.js";
-import { element, find } from "./dom.js";
+import { bytes, element, find } from "./dom.js";
+import { switchForm } from "./switch.js";
+import { upload } from "./upload.js";
 
 let shown = "";
+let server = null;
 
-async function run(about, method, url, body) {
+// The progress (null), the confirmation (true) or the error in full (false) of what was asked for last.
+function report(state, lines) {
   const result = find("#manage-result");
   result.hidden = false;
-  result.removeAttribute("data-state");
-  result.textContent = `${about} …`;
+  if (state === null) result.removeAttribute("data-state");
+  else result.dataset.state = state ? "good" : "bad";
+  result.textContent = lines.join("\n");
+}
+
+async function run(about, method, url, body) {
+  const started = Date.now();
+  report(null, [`${about} …`]);
+  const clock = setInterval(() => report(null, [`${about} … ${Math.round((Date.now() - started) / 1000)} s`]), 1000);
   const { ok, status, text } = await manage(method, url, body);
-  result.dataset.state = ok ? "good" : "bad";
-  result.textContent = ok ? text : `${about} failed (${status}): ${text}`;
+  clearInterval(clock);
+  report(ok, [ok ? text : `${about} failed (${status}): ${text}`]);
 }
 
 function withQuery(url, values) {
@@ -24,6 +35,29 @@ function register(event) {
   event.preventDefault();
   const values = Object.fromEntries(new FormData(event.target));
   run(`Registering ${values.url}`, "POST", withQuery(path("models"), { ...values, synchronous: "true" }));
+}
+
+async function send(event) {
+  event.preventDefault();
+  const { file, replace, register: isRegistered } = event.target.elements, [archive] = file.files, button = find("#upload button");
+  const progress = find("#upload progress"), about = `Uploading ${archive.name}, ${bytes(archive.size)}`;
+  button.disabled = true;
+  progress.hidden = false;
+  progress.value = 0;
+  report(null, [`${about} …`]);
+  const { ok, status, text } = await upload(archive, server.pieceBytes, replace.checked, (share) => { progress.value = share; });
+  button.disabled = false;
+  progress.hidden = true;
+  report(ok, [ok ? text : `${about} failed (${status}): ${text}`]);
+  const query = { url: archive.name, initial_workers: "1", synchronous: "true" };
+  if (ok && isRegistered.checked) run(`Registering ${archive.name}`, "POST", withQuery(path("models"), query));
+}
+
+export function setStore(described) {
+  server = described;
+  find("#upload-about").textContent = described.modelStore
+    ? `Sends an archive to the model store, ${described.modelStore}, and registers it.`
+    : "This server has no model store (--model-store FOLDER names one).";
 }
 
 // Drawn anew only when models, versions, defaults, worker numbers or rollouts change: fields in use keep their contents.
@@ -41,6 +75,7 @@ function modelCard(model) {
   return element("article.card", { "data-manage": model.name },
     element("h3", {}, model.name),
     model.versions.map((version) => versionRow(model, version)),
+    model.versions.length > 1 && !rolloutOf(model) ? switchForm(model, report) : null,
     model.versions.length > 1 || rolloutOf(model) ? rolloutRow(model) : null);
 }
 
@@ -63,7 +98,7 @@ function versionRow(model, { version, minWorkers, maxWorkers }) {
     element("strong", {}, `Version ${version}${isDefault ? " (default)" : ""}`), least, most,
     element("button.quiet", {}, "Scale"),
     element("button.quiet", { type: "button", disabled: isDefault, onclick: () => run(`Making ${title} the default`, "PUT", path("models", model.name, version, "set-default")) }, "Set default"),
-    element("button.danger", { type: "button", onclick: unregister, disabled: isDefault && model.versions.length > 1 }, "Unregister"));
+    element("button.danger", { type: "button", onclick: unregister, disabled: !server.modelApi || (isDefault && model.versions.length > 1) }, "Unregister"));
 }
 
 function rolloutRow(model) {
@@ -96,9 +131,10 @@ export function setAccess(isOpen, modelApi) {
   locked.textContent = isOpen
     ? "This server does not register or unregister models while it runs: enable_model_api=true (--enable-model-api) lets it."
     : "Read-only: the management token is needed to change anything.";
-  for (const button of document.querySelectorAll("#register button")) button.disabled = !modelApi;
+  for (const button of document.querySelectorAll("#register button, #upload button")) button.disabled = !modelApi;
 }
 
 export function start() {
   find("#register").addEventListener("submit", register);
+  find("#upload").addEventListener("submit", send);
 }

@@ -1,21 +1,43 @@
 // "Try it": one prediction, its answer, and the same as a command.
 
-import { ROOT, path } from "./api.js";
+import { ROOT, path, sample } from "./api.js";
 import { bytes, element, find, milliseconds } from "./dom.js";
+import { makeLoad } from "./load.js";
 
 const SHOWN_CHARACTERS = 20000;
 let models = [];
+let filled = null;
+let warmUp = null;
 
-export function showChoices(sample) {
-  const names = sample.models.map((model) => model.name);
+export function showChoices({ models: served }) {
+  const names = served.map((model) => model.name);
   if (names.join() !== models.map((model) => model.name).join()) {
     find("#model-names").replaceChildren(...names.map((name) => element("option", { value: name })));
     if (!find("#try-model").value && names.length) find("#try-model").value = names[0];
-    models = sample.models;
+    models = served;
     showVersions();
-    showCommand();
+    fillSample();
   }
-  models = sample.models;
+  models = served;
+}
+
+// The model's own warm-up request becomes the body, unless something else was typed.
+async function fillSample() {
+  const chosen = `${find("#try-model").value.trim()}/${find("#try-version").value.trim()}`;
+  if (chosen === filled || !models.some((each) => each.name === find("#try-model").value.trim())) return showCommand();
+  filled = chosen;
+  const found = await sample(...chosen.split("/").filter(Boolean)), type = found && found.type.split(";")[0];
+  const content = ["application/json", "text/plain"].includes(type) ? await found.text() : null;
+  if (filled !== chosen) return;
+  const kind = find("#try-kind"), text = find("#try-text"), isTyped = text.value !== text.defaultValue || kind.value === "file";
+  find("#try-kind option[value=sample]").hidden = !found;
+  if (kind.value === "sample") kind.value = "application/json";
+  warmUp = found;
+  if (found && !isTyped) {
+    if (content === null) kind.value = "sample";
+    else [kind.value, text.value, text.defaultValue] = [type, content, content];
+  }
+  showFields();
 }
 
 function showVersions() {
@@ -62,6 +84,7 @@ function waterfall(header, whole) {
 
 function request() {
   const kind = find("#try-kind").value, file = find("#try-file").files[0];
+  if (kind === "sample") return { body: warmUp, type: warmUp.type };
   if (kind === "file") return { body: file || new Blob(), type: (file && file.type) || "application/octet-stream" };
   return { body: find("#try-text").value, type: kind };
 }
@@ -70,8 +93,8 @@ const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 function showCommand() {
   const { body, type } = request(), file = find("#try-file").files[0];
-  const data = find("#try-kind").value === "file" ? `--data-binary @${quoted(file ? file.name : "FILE")}` : `--data-binary ${quoted(body)}`;
-  find("#try-curl").value = `curl -i ${quoted(target().href)} -H ${quoted(`content-type: ${type}`)} ${data}`;
+  const data = typeof body === "string" ? quoted(body) : `@${quoted(file ? file.name : "FILE")}`;
+  find("#try-curl").value = `curl -i ${quoted(target().href)} -H ${quoted(`content-type: ${type}`)} --data-binary ${data}`;
 }
 
 async function send(event) {
@@ -123,16 +146,32 @@ async function copy() {
   else document.execCommand("copy");
 }
 
+function showFields() {
+  const kind = find("#try-kind").value;
+  find("#try-text-label").hidden = kind === "file" || kind === "sample";
+  find("#try-file-label").hidden = kind !== "file";
+  showCommand();
+}
+
+async function load() {
+  for (const button of [find("#try-load"), find("#try-send")]) button.disabled = true;
+  await makeLoad(find("#try-model").value.trim(), find("#try-version").value.trim(), request());
+  for (const button of [find("#try-load"), find("#try-send")]) button.disabled = false;
+}
+
+export function setLoad(isAllowed) {
+  find("#try-load").hidden = !isAllowed;
+}
+
 export function start() {
   const form = find("#try-form");
   form.addEventListener("submit", send);
   form.addEventListener("input", () => {
-    const isFile = find("#try-kind").value === "file";
-    find("#try-text-label").hidden = isFile;
-    find("#try-file-label").hidden = !isFile;
     showVersions();
-    showCommand();
+    showFields();
   });
+  for (const id of ["#try-model", "#try-version"]) find(id).addEventListener("change", fillSample);
   find("#try-copy").addEventListener("click", copy);
+  find("#try-load").addEventListener("click", load);
   showCommand();
 }

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 async def entries(store: Path, **settings: object) -> dict[str, dict[str, str | None]]:
     async with serving(store, **settings) as client:
-        return {entry["key"]: entry for entry in describe_server(client.application)["configuration"]}
+        return {entry["key"]: entry for entry in describe_server(client.application, True)["configuration"]}
 
 
 async def test_every_key_has_its_value_as_text(store: Path) -> None:

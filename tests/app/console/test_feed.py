@@ -22,17 +22,30 @@ TOKEN = {"authorization": "Bearer sesame"}
 
 @contextmanager
 def events(server: Server, **headers: str) -> Iterator[Iterator[Event]]:
-    """The events of a server's feed."""
+    """The events of a server's feed, without those of the log."""
     with httpx2.stream("GET", f"{server.url}/console/events", headers=headers, timeout=TIMEOUT_SECONDS) as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
-        yield _parsed(answer.iter_lines())
+        yield ((name, data) for name, data in _parsed(answer.iter_lines()) if name != "log")
 
 
 def _parsed(lines: Iterator[str]) -> Iterator[Event]:
     for line in lines:
         if line.startswith("event: "):
             yield line.removeprefix("event: "), json.loads(next(lines).removeprefix("data: "))
+
+
+def log_of(server: Server, until: str) -> list[dict[str, Any]]:
+    """The lines of a server's log up to one with a text."""
+    lines: list[dict[str, Any]] = []
+    with httpx2.stream("GET", f"{server.url}/console/events", timeout=TIMEOUT_SECONDS) as answer:
+        for name, data in _parsed(answer.iter_lines()):
+            if name == "server":
+                httpx2.post(f"{server.url}/predictions/upper", content="fail", timeout=TIMEOUT_SECONDS)
+            lines += data["lines"] if name == "log" else []
+            if any(until in line["text"] for line in lines):
+                break
+    return lines
 
 
 def version_of(sample: dict[str, Any]) -> dict[str, Any]:
@@ -54,7 +67,7 @@ def test_the_feed_shows_requests_errors_batches_and_workers(archive: MakeArchive
             for body, status in (("hello", 200), ("fail", 503)):
                 answer = httpx2.post(f"{server.url}/predictions/upper", content=body, timeout=TIMEOUT_SECONDS)
                 assert answer.status_code == status
-            samples = []
+            samples: list[dict[str, Any]] = []
             while not samples or sum(each["requests"] * each["seconds"] for each in samples) < 1.9:
                 _, sample = next(feed)
                 samples.append({**version_of(sample), "seconds": sample["seconds"]})
@@ -67,6 +80,16 @@ def test_the_feed_shows_requests_errors_batches_and_workers(archive: MakeArchive
         assert samples[-1]["queue"] == {"waiting": 0, "capacity": 100}
         assert {worker["state"] for worker in samples[-1]["workers"]} <= {"ready", "loading"}
         assert sample["memory"]["resident"] > 1 << 20
+
+
+def test_the_feed_has_the_lines_of_a_model_that_are_written_while_it_is_read(archive: MakeArchive, store: Path) -> None:
+    archive("upper", HANDLER, config=CONFIG)
+    with Server.of(store, "upper.mar") as server:
+        server.until_listening()
+        httpx2.post(f"{server.url}/predictions/upper", content="fail", timeout=TIMEOUT_SECONDS)
+        lines = log_of(server, until="ValueError: the text says so")
+        assert sum("ValueError: the text says so" in line["text"] for line in lines) == 1
+        assert {(line["model"], line["version"]) for line in lines if "model" in line} == {("upper", "1.0")}
 
 
 def test_the_feed_ends_when_the_server_does(archive: MakeArchive, store: Path) -> None:

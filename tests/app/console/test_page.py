@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.support.processes import TIMEOUT_SECONDS, Server
 
 pytestmark = pytest.mark.slow
 TOKEN = "sesame"
+SECTIONS = ("live", "try", "manage", "log", "configuration")
 
 
 @contextmanager
@@ -39,6 +41,15 @@ def fill(page: Page, selector: str, value: str) -> None:
     page.evaluate(
         f"(() => {{ const field = document.querySelector('{selector}'); field.value = {value!r};"
         " field.dispatchEvent(new Event('input', { bubbles: true })); })()"
+    )
+
+
+def choose_file(page: Page, name: str, content: bytes) -> None:
+    """Choose a file to upload."""
+    page.evaluate(
+        "(() => { const chosen = new DataTransfer();"
+        f" chosen.items.add(new File([Uint8Array.from(atob('{b64encode(content).decode()}'), (c) => c.charCodeAt(0))],"
+        f" '{name}')); document.querySelector('#upload [name=file]').files = chosen.files; }})()"
     )
 
 
@@ -109,6 +120,70 @@ def test_models_are_registered_scaled_switched_and_unregistered(archive: MakeArc
         page.until("!document.querySelector('[aria-label=\"upper 1.0\"]')")
 
 
+def test_an_archive_is_uploaded_and_registered(archive: MakeArchive, store: Path, tmp_path: Path) -> None:
+    content = archive("sent", HANDLER, {"large.bin": os.urandom(150_000)}).rename(tmp_path / "sent.mar").read_bytes()
+    with opened(archive, store, "#manage", TS_MAX_REQUEST_SIZE="65536") as (page, _):
+        page.until("!document.querySelector('#manage-controls').disabled")
+        assert str(store) in text(page, "#upload-about")
+        choose_file(page, "sent.mar", b"<html>")
+        click(page, "#upload button")
+        page.until("document.querySelector('#manage-result').textContent.includes('sent.mar is no zip file')")
+        choose_file(page, "sent.mar", content)
+        click(page, "#upload button")
+        managed(page, 'Model "sent" Version: 1.0 registered with 1 initial workers')
+        page.until("document.querySelector('[data-manage=sent]') !== null")
+        assert (store / "sent.mar").read_bytes() == content
+        click(page, "#upload button")
+        page.until("document.querySelector('#manage-result').textContent.includes('has a file sent.mar already')")
+
+
+def test_a_switch_needs_the_answer_to_its_smoke_request(archive: MakeArchive, store: Path) -> None:
+    with opened(archive, store, "#manage") as (page, server):
+        httpx2.post(f"{server.url}/models?url=next.mar&initial_workers=1", timeout=TIMEOUT_SECONDS).raise_for_status()
+        form = '[aria-label="Switch of upper"]'
+        page.until(f"document.querySelector('{form} textarea')?.value === 'hello'")  # its warm-up request
+        fill(page, f"{form} textarea", "fail")
+        click(page, f"{form} button")
+        page.until("document.querySelector('#manage-result').textContent.includes('Nothing has changed')")
+        assert "Smoke request to upper 2.0 failed (503): Prediction failed" in text(page, "#manage-result")
+        fill(page, f"{form} textarea", "hello")
+        click(page, f"{form} [name=ends]")
+        click(page, f"{form} button")
+        managed(page, 'Model "upper" unregistered')
+        assert "Smoke request to upper 2.0: answered, 5 characters" in text(page, "#manage-result")
+        described = httpx2.get(f"{server.url}/models/upper/all", timeout=TIMEOUT_SECONDS).json()
+        assert [each["modelVersion"] for each in described] == ["2.0"]
+
+
+def test_the_warm_up_request_is_tried_first_and_by_twenty_clients(archive: MakeArchive, store: Path) -> None:
+    with opened(archive, store, "#try") as (page, _):
+        page.until("document.querySelector('#try-text').value === 'hello'")
+        assert page.evaluate("document.querySelector('#try-kind').value") == "text/plain"
+        click(page, "#try-send")
+        page.until("document.querySelector('#try-answer')?.textContent === 'HELLO'")
+        page.until("!document.querySelector('#try-load').hidden")
+        click(page, "#try-load")
+        page.until("document.querySelector('#load-gain') !== null")
+        rows = page.evaluate("[...document.querySelectorAll('#load-table tbody tr')].map((row) => row.textContent)")
+        assert [row.startswith(clients) for row, clients in zip(rows, ("1", "20"), strict=True)] == [True, True]
+        assert page.evaluate("document.querySelectorAll('#load-bars li').length") > 0
+        assert page.problems == []
+
+
+def test_the_log_of_a_model_appears_as_it_is_written(archive: MakeArchive, store: Path) -> None:
+    with opened(archive, store, "#log") as (page, server):
+        page.until("document.querySelector('#status').dataset.state === 'live'")
+        httpx2.post(f"{server.url}/predictions/upper", content="fail", timeout=TIMEOUT_SECONDS)
+        page.until("document.querySelector('#log-lines').textContent.includes('ValueError: the text says so')")
+        assert page.evaluate("document.querySelector('#log-empty').hidden")
+        fill(page, "#log-filter", "nothing that is there")
+        assert page.evaluate("document.querySelectorAll('#log-lines li').length") == 0
+        fill(page, "#log-filter", "the text says so")
+        assert page.evaluate("document.querySelectorAll('#log-lines li').length") >= 1
+        click(page, "#log-clear")
+        assert text(page, "#log-lines") == ""
+
+
 def test_a_rollout_is_started_and_aborted(archive: MakeArchive, store: Path) -> None:
     with opened(archive, store, "#manage") as (page, server):
         httpx2.post(f"{server.url}/models?url=next.mar&initial_workers=1", timeout=TIMEOUT_SECONDS).raise_for_status()
@@ -143,7 +218,7 @@ def test_a_phone_needs_no_scrolling_sideways(archive: MakeArchive, store: Path) 
     with opened(archive, store) as (page, _):
         page.call("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=1, mobile=True)
         page.until("document.querySelector('[data-model=upper]') !== null")
-        for section in ("live", "try", "manage", "configuration"):
+        for section in SECTIONS:
             page.evaluate(f"location.hash = '{section}'")
             page.until(f"!document.querySelector('main > #{section}').hidden")
             assert page.evaluate("document.documentElement.scrollWidth") <= 360, section
@@ -156,7 +231,7 @@ def test_axe_core_finds_nothing(archive: MakeArchive, store: Path) -> None:
     with opened(archive, store) as (page, _):
         page.until("document.querySelector('[data-model=upper]') !== null")
         page.evaluate(Path(os.environ["AXE_CORE"]).read_text() + "; 0")
-        for scheme, section in itertools.product(("light", "dark"), ("live", "try", "manage", "configuration")):
+        for scheme, section in itertools.product(("light", "dark"), SECTIONS):
             page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
             page.evaluate(f"location.hash = '{section}'")
             page.until(f"!document.querySelector('main > #{section}').hidden")

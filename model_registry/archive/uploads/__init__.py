@@ -1,0 +1,1 @@
+"""Archives that clients send to a model store."""
