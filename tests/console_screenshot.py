@@ -1,6 +1,6 @@
 """Pictures of the console with a server under load behind it: python -m tests.console_screenshot [FOLDER].
 
-Without a folder the one picture of the documentation is written: docs/images/console.png.
+Without a folder the pictures of README and docs are written: console.png and batching.png in docs/images.
 """
 
 import itertools
@@ -21,7 +21,7 @@ from tests.support.browser import Page, open_page
 from tests.support.console_model import CONFIG, HANDLER
 from tests.support.processes import Server
 
-DOCUMENTED = Path(__file__).parents[1] / "docs" / "images" / "console.png"
+DOCUMENTED = Path(__file__).parents[1] / "docs" / "images"
 CLIENTS = 12
 SAMPLES_SHOWN = (
     "document.querySelectorAll('.spark path.line').length > 3 && document.querySelectorAll('.bars li').length"
@@ -93,6 +93,18 @@ def take_all(page: Page, folder: Path) -> None:
         page.take_picture(folder / f"{section}-{view}-{scheme}.png")
 
 
+def take_load(page: Page, file: Path) -> None:
+    """A picture of what 20 clients get, without the form above it."""
+    show(page, "desktop", "light")
+    page.until("document.querySelector('#try-text').value === 'hello'")
+    page.evaluate("document.querySelector('#try-version').value = '1.0'")
+    page.evaluate("document.querySelector('#try-load').click()")
+    page.until("document.querySelector('#load-gain') !== null")
+    page.evaluate("document.querySelector('#try-form').hidden = true")
+    page.call("Emulation.setDeviceMetricsOverride", **{**VIEWS["desktop"], "height": 470})
+    page.take_picture(file)
+
+
 def main(folder: Path | None) -> None:
     """Start a server, load it for a while, and take the pictures."""
     with tempfile.TemporaryDirectory() as temporary:
@@ -110,8 +122,9 @@ def main(folder: Path | None) -> None:
                     take_all(page, folder)
                     return
                 show(page, "desktop", "light")
-                DOCUMENTED.parent.mkdir(exist_ok=True)
-                page.take_picture(DOCUMENTED)
+                page.take_picture(DOCUMENTED / "console.png")
+            with open_page(f"{server.url}/#try", Path(temporary, "batching")) as page:
+                take_load(page, DOCUMENTED / "batching.png")
 
 
 if __name__ == "__main__":

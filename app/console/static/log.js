@@ -14,8 +14,12 @@ function isChosen(line) {
   return (!name || nameOf(line) === name) && (!find("#log-bad").checked || isBad(line)) && line.text.toLowerCase().includes(text);
 }
 
-function row(line) {
-  return element("li", { "data-state": isBad(line) ? (/^WARN/.test(line.level) ? "warn" : "bad") : null },
+const placeOf = (line) => `${Math.floor(line.time)} ${line.worker}`;
+
+// The time and the source stand before the first of the lines that were written together.
+function row(line, index, shown) {
+  const isContinued = index > 0 && placeOf(shown[index - 1]) === placeOf(line);
+  return element(isContinued ? "li.continued" : "li", { "data-state": isBad(line) ? (/^WARN/.test(line.level) ? "warn" : "bad") : null },
     element("time", {}, new Date(line.time * 1000).toLocaleTimeString([], { hour12: false })),
     element("span.source", { title: line.worker }, nameOf(line)), element("span.text", {}, line.text));
 }
