@@ -1,6 +1,5 @@
 """Responses as values: TorchServe's JSON texts, and a handler's output as it goes over the wire."""
 
-import json
 import logging
 import re
 from functools import lru_cache
@@ -11,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.errors import ErrorResponse, describe_error, is_expected, reason
 from handler.job import Output
+from handler.payload.json_indent import dumps_unicode
 from model_registry.reply import ResponseStream
 
 LOG = logging.getLogger("marserve.http")
@@ -79,7 +79,7 @@ class StreamedResponse(TorchServeResponse):
 
 def json_text(value: Any) -> bytes:
     """The JSON of the server's own responses: indented by two spaces, UTF-8, nulls left out, a newline at the end."""
-    return (json.dumps(_without_nulls(value), indent=2, ensure_ascii=False) + "\n").encode()
+    return dumps_unicode(_without_nulls(value)) + b"\n"
 
 
 def raw_json(value: Any, status: int = 200) -> RawResponse:

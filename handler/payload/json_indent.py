@@ -33,6 +33,19 @@ def dumps(value: Any) -> bytes:
         return json.dumps(value, indent=2).encode()
 
 
+def dumps_unicode(value: Any) -> bytes:
+    """The JSON text in UTF-8, as `json.dumps(value, indent=2, ensure_ascii=False)` writes it; raises its errors.
+
+    Lone surrogates, which UTF-8 cannot hold, become question marks.
+    """
+    try:
+        if _is_plain(value) and _has_standard_numbers(text := orjson.dumps(value, None, orjson.OPT_INDENT_2)):
+            return text
+    except (TypeError, RecursionError):
+        pass
+    return json.dumps(value, indent=2, ensure_ascii=False).encode("utf-8", "replace")
+
+
 def _is_plain(value: Any) -> bool:
     """Whether a value is made of JSON's own types alone: orjson knows others, which the standard library refuses."""
     if type(value) not in (dict, list):
@@ -46,9 +59,12 @@ def _is_plain(value: Any) -> bool:
 
 def _is_standard(text: bytes) -> bool:
     """Whether Python would surely write the same text."""
-    if not text.isascii() or text.find(b"\x7f") >= 0 or text.find(b"null") >= 0 or text.find(b"0.0000") >= 0:
-        return False
-    return text.translate(EXPONENTS).find(b"e-") < 0
+    return text.isascii() and text.find(b"\x7f") < 0 and _has_standard_numbers(text)
+
+
+def _has_standard_numbers(text: bytes) -> bool:
+    """Whether no number may be NaN or be spelled in another way."""
+    return text.find(b"null") < 0 and text.find(b"0.0000") < 0 and text.translate(EXPONENTS).find(b"e-") < 0
 
 
 class _UnusualType(Exception):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.payload.json_indent import dumps
+from handler.payload.json_indent import dumps, dumps_unicode
 
 
 class Colour(IntEnum):
@@ -31,9 +31,14 @@ VALUES = st.recursive(
 )
 
 
+def unicode_text(value: Any) -> bytes:
+    return json.dumps(value, indent=2, ensure_ascii=False).encode("utf-8", "replace")
+
+
 @given(VALUES)
 def test_it_writes_what_the_standard_library_writes(value: Any) -> None:
     assert dumps(value).decode() == json.dumps(value, indent=2)
+    assert dumps_unicode(value) == unicode_text(value)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +48,7 @@ def test_it_writes_what_the_standard_library_writes(value: Any) -> None:
 )  # fmt: skip
 def test_odd_values_are_no_exception(value: Any) -> None:
     assert dumps(value).decode() == json.dumps(value, indent=2)
+    assert dumps_unicode(value) == unicode_text(value)
 
 
 EDGES = [
@@ -55,6 +61,7 @@ EDGES = [
 def test_floats_at_the_edges_are_written_alike(value: float) -> None:
     for document in (value, [value], {"a": value}, [value, 1, "x"], [[value] * 3, [1]]):
         assert dumps(document).decode() == json.dumps(document, indent=2)
+        assert dumps_unicode(document) == unicode_text(document)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +85,7 @@ def test_floats_at_the_edges_are_written_alike(value: float) -> None:
 def test_texts_that_look_like_odd_numbers_are_written_alike(text: str) -> None:
     for document in (text, [text, 1.5], {text: text}, {"a": [text, None, 1e-7]}):
         assert dumps(document).decode() == json.dumps(document, indent=2)
+        assert dumps_unicode(document) == unicode_text(document)
 
 
 @pytest.mark.parametrize("value", [{1, 2}, object(), {"a": {(): 1}}, [b"bytes"], [1.5, {"x": 1j}]])
