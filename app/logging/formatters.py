@@ -4,7 +4,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -89,22 +89,27 @@ class JsonFormatter(logging.Formatter):
             return json.dumps(entry, default=str)
 
 
-def format_metrics_for_file(seconds: float, logger: str, lines: Iterable[str]) -> list[str]:
+def format_metrics_for_file(seconds: float, logger: str, lines: Sequence[str]) -> list[str]:
     """Lines of the metrics files: the time and the metric."""
     timestamp = local_timestamp(seconds)
-    return [f"{timestamp} - {escape_controls(line)}" for line in lines]
+    return [f"{timestamp} - {line}" for line in _escape_lines(lines)]
 
 
-def format_metrics_for_console(seconds: float, logger: str, lines: Iterable[str]) -> list[str]:
+def format_metrics_for_console(seconds: float, logger: str, lines: Sequence[str]) -> list[str]:
     """The same among the other lines of the console."""
     start = f"{local_timestamp(seconds)} [INFO ] main {logger} - "
-    return [start + escape_controls(line) for line in lines]
+    return [start + line for line in _escape_lines(lines)]
 
 
-def format_metrics_as_json(seconds: float, logger: str, lines: Iterable[str]) -> list[str]:
+def format_metrics_as_json(seconds: float, logger: str, lines: Sequence[str]) -> list[str]:
     """The same as JSON objects."""
     entry = {"time": utc_timestamp(seconds), "severity": "INFO", "level": "INFO", "logger": logger, "thread": "main"}
     return [orjson.dumps({**entry, "message": line}).decode() for line in lines]
+
+
+def _escape_lines(lines: Sequence[str]) -> Sequence[str]:
+    """Hardly a line of metrics has anything to escape: one look at all of them finds that out."""
+    return lines if "".join(lines).isprintable() else [escape_controls(line) for line in lines]
 
 
 def _level(record: logging.LogRecord) -> str:

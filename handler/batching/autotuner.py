@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from statistics import median
 from typing import Generic, NamedTuple, TypeVar
 
 from handler.batching.trial import Trial
@@ -51,7 +50,7 @@ class Autotuner(Generic[T]):
         self._untried = list(self._candidates[1:])
         self._settling = SETTLING_BLOCKS
         self._rows, self._batches, self._seconds = 0, 0, 0.0
-        self._batch_seconds = deque[float](maxlen=HISTORY_BLOCKS)
+        self._are_short = deque[bool](maxlen=HISTORY_BLOCKS)
         self._rest(0.0)
 
     def __repr__(self) -> str:
@@ -77,11 +76,11 @@ class Autotuner(Generic[T]):
         self._rows, self._batches, self._seconds = 0, 0, 0.0
 
     def _record_rest(self) -> None:
-        self._batch_seconds.append(self._seconds / self._batches)
+        self._are_short.append(self._seconds < self._batches * self._quick_seconds)
         self._rested_seconds += self._seconds
-        if len(self._batch_seconds) < HISTORY_BLOCKS:
+        if len(self._are_short) < HISTORY_BLOCKS:
             return
-        if self._quick is not None and median(self._batch_seconds) < self._quick_seconds:
+        if self._quick is not None and sum(self._are_short) > HISTORY_BLOCKS // 2:
             self._use(self._quick, "batches are short")
         elif self._untried or self._rested_seconds >= self._rest_seconds:
             self._start_trial()
