@@ -49,8 +49,9 @@ def test_ports_are_those_of_the_container() -> None:
 
 def test_queries_ask_for_series_that_there_are() -> None:
     rules = manifest("alert-rules.yaml")["spec"]["groups"][0]["rules"]
-    (trigger,) = manifest("keda/scaled-object.yaml")["spec"]["triggers"]
-    queries = [*(rule["expr"] for rule in rules), trigger["metadata"]["query"]]
+    triggers = manifest("keda/scaled-object.yaml")["spec"]["triggers"]
+    adapted = [rule["seriesQuery"] for rule in manifest("adapter-rules.yaml")["rules"]["custom"]]
+    queries = [*(rule["expr"] for rule in rules), triggers[1]["metadata"]["query"], *adapted]
     asked = {SUFFIXES.sub("", name) for query in queries for name in re.findall(r"marserve_\w+", query)}
     assert asked <= KNOWN
     assert len(asked) >= 5
@@ -66,4 +67,7 @@ def test_keda_takes_the_place_of_the_autoscaler() -> None:
         autoscaler["minReplicas"],
         autoscaler["maxReplicas"],
     )
-    assert scaled["triggers"][0]["metadata"]["threshold"] == autoscaler["metrics"][0]["pods"]["target"]["averageValue"]
+    by_cpu, by_queue = scaled["triggers"]
+    assert by_cpu["metadata"]["value"] == str(autoscaler["metrics"][0]["resource"]["target"]["averageUtilization"])
+    assert by_queue["metadata"]["threshold"] == autoscaler["metrics"][1]["pods"]["target"]["averageValue"]
+    assert by_queue["metadata"]["query"].count(autoscaler["metrics"][1]["pods"]["metric"]["name"]) == 1
