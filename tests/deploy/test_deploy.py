@@ -178,8 +178,8 @@ def test_kubernetes_files_speak_of_one_deployment() -> None:
 
 
 def test_the_metric_that_scales_is_one_that_is_exposed() -> None:
-    (metric,) = document("kubernetes/hpa.yaml")["spec"]["metrics"]
-    (rule,) = document("kubernetes/adapter-rules.yaml")["rules"]["custom"]
+    _, metric = document("kubernetes/hpa.yaml")["spec"]["metrics"]
+    rule, _ = document("kubernetes/adapter-rules.yaml")["rules"]["custom"]
     name = metric["pods"]["metric"]["name"]
     assert name == rule["name"]["as"]
     assert rule["seriesQuery"].startswith(name)
