@@ -20,6 +20,7 @@ from app.initial_models.startup import initial_models, initial_workers, register
 from app.logging.access_log import Client
 from app.logging.files import Logs
 from app.open_inference.live_settings import LiveSettings
+from app.remedies import explain
 from app.replicas.following import shared_registry, start_replica, watch_state
 from app.replicas.registry import make_registry
 from app.settings.kserve import has_request_envelope
@@ -129,13 +130,13 @@ class ModelServer:
         except StorageError as error:
             self.registry.startup_failed = True
             LOG.error("No models are loaded: %s", error)
-        replica = shared_registry(self.registry, self.settings)
+        replica, explain_failure = shared_registry(self.registry, self.settings), partial(explain, store=self.store)
         if replica is None:
-            await register_all(self.registry, models)
+            await register_all(self.registry, models, explain_failure)
             self.registry.mark_started()
         else:
             watch_state(replica, self.metrics)
-            await start_replica(replica, self.settings, models)
+            await start_replica(replica, self.settings, models, explain_failure)
 
     def _repositories(self) -> "RepositoryModels | None":
         triton = self.settings.triton

@@ -1,5 +1,6 @@
 """Cause and remedy of registrations that fail, for those who may manage the server."""
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 
 from handler.workers.load_remedies import remedy_for
@@ -14,9 +15,11 @@ from model_registry.errors import (
     SaveFailed,
     WorkersFailed,
 )
+from model_registry.object_storage.address import is_object_url
 
 EXPLAINED = (DownloadFailed, InvalidModel, PackagesFailed, SaveFailed, WorkersFailed)
 """Errors of registrations whose cause is for the operator."""
+SCHEMES = ("https", "http", "file", "s3", "gs", "az")
 MAX_NAMES = 6
 """Archives of a store that are named."""
 
@@ -34,8 +37,20 @@ def explain(error: RegistryError, store: ModelStore) -> str:
     return ". Remedy: ".join(filter(None, parts))
 
 
+def similar_path(path: str, paths: Iterable[str]) -> str:
+    """A question whether a path with another first segment is meant, "" if no first segment is like that one."""
+    first, *others = path.strip("/").split("/")
+    known = {each.split("/")[1] for each in paths} - {"", first}
+    return "".join(f"Is {'/'.join(('', near, *others))} meant? " for near in get_close_matches(first, known, n=1))
+
+
 def _contents(error: ArchiveNotFound, store: ModelStore) -> str:
-    """The folder of the store, and the archives in it."""
+    """The reason that nothing is at an address; else the folder of the store, and the archives in it."""
+    if is_object_url(error.url):
+        return "there is no such object, or allowed_urls does not allow the address"
+    scheme, separator, _ = error.url.partition("://")
+    if separator:
+        return f"{scheme}: is no address of archives; {', '.join(SCHEMES)} are, as far as allowed_urls says"
     names = store.local_names()
     if not names:
         return f"{store.folder} holds no archives"

@@ -177,6 +177,7 @@ class Registry:
             # a download stays in the store, as in TorchServe
             await asyncio.to_thread(replace(archive, downloaded=None).remove)
             raise
+        LOG.info("Model %s %s is registered.", version.name, version.version, extra=MANAGER)
         try:
             await self._install_and_start(version, registration)
         except RegistryError:
@@ -184,7 +185,6 @@ class Registry:
         except Exception:  # no thread or process can start
             await self._remove(version)
             raise
-        LOG.info("Model %s loaded.", version.name, extra=MANAGER)
         return version
 
     async def scale(self, version: ModelVersion, min_workers: int, max_workers: int, *, wait: bool) -> None:

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api import inference
+from app.api.contract import Contract
 from app.api.routing import ApiRoute
 from app.errors import BadRequest
 from app.http.responses import TorchServeResponse
@@ -55,9 +56,9 @@ async def _find(request: Request) -> ModelVersion:
 
 _VERSION = "/v2/models/{model}/versions/{version}"
 routes = [
-    ApiRoute("/v2/models/{model}", model_metadata),
-    ApiRoute("/v2/models/{model}/ready", model_ready),
-    ApiRoute(_VERSION, model_metadata),
-    ApiRoute(f"{_VERSION}/ready", model_ready),
-    ApiRoute(f"{_VERSION}/infer", infer),
+    ApiRoute("/v2/models/{model}", model_metadata, contract=Contract("Object")),
+    ApiRoute("/v2/models/{model}/ready", model_ready, contract=Contract("Ready")),
+    ApiRoute(_VERSION, model_metadata, contract=Contract("Object")),
+    ApiRoute(f"{_VERSION}/ready", model_ready, contract=Contract("Ready")),
+    ApiRoute(f"{_VERSION}/infer", infer, contract=Contract("", body="")),
 ]

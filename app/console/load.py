@@ -25,6 +25,7 @@ from model_registry.reply import ResponseStream
 
 MAX_CLIENTS = 20
 MAX_SECONDS = 10
+DEFAULT_SECONDS = 4
 CLIENTS = parameter("clients", "query", f"Clients at once, {MAX_CLIENTS} at most.", "integer")
 SECONDS = parameter("seconds", "query", f"Seconds that the load takes, {MAX_SECONDS} at most.", "integer")
 MAX_LATENCIES = 10_000
@@ -105,7 +106,8 @@ class LoadGenerator:
         server, names = ModelServer.of(request.scope), request.path_params
         if not is_load_allowed(server, request.scope):
             raise LoadRefused
-        clients, seconds = _bounded(request, "clients", MAX_CLIENTS), _bounded(request, "seconds", MAX_SECONDS)
+        clients = _bounded(request, "clients", MAX_CLIENTS, MAX_CLIENTS)
+        seconds = _bounded(request, "seconds", DEFAULT_SECONDS, MAX_SECONDS)
         model = await server.registry.find_model(names["model_name"])
         model.choose(names.get("model_version"))
         if self._is_running:
@@ -127,8 +129,8 @@ def is_load_allowed(server: ModelServer, scope: Scope) -> bool:
     return all(end is not None and is_loopback(end[0]) for end in ends)
 
 
-def _bounded(request: Request, name: str, maximum: int) -> int:
-    value = integer(query(request), name, maximum)
+def _bounded(request: Request, name: str, default: int, maximum: int) -> int:
+    value = integer(query(request), name, default)
     if not 1 <= value <= maximum:
         raise BadRequest(f"{name} has to be 1 to {maximum}.")
     return value

@@ -1,7 +1,7 @@
 """The models that the server loads at its start."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -20,6 +20,8 @@ from model_registry.registry import Registry
 from model_registry.snapshot import registrations
 
 LOG = logging.getLogger("marserve.startup")
+Explain = Callable[[RegistryError], str]
+"""Returns cause and remedy of a failure, as far as there is more to say than the error's own message."""
 TORCHSERVE_LOGGER = {"ts_logger": "org.pytorch.serve.ModelServer"}
 
 
@@ -76,10 +78,10 @@ def initial_workers(settings: Settings, devices: Sequence[Device]) -> int:
     return settings.default_workers_per_model or gpus or max(1, int(cpu_budget()))
 
 
-async def register_all(registry: Registry, models: Iterable[Registration]) -> None:
+async def register_all(registry: Registry, models: Iterable[Registration], explain: Explain) -> None:
     """Register the models in order; one that fails is skipped with a warning. Workers load in the background."""
     for model in models:
-        await _register(registry, model)
+        await _register(registry, model, explain)
 
 
 def _registration(model: InitialModel) -> Registration:
@@ -92,15 +94,16 @@ def _registration(model: InitialModel) -> Registration:
     )
 
 
-async def _register(registry: Registry, registration: Registration) -> None:
+async def _register(registry: Registry, registration: Registration, explain: Explain) -> None:
     LOG.info("Loading initial models: %s", registration.url, extra=TORCHSERVE_LOGGER)
     shown = InitialModel(registration.model_name, registration.url)
     try:
         await registry.register(registration)
     except RegistryError as error:
         registry.startup_failed = True
-        cause = f" ({error.__cause__})" if error.__cause__ else ""
-        LOG.warning("Failed to load model: %s: %s%s", shown, error, cause, extra=TORCHSERVE_LOGGER)
+        cause = explain(error) or error.__cause__
+        more = f" ({cause})" if cause else ""
+        LOG.warning("Failed to load model: %s: %s%s", shown, error, more, extra=TORCHSERVE_LOGGER)
     except Exception:
         registry.startup_failed = True
         LOG.exception("Failed to load model: %s", shown, extra=TORCHSERVE_LOGGER)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import anyio
 
-from app.initial_models.startup import register_all
+from app.initial_models.startup import Explain, register_all
 from app.settings.model import Settings
 from handler.metrics.server_metrics import Metrics
 from model_registry.errors import RegistryError
@@ -28,13 +28,15 @@ def shared_registry(registry: Registry, settings: Settings) -> "SharedRegistry |
     return cast("SharedRegistry", registry) if settings.state is not None else None
 
 
-async def start_replica(registry: "SharedRegistry", settings: Settings, models: Sequence[Registration]) -> None:
+async def start_replica(
+    registry: "SharedRegistry", settings: Settings, models: Sequence[Registration], explain: Explain
+) -> None:
     """Put the document in force, or make the first one of these models; the store is waited for while it is away."""
     is_first_attempt = True
     while True:
         try:
             if not await registry.has_document():
-                await register_all(registry, models)
+                await register_all(registry, models, explain)
             elif models:
                 LOG.info("The models are those of %s; others that were named are not loaded.", settings.state)
             await registry.share()

@@ -5,6 +5,10 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+NO_MANIFEST = (
+    "the archive has no MAR-INF/MANIFEST.json; marserve archive writes one "
+    "(a .mar that is no zip file unpacks to nothing)"
+)
 _EXTRAS = {"torch": "torch", "PIL": "vision"}
 """Modules that come with an extra of marserve."""
 
@@ -32,6 +36,10 @@ REMEDIES: Sequence[Remedy] = (
     Remedy(
         KeyError, "'(serializedFile|model)'",
         lambda _: "the handler needs a model file: archive it with --serialized-file",
+    ),
+    Remedy(
+        RuntimeError, "^No model weights could be loaded$",
+        lambda _: "the handler needs a model file, .pt, .pth, .onnx or .pt2: archive it with --serialized-file",
     ),
     Remedy(
         ImportError, "failed to map segment from shared object",

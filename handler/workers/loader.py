@@ -11,6 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from handler.workers.load_remedies import NO_MANIFEST
+
 if TYPE_CHECKING:
     from ts.context import Context
 
@@ -69,7 +71,7 @@ def _handler_module(namespace: ArchiveModules, name: str) -> ModuleType:
             raise ImportError(f"{namespace.folder}/{name}.py hides a module that Python or the server needs; rename it")
         return namespace.load(name)
     if not name:
-        raise ValueError("no handler is named: name one in MAR-INF/MANIFEST.json, or at registration with handler=")
+        raise ValueError(_no_handler(namespace.folder))
     if not name.isidentifier() or not find_spec(f"{_BUILT_IN}.{name}"):
         raise ModuleNotFoundError(
             f"{namespace.folder} has no {name}.py, and no built-in handler is called {name!r}{_similar(name)}; archive "
@@ -77,6 +79,12 @@ def _handler_module(namespace: ArchiveModules, name: str) -> ModuleType:
             name=name,
         )
     return import_module(f"{_BUILT_IN}.{name}")
+
+
+def _no_handler(folder: Path) -> str:
+    if (folder / "MAR-INF" / "MANIFEST.json").exists():
+        return "no handler is named: name one in MAR-INF/MANIFEST.json, or at registration with handler="
+    return f"no handler is named: {NO_MANIFEST}"
 
 
 def _similar(name: str) -> str:

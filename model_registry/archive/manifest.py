@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from handler.workers.load_remedies import NO_MANIFEST
 from model_registry.archive.naming import check_name
 from model_registry.errors import InvalidModel, InvalidRuntime
 from model_registry.files.documents import read_bytes
@@ -78,7 +79,8 @@ class Manifest:
             raise InvalidRuntime(runtime)
         name, runtime = model_name or self.model_name or default, runtime or self.runtime
         if not name:
-            raise InvalidModel.no_name()
+            cause = "model.modelName is missing in MAR-INF/MANIFEST.json; model_name=NAME names the model as well"
+            raise InvalidModel.no_name() from ValueError(cause if self.raw else NO_MANIFEST)
         if runtime is None:
             raise InvalidModel.no_runtime()
         check_name("model name", name)

@@ -59,6 +59,8 @@ def unpack(file: Path, folder: Path, limits: Limits, check: Callable[[], None] =
         unpack_tar(file, target)
     elif _has_zip_magic(file):
         unpack_zip(file, target)
+    else:
+        LOG.warning("%s is no zip file, as a .mar has to be: as in TorchServe nothing is unpacked.", file.name)
     if target.links:
         LOG.warning("Links in %s are not followed, but become files, as in TorchServe: %s", file.name, target.links[0])
 

@@ -23,7 +23,7 @@ async def report_loading(name: str, loading: Sequence[Future[None]]) -> None:
             return
         seconds = monotonic() - started_at
         if pending:
-            LOG.info("%s still loads after %.0f s: %d of %d workers.", name, seconds, len(pending), len(loading))
+            LOG.info("Model %s still loads after %.0f s: %d of %d workers.", name, seconds, len(pending), len(loading))
             pause = pause if done else 2 * pause
     if loading:
-        LOG.info("%s is ready: %d worker(s) loaded in %.2f s.", name, len(loading), monotonic() - started_at)
+        LOG.info("Model %s loaded in %.2f s: %d worker(s).", name, monotonic() - started_at, len(loading))

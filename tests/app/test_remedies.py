@@ -38,6 +38,33 @@ async def test_an_archive_that_is_not_there_is_looked_for_in_the_store(store: Pa
     assert message == f"Model not found at: flower.mar: {store} holds flowers.mar; is flowers.mar meant?"
 
 
+async def test_a_file_that_is_no_archive_says_so(store: Path) -> None:
+    (store / "x.mar").write_text("<html>")
+    message = await refusal(store, "x.mar", one_port=True)
+    assert message.startswith("Model name is not defined.: ValueError: the archive has no MAR-INF/MANIFEST.json")
+
+
+@pytest.mark.parametrize(
+    ("url", "cause"),
+    [
+        ("ftp://server/a.mar", "ftp: is no address of archives; https, http, file, s3, gs, az are, as far as"),
+        ("s3://bucket/a.mar", "there is no such object, or allowed_urls does not allow the address"),
+    ],
+)
+async def test_an_address_that_is_not_read_says_why(store: Path, url: str, cause: str) -> None:
+    assert f": {cause}" in await refusal(store, url, one_port=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [("/prediction/a", "Is /predictions/a meant? "), ("/model", "Is /models meant? "), ("/something", "")],
+)
+async def test_an_unknown_path_leads_to_the_routes(store: Path, path: str, hint: str) -> None:
+    async with serving(store, one_port=True) as client:
+        message = (await client.http.get(path)).json()["message"]
+        assert message.endswith(f"is not found, please refer to API document. {hint}/docs shows all routes.")
+
+
 async def test_torchserves_answers_are_left_alone(store: Path, archive: MakeArchive) -> None:
     archive("broken", "raise ValueError('secret')\n")
     assert await refusal(store, "broken.mar") == "Failed to start workers for model broken version: 1.0"

@@ -1,15 +1,18 @@
 """The management API: register, list, describe, scale, choose the default, unregister."""
 
+from collections.abc import Sequence
+
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.contract import ALIAS, Contract
+from app.api.contract import ALIAS, Contract, Parameter
 from app.api.management import models
 from app.api.management.description import DESCRIBE
+from app.api.management.ignored_parameters import remark
 from app.api.openapi import MODEL, PAGE, VERSION, document, operation, parameter
 from app.api.parameters import query, registration_parameters
 from app.api.routing import ApiRoute
-from app.errors import MethodNotAllowed
+from app.errors import BadRequest, MethodNotAllowed
 from app.http.responses import (
     TorchServeResponse,
     json_response,
@@ -34,8 +37,10 @@ async def list_models(request: Request) -> Response:
 async def register_model(request: Request) -> Response:
     """POST /models."""
     registry = await _registry(request)
-    confirmation = await models.register_model(registry, await registration_parameters(request))
-    return await _confirmed(request, confirmation)
+    parameters = await registration_parameters(request)
+    if "url" not in parameters:
+        raise BadRequest(f"Parameter url is required.{_remark(request, REGISTRATION)}")
+    return await _confirmed(request, await models.register_model(registry, parameters), REGISTRATION)
 
 
 async def describe_model(request: Request) -> Response:
@@ -55,7 +60,7 @@ async def describe_model(request: Request) -> Response:
 async def scale_workers(request: Request) -> Response:
     """PUT /models/{name} and /models/{name}/{version}."""
     registry, name, version = await _registry(request), *_names(request)
-    return await _confirmed(request, await models.scale_workers(registry, name, version, query(request)))
+    return await _confirmed(request, await models.scale_workers(registry, name, version, query(request)), WORKERS)
 
 
 async def unregister_model(request: Request) -> Response:
@@ -87,11 +92,18 @@ async def model_ready(request: Request) -> Response:
     return json_response({"name": name, "ready": bool(version.pool.workers)})
 
 
-async def _confirmed(request: Request, confirmation: models.Confirmation) -> Response:
+async def _confirmed(
+    request: Request, confirmation: models.Confirmation, parameters: Sequence[Parameter] = ()
+) -> Response:
     """The response to a change, when all replicas have it, if the request says `wait=fleet`."""
     server = ModelServer.of(request.scope)
     await wait_for_replicas(server.registry, server.settings, query(request).get("wait"), WAIT_SECONDS)
-    return status_response(*confirmation)
+    return status_response(confirmation.text + _remark(request, parameters), confirmation.status)
+
+
+def _remark(request: Request, parameters: Sequence[Parameter]) -> str:
+    """A remark on parameters that count for nothing; TorchServe's addresses have none."""
+    return remark(query(request), parameters) if ModelServer.of(request.scope).settings.one_port else ""
 
 
 async def _registry(request: Request) -> Registry:

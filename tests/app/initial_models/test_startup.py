@@ -44,7 +44,8 @@ async def test_a_model_that_fails_is_skipped_with_a_warning(
     store: Path, archive: MakeArchive, capfd: pytest.CaptureFixture[str]
 ) -> None:
     archive("good", ECHO)
-    async with serving(store, "missing.mar", "good.mar") as client:
+    async with serving(store, "goud.mar", "good.mar") as client:
         assert (await client.predict("good")).text == "ok"
         assert client.application.registry.startup_failed
-    assert "Failed to load model: missing.mar: Model not found at: missing.mar" in capfd.readouterr().out
+    expected = f"Failed to load model: goud.mar: Model not found at: goud.mar ({store} holds good.mar"
+    assert expected in capfd.readouterr().out

@@ -14,6 +14,7 @@ from handler.workers.load_remedies import remedy_for
         (ModuleNotFoundError("No module named 'PIL.Image'"), "pip install 'marserve[vision]'"),
         (ModuleNotFoundError("No module named 'mine'"), "if mine is yours, archive it with --extra-files; otherwise"),
         (KeyError("serializedFile"), "the handler needs a model file: archive it with --serialized-file"),
+        (RuntimeError("No model weights could be loaded"), "the handler needs a model file, .pt, .pth, .onnx"),
         (ImportError("x.so: failed to map segment from shared object"), f"{tempfile.gettempdir()} is mounted noexec"),
     ],
 )  # fmt: skip

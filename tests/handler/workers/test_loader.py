@@ -107,6 +107,16 @@ def test_a_missing_file_is_reported_by_file_and_remedy(load: Load) -> None:
         load("servise.py", service=CLASS)
 
 
+def test_an_archive_without_a_manifest_is_what_names_no_handler(load: Load, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"the archive has no MAR-INF/MANIFEST.json; marserve archive writes"):
+        load("")
+    manifest = tmp_path / "archive1" / "MAR-INF" / "MANIFEST.json"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text("{}")
+    with pytest.raises(ValueError, match=r"name one in MAR-INF/MANIFEST\.json, or at registration"):
+        load("")
+
+
 def test_a_handler_file_with_the_name_of_a_module_in_use_is_refused(load: Load) -> None:
     with pytest.raises(ImportError, match=r"/json.py hides a module that Python or the server needs; rename it"):
         load("json.py", json=CLASS)

@@ -88,10 +88,13 @@ def test_a_tar_file_of_the_working_folder_unpacks_whole(file: Path, folder: Path
 
 
 @pytest.mark.parametrize("content", [b"", b"this is not an archive", b"PK\5\6" + bytes(18), b"junk before PK\3\4"])
-def test_a_mar_that_is_no_zip_file_unpacks_to_nothing(file: Path, folder: Path, content: bytes) -> None:
+def test_a_mar_that_is_no_zip_file_unpacks_to_nothing(
+    file: Path, folder: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     file.write_bytes(content)
     unpack(file, folder, LIMITS)
     assert contents(folder) == {}
+    assert f"{file.name} is no zip file" in caplog.text
 
 
 def test_of_two_manifests_the_second_counts(file: Path, folder: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import re
 from concurrent.futures import Future
 
 import pytest
@@ -29,7 +30,7 @@ async def test_workers_that_load_are_reported_until_they_are_ready(log: pytest.L
     loading[1].set_result(None)
     await task
     assert log.messages[0].endswith(": 1 of 2 workers.")
-    assert log.messages[-1].startswith("m 1.0 is ready: 2 worker(s) loaded in 0.")
+    assert re.fullmatch(r"Model m 1\.0 loaded in 0\.\d\d s: 2 worker\(s\)\.", log.messages[-1])
 
 
 async def test_a_failed_load_is_not_reported_as_ready(log: pytest.LogCaptureFixture) -> None:
