@@ -223,7 +223,6 @@ class ServedVersion:
             self._hang_timer.cancel()
         timeout = self.config.response_timeout
         try:
-            self._pacer.recover()
             remaining = self.pool.abandon_hung(timeout, self.config.startup_timeout, just_started)
         except Exception:
             LOG.exception("%s %s: workers are not checked; it will be tried again.", self.name, self.version)
@@ -237,6 +236,7 @@ class ServedVersion:
     def _on_hang_timer(self) -> None:
         self._hang_timer = None
         try:
+            self._pacer.recover()  # here alone: a caller that submits is not ready for its outcome yet
             self._check_hung()
         finally:
             if self._hang_timer is None and not self._is_idle:  # the check has failed

@@ -1,13 +1,14 @@
 """The base of versions: workers that are asked for, started, stopped and counted as healthy."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from handler.errors import LoadFailed
-from handler.job import Input
+from handler.job import Input, Job, JobOutcomes, Output
 from model_registry.errors import NoWorker
 from model_registry.served_version import ServedVersion
 from model_registry.version import ModelVersion
@@ -54,3 +55,27 @@ async def test_it_drains_before_it_closes(version: ModelVersion) -> None:
     await version.close(1)
     assert "closed" in repr(version)
     assert not version.is_busy
+
+
+async def test_an_answer_that_is_there_before_its_request_is_submitted_waits_for_the_callback(
+    version: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive, arrived = version._pacer.receive, threading.Event()
+    submit = version.batcher.submit
+
+    def receive_and_say(outcomes: JobOutcomes) -> None:
+        receive(outcomes)
+        arrived.set()
+
+    def submit_and_wait(job: Job) -> None:
+        submit(job)
+        assert arrived.wait(30)  # a worker may be so quick, and the event loop so slow
+
+    for worker in version.pool.workers:
+        monkeypatch.setattr(worker, "_deliver", receive_and_say)
+    monkeypatch.setattr(version.batcher, "submit", submit_and_wait)
+    version._check_hung()  # nothing is busy: the next request starts the timer again
+    assert version._hang_timer is None
+    answered: asyncio.Queue[object] = asyncio.Queue()
+    version.submit(Input(()), "id").set_callback(answered.put_nowait)
+    assert isinstance(await asyncio.wait_for(answered.get(), 30), Output)
