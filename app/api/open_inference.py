@@ -1,6 +1,7 @@
 """The Open Inference Protocol for archives: metadata and readiness; predictions are those of the inference API."""
 
-from typing import NoReturn
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,10 +9,10 @@ from starlette.responses import Response
 from app.api import inference
 from app.api.contract import Contract
 from app.api.routing import ApiRoute
-from app.errors import BadRequest
-from app.http.responses import TorchServeResponse
+from app.http.responses import RawResponse, TorchServeResponse
 from app.model_server import ModelServer
-from app.open_inference.archives import describe_tensors
+from app.open_inference.archive_description import declared_tensors, describe_config
+from app.open_inference.archives import describe_tensors, find_tensors
 from app.open_inference.errors import raw_error, raw_json
 from handler.tensors.errors import TensorError
 from model_registry.version import ModelVersion
@@ -43,10 +44,65 @@ async def infer(request: Request) -> Response:
     return await inference.infer_v2(request)
 
 
-async def refuse(request: Request) -> NoReturn:
-    """Calls for which an archive has nothing."""
-    name = request.path_params["model"]
-    raise BadRequest(f"Model {name} is an archive, and not of a model repository: GET /models/{name} describes it.")
+async def model_config(request: Request) -> Response:
+    """The configuration of a version, as clients of model repositories read it."""
+    return await _answered(request, _config)
+
+
+async def model_statistics(request: Request) -> Response:
+    """The statistics of the requests of tensors to a version."""
+    return await _answered(request, _statistics)
+
+
+async def generate(request: Request) -> Response:
+    """One JSON object in, and one out, whose members are tensors."""
+    return await _answered(request, _generated)
+
+
+async def generate_stream(request: Request) -> Response:
+    """The same as a stream of server-sent events."""
+    return await _answered(request, _events)
+
+
+async def _answered(
+    request: Request, answer: Callable[[ModelVersion, Request], Awaitable[RawResponse | TorchServeResponse]]
+) -> Response:
+    version = await _find(request)
+    try:
+        response = await answer(version, request)
+    except TensorError as error:
+        response = raw_error(error, is_json=True)
+    return TorchServeResponse(response) if isinstance(response, RawResponse) else response
+
+
+async def _config(version: ModelVersion, request: Request) -> RawResponse:
+    return raw_json(await describe_config(version))
+
+
+async def _statistics(version: ModelVersion, request: Request) -> RawResponse:
+    from app.api.triton.statistics import statistics_of
+
+    return raw_json({"model_stats": [statistics_of(await declared_tensors(version))]})
+
+
+async def _generated(version: ModelVersion, request: Request) -> RawResponse | TorchServeResponse:
+    from app.api.triton.generation import generate_once  # numpy comes with it
+
+    return await generate_once(await _asked(version, request), request)
+
+
+async def _events(version: ModelVersion, request: Request) -> RawResponse | TorchServeResponse:
+    from app.api.triton.generation import generate_events  # numpy comes with it
+
+    return await generate_events(await _asked(version, request), request)
+
+
+async def _asked(version: ModelVersion, request: Request) -> Any:
+    """The version of tensors that answers a request: traffic rules choose where its path names none."""
+    await declared_tensors(version)
+    registry, number = ModelServer.of(request.scope).registry, request.path_params.get("version")
+    client = request.client.host if request.client else None
+    return await find_tensors(registry, version.name, number, request.headers.items(), client)
 
 
 async def _find(request: Request) -> ModelVersion:
@@ -54,11 +110,16 @@ async def _find(request: Request) -> ModelVersion:
     return await ModelServer.of(request.scope).registry.find(parameters["model"], parameters.get("version"))
 
 
-_VERSION = "/v2/models/{model}/versions/{version}"
 routes = [
-    ApiRoute("/v2/models/{model}", model_metadata, contract=Contract("Object")),
-    ApiRoute("/v2/models/{model}/ready", model_ready, contract=Contract("Ready")),
-    ApiRoute(_VERSION, model_metadata, contract=Contract("Object")),
-    ApiRoute(f"{_VERSION}/ready", model_ready, contract=Contract("Ready")),
-    ApiRoute(f"{_VERSION}/infer", infer, contract=Contract("", body="")),
+    route
+    for path in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}")
+    for route in (
+        ApiRoute(path, model_metadata, contract=Contract("Object")),
+        ApiRoute(f"{path}/ready", model_ready, contract=Contract("Ready")),
+        ApiRoute(f"{path}/config", model_config, contract=Contract("Object")),
+        ApiRoute(f"{path}/stats", model_statistics, contract=Contract("Object")),
+        ApiRoute(f"{path}/generate", generate, contract=Contract("Object", body="Object")),
+        ApiRoute(f"{path}/generate_stream", generate_stream, contract=Contract("", body="Object")),
+    )
 ]
+routes.append(ApiRoute("/v2/models/{model}/versions/{version}/infer", infer, contract=Contract("", body="")))

@@ -30,8 +30,18 @@ EVENTS = ((b"content-type", b"text/event-stream; charset=utf-8"),)
 
 
 async def generate(request: Request) -> RawResponse | TorchServeResponse:
+    """Exactly one response of a model of a repository."""
+    return await generate_once(_served(request), request)
+
+
+async def generate_stream(request: Request) -> RawResponse | TorchServeResponse:
+    """Any number of responses of a model of a repository."""
+    return await generate_events(_served(request), request)
+
+
+async def generate_once(served: ServedTensors, request: Request) -> RawResponse | TorchServeResponse:
     """Exactly one response, as JSON; any other number is an error with the status 200, as in Triton."""
-    served, asked, responses = await _started(request)
+    asked, responses = await _started(served, request)
     found = [each async for each in responses]
     failed = next((each.error for each in found if each.error is not None), None)
     if failed is not None:
@@ -41,21 +51,24 @@ async def generate(request: Request) -> RawResponse | TorchServeResponse:
     return _Chunked(200, JSON, _pieces([_body(served, asked, found[0])]))
 
 
-async def generate_stream(request: Request) -> RawResponse | TorchServeResponse:
+async def generate_events(served: ServedTensors, request: Request) -> RawResponse | TorchServeResponse:
     """Any number of responses, each as an event. The first one decides over the status."""
-    served, asked, responses = await _started(request)
+    asked, responses = await _started(served, request)
     first = await anext(responses, None)
     status = 400 if first is not None and first.error is not None else 200
     return _Chunked(status, EVENTS, _events(served, asked, first, responses))
 
 
-async def _started(request: Request) -> tuple[ServedTensors, TensorRequest, AsyncIterator[TensorResponse]]:
+def _served(request: Request) -> ServedTensors:
     name, number = request.path_params["model"], version_number(request)
-    served = repositories_of(request).route(name, number, lambda: routed(request))
+    return repositories_of(request).route(name, number, lambda: routed(request))
+
+
+async def _started(served: ServedTensors, request: Request) -> tuple[TensorRequest, AsyncIterator[TensorResponse]]:
     asked = _request(parse_json(await request.body()), served.model.signature)
     queue: asyncio.Queue[tuple[TensorResponse, bool]] = asyncio.Queue()
     pending = served.submit_tensors(asked, lambda response, is_final: queue.put_nowait((response, is_final)))
-    return served, asked, _responses(queue, pending)
+    return asked, _responses(queue, pending)
 
 
 def _request(values: Any, signature: Signature) -> TensorRequest:

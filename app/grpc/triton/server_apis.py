@@ -59,6 +59,9 @@ class ServerApis:
 
     async def model_config(self, request: Any) -> Any:
         """The configuration of a version."""
+        await self._models.wait_started()
+        if self._models.is_archive(request.name):
+            return _made("ModelConfigResponse", {"config": await self._archives.config(request)})
         served = self._models.find(request.name, request.version)
         response = message(TRITON, "ModelConfigResponse")()
         response.config.ParseFromString(served.model.config.SerializeToString())
@@ -66,6 +69,10 @@ class ServerApis:
 
     async def model_statistics(self, request: Any) -> Any:
         """The statistics of one model or of all."""
+        await self._models.wait_started()
+        if request.name and self._models.is_archive(request.name):
+            found = await self._archives.tensors(request)
+            return _made("ModelStatisticsResponse", {"model_stats": [statistics_of(found)]})
         repositories = self._models.repositories
         number = version_of(request.version)
         found = versions_of(repositories, request.name, number) if request.name else all_versions(repositories)
