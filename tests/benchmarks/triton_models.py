@@ -83,8 +83,6 @@ def _mlp() -> onnx.ModelProto:
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", width])
         for name, width in (("X", WIDTHS[0]), ("Y", WIDTHS[-1]))
     ]
-    constants = [
-        numpy_helper.from_array(array, name) for array, name in zip(weights, ("first", "second"), strict=True)
-    ]
+    constants = [numpy_helper.from_array(array, name) for array, name in zip(weights, ("first", "second"), strict=True)]
     graph = helper.make_graph(nodes, "mlp", tensors[:1], tensors[1:], constants)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
