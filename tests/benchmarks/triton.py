@@ -76,7 +76,7 @@ class TritonServer:
                 "--concurrency-range", str(clients), "--measurement-interval", str(round(1000 * seconds)), "-s", "30",
                 "-r", "5", "-f", str(report), *(["-a"] if clients > 1 else []),
             ]  # fmt: skip
-            ended = subprocess.run(command, capture_output=True, text=True, env=_without_proxy())
+            ended = subprocess.run(command, check=False, capture_output=True, text=True, env=_without_proxy())
             if not report.exists():
                 raise RuntimeError(f"{shlex.join(command)}: {ended.stdout[-1000:]}{ended.stderr[-1000:]}")
             (row,) = csv.DictReader(report.read_text().splitlines())

@@ -1,5 +1,6 @@
-"""The model repository of the benchmark beside Triton: the same ONNX files by a Python model and by the ONNX backend."""
+"""The repository of the benchmark beside Triton: each ONNX file by a Python model, and by the ONNX backend."""
 
+import itertools
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,7 +74,7 @@ def _dims(value: Any) -> list[int]:
 
 def _mlp() -> onnx.ModelProto:
     chance = np.random.default_rng(1)
-    weights = [chance.normal(0, 0.1, pair).astype("f4") for pair in zip(WIDTHS, WIDTHS[1:], strict=False)]
+    weights = [chance.normal(0, 0.1, pair).astype("f4") for pair in itertools.pairwise(WIDTHS)]
     nodes = [
         helper.make_node("MatMul", ["X", "first"], ["hidden"]),
         helper.make_node("Relu", ["hidden"], ["active"]),

@@ -1,6 +1,6 @@
 """A Python model that runs an ONNX file beside it, once for each batch."""
 
-import os
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -11,10 +11,8 @@ class TritonPythonModel:
     """Joins the requests of a batch, and parts the outputs again."""
 
     def initialize(self, args):
-        folder = os.path.join(args["model_repository"], args["model_version"])
-        self.session = onnxruntime.InferenceSession(
-            os.path.join(folder, "model.onnx"), providers=["CPUExecutionProvider"]
-        )
+        file = Path(args["model_repository"], args["model_version"], "model.onnx")
+        self.session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
         self.input, self.output = self.session.get_inputs()[0].name, self.session.get_outputs()[0].name
 
     def execute(self, requests):
