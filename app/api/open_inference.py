@@ -11,8 +11,14 @@ from app.api.contract import Contract
 from app.api.routing import ApiRoute
 from app.http.responses import RawResponse, TorchServeResponse
 from app.model_server import ModelServer
-from app.open_inference.archive_description import declared_tensors, describe_config
-from app.open_inference.archives import describe_tensors, find_tensors
+from app.open_inference.archives import (
+    PLATFORM,
+    declared_tensors,
+    describe_config,
+    describe_statistics,
+    describe_tensors,
+    find_tensors,
+)
 from app.open_inference.errors import raw_error, raw_json
 from handler.tensors.errors import TensorError
 from model_registry.version import ModelVersion
@@ -30,7 +36,7 @@ async def model_metadata(request: Request) -> Response:
     version = await _find(request)
     model = ModelServer.of(request.scope).registry.model(version.name)
     versions = list(model.versions) if request.path_params.get("version") is None else [version.version]
-    described = {"name": version.name, "versions": versions, "platform": "archive"}
+    described = {"name": version.name, "versions": versions, "platform": PLATFORM}
     try:
         return TorchServeResponse(raw_json({**described, **await describe_tensors(version)}))
     except TensorError as error:
@@ -80,19 +86,17 @@ async def _config(version: ModelVersion, request: Request) -> RawResponse:
 
 
 async def _statistics(version: ModelVersion, request: Request) -> RawResponse:
-    from app.api.triton.statistics import statistics_of
-
-    return raw_json({"model_stats": [statistics_of(await declared_tensors(version))]})
+    return raw_json({"model_stats": [await describe_statistics(version)]})
 
 
 async def _generated(version: ModelVersion, request: Request) -> RawResponse | TorchServeResponse:
-    from app.api.triton.generation import generate_once  # numpy comes with it
+    from app.open_inference.generation import generate_once  # numpy comes with it
 
     return await generate_once(await _asked(version, request), request)
 
 
 async def _events(version: ModelVersion, request: Request) -> RawResponse | TorchServeResponse:
-    from app.api.triton.generation import generate_events  # numpy comes with it
+    from app.open_inference.generation import generate_events  # numpy comes with it
 
     return await generate_events(await _asked(version, request), request)
 

@@ -7,8 +7,7 @@ from app.errors import BadRequest
 from app.grpc.inference import predict, whole
 from app.grpc.messages import OPEN_INFERENCE, message
 from app.http.request import new_request_id
-from app.open_inference.archive_description import declared_tensors, describe_config
-from app.open_inference.archives import describe_tensors
+from app.open_inference.archives import describe_config, describe_statistics, describe_tensors
 from handler.job import Input, Part
 from model_registry.registry import Registry
 
@@ -56,9 +55,9 @@ class OpenInferenceApis:
         """The configuration of a model, as clients of model repositories read it; raises TensorError."""
         return await describe_config(await self._registry.find(request.name, request.version or None))
 
-    async def tensors(self, request: Any) -> Any:
-        """A model as one of tensors; raises TensorError where it declares none."""
-        return await declared_tensors(await self._registry.find(request.name, request.version or None))
+    async def statistics(self, request: Any) -> dict[str, Any]:
+        """The statistics of a model's requests of tensors; raises TensorError where it declares none."""
+        return await describe_statistics(await self._registry.find(request.name, request.version or None))
 
     async def model_infer(self, request: Any) -> Any:
         """A prediction: the handler gets the JSON body that the same request has over HTTP."""

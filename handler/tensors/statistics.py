@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from threading import Lock
 from time import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Failure(Enum):
@@ -46,6 +46,10 @@ class Duration:
         self.count += count
         self.nanoseconds += nanoseconds
 
+    def described(self) -> dict[str, int]:
+        """The duration as clients read it."""
+        return {"count": self.count, "ns": self.nanoseconds}
+
 
 @dataclass(slots=True)
 class BatchStatistics:
@@ -60,6 +64,14 @@ class BatchStatistics:
         self.compute_input.add(count, count * times.input)
         self.compute_infer.add(count, count * times.infer)
         self.compute_output.add(count, count * times.output)
+
+    def described(self) -> dict[str, dict[str, int]]:
+        """The durations as clients read them."""
+        return {
+            "compute_input": self.compute_input.described(),
+            "compute_infer": self.compute_infer.described(),
+            "compute_output": self.compute_output.described(),
+        }
 
 
 class Statistics:
@@ -84,6 +96,25 @@ class Statistics:
 
     def __repr__(self) -> str:
         return f"<Statistics {self.inference_count} rows in {self.execution_count} executions>"
+
+    def described(self) -> dict[str, Any]:
+        """All of it as Triton's clients and perf_analyzer read it."""
+        return {
+            "last_inference": self.last_inference,
+            "inference_count": self.inference_count,
+            "execution_count": self.execution_count,
+            "inference_stats": {
+                "success": self.success.described(),
+                "fail": self.fail.described(),
+                "queue": self.queue.described(),
+                **self.compute.described(),
+                "cache_hit": self.cache_hit.described(),
+                "cache_miss": self.cache_miss.described(),
+            },
+            "response_stats": {},
+            "batch_stats": [{"batch_size": rows, **self.batches[rows].described()} for rows in sorted(self.batches)],
+            "memory_usage": [],
+        }
 
     def count_execution(self, requests: Sequence[RequestTimes], rows: int, times: ComputeTimes) -> None:
         """Count one execution for requests that were answered, be it with errors of their own."""

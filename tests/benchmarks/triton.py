@@ -73,7 +73,7 @@ class TritonServer:
             report = Path(folder, "report.csv")
             command = [
                 analyzer, "-m", model, "-i", protocol, "-u", f"127.0.0.1:{self._ports[protocol]}",
-                "--concurrency-range", str(clients), "--measurement-interval", str(round(1000 * seconds)), "-s", "30",
+                "--concurrency-range", str(clients), "--measurement-interval", str(round(1000 * seconds)), "-s", "999",
                 "-r", "5", "-f", str(report), *(["-a"] if clients > 1 else []),
             ]  # fmt: skip
             ended = subprocess.run(command, check=False, capture_output=True, text=True, env=_without_proxy())

@@ -9,7 +9,6 @@ from app.api.triton.routing import NEWEST, version_number
 from app.http.responses import RawResponse
 from app.open_inference.errors import raw_json
 from handler.tensors.errors import TensorError
-from handler.tensors.statistics import BatchStatistics, Duration, Statistics
 from model_registry.triton.model_states import Served
 from model_registry.triton.repository_models import RepositoryModels
 
@@ -46,34 +45,4 @@ def versions_of(repositories: RepositoryModels, name: str, number: int) -> list[
 
 def statistics_of(served: Served) -> dict[str, Any]:
     """The statistics of a version, as clients read them."""
-    counted: Statistics = served.model.statistics
-    return {
-        "name": served.name,
-        "version": served.version,
-        "last_inference": counted.last_inference,
-        "inference_count": counted.inference_count,
-        "execution_count": counted.execution_count,
-        "inference_stats": {
-            "success": _duration(counted.success),
-            "fail": _duration(counted.fail),
-            "queue": _duration(counted.queue),
-            **_compute(counted.compute),
-            "cache_hit": _duration(counted.cache_hit),
-            "cache_miss": _duration(counted.cache_miss),
-        },
-        "response_stats": {},
-        "batch_stats": [{"batch_size": size, **_compute(batch)} for size, batch in sorted(counted.batches.items())],
-        "memory_usage": [],
-    }
-
-
-def _compute(statistics: BatchStatistics) -> dict[str, Any]:
-    return {
-        "compute_input": _duration(statistics.compute_input),
-        "compute_infer": _duration(statistics.compute_infer),
-        "compute_output": _duration(statistics.compute_output),
-    }
-
-
-def _duration(duration: Duration) -> dict[str, int]:
-    return {"count": duration.count, "ns": duration.nanoseconds}
+    return {"name": served.name, "version": served.version, **served.model.statistics.described()}

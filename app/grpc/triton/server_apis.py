@@ -71,8 +71,7 @@ class ServerApis:
         """The statistics of one model or of all."""
         await self._models.wait_started()
         if request.name and self._models.is_archive(request.name):
-            found = await self._archives.tensors(request)
-            return _made("ModelStatisticsResponse", {"model_stats": [statistics_of(found)]})
+            return _made("ModelStatisticsResponse", {"model_stats": [await self._archives.statistics(request)]})
         repositories = self._models.repositories
         number = version_of(request.version)
         found = versions_of(repositories, request.name, number) if request.name else all_versions(repositories)

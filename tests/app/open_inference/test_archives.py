@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from google.protobuf.json_format import ParseDict
 
-from app.open_inference.archive_description import declared_tensors, describe_config
+from app.open_inference.archives import declared_tensors, describe_config
 from handler.tensors.errors import TensorError
 from model_registry.triton.config.messages import ModelConfig
 from tests.support.serving import serving
