@@ -83,6 +83,14 @@ def tritonserver() -> int:
     return command()
 
 
+def ray_application(arguments: dict[str, Any]) -> Any:
+    """Build an application of Ray Serve: `import_path: marserve:ray_application`; see app.ray_serve.options."""
+    find_own_packages()
+    from app.ray_serve.application import application
+
+    return application(arguments)
+
+
 def __getattr__(name: str) -> Any:
     """Make `app`, the ASGI application of `uvicorn marserve:app`, when a server asks for it."""
     if name != "app":

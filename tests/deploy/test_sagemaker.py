@@ -38,6 +38,13 @@ TAKES_ONE_OF_TWO_PLACES = """
             header = context.get_request_header(0, "X-Amzn-SageMaker-Target-Model")
             return [f"{{header}}: {{row['body']}}" for row in data]
 """
+BROKEN = """
+    class Broken:
+        def initialize(self, context):
+            raise ValueError("broken")
+        def handle(self, data, context):
+            return data
+"""
 MEBIBYTE = 1 << 20
 
 
@@ -69,12 +76,11 @@ def test_one_model_is_served_at_the_port_that_the_platform_names(tmp_path: Path,
 
 
 def test_a_model_that_cannot_load_fails_the_deployment(tmp_path: Path, archive: MakeArchive) -> None:
-    source = "def initialize(context):\n    raise ValueError('broken')\ndef handle(data, context):\n    pass\n"
-    folder = unpacked(archive("broken", source), tmp_path / "unpacked")
+    folder = unpacked(archive("broken", BROKEN), tmp_path / "unpacked")
     pack(tmp_path / "s3", "model.tar.gz", folder)
     with Endpoint(tmp_path / "s3", tmp_path / "opt-ml", is_multi_model=False) as endpoint:
         endpoint.download("model.tar.gz", tmp_path / "opt-ml" / "model")
-        endpoint._server.until_listening()
+        endpoint.until_written("ValueError: broken")
         assert endpoint.ping() == 500
 
 

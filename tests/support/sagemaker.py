@@ -66,6 +66,12 @@ class Endpoint:
         while self.ping() != 200:
             assert self._server.process.poll() is None, self._server.output
 
+    def until_written(self, line: str) -> None:
+        """Wait until the container listens, and has written a line."""
+        self._server.until_listening()
+        while line not in self.output:
+            assert self._server.process.poll() is None, self.output
+
     @property
     def output(self) -> str:
         """The lines that the container has written."""

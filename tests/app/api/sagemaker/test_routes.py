@@ -52,7 +52,7 @@ async def test_nothing_but_the_contract_is_there(
 async def test_a_model_that_is_not_loaded_does_not_end_the_others(
     tmp_path: Path, archive: MakeArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = archive("broken", "def initialize(context):\n    raise ValueError('broken')\n", file="../broken.mar")
+    broken = archive("broken", "raise ValueError('broken')\n", file="../broken.mar")
     folder = tmp_path / "models" / "1" / "model"
     folder.mkdir(parents=True)
     broken.rename(folder / "broken.mar")

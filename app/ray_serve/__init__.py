@@ -1,0 +1,1 @@
+"""marserve as an application of Ray Serve, which places, scales and restarts the replicas."""
