@@ -20,6 +20,7 @@ from model_registry.server_defaults import (
 MAX_WORKERS = 1000
 """More workers of one version are a mistake, which would take the machine down with it."""
 LOG = logging.getLogger("marserve.config")
+BAD_RANGE = "minWorkers: %d with maxWorkers: %d counts for nothing: both are needed, and minWorkers is the lower one."
 FROM_YAML_ALONE = (
     "max_retry_timeout", "client_timeout", "use_job_ticket", "device_type", "continuous_batching",
     "async_communication", "use_venv", "stateful", "tensors",
@@ -129,6 +130,8 @@ class _Sources:
     def workers(self) -> dict[str, int]:
         minimum, maximum = self.yaml.get("min_workers") or 0, self.yaml.get("max_workers") or 0
         if not 0 < minimum <= maximum:
+            if minimum or maximum:
+                LOG.warning(BAD_RANGE, minimum, maximum)
             if self.request.at_startup:
                 default = self.defaults.startup_workers
                 minimum = self._from_setting("minWorkers") or default

@@ -62,10 +62,10 @@ class PredictionFastPath(FastPath):
         parts = parse_body(request.body, request.header(b"content-type"))
         given = Input(parts, HandlerHeaders(request.headers, ADDED_HEADERS))
         client = request.client[0] if request.client else None
-        if self._tracer is None:
+        if self._tracer is None or (origin := self._tracer.sample(traceparent_of(request.headers))) is None:
             return model.submit(given, request.request_id, version, client)
         return self._tracer.submit(
-            given, traceparent_of(request.headers), f"{request.method} {ROUTE}", request.request_id,
+            given, origin, f"{request.method} {ROUTE}", request.request_id,
             lambda traced: model.submit(traced, request.request_id, version, client),
         )  # fmt: skip
 

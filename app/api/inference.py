@@ -118,11 +118,11 @@ async def _predict(request: Request, *, added: AddedHeaders = (), query_parts: t
         return model.submit(given, request_id, version, client)
 
     tracer = ModelServer.of(request.scope).tracer
-    if tracer is None:
+    if tracer is None or (origin := tracer.sample(header(request.scope, b"traceparent"))) is None:
         reply = submit(given)
     else:
         route = f"{request.method} {getattr(request.scope.get('route'), 'path', '')}"
-        reply = tracer.submit(given, header(request.scope, b"traceparent"), route, request_id, submit)
+        reply = tracer.submit(given, origin, route, request_id, submit)
     request.state.reply_headers = reply.headers
     try:
         return prediction_response(await reply.future)

@@ -17,6 +17,7 @@ from app.http.request_body import parse_body
 from app.http.responses import JSON, RawResponse, TorchServeResponse, json_response, status_response
 from app.http.scope import handler_headers, header, keeps_spelling
 from app.model_server import ModelServer
+from app.tracing.trace_context import TRACERESPONSE
 from handler.job import Input
 from model_registry.files.documents import check_surrogates
 from model_registry.parsing import lenient_json
@@ -62,7 +63,20 @@ async def predict(request: Request) -> Response:
     """/wfpredict/{name} with any method: run a workflow, for the outputs of the last nodes."""
     workflow = _workflows(request).find(request.path_params["name"])
     parts = parse_body(await request.body(), header(request.scope, b"content-type"))
-    bodies = await workflow.predict(Input(parts, handler_headers(request), keeps_spelling(request.scope)))
+    given = Input(parts, handler_headers(request), keeps_spelling(request.scope))
+    tracer = ModelServer.of(request.scope).tracer
+    if tracer is None or (origin := tracer.sample(header(request.scope, b"traceparent"))) is None:
+        return _response(await workflow.predict(given))
+    trace = tracer.workflow(origin, f"{request.method} /wfpredict/{{name}}", request.state.request_id)
+    request.state.reply_headers = ((TRACERESPONSE, str(trace.context)),)
+    with trace.finishing():
+        response = _response(await workflow.predict(given, trace.observe_node))
+    response.raw_headers.append((TRACERESPONSE.encode(), str(trace.context).encode()))
+    return response
+
+
+def _response(bodies: Mapping[str, bytes]) -> TorchServeResponse:
+    """The answer with the outputs of a workflow's last nodes."""
     if len(bodies) > 1:
         return json_response({node: _value(body) for node, body in bodies.items()})
     return TorchServeResponse(RawResponse(200, next(iter(bodies.values())), JSON, reason(200).encode()))

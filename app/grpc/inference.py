@@ -93,7 +93,10 @@ async def predict(registry: Registry, request: Any, given: Input, request_id: st
         return model.submit(given, request_id, request.model_version or None)
 
     call = current_call.get()
-    reply = submit(given) if call is None else call.tracer.submit(given, *call[1:], request_id, submit)
+    if call is None or (origin := call.tracer.sample(call.traceparent)) is None:
+        reply = submit(given)
+    else:
+        reply = call.tracer.submit(given, origin, call.name, request_id, submit)
     try:
         return await reply.future
     except PredictionRefused as error:

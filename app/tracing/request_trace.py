@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from app.errors import describe_error
 from app.tracing.trace_context import TRACEPARENT, TraceContext
-from handler.job import Output
+from handler.job import Input, Output
 from handler.job_times import JobTimes
 from model_registry.reply import ResponseStream
 
@@ -53,8 +53,9 @@ class RequestTrace(JobTimes):
     """Gives the spans of a sampled request to `export` when it is answered; a stream is, when it ends."""
 
     def __init__(
-        self, name: str, trace_id: int, parent: TraceContext | None, attributes: dict[str, Any], export: Export
-    ) -> None:
+        self, name: str, trace_id: int, parent: TraceContext | None, attributes: dict[str, Any], export: Export,
+        kind: SpanKind = "SERVER",
+    ) -> None:  # fmt: skip
         super().__init__()
         self.trace_id = f"{trace_id:032x}"
         self.context = TraceContext(trace_id, _new_span_id(), True)
@@ -63,8 +64,13 @@ class RequestTrace(JobTimes):
         self._parent = parent
         self._attributes = attributes
         self._export = export
+        self._kind = kind
         self._started_at = monotonic()
         self._epoch = time() - self._started_at
+
+    def observed(self, given: Input) -> Input:
+        """The request with these times, and the handler's span among its headers."""
+        return given._replace(headers=TracedHeaders(given.headers, str(self.handler_context)), times=self)
 
     def on_outcome(self, outcome: Any) -> None:
         """Export the spans; a stream's are exported when it ends."""
@@ -75,17 +81,14 @@ class RequestTrace(JobTimes):
 
     def _finish(self, outcome: Output | Exception) -> None:
         status = outcome.status if isinstance(outcome, Output) else describe_error(outcome).status
-        attributes = {
-            **self._attributes,
-            "http.response.status_code": status,
-            "marserve.model.name": self.model,
-            "marserve.model.version": self.version,
-        }
+        attributes = {**self._attributes, "http.response.status_code": status}
+        if self.model:
+            attributes |= {"marserve.model.name": self.model, "marserve.model.version": self.version}
         if isinstance(outcome, Exception):
             attributes["error.type"] = type(outcome).__name__
         request = Span(
             self._name, self.context, self._parent, self._started_at + self._epoch, monotonic() + self._epoch,
-            attributes, "SERVER", is_error=status >= SERVER_ERROR,
+            attributes, self._kind, is_error=status >= SERVER_ERROR,
         )  # fmt: skip
         self._export([request, *self._phases(is_error=request.is_error)])
 

@@ -4,14 +4,22 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import NamedTuple
 
-from app.tracing.request_trace import Export, RequestTrace, TracedHeaders
+from app.tracing.request_trace import Export, RequestTrace
 from app.tracing.sampling import Sampler
-from app.tracing.trace_context import TRACEPARENT, TRACERESPONSE, parse_traceparent
+from app.tracing.trace_context import TRACEPARENT, TRACERESPONSE, TraceContext, parse_traceparent
+from app.tracing.workflow_trace import WorkflowTrace
 from handler.job import Input
 from model_registry.reply import PendingReply
 
 RAW_TRACEPARENT = TRACEPARENT.encode()
 Submit = Callable[[Input], PendingReply]
+
+
+class Origin(NamedTuple):
+    """The trace of a sampled request, and the span of its caller if there is one."""
+
+    trace_id: int
+    parent: TraceContext | None
 
 
 class Tracer:
@@ -25,32 +33,34 @@ class Tracer:
     def __repr__(self) -> str:
         return f"<Tracer {self._sampler}>"
 
-    def submit(self, given: Input, traceparent: str, name: str, request_id: str, submit: Submit) -> PendingReply:
-        """Submit a request, traced if it is sampled; raises what `submit` raises. `name` is the span's."""
-        trace = self._new_trace(traceparent, name, request_id)
-        if trace is None:
-            return submit(given)
-        headers = TracedHeaders(given.headers, str(trace.handler_context))
+    def sample(self, traceparent: str) -> Origin | None:
+        """The trace that a request belongs to, if it is sampled; nothing is made for any other."""
+        parent = parse_traceparent(traceparent) if traceparent else None
+        if parent is None:
+            trace_id = self._sampler.new_trace_id()
+            return None if trace_id is None else Origin(trace_id, None)
+        return Origin(parent.trace_id, parent) if self._sampler.samples(parent) else None
+
+    def submit(self, given: Input, origin: Origin, name: str, request_id: str, submit: Submit) -> PendingReply:
+        """Submit a sampled request; raises what `submit` raises. `name` is the span's: its method and its route."""
+        trace = RequestTrace(name, *origin, request_attributes(name, request_id), self._export)
         try:
-            reply = submit(given._replace(headers=headers, times=trace))
+            reply = submit(trace.observed(given))
         except Exception as error:
             trace.on_outcome(error)
             raise
         reply.headers = (*reply.headers, (TRACERESPONSE, str(trace.context)))
         return reply
 
-    def _new_trace(self, traceparent: str, name: str, request_id: str) -> RequestTrace | None:
-        """The trace of a request that is sampled."""
-        parent = parse_traceparent(traceparent) if traceparent else None
-        if parent is None:
-            trace_id = self._sampler.new_trace_id()
-        else:
-            trace_id = parent.trace_id if self._sampler.samples(parent) else None
-        if trace_id is None:
-            return None
-        method, _, route = name.partition(" ")
-        attributes = {"http.request.method": method, "http.route": route, "marserve.request.id": request_id}
-        return RequestTrace(name, trace_id, parent, attributes, self._export)
+    def workflow(self, origin: Origin, name: str, request_id: str) -> WorkflowTrace:
+        """The trace of a sampled request to a workflow."""
+        return WorkflowTrace(name, *origin, request_attributes(name, request_id), self._export)
+
+
+def request_attributes(name: str, request_id: str) -> dict[str, str]:
+    """The attributes of a request's span."""
+    method, _, route = name.partition(" ")
+    return {"http.request.method": method, "http.route": route, "marserve.request.id": request_id}
 
 
 class TracedCall(NamedTuple):

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from uuid import uuid4
 
 from handler.errors import HandlerError
@@ -15,6 +15,8 @@ from model_registry.version import ModelVersion
 from model_registry.workflows.spec import Node, WorkflowSpec
 
 LOG = logging.getLogger("marserve.workflows")
+Observe = Callable[[str, Input], Input]
+"""Takes the name of a node and a request to it, and returns the request to send."""
 
 
 class Workflow:
@@ -34,16 +36,16 @@ class Workflow:
         """The name under which a node is registered."""
         return f"{self.spec.name}__{node.name}"
 
-    async def predict(self, request: Input) -> dict[str, bytes]:
+    async def predict(self, request: Input, observe: Observe | None = None) -> dict[str, bytes]:
         """The bodies of the last nodes, by their names; statuses and headers of nodes do not count.
 
         The first node gets the request, any other the bodies of its parents: as "body" if there is one, else each under
-        its node's name. Raises NodeFailed.
+        its node's name; `observe` may change each before it is sent. Raises NodeFailed.
         """
         dag, answers = self.spec.dag, dict[str, asyncio.Task[bytes]]()
         for node in dag.order:
             parents = {parent: answers[parent] for parent in dag.parents[node]}
-            answers[node] = asyncio.create_task(self._call_after(parents, node, request))
+            answers[node] = asyncio.create_task(self._call_after(parents, node, request, observe))
         try:  # no TaskGroup: in Python 3.11 one that fails leaves its caller's task marked as cancelled
             await asyncio.gather(*answers.values())
         finally:
@@ -51,15 +53,17 @@ class Workflow:
                 answer.cancel()
         return {node: answers[node].result() for node in dag.ends}
 
-    async def _call_after(self, parents: Mapping[str, asyncio.Task[bytes]], name: str, request: Input) -> bytes:
+    async def _call_after(
+        self, parents: Mapping[str, asyncio.Task[bytes]], name: str, request: Input, observe: Observe | None
+    ) -> bytes:
         bodies = {parent: await answer for parent, answer in parents.items()}
-        return await self._call(self.spec.nodes[name], _row(request, bodies) if bodies else request)
+        return await self._call(self.spec.nodes[name], _row(request, bodies) if bodies else request, observe)
 
-    async def _call(self, node: Node, row: Input) -> bytes:
+    async def _call(self, node: Node, row: Input, observe: Observe | None) -> bytes:
         for _ in range(1 + node.config.retries):
             try:
                 async with asyncio.timeout(node.config.timeout / 1000):
-                    return await self._call_once(node, row)
+                    return await self._call_once(node, row if observe is None else observe(node.name, row))
             except (HandlerError, RegistryError, TimeoutError) as error:
                 LOG.warning("Workflow %s: node %s failed: %r", self.spec.name, node.name, error)
         raise NodeFailed(node.name)

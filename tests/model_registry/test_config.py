@@ -101,6 +101,11 @@ def test_timeouts_come_from_any_yaml_then_setting_then_request(
     assert (config.response_timeout, config.startup_timeout) == (response, startup)
 
 
+def test_a_pair_of_workers_that_is_ignored_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    merged({"minWorkers": 3, "maxWorkers": 2}, asks(initial_workers=1), {}, workers=1)
+    assert "minWorkers: 3 with maxWorkers: 2 counts for nothing" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("yaml", "asked", "workers"),
     [
