@@ -30,6 +30,7 @@ from app.settings.snapshots import snapshot_writer
 from app.shutdown import Deadline
 from app.tracing.configuration import make_tracer
 from handler.devices.device import find_devices
+from handler.devices.gpu_memory import available_gpu_memory
 from handler.isolation.process.environ import Environment
 from handler.metrics.server_metrics import Metrics
 from handler.metrics.system_metrics import SystemMetrics
@@ -198,6 +199,7 @@ class ModelServer:
             thread_tuning=settings.thread_tuning,
             loop_pacing=settings.loop_pacing,
             memory_guard=MemoryGuard.of_container() if settings.check_memory else MemoryGuard(None),
+            available_gpu_memory=available_gpu_memory if settings.check_memory else None,
             keep_serialized_files=settings.keep_serialized_files,
             batches_requests=not has_request_envelope(settings),
             models=settings.models,

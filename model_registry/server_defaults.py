@@ -1,6 +1,6 @@
 """The server's configuration, as far as it concerns every model."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,6 +56,8 @@ class ServerDefaults:
     loop_watch: LoopWatch = field(default_factory=LoopWatch)
     install_packages: bool = False
     memory_guard: MemoryGuard = field(default_factory=lambda: MemoryGuard(None))
+    available_gpu_memory: Callable[[int], int | None] | None = None
+    """Reads the bytes that are available on a GPU; None switches the check off."""
     keep_serialized_files: bool = True
     batches_requests: bool = True
     """Whether requests may share a batch. KServe's envelopes read the first one alone: each has its own instances."""

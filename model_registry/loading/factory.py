@@ -18,6 +18,7 @@ from model_registry.archive.model_yaml import load_model_config, readable_model_
 from model_registry.archive.store import ModelStore
 from model_registry.archive.temporary_model_file import TemporaryModelFile
 from model_registry.config import ModelConfig
+from model_registry.gpu_memory_guard import check_gpu_memory
 from model_registry.loading.isolation import isolated
 from model_registry.registration import Registration
 from model_registry.sequence_routing import SequenceRouter
@@ -108,7 +109,10 @@ class ModelFactory:
         archive = replace(archive, manifest=manifest, url=url)
         self._defaults.memory_guard.check(archive)
         setting = self._defaults.models.get(str(manifest.model_name), {}).get(manifest.version, {})
-        config = ModelConfig.merge(registration, readable_model_config(archive), setting, self._defaults)
+        yaml = readable_model_config(archive)
+        config = ModelConfig.merge(registration, yaml, setting, self._defaults)
+        if self._defaults.available_gpu_memory is not None:
+            check_gpu_memory(archive, config, yaml, self._devices, self._defaults.available_gpu_memory)
         if self._defaults.envelope:
             config = replace(config, tensors=None)  # an envelope reads requests of tensors by itself, from their JSON
         elif is_bare_onnx(archive.folder, manifest.serialized_file):

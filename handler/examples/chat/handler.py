@@ -3,8 +3,8 @@
 import json
 import time
 from contextlib import aclosing
-from pathlib import Path
 
+from loading import load_model
 from scheduler import Scheduler
 from text_stream import TextStream
 from ts.handler_utils.utils import send_intermediate_predict_response
@@ -17,9 +17,8 @@ class ChatHandler:
 
     def initialize(self, context):
         """Load the model; `handler` of model-config.yaml has the parameters of its class, and `path` or `weights`."""
-        config = context.model_yaml_config or {}
         self.name = context.model_name
-        self.model = load_model(config.get("handler") or {}, compile_backend(config), context.system_properties)
+        self.model = load_model(context)
         self.scheduler = Scheduler(self.model)
         self.methods = {
             "v1/models": self.list_models,
@@ -30,14 +29,14 @@ class ChatHandler:
 
     async def handle(self, data, context):
         """The answer to one request; with `stream` its pieces are sent before."""
-        path = context.get_request_header(0, "url_path") or "v1/completions"
         context.set_response_content_type(0, "application/json")
-        method = self.methods.get(path)
-        if method is None:
-            return self.refuse(context, 404, f"Unknown API endpoint: {path}")
         try:
             body = data[0].get("body") or {}
-            return await method(body if isinstance(body, dict) else json.loads(body), context)
+            body = body if isinstance(body, dict) else json.loads(body)
+            path = context.get_request_header(0, "url_path") or path_of(body)
+            if path not in self.methods:
+                return self.refuse(context, 404, f"Unknown API endpoint: {path}")
+            return await self.methods[path](body, context)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             return self.refuse(context, 400, f"{type(error).__name__}: {error}")
 
@@ -94,24 +93,9 @@ class ChatHandler:
         return [{"error": {"message": message, "type": "invalid_request_error", "code": status}}]
 
 
-def compile_backend(config):
-    """The backend of torch.compile, if `pt2` in model-config.yaml enables it as for BaseHandler."""
-    compile_options = (config.get("pt2") or {}).get("compile") or {}
-    return compile_options.get("backend", "inductor") if compile_options.get("enable") else None
-
-
-def load_model(config, backend, properties):
-    """With `path` a model of transformers, else the small decoder; relative paths are the archive's."""
-    gpu, folder = properties.get("gpu_id"), properties["model_dir"]
-    paths = {key: str(Path(folder, config[key])) for key in ("path", "weights") if config.get(key)}
-    options = {**config, **paths, "backend": backend, "device": "cpu" if gpu is None else f"cuda:{gpu}"}
-    if "path" in paths:
-        from pretrained import Pretrained
-
-        return Pretrained(**options)
-    from decoder import Decoder
-
-    return Decoder(**options)
+def path_of(body):
+    """The interface that a body without a path is for."""
+    return "v1/chat/completions" if "messages" in body else "v1/completions"
 
 
 def send_event(content, context):

@@ -45,6 +45,11 @@ class SlotModel:
         """The logits [rows, vocabulary] of the token that follows each row."""
         raise NotImplementedError
 
+    def warm_up(self) -> "SlotModel":
+        """Compile the step now, not with the first request."""
+        self.step([0], [0], [0])
+        return self
+
     @torch.inference_mode()
     def prefill(self, tokens: list[int], slot: int) -> Tensor:
         """Put a prompt into a slot; the logits [vocabulary] of the token that follows."""

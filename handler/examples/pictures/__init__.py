@@ -1,0 +1,1 @@
+"""Text to prompt to picture: a workflow of a language model and a diffusion model."""

@@ -1,0 +1,1 @@
+"""Answers from documents: a workflow of a retriever and a language model."""
