@@ -22,8 +22,8 @@ def check_gpu_memory(
 ) -> None:
     """Raise InsufficientMemory if the workers with which the model starts cannot have its weights on their GPUs.
 
-    The weights are the serialized file, or the folder that `handler.model_path` or `handler.path` of `yaml`, the content
-    of model-config.yaml, names. Each worker loads them; with torchrun the processes of a worker share them.
+    The weights are the serialized file, or the folder that `handler.model_path` or `handler.path` of `yaml`, the
+    content of model-config.yaml, names. Each worker loads them; with torchrun the processes of a worker share them.
     """
     weights, workers = _weights(archive, yaml), max(1, config.min_workers)
     if weights is None or devices[0].kind != "cuda" or config.device_type == "cpu":

@@ -35,7 +35,7 @@ def write_workflow(store: Path, name: str, specification: Path, handler: Path | 
 
 def language_model(path: str | None, small: Mapping[str, Any], compiled: bool) -> dict[str, Any]:
     """The configuration of an archive with a model of transformers in the folder `path`, or with the small decoder."""
-    handler = {"path": str(Path(path).resolve()), "slots": 8, "length": 2048} if path else dict(small)
+    handler = {"path": str(Path(path).resolve()), "slots": 8} if path else dict(small)
     return {
         "minWorkers": 1, "maxWorkers": 1, "asyncCommunication": True, "handler": handler,
         "pt2": {"compile": {"enable": compiled, "backend": "inductor"}},

@@ -90,10 +90,12 @@ class Decoder(SlotModel):
 
 def random_network(seed: int, *shape: int) -> Network:
     """A network whose weights depend on the seed alone; they are larger than torch's, for texts that vary."""
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(seed)
-        network = Network(*shape)
+    network, generator = Network(*shape), torch.Generator().manual_seed(seed)
+    with torch.no_grad():
         for parameter in network.parameters():
             if parameter.dim() > 1:
-                parameter.normal_(std=parameter.shape[1] ** -0.5)
+                parameter.normal_(std=parameter.shape[1] ** -0.5, generator=generator)
+        for module in network.modules():
+            if isinstance(module, nn.Linear):
+                module.bias.zero_()
     return network

@@ -9,6 +9,9 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, Cache
 
 
+DEFAULT_LENGTH = 2048
+
+
 class PretrainedCache(Cache):
     """Our slots where the layers of transformers look for a cache."""
 
@@ -32,19 +35,22 @@ class PretrainedCache(Cache):
 class Pretrained(SlotModel):
     """The model and the tokenizer in the folder `path`; models with full attention over at least `length` tokens.
 
-    `dtype` is that of the weights unless it is given ("bfloat16"). Raises ValueError for other kinds of models.
+    `length` is 2048 or what the model can, `dtype` that of the weights, unless they are given ("bfloat16"). Raises
+    ValueError for other kinds of models.
     """
 
     def __init__(
-        self, path: str | Path, slots: int = 32, length: int = 512, dtype: str = "auto",
+        self, path: str | Path, slots: int = 32, length: int | None = None, dtype: str = "auto",
         backend: str | None = None, device: str = "cpu",
     ) -> None:  # fmt: skip
-        super().__init__(slots, length, backend, device)
         self.tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
         self.model = AutoModelForCausalLM.from_pretrained(path, local_files_only=True, dtype=dtype).eval().to(device)
         self.end = self.tokenizer.eos_token_id
         config = self.model.config.get_text_config()
+        longest = getattr(config, "max_position_embeddings", DEFAULT_LENGTH)
+        length = length or min(longest, DEFAULT_LENGTH)
         check_attention(config, length)
+        super().__init__(slots, length, backend, device)
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         like = next(self.model.parameters())
