@@ -8,7 +8,6 @@ from slots import SlotCache, SlotModel, visible
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, Cache
 
-
 DEFAULT_LENGTH = 2048
 
 
