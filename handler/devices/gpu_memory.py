@@ -36,7 +36,7 @@ def available_gpu_memory(index: int, load: Callable[[str], Any] = ctypes.CDLL) -
     ]
     if any(step() for step in steps):
         return None
-    return memory.free + _kept_by_torch(index)
+    return int(memory.free) + _kept_by_torch(index)
 
 
 def _kept_by_torch(index: int) -> int:
