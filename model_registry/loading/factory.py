@@ -18,7 +18,7 @@ from model_registry.archive.model_yaml import load_model_config, readable_model_
 from model_registry.archive.store import ModelStore
 from model_registry.archive.temporary_model_file import TemporaryModelFile
 from model_registry.config import ModelConfig
-from model_registry.gpu_memory_guard import check_gpu_memory
+from model_registry.loading.gpu_memory_guard import check_gpu_memory
 from model_registry.loading.isolation import isolated
 from model_registry.registration import Registration
 from model_registry.sequence_routing import SequenceRouter

@@ -1,29 +1,39 @@
-"""Tokens per second of the example of a language model, at 1, 8 and 32 clients, beside the bare loop of one sequence.
+"""Tokens per second of the example of a language model at 1, 8 and 32 clients, with the same archive on each server.
 
-`python -m tests.benchmarks.generation [tokens]`; the server is a process of its own, the bare loop runs before it.
+`python -m tests.benchmarks.generation [--tokens 100] [--torchserve COMMAND] [--compile]` prints a table: the bare loop
+of loop of one sequence, marserve, and TorchServe if its command is given. The servers run one after the other.
 """
 
+import argparse
 import asyncio
 import json
-import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from tests.support.examples import CHAT, decoder
-from tests.support.load import until
-from tests.support.one_worker import write
-from tests.support.processes import Server
+from handler.examples.building import CHAT, CHAT_FILES, language_model, write_archive
+from tests.benchmarks.jobs import Body
+from tests.benchmarks.servers import OURS, Candidate
+from tests.support.examples import decoder
 
-SHAPE = {"width": 256, "depth": 4, "heads": 8, "slots": 32, "length": 256}
+SHAPE = {"width": 256, "depth": 4, "heads": 8, "length": 256}
+SLOTS = 32
 PROMPT = "A prompt of some length"
+PATH = "/predictions/chat/1.0/v1/completions"
+HEAD = "server | clients | tokens/s | first token, median ms | slowest client of the fastest"
+
+
+def body_of(count: int, *, stream: bool) -> bytes:
+    """A request for `count` tokens, or for fewer if the model ends before."""
+    options = {"stream": stream, "stream_options": {"include_usage": True}}
+    return json.dumps({"prompt": PROMPT, "max_tokens": count, **options}).encode()
 
 
 def bare_rate(count: int) -> float:
     """Tokens per second of one sequence, with nothing around the model."""
-    model = decoder.Decoder(**SHAPE)
-    tokens = list(PROMPT.encode())
+    model = decoder.Decoder(**SHAPE, slots=SLOTS)
+    tokens = model.encode(PROMPT)
     token = int(model.prefill(tokens, 0).argmax())
     started = perf_counter()
     for number in range(count):
@@ -31,45 +41,61 @@ def bare_rate(count: int) -> float:
     return count / (perf_counter() - started)
 
 
-async def ask(port: int, count: int) -> tuple[int, float]:
-    """One stream: its tokens, and the seconds to the first."""
-    started, first = perf_counter(), 0.0
+async def ask(port: int, count: int) -> tuple[int, float, float]:
+    """One stream: its tokens, the seconds to the first, and those to the end."""
+    started, first, tokens = perf_counter(), 0.0, 0
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    body = json.dumps({"prompt": PROMPT, "max_tokens": count, "stream": True}).encode()
-    head = "POST /predictions/chat/1.0/v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-    writer.write(f"{head}Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
-    tokens = 0
+    body = body_of(count, stream=True)
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
     while line := await reader.readline():
         if line.startswith(b"data: {"):
-            first, tokens = first or perf_counter() - started, tokens + 1
+            first = first or perf_counter() - started
+            tokens = (json.loads(line[6:]).get("usage") or {}).get("completion_tokens", tokens)
     writer.close()
-    return tokens, first
+    return tokens, first, perf_counter() - started
 
 
 async def measure(port: int, clients: int, count: int) -> str:
-    """A row of the table."""
+    """The figures of clients that all begin at once."""
     started = perf_counter()
     found = await asyncio.gather(*(ask(port, count) for _ in range(clients)))
-    rate = sum(tokens for tokens, _ in found) / (perf_counter() - started)
-    return f"| {clients} | {rate:.0f} | {median(first for _, first in found) * 1000:.0f} |"
+    seconds = perf_counter() - started
+    rates = [tokens / whole for tokens, _, whole in found]
+    total = sum(tokens for tokens, _, _ in found) / seconds
+    return (
+        f"{clients} | {total:.0f} | {median(first for _, first, _ in found) * 1000:.0f} | {min(rates) / max(rates):.2f}"
+    )
 
 
-def main(count: int) -> None:
+def measure_server(candidate: Candidate, store: Path, folder: Path, count: int) -> None:
+    """Print the rows of one server."""
+    folder.mkdir()
+    with candidate.server(["chat"], store, folder) as server:
+        server.until_right(PATH, Body("application/json", body_of(2, stream=False)), None)
+        for clients in (1, 8, 32):
+            print(f"| {candidate.name} | {asyncio.run(measure(server.port, clients, count))} |", flush=True)
+
+
+def main() -> None:
     """Print the table."""
-    print(f"bare loop, one sequence: {bare_rate(count):.0f} tokens/s\n")
-    print("| clients | tokens/s | time to first token, median ms |\n|---|---|---|")
-    names = ("handler.py", "decoder.py", "scheduler.py", "slots.py", "text_stream.py")
-    config = {"minWorkers": 1, "maxWorkers": 1, "asyncCommunication": True, "handler": SHAPE}
-    model = {"modelName": "chat", "handler": "handler.py", "modelVersion": "1.0", "configFile": "model-config.yaml"}
-    files = {"model-config.yaml": json.dumps(config), "MAR-INF/MANIFEST.json": json.dumps({"model": model})}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tokens", type=int, default=100)
+    parser.add_argument("--torchserve", help="the command of a TorchServe")
+    parser.add_argument("--compile", action="store_true", help="with torch.compile")
+    options = parser.parse_args()
+    print(f"bare loop, one sequence: {bare_rate(options.tokens):.0f} tokens/s\n\n| {HEAD} |\n|---|---|---|---|---|")
+    candidates = [Candidate("marserve", OURS)]
+    if options.torchserve:
+        candidates.append(Candidate("TorchServe", (options.torchserve,)))
     with tempfile.TemporaryDirectory() as folder:
-        write(Path(folder, "store/chat"), {**files, **{name: (CHAT / name).read_text() for name in names}})
-        with Server.of(Path(folder, "store"), "chat") as server:
-            server.until_listening()
-            until(lambda: asyncio.run(ask(server.port, 2))[0] > 0)
-            for clients in (1, 8, 32):
-                print(asyncio.run(measure(server.port, clients, count)), flush=True)
+        store = Path(folder, "store")
+        store.mkdir()
+        config = language_model(None, {**SHAPE, "slots": SLOTS}, options.compile)
+        write_archive(store, "chat", CHAT / "handler.py", CHAT_FILES, config)
+        for number, candidate in enumerate(candidates):
+            measure_server(candidate, store, Path(folder, str(number)), options.tokens)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)
+    main()

@@ -82,6 +82,8 @@ class ChatHandler:
                 async for text in texts:
                     send_event({**head, **choices(text, True, None)}, context)
             send_event({**head, **choices("", True, reason_of(pieces, limit))}, context)
+            if (body.get("stream_options") or {}).get("include_usage"):
+                send_event({**head, "choices": [], "usage": usage(len(prompt), pieces.count)}, context)
             return ["data: [DONE]\n\n"]
         text = "".join([text async for text in pieces])
         numbers = {"usage": usage(len(prompt), pieces.count)}

@@ -49,6 +49,11 @@ def by_archive_or_seeding(*_: Any, **__: Any) -> bool:
     return by_archive() or any(word in caller.f_code.co_name for word in ("seed", "determinis"))
 
 
+def by_archive_with_another_state(state: object) -> bool:
+    """The same as by_archive, but that a generator's state in force is restored, as torch.compile does in its calls."""
+    return by_archive() and state != random.getstate()
+
+
 def always(*_: Any, **__: Any) -> bool:
     """True."""
     return True
@@ -149,7 +154,10 @@ GUARDS: dict[ModuleType, Iterable[Guard]] = {
         Guard("umask", "sets the mask of new files", _shares_umask),
         *(Guard(name, "sets its priority", _with_argument) for name in ("nice", "setpriority")),
     ],
-    random: [Guard(name, SEEDS, by_archive_or_seeding) for name in ("seed", "setstate")],
+    random: [
+        Guard("seed", SEEDS, by_archive_or_seeding),
+        Guard("setstate", SEEDS, by_archive_with_another_state),
+    ],
     resource: [Guard("setrlimit", "sets the limits of its process", harms=always)],
     signal: [
         *(Guard(name, SIGNALS) for name in ("signal", "set_wakeup_fd", "siginterrupt")),

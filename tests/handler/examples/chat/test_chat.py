@@ -39,7 +39,9 @@ async def test_openais_client_works_unmodified(store: Path, archive: MakeArchive
             "model": "chat", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 8, "temperature": 0,
         }  # fmt: skip
         whole = await ask.chat.completions.create(**chosen)
-        pieces = [piece async for piece in await ask.chat.completions.create(**chosen, stream=True)]
+        options = {"stream": True, "stream_options": {"include_usage": True}}
+        *pieces, last = [piece async for piece in await ask.chat.completions.create(**chosen, **options)]
+        assert last.usage == whole.usage
         assert len(pieces) > 2
         assert "".join(piece.choices[0].delta.content for piece in pieces) == whole.choices[0].message.content
         assert pieces[-1].choices[0].finish_reason == whole.choices[0].finish_reason == "length"

@@ -41,6 +41,7 @@ CALLS = [
     ("tracemalloc.start()", "traces all memory"),
     ("warnings.simplefilter('error')", "turns warnings into errors"),
     ("seeding.seed_everything(1)", "seeds a global random generator"),
+    ("random.setstate(random.Random(1).getstate())", "seeds a global random generator"),
 ]
 IMPORTS = """
 import _thread, faulthandler, gc, locale, numpy, os, random, resource, seeding, signal, socket, sys, threading, time
@@ -95,6 +96,7 @@ def test_a_worker_that_can_move_does_not_do_it(worker: OneWorker, line: str, rea
         "threading.settrace(None)",
         "warnings.simplefilter('ignore', category=ResourceWarning)",
         "seeding.shuffled([1])",
+        "random.setstate(random.getstate())",
         "random.Random(1).random() and numpy.random.default_rng(1).random()",
     ],
 )
@@ -187,6 +189,24 @@ def test_torchs_functions_are_guarded(tmp_path: Path) -> None:
         worker.environment.need.reason = ""
         with pytest.raises(ProcessRequired, match=reason):
             worker.call("run", line)
+    worker.close()
+
+
+COMPILED = """
+import torch
+class Double(torch.nn.Module):
+    def forward(self, numbers):
+        return numbers * 2
+model = torch.compile(Double(), backend="eager")
+def run(): return model(torch.ones(2)).tolist()
+"""
+
+
+def test_torch_compile_restores_random_states_and_stays_on_its_thread(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    worker = OneWorker(write(tmp_path / "compiled", {"handler.py": COMPILED}), can_move=True)
+    worker.load()
+    assert worker.call("run") == worker.call("run") == [2, 2]
     worker.close()
 
 

@@ -12,8 +12,8 @@ from model_registry.archive.manifest import Manifest
 from model_registry.archive.store import ModelStore
 from model_registry.config import ModelConfig
 from model_registry.errors import InsufficientMemory
-from model_registry.gpu_memory_guard import check_gpu_memory
 from model_registry.loading.factory import ModelFactory
+from model_registry.loading.gpu_memory_guard import check_gpu_memory
 from model_registry.registration import Registration
 from model_registry.server_defaults import ServerDefaults
 from tests.conftest import MakeArchive
