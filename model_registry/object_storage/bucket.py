@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from model_registry.object_storage.address import ObjectAddress
-from model_registry.object_storage.credentials import profile_options
-from model_registry.object_storage.errors import StorageError, storage_error
+from model_registry.object_storage.credentials import allows_http, emulator_options, profile_options
+from model_registry.object_storage.errors import ObjectNotFound, StorageError, storage_error
 
 CHUNK_BYTES = 1 << 20
 CONNECT_SECONDS = 5
@@ -94,8 +94,8 @@ class Bucket:
             library.put(store, key, content, use_multipart=False)
 
     def delete(self, key: str) -> None:
-        """Delete an object; raises StorageError."""
-        with self._calling("deleting", key) as (library, store):
+        """Delete an object; one that is gone is none that fails, as on S3. Raises StorageError."""
+        with suppress(ObjectNotFound), self._calling("deleting", key) as (library, store):
             library.delete(store, key)
 
     @contextmanager
@@ -119,11 +119,12 @@ class Bucket:
         from obstore.store import from_url
 
         idle, retries = self._seconds
+        finders = {"s3": profile_options, "gs": emulator_options}
+        options: Any = finders[self.address.scheme](os.environ) if self.address.scheme in finders else {}
         client: Any = {
             "connect_timeout": timedelta(seconds=CONNECT_SECONDS), "read_timeout": timedelta(seconds=idle),
-            "timeout": timedelta(days=1), "allow_http": os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"),
+            "timeout": timedelta(days=1), "allow_http": allows_http(self.address.scheme, os.environ, options),
         }  # fmt: skip
-        options: Any = profile_options(os.environ) if self.address.scheme == "s3" else {}
         return from_url(
             self.address.root, config=options or None, client_options=client,
             retry_config={"max_retries": MAX_RETRIES, "retry_timeout": timedelta(seconds=retries)},

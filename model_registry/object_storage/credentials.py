@@ -1,8 +1,9 @@
-"""Credentials from a profile of AWS's own files, where nothing in the environment gives any.
+"""Options that the storage library does not find itself: profiles of AWS's files, and Google's variable for emulators.
 
-The storage library knows the rest of the platforms' chains itself: variables, web identity, containers, metadata.
+It knows the rest of the platforms' chains: variables, web identity, containers, metadata, Azure's emulator.
 """
 
+import json
 from collections.abc import Mapping
 from configparser import ConfigParser, Error
 from pathlib import Path
@@ -29,6 +30,23 @@ def profile_options(environ: Mapping[str, str]) -> dict[str, str]:
     if endpoint and not environ.get("AWS_ENDPOINT_URL"):
         options["aws_endpoint"] = endpoint
     return options
+
+
+def emulator_options(environ: Mapping[str, str]) -> dict[str, str]:
+    """The options for the server that STORAGE_EMULATOR_HOST names, as Google's clients read it; {} without it."""
+    host = environ.get("STORAGE_EMULATOR_HOST", "")
+    if not host:
+        return {}
+    address = host if "://" in host else f"http://{host}"
+    key = {"gcs_base_url": address, "disable_oauth": True, "client_email": "", "private_key": "", "private_key_id": ""}
+    return {"google_service_account_key": json.dumps(key)}
+
+
+def allows_http(scheme: str, environ: Mapping[str, str], options: Mapping[str, str]) -> bool:
+    """Whether the store is at an address without TLS, by a variable or a profile."""
+    if scheme == "gs":
+        return bool(options) and not environ["STORAGE_EMULATOR_HOST"].startswith("https://")
+    return (environ.get("AWS_ENDPOINT_URL") or options.get("aws_endpoint", "")).startswith("http://")
 
 
 def _section(path: Path, name: str) -> dict[str, str]:

@@ -128,7 +128,7 @@ def test_every_file_here_is_looked_at() -> None:
     assert len(kubernetes) == 11  # test_kubernetes.py looks at them
     cloud = {"cloudrun/service.yaml", "cloudrun/service-gpu.yaml", "fly/fly.toml", "kserve/clusterservingruntime.yaml"}
     cloud |= {"kserve/network-policy.yaml", "sagemaker/single-model.yaml", "sagemaker/multi-model.yaml"}
-    cloud |= {"ray/serve.yaml", "ray/rayservice.yaml"}
+    cloud |= {"ray/serve.yaml", "ray/rayservice.yaml", "kserve/clusterservingruntime-beside.yaml"}
     signflow = {f"signflow/compose.{kind}.yaml" for kind in ("cpu", "apple", "nvidia", "migration")} | {
         "signflow/pyproject.toml"
     }

@@ -7,17 +7,19 @@ import pytest
 
 from model_registry.object_storage.errors import ObjectChanged, ObjectNotFound, StorageError
 from model_registry.state.document_store import DocumentStore, FileDocumentStore, document_store
+from tests.support.cloud_stores import cloud_store
 from tests.support.object_store import object_store
 
 
-@pytest.fixture(params=["file", "s3"])
+@pytest.fixture(params=["file", "s3", "gs", "az"])
 def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DocumentStore]:
     if request.param == "file":
         yield document_store("state.json", tmp_path)
         return
     pytest.importorskip("obstore", reason="object storage needs the extra cloud")
-    with object_store(monkeypatch):
-        yield document_store("s3://bucket/marserve/state.json", tmp_path)
+    started = object_store(monkeypatch) if request.param == "s3" else cloud_store(monkeypatch, request.param)
+    with started:
+        yield document_store(f"{request.param}://bucket/marserve/state.json", tmp_path)
 
 
 def test_only_the_state_that_was_read_is_replaced(store: DocumentStore) -> None:
