@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -19,8 +20,7 @@ PAGE = (
     "<Prefix>{prefix}</Prefix>{entries}</ListBucketResult>"
 )
 ENTRY = (
-    "<Contents><Key>{key}</Key><LastModified>2026-01-01T00:00:{second:02}.000Z</LastModified>"
-    "<ETag>{tag}</ETag><Size>{size}</Size></Contents>"
+    "<Contents><Key>{key}</Key><LastModified>{written}</LastModified><ETag>{tag}</ETag><Size>{size}</Size></Contents>"
 )
 
 
@@ -40,6 +40,8 @@ class ObjectStoreServer:
 
     address: str = ""
     objects: dict[str, bytes] = field(default_factory=dict)
+    written: dict[str, str] = field(default_factory=dict)
+    """When objects were written by requests."""
     requests: list[Request] = field(default_factory=list)
     failures: int = 0
     """Answers with 503 that are still to come."""
@@ -145,6 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(412, b"<Error><Code>PreconditionFailed</Code></Error>")
                 return
             state.objects[path] = body
+            state.written[path] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         self._answer(200, etag=tag_of(body))
 
     def _list(self, path: str, query: dict[str, str]) -> None:
@@ -153,7 +156,8 @@ class _Handler(BaseHTTPRequestHandler):
         for number, (name, content) in enumerate(sorted(self.server_state.objects.items())):
             key = name.removeprefix(f"/{bucket}/")
             if name != key and key.startswith(prefix) and "/" not in key[len(prefix) :]:
-                entries += ENTRY.format(key=escape(key), second=number % 60, tag=tag_of(content), size=len(content))
+                written = self.server_state.written.get(name, f"2026-01-01T00:00:{number % 60:02}.000Z")
+                entries += ENTRY.format(key=escape(key), written=written, tag=tag_of(content), size=len(content))
         self._answer(200, PAGE.format(bucket=bucket, prefix=escape(prefix), entries=entries).encode())
 
     def _get(self, path: str) -> None:

@@ -73,9 +73,11 @@ class PacedLoad:
         return failure
 
 
-def call(port: int, method: str, path: str, body: bytes | None = None) -> tuple[int, str]:
+def call(
+    port: int, method: str, path: str, body: bytes | None = None, timeout: float = TIMEOUT_SECONDS
+) -> tuple[int, str]:
     """Status and body of a request; raises OSError."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         connection.request(method, path, body)
         response = connection.getresponse()

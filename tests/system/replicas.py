@@ -29,6 +29,8 @@ SOURCE = "def handle(data, context):\n    return data and ['{0}'] * len(data)\n"
 STATE = "s3://bucket/state.json"
 INTERVAL_SECONDS = 0.5
 START_SECONDS = 60
+MANAGEMENT_SECONDS = 90
+"""A killed replica counts as alive for half a minute, and is waited for."""
 COUNT = 3
 
 
@@ -145,7 +147,7 @@ def lose_store(store: ObjectStoreServer, replicas: Replicas, seconds: float) -> 
 
 def manage(port: int, method: str, path: str) -> None:
     """A management call that has to succeed."""
-    status, body = call(port, method, path)
+    status, body = call(port, method, path, timeout=MANAGEMENT_SECONDS)
     assert status == 200, f"{method} {path}: {status} {body}"
 
 

@@ -34,7 +34,7 @@ async def first_protocol(url: str) -> dict[str, Any]:
         "live": await client.is_server_live(url),
         "ready": await client.is_model_ready(url, MODEL),
         "infer": await client.infer(url, {"instances": [[1, 2], [3]]}, model_name=MODEL),
-        "explain": await client.explain(url, {"instances": [[1, 2]]}, model_name=MODEL),
+        "explain": await client.explain(url, MODEL, {"instances": [[1, 2]]}),
         "unknown": await attempt(client.infer(url, {"instances": [1]}, model_name="none")),
         "broken is ready": await attempt(client.is_model_ready(url, "broken")),
     }
@@ -43,13 +43,13 @@ async def first_protocol(url: str) -> dict[str, Any]:
 async def second_protocol(url: str) -> dict[str, Any]:
     """The REST client in its second protocol."""
     client = InferenceRESTClient(RESTConfig(protocol="v2"))
-    answer = await client.infer(url, request())
+    answer = await client.infer(url, request(), model_name=MODEL)
     return {
         "live": await client.is_server_live(url),
         "server ready": await attempt(client.is_server_ready(url)),
         "ready": await client.is_model_ready(url, MODEL),
         "infer": described(answer),
-        "unknown": await attempt(client.infer(url, InferRequest("none", request().inputs))),
+        "unknown": await attempt(client.infer(url, InferRequest("none", request().inputs), model_name="none")),
         "broken is ready": await attempt(client.is_model_ready(url, "broken")),
     }
 
@@ -76,11 +76,8 @@ async def main() -> None:
     """Make the calls of a profile, and print what they return."""
     rest, grpc_port, profile = sys.argv[1:]
     url, address = f"http://127.0.0.1:{rest}", f"127.0.0.1:{grpc_port}"
-    found = {"v1": first_protocol(url), "v2": second_protocol(url), "grpc-v2": grpc(address)}
-    wanted = await found.pop(profile)
-    for other in found.values():
-        other.close()
-    print(json.dumps(wanted))
+    calls = {"v1": first_protocol, "v2": second_protocol, "grpc-v2": grpc}[profile]
+    print(json.dumps(await calls(address if profile == "grpc-v2" else url)))
 
 
 if __name__ == "__main__":
