@@ -24,12 +24,12 @@ ANSWERS = {
         "explain": {"explanations": [{"explained": "list"}]}, "unknown": "HTTPStatusError", "broken is ready": False,
     },
     "v2": {
-        "live": True, "server ready": False, "ready": True, "infer": DOUBLED, "unknown": "HTTPStatusError",
-        "broken is ready": False,
+        "live": True, "server ready": "HTTPStatusError", "ready": True, "infer": DOUBLED,
+        "unknown": "HTTPStatusError", "broken is ready": False,
     },
     "grpc-v2": {"live": True, "server ready": False, "ready": True, "infer": DOUBLED, "unknown": "AioRpcError"},
 }  # fmt: skip
-"""One of the runtime's models cannot load, so that the server as a whole is not ready."""
+"""One of the runtime's models cannot load, so that the server as a whole is not ready: the REST client raises that."""
 
 
 @pytest.mark.skipif(PYTHON is None, reason="KSERVE_PYTHON names no Python that has kserve")
