@@ -1,7 +1,9 @@
 """The access log: one line for each answered request."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from threading import RLock
 from time import perf_counter, time
 
 import orjson
@@ -40,7 +42,8 @@ class AccessLog:
     def __init__(self, outputs: Sequence[tuple[Write, str]], format_requests: Format) -> None:
         self._outputs = outputs
         self._format = format_requests
-        self._pending: list[Request] = []
+        self._pending: deque[Request] = deque()
+        self._flushing = RLock()  # an output that fails is reported in the log, which flushes before that
 
     def __repr__(self) -> str:
         return f"<AccessLog {len(self._pending)} pending>"
@@ -60,13 +63,14 @@ class AccessLog:
             self.on_pending()
 
     def flush(self) -> None:
-        """Write all pending requests."""
-        requests, self._pending = self._pending, []
-        if not requests:
+        """Write all pending requests; for any thread."""
+        if not self._pending:
             return
-        lines = [*self._format(requests, time() - perf_counter())]
-        for write, separator in self._outputs:
-            write("\n".join(map(separator.join, lines)) + "\n")
+        with self._flushing:
+            requests = [self._pending.popleft() for _ in range(len(self._pending))]
+            lines = [*self._format(requests, time() - perf_counter())]
+            for write, separator in self._outputs if lines else ():
+                write("\n".join(map(separator.join, lines)) + "\n")
 
     def close(self) -> None:
         """Write all pending requests, and drop later ones."""

@@ -17,7 +17,7 @@ from app.logging.formatters import (
     format_metrics_for_file,
     worker_fields,
 )
-from app.logging.handlers import ConsoleHandler, FileHandler, LineHandler
+from app.logging.handlers import ConsoleHandler, FileHandler, LineHandler, RecordHandler
 from app.logging.levels import ACCESS_LOGGER, MODEL_LOGGER, set_levels
 from app.settings.model import Settings
 from handler.log_record import unpack_record
@@ -50,7 +50,7 @@ class Logs:
         """Called, by any thread, with each line or record of a worker: its label, its level, the text."""
         formatter = JsonFormatter() if as_json else TextFormatter()
         self.problems: list[str] = []
-        console_records, console_lines = ConsoleHandler(console), ConsoleHandler(console)
+        console_records, console_lines = RecordHandler(console), ConsoleHandler(console)
         self._console_records, self._console_lines = console_records, console_lines
         console_records.setFormatter(formatter)
         self.server = [console_records, *self._open(settings.log_location, "ts_log", formatter)]
@@ -69,7 +69,7 @@ class Logs:
         if not ACCESS_LOGGER.isEnabledFor(logging.INFO):
             outputs = []
         self.access = AccessLog(outputs, format_json if as_json else format_text)
-
+        console_records.before_record = self.access.flush
         for handler in self._handlers():
             handler.on_loss = self._report_loss
 

@@ -71,6 +71,19 @@ class ConsoleHandler(LineHandler):
         super().close()
 
 
+class RecordHandler(ConsoleHandler):
+    """The same for records, among lines that wait elsewhere: those are written before a record that is younger."""
+
+    before_record: Callable[[], object] | None = None
+    """Writes the lines that wait; without the lock of this handler, as that may fail and be reported here."""
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Write a record, if no filter drops it."""
+        if self.before_record is not None:
+            self.before_record()
+        return super().handle(record)
+
+
 class FileHandler(LineHandler, RotatingFileHandler):
     """A file that is rolled over at MAX_FILE_BYTES; raises OSError if it cannot be written."""
 

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from threading import Event, Thread
 from time import perf_counter, time
 
 import pytest
@@ -38,6 +39,26 @@ class Output:
 
 def record(log: AccessLog, target: bytes, status: int = 200) -> None:
     log.write(CLIENT, "GET", target, "1.1", status, perf_counter())
+
+
+def test_no_request_is_lost_or_written_twice_while_another_thread_flushes() -> None:
+    output, stop = Output(FILE_SEPARATOR), Event()
+    log = AccessLog([output.pair], format_text)
+
+    def flush() -> None:
+        while not stop.is_set():
+            log.flush()
+
+    threads = [Thread(target=flush) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for number in range(3000):
+        record(log, b"/%d" % number)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    log.close()
+    assert [line.split('"')[1].split()[1] for line in output.lines()] == [f"/{number}" for number in range(3000)]
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,18 @@ def test_requests_go_to_the_access_log_and_the_console(tmp_path: Path, open_logs
     assert re.fullmatch(rf"TIME \[INFO \] main ACCESS_LOG - {request}", line)
 
 
+def test_requests_stand_before_what_was_written_after_their_answers(open_logs: Open, console: io.StringIO) -> None:
+    opened = open_logs()
+    for number in range(3):
+        opened.access.write(("127.0.0.1", 1), "GET", b"/%d" % number, "1.1", 200, perf_counter())
+        opened.model_line("W-9000-ver_1.0", "stdout", f"line {number}")
+        logging.getLogger("marserve.registry").info("record %d", number)
+    lines = console.getvalue().splitlines()
+    assert lines == sorted(lines, key=lambda line: line[:23])
+    found = [re.findall(r"(/|line |record )(\d)(?: HTTP.*|$)", line)[0] for line in lines]
+    assert found == [(kind, str(number)) for number in range(3) for kind in ("/", "line ", "record ")]
+
+
 def test_json_is_for_all_but_the_metrics(tmp_path: Path, open_logs: Open, console: io.StringIO) -> None:
     opened = open_logs(log_format="json")
     logging.getLogger("marserve.registry").info("Model loaded.")
