@@ -20,8 +20,8 @@ SERVER = frozenset({"app", "handler", "model_registry"})
 
 _PATCHES = (
     "calling_archive", "modules.finder", "modules.import_lock", "modules.imports", "modules.module_proxies",
-    "modules.modules_view", "modules.namespace", "process.loggers", "process.need", "process.state_guard", "torch.hub",
-    "torch.torchscript",
+    "modules.modules_view", "modules.namespace", "process.exit_callbacks", "process.guards", "process.loggers",
+    "process.need", "process.state_guard", "torch.hub", "torch.torchscript",
 )  # fmt: skip
 _MACHINERY = {"importlib", "importlib._bootstrap", "importlib._bootstrap_external", "importlib.util", "collections.abc"}
 """The names of modules that ask on behalf of their caller."""

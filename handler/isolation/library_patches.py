@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 
 from handler.isolation.modules import post_import
-from handler.isolation.process import event_loops, spawning, state_guard
+from handler.isolation.process import event_loops, guards, spawning, state_guard
 from handler.isolation.torch import hub, patching, profiling, torch_changes, torchscript
 
 PATCHES: Mapping[str, Callable[[ModuleType], None]] = {
@@ -25,5 +25,5 @@ def install() -> None:
     """Patch what is imported already, and the rest when it is imported."""
     for name, patch in PATCHES.items():
         post_import.register(name, patch)
-    for name in state_guard.LIBRARY_GUARDS:
+    for name in guards.LIBRARY_GUARDS:
         post_import.register(name, state_guard.protect_library)

@@ -11,13 +11,24 @@ from handler.isolation import library_patches, thread_inheritance
 from handler.isolation.calling_archive import MODULES
 from handler.isolation.modules import imports
 from handler.isolation.modules.namespace import Namespace
-from handler.isolation.process import environ, exit_trap, forks, loggers, output_capture, state_guard
+from handler.isolation.process import (
+    environ,
+    exit_callbacks,
+    exit_trap,
+    forks,
+    loggers,
+    output_capture,
+    patched_modules,
+    state_guard,
+)
 from handler.isolation.process.environ import VARIABLES, Environment, Variables
 from handler.isolation.process.event_loops import close_loop
+from handler.isolation.process.exit_callbacks import EXIT_CALLBACKS, ExitCallbacks
 from handler.isolation.process.exit_trap import EXIT_TRAP, ExitTrap
 from handler.isolation.process.loggers import LOGGERS, LoggerTree
 from handler.isolation.process.need import PROCESS_NEED, ProcessNeed, reason_in
 from handler.isolation.process.output_capture import OUTPUT, OutputCapture, WriteLine
+from handler.isolation.process.patched_modules import PATCH_WATCH
 from handler.isolation.process.working_directory import CURRENT_DIRECTORY, WorkingDirectory, unshare
 from handler.isolation.thread_inheritance import InheritedValue
 from handler.isolation.torch.torch_guard import LOG, TORCH_GUARD
@@ -52,6 +63,8 @@ class WorkerEnvironment:
         self._variables = Variables(environment or Environment())
         self.changed_variables = self._variables.changed
         self.need = ProcessNeed(write_line, can_move=can_move)
+        self._exit_callbacks = ExitCallbacks(write_line)
+        self._has_served = False
 
     def __repr__(self) -> str:
         return f"<WorkerEnvironment of {self.label}: {self.namespace}, {self._folder}>"
@@ -68,7 +81,8 @@ class WorkerEnvironment:
         """Surround the import and initialization of the handler, on the worker's own thread."""
         with self._folder.loading(), TORCH_GUARD.loading(self.label), self._pickle_policy.while_loading():
             try:
-                yield
+                with PATCH_WATCH.loading(self.namespace, self.need):
+                    yield
             finally:
                 self.need.check()  # whatever its code has made of the exception
                 for change in self._variables.describe_changes():
@@ -78,6 +92,17 @@ class WorkerEnvironment:
         """Hand a line to the worker's log, as if its code had written it."""
         self._output.write_line(stream, line)
 
+    def check_need(self, now: float) -> None:
+        """Raise ProcessRequired if there is a reason, whatever the archive's code has made of the exception.
+
+        Called after each batch; `now` is that of `time.perf_counter`.
+        """
+        if now >= PATCH_WATCH.due_at or not self._has_served:
+            self._has_served = True
+            PATCH_WATCH.check(self.need)
+        if self.need.reason:
+            self.need.check()
+
     def on_failure(self, error: Exception) -> None:
         """Look at what the handler raised while it served; raises ProcessRequired if it was for want of a process."""
         self.need.check()
@@ -86,6 +111,8 @@ class WorkerEnvironment:
 
     def close(self) -> None:
         """Forget the archive's modules, and what the calling thread has of them; other threads keep what they have."""
+        if get_ident() == self._exits.thread:
+            self._exit_callbacks.run()
         self._output.close()
         self.namespace.close()
         close_loop()
@@ -97,6 +124,7 @@ class WorkerEnvironment:
             MODULES: self.namespace,
             OUTPUT: self._output,
             LOGGERS: self._logs,
+            EXIT_CALLBACKS: self._exit_callbacks,
             EXIT_TRAP: self._exits,
             PICKLE_POLICY: self._pickle_policy,
             PROCESS_NEED: self.need,
@@ -112,10 +140,12 @@ def _install() -> None:
         output_capture,
         loggers,
         exit_trap,
+        exit_callbacks,
         environ,
         forks,
         state_guard,
         imports,
         library_patches,
+        patched_modules,
     ):
         part.install()

@@ -130,6 +130,8 @@ class ModuleSource:
                     name = self._name(value)
                     if name == "os.environ":
                         yield lint_rules.DEVICES if _chooses_devices(key) else lint_rules.ENVIRONMENT
+                    elif name == "os.environb":
+                        yield lint_rules.PROCESS_WIDE
                     yield from (library.rule for library in libraries_with(name))
                 case ast.Attribute():
                     yield from self._assigned(self._name(target))

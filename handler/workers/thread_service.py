@@ -76,9 +76,9 @@ class ThreadService:
             else:
                 outcomes = self._call(self._service.predict, jobs, deliver)
         finally:
-            if self._environment.need.reason:
-                self._environment.need.check()  # whatever its code has made of the exception
-        self._governor.record(len(jobs), perf_counter() - started_at)
+            ended_at = perf_counter()
+            self._environment.check_need(ended_at)
+        self._governor.record(len(jobs), ended_at - started_at)
         return outcomes
 
     def kill(self) -> bool:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from handler.isolation.process.state_guard import GUARDS, LIBRARY_GUARDS
+from handler.isolation.process.guards import GUARDS, LIBRARY_GUARDS
 from tests.support.dockerfile import ROOT
 
 PAGE = (ROOT / "docs/isolation.md").read_text(encoding="utf-8")

@@ -54,6 +54,13 @@ class ProcessNeed:
             raise ProcessRequired(self.reason)
         raise SystemExit(1)  # of this very class, which alone ends a thread without a traceback
 
+    def record(self, reason: str) -> None:
+        """Have the worker move at its next `check`; of one that cannot, the model's log says what was undone."""
+        if self.can_move:
+            self.reason = self.reason or reason
+        else:
+            self.refuse(reason)
+
     def refuse(self, reason: str) -> None:
         """Write to the model's log what was not done, once for each reason."""
         if reason not in self._refused:
