@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 
 from handler.isolation.modules import post_import
-from handler.isolation.process import event_loops, guards, spawning, state_guard
+from handler.isolation.process import event_loops, guards, patched_modules, spawning, state_guard
 from handler.isolation.torch import hub, patching, profiling, torch_changes, torchscript
 
 PATCHES: Mapping[str, Callable[[ModuleType], None]] = {
@@ -27,3 +27,5 @@ def install() -> None:
         post_import.register(name, patch)
     for name in guards.LIBRARY_GUARDS:
         post_import.register(name, state_guard.protect_library)
+    for name in patched_modules.WATCHED:
+        post_import.register(name, patched_modules.PATCH_WATCH.take)

@@ -18,7 +18,6 @@ from handler.isolation.process import (
     forks,
     loggers,
     output_capture,
-    patched_modules,
     state_guard,
 )
 from handler.isolation.process.environ import VARIABLES, Environment, Variables
@@ -146,6 +145,5 @@ def _install() -> None:
         state_guard,
         imports,
         library_patches,
-        patched_modules,
     ):
         part.install()

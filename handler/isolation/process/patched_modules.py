@@ -17,8 +17,6 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from handler.isolation.calling_archive import MARK, SERVER_FOLDER, Modules
-from handler.isolation.modules import post_import
-from handler.isolation.once import once
 from handler.isolation.process.need import ProcessNeed
 
 WATCHED = (
@@ -178,13 +176,6 @@ class PatchWatch:
 
 
 PATCH_WATCH = PatchWatch()
-
-
-@once
-def install() -> None:
-    """Watch the modules that are imported, and the rest when they are."""
-    for name in WATCHED:
-        post_import.register(name, PATCH_WATCH.take)
 
 
 def _classes_of(module: ModuleType) -> list[type]:
