@@ -71,7 +71,7 @@ def test_a_lock_that_is_never_given_back_ends_the_server(store: Path, archive: M
     environ = {"MARSERVE_WATCHDOG_TIMEOUT": "1", "LOG_LOCATION": str(logs)}
     with Server.of(store, "holds.mar", environ=environ) as server:
         server.until_listening()
-        until(lambda: "Torch worker started" in server.output)
+        until(lambda: " loaded in " in server.output)
         assert post(server, "holds") == 0  # the connection is closed
         assert server.process.wait(30) == int(EXIT_SIGNAL)
     assert "W-9000-holds_1.0 holds the interpreter's lock" in server.output
@@ -84,7 +84,7 @@ def test_a_signal_ends_a_server_whose_loop_stands_still_within_its_time(store: P
     archive("holds", SLEEPS.replace("SECONDS", "600"))
     with Server.of(store, "holds.mar", environ={"MARSERVE_DRAIN_TIMEOUT": "1"}) as server:
         server.until_listening()
-        until(lambda: "Torch worker started" in server.output)
+        until(lambda: " loaded in " in server.output)
         asking = Thread(target=post, args=(server, "holds"))
         asking.start()
         until(lambda: not _answers(server))
