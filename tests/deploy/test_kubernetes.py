@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from handler.metrics import marserve_metrics
@@ -71,3 +72,15 @@ def test_keda_takes_the_place_of_the_autoscaler() -> None:
     assert by_cpu["metadata"]["value"] == str(autoscaler["metrics"][0]["resource"]["target"]["averageUtilization"])
     assert by_queue["metadata"]["threshold"] == autoscaler["metrics"][1]["pods"]["target"]["averageValue"]
     assert by_queue["metadata"]["query"].count(autoscaler["metrics"][1]["pods"]["metric"]["name"]) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["deployment.yaml", "service.yaml", "hpa.yaml", "disruption-budget.yaml", "network-policy.yaml",
+     "../kserve/network-policy.yaml"],
+)  # fmt: skip
+def test_kubernetes_own_schemas_accept_the_manifests(name: str) -> None:
+    schemas = pytest.importorskip(
+        "kubernetes_validate", reason="its schemas take 100 MB: pip install kubernetes-validate"
+    )
+    assert schemas.validate(manifest(name), schemas.latest_version(), strict=True)
