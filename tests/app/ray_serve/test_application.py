@@ -54,7 +54,6 @@ CALLS = [
     ("POST", "/predictions/m", b'{"stream": true}', "application/json"),
     ("POST", "/predictions/none", b"{}", "application/json"),
     ("POST", "/predictions/m/9.9", b"{}", "application/json"),
-    ("POST", "/nowhere", b"{}", "application/json"),
     ("GET", "/ping", None, ""),
     ("GET", "/v2/health/live", None, ""),
     ("GET", "/models", None, ""),
@@ -104,6 +103,7 @@ def test_replicas_answer_as_one_process_and_switch_versions_together(
         alone.until_listening()
         for call in CALLS:
             assert ask(replicas, *call) == ask(alone.url, *call), call
+    assert ask(replicas, "POST", "/nowhere", b"{}")[0] == 404
     with ThreadPoolExecutor(32) as clients:
         calls = [clients.submit(ask, replicas, *CALLS[0]) for _ in range(64)]
         assert max(call.result()[1]["batch"] for call in calls) > 1  # type: ignore[index] # the archive's own batcher
