@@ -66,7 +66,7 @@ class ArchiveSource:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._is_local = cache(lambda top: os.path.isfile(folder / f"{top}.py") or os.path.isdir(folder / top))  # noqa: PTH112, PTH113
+        self._is_local = cache(lambda top: os.path.isfile(f"{folder}/{top}.py") or os.path.isdir(f"{folder}/{top}"))  # noqa: PTH112, PTH113
 
     def __repr__(self) -> str:
         return f"<ArchiveSource {self._folder}>"
@@ -109,12 +109,11 @@ class ArchiveSource:
         return found
 
     def _file(self, name: str) -> Path | None:
-        stem = self._folder.joinpath(*name.split("."))
-        if not stem.name or name.startswith("/"):
+        if not name.rpartition(".")[2] or name.startswith("/"):
             return None
-        candidates = stem.with_name(f"{stem.name}.py"), stem / "__init__.py"
+        stem = f"{self._folder}/{name.replace('.', '/')}"
         # not pathlib's, which raises for names that no file can have
-        return next((file for file in candidates if os.path.isfile(file)), None)  # noqa: PTH113
+        return next((Path(file) for file in (f"{stem}.py", f"{stem}/__init__.py") if os.path.isfile(file)), None)  # noqa: PTH113
 
 
 def _reached_scopes(sources: Iterable[ModuleSource], entries: Iterable[str]) -> set[str]:

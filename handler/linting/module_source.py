@@ -19,7 +19,14 @@ _LOOKED_INTO = (
     ast.stmt, ast.expr, ast.keyword, ast.comprehension, ast.excepthandler, ast.withitem, ast.arguments, ast.match_case,
     ast.pattern,
 )  # fmt: skip
+_WITHOUT_NODES = {"ctx", "op", "ops", "id", "attr", "arg", "name", "kind", "level", "module", "names", "type_comment"}
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_NODE_FIELDS = {
+    kind: [] if kind is ast.Constant else [name for name in reversed(kind._fields) if name not in _WITHOUT_NODES]
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, _LOOKED_INTO)
+}
+"""The fields of statements and expressions that may hold others, the last one first."""
 _OLD_NUMPY_NAMES = {f"numpy.{name}" for name in ("int", "float", "complex", "object", "str", "unicode")}
 _OWN_PROCESS = {"os.getpid", "os.getppid", "os.getpgid", "os.getpgrp"}
 
@@ -47,7 +54,7 @@ class ModuleSource:
         nodes = list(_nodes(tree))
         self._defined = {scope for scope, _ in nodes}
         for _, node in nodes:
-            if isinstance(node, ast.Import | ast.ImportFrom):
+            if type(node) in (ast.Import, ast.ImportFrom):
                 self._note_import(node)
         for name, node in nodes:
             scope = self.scopes.get(name) or self.scopes.setdefault(name, Scope(name))
@@ -190,25 +197,30 @@ def _nodes(tree: ast.Module) -> Iterator[tuple[str, Any]]:
 
     What runs only where the module is a program of its own is left out.
     """
-    pending: list[tuple[str, ast.AST]] = [("", node) for node in reversed(tree.body)]
+    pending: list[tuple[str, Any]] = [("", node) for node in reversed(tree.body)]
     while pending:
         scope, node = pending.pop()
-        if _is_main(node):
+        kind = type(node)
+        if kind is ast.If and _is_main(node):
             continue
         yield scope, node
-        inner = scope or (node.name if isinstance(node, _DEFINITIONS) else "")
-        for value in reversed([getattr(node, name, None) for name in node._fields]):
-            children = reversed(value) if isinstance(value, list) else (value,)
-            pending += [(inner, child) for child in children if isinstance(child, _LOOKED_INTO)]
+        inner = scope or (node.name if kind in _DEFINITIONS else "")
+        for name in _NODE_FIELDS[kind]:
+            value = getattr(node, name, None)
+            if type(value) is list:
+                pending += [(inner, child) for child in reversed(value) if type(child) in _NODE_FIELDS]
+            elif type(value) in _NODE_FIELDS:
+                pending.append((inner, value))
 
 
-def _note_names(scope: Scope, node: ast.AST) -> None:
-    if isinstance(node, ast.Name):
-        if isinstance(node.ctx, ast.Load):
+def _note_names(scope: Scope, node: Any) -> None:
+    kind = type(node)
+    if kind is ast.Name:
+        if type(node.ctx) is ast.Load:
             scope.mentioned.add(node.id)
-    elif isinstance(node, ast.Attribute):
+    elif kind is ast.Attribute:
         scope.mentioned.add(node.attr)
-    elif isinstance(node, ast.ImportFrom):
+    elif kind is ast.ImportFrom:
         scope.mentioned.update(alias.name for alias in node.names)
 
 
