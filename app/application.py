@@ -54,9 +54,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with (
-            running(
-                with_targets(with_samples(settings, os.environ), sagemaker_targets(settings), Path.cwd())
-            ) as server,
+            running(_with_models(settings)) as server,
             grpc_serving(server),
         ):
             app.state.model_server = server
@@ -64,6 +62,12 @@ def create_app(settings: Settings | None = None) -> Starlette:
                 yield _state(app, server, apis)
 
     return build_app(settings, apis, lifespan)
+
+
+def _with_models(settings: Settings) -> Settings:
+    """The settings with the models to serve; an ASGI server does not say where it listens."""
+    sampled = with_samples(settings, os.environ, "http://HOST:PORT")
+    return with_targets(sampled, sagemaker_targets(settings), Path.cwd())
 
 
 def create_apps(server: ModelServer) -> dict[ListenAddress, Starlette]:

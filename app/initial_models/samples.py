@@ -13,8 +13,11 @@ MESSAGE = """no model is named, so the samples in {folder} are served; serve you
 LOG = logging.getLogger("marserve.samples")
 
 
-def with_samples(settings: Settings, environ: Mapping[str, str]) -> Settings:
-    """The settings, with the sample archives as models if neither a model store nor a model is named."""
+def with_samples(settings: Settings, environ: Mapping[str, str], address: str = "") -> Settings:
+    """The settings, with the sample archives as models if neither a model store nor a model is named.
+
+    `address` is the one to show, where the settings do not know it.
+    """
     is_configured = "model_store" in settings.given or settings.reload or settings.config_file
     if is_configured or settings.load_models:
         return settings
@@ -26,7 +29,7 @@ def with_samples(settings: Settings, environ: Mapping[str, str]) -> Settings:
         except OSError as error:
             LOG.debug("No sample archives in %s: %s", folder, error)
             continue
-        message = MESSAGE.format(folder=folder, address=settings.inference_address)
+        message = MESSAGE.format(folder=folder, address=address or settings.inference_address)
         return settings.replace(
             load_models=models,
             given_archives={model.url: folder / model.url for model in models},

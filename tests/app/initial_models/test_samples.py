@@ -18,6 +18,8 @@ def test_the_samples_are_in_the_users_cache_and_the_log_says_how_to_call_them(tm
     (message,) = settings.warnings
     assert f"the samples in {store} are served" in message
     assert "curl http://127.0.0.1:8080/predictions/everyday" in message
+    (message,) = with_samples(Settings(), {"XDG_CACHE_HOME": str(tmp_path)}, "http://HOST:PORT").warnings
+    assert "curl http://HOST:PORT/predictions/everyday" in message
 
 
 def test_a_home_that_cannot_be_written_is_replaced_by_a_temporary_folder(
