@@ -27,6 +27,7 @@ from app.settings.kserve import has_request_envelope
 from app.settings.model import Settings
 from app.settings.remote_store import object_archives
 from app.settings.snapshots import snapshot_writer
+from app.settings.sources import CommandDefaults
 from app.shutdown import Deadline
 from app.tracing.configuration import make_tracer
 from handler.devices.device import find_devices
@@ -191,6 +192,7 @@ class ModelServer:
             max_batch_delay=settings.max_batch_delay,
             workers=settings.default_workers_per_model,
             startup_workers=initial_workers(settings, self.devices),
+            workers_are_given=settings.places.get("default_workers_per_model", "") not in ("", CommandDefaults.PLACE),
             gpus=self._gpus,
             response_timeout=settings.default_response_timeout,
             startup_timeout=settings.default_startup_timeout,
@@ -198,6 +200,7 @@ class ModelServer:
             adaptive_batching=settings.adaptive_batching,
             thread_tuning=settings.thread_tuning,
             loop_pacing=settings.loop_pacing,
+            lock_detection=settings.lock_detection,
             memory_guard=MemoryGuard.of_container() if settings.check_memory else MemoryGuard(None),
             available_gpu_memory=available_gpu_memory if settings.check_memory else None,
             keep_serialized_files=settings.keep_serialized_files,

@@ -25,8 +25,8 @@ FROM_YAML_ALONE = (
     "max_retry_timeout", "client_timeout", "use_job_ticket", "device_type", "continuous_batching",
     "async_communication", "use_venv", "stateful", "tensors",
 )  # fmt: skip
-SWITCHES = ("adaptive_batching", "thread_tuning", "loop_pacing")
-"""The learned controllers of docs/batching.md."""
+SWITCHES = ("adaptive_batching", "thread_tuning", "loop_pacing", "lock_detection")
+"""The learned controllers of docs/batching.md, and that of docs/isolation.md."""
 RANK_TYPES = ("tp", "pp", "pptp")
 """The parallel types for which TorchServe starts torchrun."""
 SNAPSHOT_NAMES = {
@@ -69,12 +69,16 @@ class ModelConfig:
     """The number of torch's threads in each worker; 0 leaves it to the server."""
     async_communication: bool = False
     job_queue_size: int = 100
+    workers_are_default: bool = True
+    """Whether the numbers of workers are the server's, as neither the archive nor the user has given any."""
     adaptive_batching: bool = True
     """Whether the time to gather a batch is learned; else it is always `max_batch_delay`, as in TorchServe."""
     thread_tuning: bool = True
     """Whether the number of threads that compute a batch is learned; else it is always the worker's share."""
     loop_pacing: bool = True
     """Whether the event loop may wait for quick batches; else it never does."""
+    lock_detection: bool = True
+    """Whether workers whose code keeps the interpreter's lock become processes; else they stay as they are."""
     stateful: bool = False
     sequence_max_idle: int = 0
     sequence_timeout: int = 0
@@ -87,6 +91,11 @@ class ModelConfig:
     def ranks(self) -> int:
         """The number of processes that serve together in one worker; 0 where torchrun has no part in it."""
         return max(1, self.parallel_level) if self.parallel_type in RANK_TYPES else 0
+
+    @property
+    def outlasts_its_batches(self) -> bool:
+        """Whether answers do not follow from batches alone: in a stateful, continuous or asynchronous model."""
+        return self.stateful or self.continuous_batching or self.async_communication
 
     def __post_init__(self) -> None:
         most = max(self.min_workers, self.max_workers)
@@ -112,6 +121,7 @@ class ModelConfig:
             state = request.state
             fields |= dict.fromkeys(("response_timeout", "startup_timeout"), DEFAULT_TIMEOUT_SECONDS)
             fields |= {field: int(state[name]) for name, field in SNAPSHOT_NAMES.items() if state.get(name) is not None}
+            fields["workers_are_default"] = False
         if not defaults.batches_requests:
             fields["batch_size"] = 1
         return cls(**fields)
@@ -127,18 +137,21 @@ class _Sources:
     setting: Mapping[str, Any]
     defaults: ServerDefaults
 
-    def workers(self) -> dict[str, int]:
+    def workers(self) -> dict[str, Any]:
         minimum, maximum = self.yaml.get("min_workers") or 0, self.yaml.get("max_workers") or 0
+        given: tuple[int | None, ...] = (minimum,)
         if not 0 < minimum <= maximum:
             if minimum or maximum:
                 LOG.warning(BAD_RANGE, minimum, maximum)
             if self.request.at_startup:
                 default = self.defaults.startup_workers
-                minimum = self._from_setting("minWorkers") or default
-                maximum = self._from_setting("maxWorkers") or default
+                given = self._from_setting("minWorkers"), self._from_setting("maxWorkers")
+                minimum, maximum = (number or default for number in given)
             else:
-                minimum = maximum = max(0, _first(self.request.initial_workers, self.defaults.workers))
-        return {"min_workers": minimum, "max_workers": maximum}
+                given = (self.request.initial_workers,)
+                minimum = maximum = max(0, _first(*given, self.defaults.workers))
+        is_default = not self.defaults.workers_are_given and not any(number is not None for number in given)
+        return {"min_workers": minimum, "max_workers": maximum, "workers_are_default": is_default}
 
     def batches(self) -> dict[str, Any]:
         request, defaults, yaml = self.request, self.defaults, self.yaml

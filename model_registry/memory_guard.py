@@ -49,6 +49,10 @@ class MemoryGuard:
                 "Give it more memory, or set check_memory=false to load the model all the same."
             )
 
+    def has_space_for(self, processes: int) -> bool:
+        """Whether so many processes fit beside this one, each taken to need as much as this one has resident."""
+        return self._limit is None or (self._resident() or 0) * (1 + processes) <= self._limit
+
 
 def _mib(size: int) -> str:
     return f"{size / (1 << 20):,.0f} MiB"

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -59,7 +60,7 @@ class ServedVersion:
         metrics.watch(batcher.__len__, lambda: self.pool.ready_count, lambda: self.pool.abandoned_count)
         metrics.series.watch_controllers(
             lambda: self.batch_threads, lambda: batcher.expected_in_flight, lambda: batcher.is_gathering,
-            lambda: self.is_pacing,
+            lambda: self.is_pacing, lambda: self.process_count,
         )  # fmt: skip
 
     def __repr__(self) -> str:
@@ -74,6 +75,11 @@ class ServedVersion:
     def batch_threads(self) -> int:
         """The threads that compute a batch, in the worker that has most; 0 without workers."""
         return max((worker.threads for worker in self.pool.workers), default=0)
+
+    @property
+    def process_count(self) -> int:
+        """The number of workers in processes of their own."""
+        return sum(worker.pid != os.getpid() for worker in self.pool.workers)
 
     @property
     def is_pacing(self) -> bool:
@@ -118,7 +124,11 @@ class ServedVersion:
         A minimum of 0 stops all workers, whatever the maximum, as in TorchServe.
         """
         self._was_scaled = True
-        self.config = replace(self.config, min_workers=min_workers, max_workers=max_workers)
+        is_same = (min_workers, max_workers) == (self.config.min_workers, self.config.max_workers)
+        self.config = replace(
+            self.config, min_workers=min_workers, max_workers=max_workers,
+            workers_are_default=self.config.workers_are_default and is_same,
+        )  # fmt: skip
         self._watch.add(self, starts_workers=True)
         size = min(max(len(self.pool.workers), min_workers), max_workers) if min_workers else 0
         loading = self.pool.scale(size)

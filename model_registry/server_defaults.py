@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from handler.batching.lock_contention import LockProbe
 from handler.isolation.process.environ import Environment
 from model_registry.memory_guard import MemoryGuard
 from model_registry.tasks.loop_watch import LoopWatch
@@ -36,10 +37,13 @@ class ServerDefaults:
     """Of a registration."""
     startup_workers: int = 1
     """Of a model loaded at start."""
+    workers_are_given: bool = False
+    """Whether the user has asked for these numbers."""
     job_queue_size: int = 100
     adaptive_batching: bool = True
     thread_tuning: bool = True
     loop_pacing: bool = True
+    lock_detection: bool = True
     gpus: int = 0
     """The number of GPUs: other device ids do not count."""
     models: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
@@ -54,6 +58,7 @@ class ServerDefaults:
     sequence_headers: SequenceHeaders = field(default_factory=SequenceHeaders)
     environment: Environment = field(default_factory=Environment)
     loop_watch: LoopWatch = field(default_factory=LoopWatch)
+    lock_probe: LockProbe = field(default_factory=LockProbe)
     install_packages: bool = False
     memory_guard: MemoryGuard = field(default_factory=lambda: MemoryGuard(None))
     available_gpu_memory: Callable[[int], int | None] | None = None

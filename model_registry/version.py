@@ -1,12 +1,15 @@
 """One archive being served: requests in, answers out."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from handler.batching.batcher import Batcher
+from handler.batching.lock_contention import LockContention
+from handler.devices.cpu_budget import cpu_budget
 from handler.errors import BatcherClosed, HandlerError, QueueFull
 from handler.job import Input, Job, JobOutcomes, Output
 from handler.job_times import JobTimes
@@ -26,6 +29,8 @@ if TYPE_CHECKING:  # they come with numpy, which most servers start without
     from model_registry.drift.monitor import DriftMonitor
     from model_registry.drift.profile import Score
 
+LOG = logging.getLogger("marserve.loading")
+
 
 class ModelVersion(ServedVersion):
     """Serves one version of an archive, from its registration until it is closed.
@@ -36,6 +41,7 @@ class ModelVersion(ServedVersion):
     def __init__(
         self, archive: Archive, config: ModelConfig, new_worker_spec: Callable[["ModelVersion", int], WorkerSpec],
         metrics: ModelMetrics, router: SequenceRouter | None = None, *, watch: LoopWatch | None = None,
+        contention: LockContention | None = None,
     ) -> None:  # fmt: skip
         self.archive = archive
         self.drift: DriftMonitor | None = None
@@ -43,7 +49,7 @@ class ModelVersion(ServedVersion):
         self.tensors: Any = None
         """The model as clients of tensors see it, once one has asked for it; only where it declares some."""
         self.isolation = IsolationPolicy(
-            str(archive.manifest.model_name), lambda: self._loop.call_soon_threadsafe(self.use_processes)
+            str(archive.manifest.model_name), lambda: self._loop.call_soon_threadsafe(self._move), contention
         )
         self._router = router
         batcher = router.batcher if router else Batcher(
@@ -53,7 +59,7 @@ class ModelVersion(ServedVersion):
         super().__init__(
             str(archive.manifest.model_name), archive.manifest.version, config, batcher,
             lambda index: new_worker_spec(self, index), metrics,
-            is_paced=config.loop_pacing and not _outlasts_its_batches(config), watch=watch,
+            is_paced=config.loop_pacing and not config.outlasts_its_batches, watch=watch,
         )  # fmt: skip
 
     async def predict(
@@ -125,6 +131,15 @@ class ModelVersion(ServedVersion):
         """Make the workers that start from now on processes of their own."""
         self.config = replace(self.config, in_process=True)
 
+    def _move(self) -> None:
+        """Start processes from now on; one for each core where threads would wait and no number was asked for."""
+        self.use_processes()
+        cores, contention = int(cpu_budget()), self.isolation.contention
+        is_scaled = contention is not None and contention.is_found and self.config.workers_are_default
+        if is_scaled and self.batcher.is_open and cores > len(self.pool.workers):
+            LOG.info("Model %s: %d workers, one for each core, as no number is configured.", self.name, cores)
+            self.start_scaling(cores, cores)
+
     async def close(self, seconds: float) -> None:
         """Drain and end the workers, both together within `seconds`, and remove the unpacked archive."""
         await super().close(seconds)
@@ -153,8 +168,3 @@ class ModelVersion(ServedVersion):
             elif isinstance(outcome, HandlerError):
                 self.metrics.record_failure(type(outcome).__name__)
         self.metrics.record_predictions(predictions)
-
-
-def _outlasts_its_batches(config: ModelConfig) -> bool:
-    """Whether answers do not follow from batches alone: in a stateful, continuous or asynchronous model."""
-    return config.stateful or config.continuous_batching or config.async_communication

@@ -143,6 +143,7 @@ class Settings(BaseSettings):
     adaptive_batching: Boolean = True
     thread_tuning: Boolean = True
     loop_pacing: Boolean = True
+    lock_detection: Boolean = True
     management_token: str | None = Field(default=None, repr=False)
     log_location: Path | None = None  # None: no log files, the console only
     metrics_location: Path | None = None

@@ -107,8 +107,10 @@ class CommandLine(Source):
 class CommandDefaults(Source):
     """The defaults of one command, where they differ from those of the model."""
 
+    PLACE = "the default"
+
     def __init__(self, texts: Mapping[str, str]) -> None:
-        super().__init__({key: Entry(text, "the default") for key, text in texts.items()})
+        super().__init__({key: Entry(text, self.PLACE) for key, text in texts.items()})
 
 
 def _option_text(value: object) -> str:

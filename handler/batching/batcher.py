@@ -89,6 +89,11 @@ class Batcher:
         return not self._jobs and not self._running
 
     @property
+    def is_open(self) -> bool:
+        """Whether it accepts jobs, until it is closed."""
+        return self._open
+
+    @property
     def is_full(self) -> bool:
         """Whether a job submitted now would be refused."""
         with self._lock:

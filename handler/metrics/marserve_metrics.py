@@ -27,6 +27,7 @@ _EXPECTED = _family(
 )
 _GATHERING = _family("batch_gathering", "gauge", "1 while batches wait for expected requests, 0 while that costs time.")
 _PACING = _family("loop_pacing", "gauge", "1 while the event loop waits for quick batches.")
+_PROCESSES = _family("worker_processes", "gauge", "Workers that run in processes of their own.")
 
 _SHARE = _family("traffic_share", "gauge", "Share, 0 to 1, of the requests that name no version.")
 _SHADOW = _family("shadow_answers_total", "counter", "Answers of a shadow, by their comparison.", "result")
@@ -45,7 +46,7 @@ STATE_CONFLICTS = Family(
 )
 STATE = (STATE_AGE, STATE_LAG, STATE_CONFLICTS)
 
-_CONTROLLERS = (_THREADS, _EXPECTED, _GATHERING, _PACING)
+_CONTROLLERS = (_THREADS, _EXPECTED, _GATHERING, _PACING, _PROCESSES)
 _OF_A_VERSION = (_DURATION, _WAITING, _BATCH, _QUEUED, _READY, _ABANDONED, _SHARE, _ROLLOUT_SHARE, *_CONTROLLERS)
 _TRAFFIC = (_SHADOW, _ROLLOUTS)
 
@@ -118,7 +119,7 @@ class MarserveSeries:
             self._exposition.watch(family, self._key, read)
 
     def watch_controllers(self, *reads: Callable[[], float]) -> None:
-        """Show the threads of a batch, the expected requests, and whether batches are gathered and the loop paced."""
+        """Show the threads of a batch, the expected requests, whether batches gather and the loop waits, processes."""
         for family, read in zip(_CONTROLLERS, reads, strict=True):
             self._exposition.watch(family, self._key, read)
 

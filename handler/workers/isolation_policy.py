@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable
 from threading import Lock
 
+from handler.batching.lock_contention import LockContention
+
 LOG = logging.getLogger("marserve.loading")
 OVERRULE = "isolation: thread in its model-config.yaml, or at its registration, keeps them threads"
 
@@ -12,9 +14,11 @@ class IsolationPolicy:
     """Shared by the workers that start as threads and may move; all methods may be called on any thread.
 
     `on_move` is called once, when the first of them has to move: those that start later are processes from the start.
+    `contention` finds out whether they wait for each other; None where that makes no difference.
     """
 
-    def __init__(self, model: str, on_move: Callable[[], object]) -> None:
+    def __init__(self, model: str, on_move: Callable[[], object], contention: LockContention | None = None) -> None:
+        self.contention = contention
         self.thread_loads = 0
         """The number of workers that have loaded on threads."""
         self.was_tried = False

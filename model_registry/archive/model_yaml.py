@@ -135,6 +135,7 @@ SETTINGS: dict[str, tuple[str, Rule]] = {
     "adaptiveBatching": ("adaptive_batching", require_bool),
     "threadTuning": ("thread_tuning", require_bool),
     "loopPacing": ("loop_pacing", require_bool),
+    "lockDetection": ("lock_detection", require_bool),
     "sequenceBatching": ("stateful", require_bool),
     "sequenceMaxIdleMSec": ("sequence_max_idle", _raised_to(0)),
     "sequenceTimeoutMSec": ("sequence_timeout", _raised_to(0)),

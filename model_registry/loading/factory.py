@@ -1,12 +1,14 @@
 """Makes model versions: an archive, the configuration in force and the host's devices become something that serves."""
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from itertools import count
 
-from handler.devices.cpu_budget import cores_for_worker, fixed_cores
+from handler.batching.lock_contention import LockContention
+from handler.devices.cpu_budget import cores_for_worker, cpu_budget, fixed_cores
 from handler.devices.device import Device, assign_device
 from handler.metrics.printed_metrics import divert_metrics
 from handler.metrics.server_metrics import Metrics
@@ -24,6 +26,8 @@ from model_registry.registration import Registration
 from model_registry.sequence_routing import SequenceRouter
 from model_registry.server_defaults import ServerDefaults
 from model_registry.version import ModelVersion
+
+LOG = logging.getLogger("marserve.loading")
 
 
 class ModelFactory:
@@ -65,7 +69,10 @@ class ModelFactory:
         metrics = self._metrics.add_version(name, archive.manifest.version)
         router = SequenceRouter(config, self._defaults.sequence_headers) if config.stateful else None
         watch = self._defaults.loop_watch
-        return ModelVersion(archive, config, partial(self._worker_spec, service), metrics, router, watch=watch)
+        return ModelVersion(
+            archive, config, partial(self._worker_spec, service), metrics, router, watch=watch,
+            contention=self._contention(name, config),
+        )  # fmt: skip
 
     def service_spec(self, archive: Archive, config: ModelConfig) -> ServiceSpec:
         """The specification of the services of its workers."""
@@ -118,6 +125,22 @@ class ModelFactory:
         elif is_bare_onnx(archive.folder, manifest.serialized_file):
             config = replace(config, tensors=OF_MODEL)
         return archive, isolated(archive, config)
+
+    def _contention(self, name: str, config: ModelConfig) -> LockContention | None:
+        """Finds out whether its workers wait for the interpreter's lock; None where they stay threads all the same."""
+        cores = int(cpu_budget())
+        is_movable = config.isolation == "auto" and not config.in_process and not config.outlasts_its_batches
+        if not config.lock_detection or not is_movable or cores < 2:
+            return None
+        processes = max(config.max_workers, cores if config.workers_are_default else 1)
+        return LockContention(self._defaults.lock_probe, partial(self._has_space_for, name, processes))
+
+    def _has_space_for(self, name: str, processes: int) -> bool:
+        has_space = self._defaults.memory_guard.has_space_for(processes)
+        if not has_space:
+            reason = "its code keeps the interpreter's lock, and memory is short"
+            LOG.warning("Model %s: %s: its workers stay threads.", name, reason)
+        return has_space
 
     def _worker_spec(self, service: ServiceSpec, version: ModelVersion, index: int) -> WorkerSpec:
         """The specification of a worker that starts now: scaling and isolation may have changed the configuration."""

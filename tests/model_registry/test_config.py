@@ -223,7 +223,9 @@ def test_a_snapshot_wins_over_the_yaml() -> None:
         "startupTimeout": 7, "marName": "m.mar", "runtimeType": "python",
     }  # fmt: skip
     yaml = {"minWorkers": 1, "maxWorkers": 1, "batchSize": 1, "responseTimeout": 9, "useJobTicket": True}
-    assert merged(yaml, asks(state=state)) == ModelConfig(2, 3, 4, 5, 6, 7, use_job_ticket=True)
+    assert merged(yaml, asks(state=state)) == ModelConfig(
+        2, 3, 4, 5, 6, 7, use_job_ticket=True, workers_are_default=False
+    )
 
 
 def test_a_snapshot_without_timeouts_means_120() -> None:
@@ -242,3 +244,13 @@ def test_more_workers_are_refused_from_any_source() -> None:
         merged(None, asks(at_startup=True), {"minWorkers": 1001, "maxWorkers": 1001})
     with pytest.raises(TooManyWorkers):
         merged({}, asks(state={"minWorkers": 1001, "maxWorkers": 1001}))
+
+
+@pytest.mark.parametrize("at_startup", [False, True])
+def test_a_number_of_workers_is_a_default_until_one_is_given(at_startup: bool) -> None:
+    request = asks(at_startup=at_startup)
+    assert merged(None, request, workers=2, startup_workers=2).workers_are_default
+    assert not merged(None, request, workers_are_given=True).workers_are_default
+    assert not merged({"minWorkers": 1, "maxWorkers": 1}, request).workers_are_default
+    assert merged(None, request, {"minWorkers": 1}).workers_are_default is not at_startup
+    assert not merged(None, asks(initial_workers=1)).workers_are_default

@@ -67,3 +67,8 @@ async def test_a_server_refuses_what_cannot_fit_unless_told_not_to(
 
 def test_the_check_is_on_unless_configured() -> None:
     assert Settings().check_memory
+
+
+@pytest.mark.parametrize(("limit", "fits"), [(None, True), (300, True), (299, False)])
+def test_processes_are_taken_to_need_as_much_as_the_server(limit: int | None, fits: bool) -> None:
+    assert MemoryGuard(limit, lambda: 100).has_space_for(2) is fits

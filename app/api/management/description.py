@@ -86,6 +86,7 @@ def _describe_batching(version: ModelVersion) -> dict[str, Any]:
         "expectedRequests": version.batcher.expected_in_flight,
         "gathering": version.batcher.is_gathering,
         "loopPacing": version.is_pacing,
+        "processes": version.process_count,
     }
 
 

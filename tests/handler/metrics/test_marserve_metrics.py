@@ -37,10 +37,11 @@ def test_marserves_gauges_are_read_at_the_scrape() -> None:
 
 def test_the_controllers_are_gauges() -> None:
     metrics = Metrics()
-    metrics.add_version("ver", "1.0").series.watch_controllers(lambda: 2, lambda: 16, lambda: True, lambda: False)
+    series = metrics.add_version("ver", "1.0").series
+    series.watch_controllers(lambda: 2, lambda: 16, lambda: True, lambda: False, lambda: 3)
     shown = samples(metrics)
-    names = ("batch_threads", "expected_requests", "batch_gathering", "loop_pacing")
-    assert [shown[f'marserve_{name}{{model_name="ver",model_version="1.0",}}'] for name in names] == [2, 16, 1, 0]
+    names = ("batch_threads", "expected_requests", "batch_gathering", "loop_pacing", "worker_processes")
+    assert [shown[f'marserve_{name}{{model_name="ver",model_version="1.0",}}'] for name in names] == [2, 16, 1, 0, 3]
 
 
 def busy(model: ModelMetrics) -> None:

@@ -1,10 +1,12 @@
 """Workers that start on threads go on in processes when what their code does needs one."""
 
+import asyncio
 import os
 from pathlib import Path
 
 import pytest
 
+from handler.devices.cpu_budget import cpu_budget
 from tests.conftest import MakeArchive
 from tests.support.serving import serving
 
@@ -142,3 +144,76 @@ async def test_answers_that_are_partly_sent_are_not_sent_twice(store: Path, arch
         assert cut.count("first") == 1
         assert str(os.getpid()) not in cut
         assert (await client.predict("m")).text.startswith("first")
+
+
+SPINS = """
+import os, time
+
+class Handler:
+    def initialize(self, context):
+        {initialize}
+
+    def handle(self, data, context):
+        end = time.thread_time() + 0.005
+        while time.thread_time() < end:
+            sum(range(1000))
+        return [str(os.getpid())] * len(data)
+"""
+
+
+@pytest.mark.skipif(cpu_budget() < 2, reason="threads lose nothing on one core")
+@pytest.mark.parametrize("registration", [{}, {"initial_workers": 1}], ids=["default workers", "one worker"])
+async def test_code_that_keeps_the_interpreters_lock_moves_while_it_serves(
+    store: Path, archive: MakeArchive, capfd: pytest.CaptureFixture[str], registration: dict[str, int]
+) -> None:
+    archive("m", SPINS.format(initialize="pass"))
+    async with serving(store, marserve_metrics="true") as client:
+        await client.manage("POST", "/models", url="m.mar", synchronous="true", **registration)
+        expected = registration.get("initial_workers", int(cpu_budget()))
+        pids, statuses = set[str](), set[int]()
+
+        async def predict() -> None:
+            async with asyncio.timeout(60):
+                while len(pids - {str(os.getpid())}) < expected:
+                    response = await client.predict("m")
+                    pids.add(response.text)
+                    statuses.add(response.status_code)
+
+        await asyncio.gather(*(predict() for _ in range(8)))
+        description = await client.describe("m")
+        assert description["batching"]["processes"] == len(description["workers"]) == expected
+        assert {str(worker["pid"]) for worker in description["workers"]} < pids
+    assert statuses == {200}
+    assert "Model m: its workers are processes of their own: its code keeps the interpreter's lock" in (
+        capfd.readouterr().out
+    )
+
+
+@pytest.mark.skipif(cpu_budget() < 2, reason="threads lose nothing on one core")
+async def test_a_worker_that_loads_in_no_process_stays_a_thread(
+    store: Path, archive: MakeArchive, capfd: pytest.CaptureFixture[str]
+) -> None:
+    archive("m", SPINS.format(initialize=f"assert os.getpid() == {os.getpid()}, 'it knows one process'"))
+    async with serving(store, marserve_metrics="true") as client:
+        await client.register("m.mar", synchronous="true")
+        answers, output = set[str](), ""
+
+        async def predict() -> None:
+            nonlocal output
+            async with asyncio.timeout(60):
+                while "stays a thread" not in output:
+                    answers.add((await client.predict("m")).text)
+                    output += capfd.readouterr().out
+
+        await asyncio.gather(*(predict() for _ in range(8)))
+        assert (await client.describe("m"))["batching"]["processes"] == 0
+    assert answers == {str(os.getpid())}
+    assert "it knows one process" in output
+
+
+@pytest.mark.skipif(cpu_budget() < 2, reason="it is not watched on one core")
+async def test_detection_can_be_switched_off(store: Path, archive: MakeArchive) -> None:
+    archive("m", SPINS.format(initialize="pass"))
+    async with serving(store, lock_detection="false") as client:
+        await client.register("m.mar", synchronous="true")
+        assert client.application.registry.resolve("m").isolation.contention is None

@@ -37,7 +37,7 @@ async def test_the_controllers_are_described_beside_marserves_metrics(
         for _ in range(20):
             await client.predict("m", 1)
         described = describe_version(client.application.registry.resolve("m"), at_startup=True)
-        expected = {"threads": 3, "expectedRequests": 1, "gathering": False, "loopPacing": False}
+        expected = {"threads": 3, "expectedRequests": 1, "gathering": False, "loopPacing": False, "processes": 0}
         assert described.get("batching") == (expected if has_extra else None)
 
 
