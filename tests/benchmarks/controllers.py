@@ -1,26 +1,36 @@
 """The choice of the number of threads, start by start: a simulation with a fake clock and noisy batches.
 
-Run `python -m tests.benchmarks.controllers`. One worker on two cores serves batches of SignFlow's TorchScript model,
-whose times are those of the bare handler. A batch with two threads is as slow as the slower one of both, so that a
-neighbour doubles its time; with one thread it loses a tenth. The previous rule is here only to be compared with.
+Run `python -m tests.benchmarks.controllers`. One worker on two cores serves batches of SignFlow's TorchScript model, or
+the single requests of a lone client, whose times are those of the bare handler. A batch with two threads is as slow as
+the slower one of both, so that a neighbour doubles its time; with one thread it loses a tenth. The previous rule is
+here only to be compared with.
 """
 
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
 from statistics import median
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from handler.batching.autotuner import Autotuner
 from tests.benchmarks.plot import bars
 from tests.benchmarks.tables import parser, publish
 
-ROWS = 16
-SECONDS = {1: 0.060, 2: 0.035}  # of a batch
 NOISE = 0.12  # standard deviation of a batch's time
-GAP_SECONDS = 0.003  # between two batches: answers, and the next requests
 BURST_SECONDS = 0.15
-STARTS, DURATION_SECONDS = 200, 20.0
+STARTS = 200
+
+
+class Load(NamedTuple):
+    """The rows of a batch, its seconds by the number of threads, and those between two: answers, the next requests."""
+
+    rows: int
+    seconds: dict[int, float]
+    gap: float
+
+
+FULL_BATCHES = Load(16, {1: 0.060, 2: 0.035}, 0.003)
+LONE_CLIENT = Load(1, {1: 0.0050, 2: 0.0035}, 0.0015)
 
 
 class Rule(Protocol):
@@ -99,27 +109,31 @@ class Neighbour:
         return busy / (end - start)
 
 
-def rates(rule: Rule, seed: int, neighbour: tuple[float, float], windows: Sequence[tuple[float, float]]) -> list[float]:
+def rates(
+    rule: Rule, seed: int, load: Load, neighbour: tuple[float, float], windows: Sequence[tuple[float, float]]
+) -> list[float]:
     """Requests a second in each of the windows."""
     source = random.Random(seed)
     other, now = Neighbour(source, *neighbour), 0.0
     served = [0] * len(windows)
-    while now < DURATION_SECONDS:
+    while now < windows[-1][1]:
         threads = rule.choose()
-        seconds = SECONDS[threads] * max(0.5, source.gauss(1.0, NOISE))
+        seconds = load.seconds[threads] * max(0.5, source.gauss(1.0, NOISE))
         seconds *= 1 + other.overlap(now, now + seconds) * (1.0 if threads == 2 else 0.1)
-        rule.record(ROWS, seconds)
-        now += seconds + GAP_SECONDS
+        rule.record(load.rows, seconds)
+        now += seconds + load.gap
         for index, (start, end) in enumerate(windows):
-            served[index] += ROWS * (start <= now < end)
+            served[index] += load.rows * (start <= now < end)
     return [count / (end - start) for count, (start, end) in zip(served, windows, strict=True)]
 
 
-SCENARIOS: dict[str, tuple[tuple[float, float], Sequence[tuple[float, float]]]] = {
-    "nothing else runs": ((0.0, 0.0), ((0.0, 2.0), (3.0, 20.0))),
-    "a neighbour throughout": ((0.0, 20.0), ((0.0, 2.0), (3.0, 20.0))),
-    "a neighbour for the first 1.5 s": ((0.0, 1.5), ((0.0, 2.0), (4.5, 20.0))),
-    "a neighbour from 5 to 10 s": ((5.0, 10.0), ((5.0, 10.0), (13.0, 20.0))),
+SCENARIOS: dict[str, tuple[Load, tuple[float, float], Sequence[tuple[float, float]]]] = {
+    "nothing else runs": (FULL_BATCHES, (0.0, 0.0), ((0.0, 2.0), (3.0, 20.0))),
+    "a neighbour throughout": (FULL_BATCHES, (0.0, 20.0), ((0.0, 2.0), (3.0, 20.0))),
+    "a neighbour for the first 1.5 s": (FULL_BATCHES, (0.0, 1.5), ((0.0, 2.0), (4.5, 20.0))),
+    "a neighbour from 5 to 10 s": (FULL_BATCHES, (5.0, 10.0), ((5.0, 10.0), (13.0, 20.0))),
+    "a lone client": (LONE_CLIENT, (0.0, 0.0), ((0.0, 2.0), (3.0, 6.0))),
+    "a lone client, a neighbour throughout": (LONE_CLIENT, (0.0, 6.0), ((0.0, 2.0), (3.0, 6.0))),
 }
 RULES: dict[str, Callable[[], Rule]] = {
     "blocks of five, 15 %": BlocksOfFive, "alternating pairs": lambda: Autotuner((2, 1)),
@@ -129,12 +143,12 @@ RULES: dict[str, Callable[[], Rule]] = {
 def measure(starts: int = STARTS) -> list[dict[str, Any]]:
     """The rate of each rule as a part of the better fixed number's in the same windows: worst, 5th and median start."""
     rows = []
-    for scenario, (neighbour, windows) in SCENARIOS.items():
-        fixed = [[rates(Fixed(n), seed, neighbour, windows) for seed in range(starts)] for n in SECONDS]
+    for scenario, (load, *surroundings) in SCENARIOS.items():
+        fixed = [[rates(Fixed(n), seed, load, *surroundings) for seed in range(starts)] for n in load.seconds]
         best = [[max(rates) for rates in zip(*each, strict=True)] for each in zip(*fixed, strict=True)]
         for name, new in RULES.items():
-            found = [rates(new(), seed, neighbour, windows) for seed in range(starts)]
-            for index, (start, end) in enumerate(windows):
+            found = [rates(new(), seed, load, *surroundings) for seed in range(starts)]
+            for index, (start, end) in enumerate(surroundings[1]):
                 parts = sorted(each[index] / bound[index] for each, bound in zip(found, best, strict=True))
                 rows.append(
                     {
