@@ -1,7 +1,7 @@
 """Tokens per second of the example of a language model at 1, 8 and 32 clients, with the same archive on each server.
 
 `python -m tests.benchmarks.generation [--tokens 100] [--torchserve COMMAND] [--compile]` prints a table: the bare loop
-of loop of one sequence, marserve, and TorchServe if its command is given. The servers run one after the other.
+of one sequence, marserve, and TorchServe if its command is given. The servers run one after the other.
 """
 
 import argparse
@@ -48,7 +48,7 @@ async def ask(port: int, count: int) -> tuple[int, float, float]:
     body = body_of(count, stream=True)
     head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n"
     writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-    while line := await reader.readline():
+    while (line := await reader.readline()) and b"[DONE]" not in line:  # TorchServe keeps the connection all the same
         if line.startswith(b"data: {"):
             first = first or perf_counter() - started
             tokens = (json.loads(line[6:]).get("usage") or {}).get("completion_tokens", tokens)
