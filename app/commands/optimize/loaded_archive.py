@@ -106,7 +106,12 @@ class LoadedArchive:
             for live in originals:
                 _replace(live, live.value)
         return Recording(
-            recorder.calls, answers, recorder.structure or "tensor", recorder.positional, recorder.constants
+            recorder.calls,
+            answers,
+            recorder.structure or "tensor",
+            recorder.positional,
+            recorder.constants,
+            recorder.mode,
         )
 
     def measure(self, samples: Sequence[Sample], rows: int, seconds: float) -> list[tuple[float, float]]:

@@ -43,6 +43,8 @@ class Recording:
     """The number of inputs that are given without their names."""
     constants: Mapping[str, Any] = field(default_factory=dict)
     """Arguments that are no tensors, by name."""
+    mode: str = "no_grad"
+    """The context manager of torch in which the handler calls its model."""
 
     def save(self, file: Path) -> None:
         """Write it as .npz without pickles."""
@@ -55,6 +57,7 @@ class Recording:
             "calls": [[call.rows, call.is_neighbour, list(call.inputs), len(call.outputs)] for call in self.calls],
             "answers": [[each.status, each.is_neighbour] for each in self.answers],
             "structure": self.structure, "positional": self.positional, "constants": dict(self.constants),
+            "mode": self.mode,
         }  # fmt: skip
         arrays["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
         with file.open("wb") as out:
@@ -78,7 +81,7 @@ class Recording:
                 Answer(status, arrays[f"{number}.body"].tobytes(), is_neighbour)
                 for number, (status, is_neighbour) in enumerate(head["answers"])
             ]
-        return cls(calls, answers, head["structure"], head["positional"], head["constants"])
+        return cls(calls, answers, head["structure"], head["positional"], head["constants"], head["mode"])
 
 
 class UnsupportedModel(Exception):
@@ -96,6 +99,7 @@ class Recorder:
         self.structure = ""
         self.positional = 0
         self.constants: dict[str, Any] = {}
+        self.mode = "no_grad"
 
     def __repr__(self) -> str:
         return f"<Recorder of {len(self.calls)} calls>"
@@ -105,7 +109,7 @@ class Recorder:
         if not self.is_active:
             return model(*args, **kwargs)
         named = dict(zip(_names(names, len(args)), args, strict=True)) | dict(kwargs)
-        self.positional = len(args)
+        self.positional, self.mode = len(args), gradient_mode()
         self.constants = {name: value for name, value in named.items() if not hasattr(value, "detach")}
         inputs = {name: _array(value) for name, value in named.items() if hasattr(value, "detach")}
         if self.seed is not None:
@@ -157,6 +161,15 @@ class RecordingModel:
     def run(self, outputs: Any, feed: Any, *options: Any) -> Any:
         """Run the session."""
         return self._recorder.run_session(self._model, outputs, feed, *options)
+
+
+def gradient_mode() -> str:
+    """The context manager of torch that would make the gradient mode in force."""
+    import torch
+
+    if torch.is_inference_mode_enabled():
+        return "inference_mode"
+    return "enable_grad" if torch.is_grad_enabled() else "no_grad"
 
 
 def flatten(output: Any) -> tuple[str, list[Any]]:

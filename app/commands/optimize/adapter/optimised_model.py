@@ -138,12 +138,20 @@ def _with_quantized_weights(model: Any) -> Any:
 
 
 def _compiled(model: Any, folder: str) -> Any:
-    """The model, compiled by what the archive's cache holds; where that does not fit the machine, compiled anew."""
+    """The model, compiled by what the archive's cache holds; where that does not fit the machine, compiled anew.
+
+    That is done now, for the archive's examples, in the gradient mode in which the handler calls its model.
+    """
     cache = os.path.join(folder, SETTINGS["cache"])
     if os.path.exists(cache):
         with contextlib.suppress(Exception), open(cache, "rb") as file:
             torch.compiler.load_cache_artifacts(file.read())
-    return torch.compile(model, **SETTINGS.get("options", {}))
+    compiled = torch.compile(model, **SETTINGS.get("options", {}))
+    device = next((each.device for each in model.parameters()), torch.device("cpu"))
+    for args, named in torch.load(os.path.join(folder, SETTINGS["examples"]), map_location=device, weights_only=True):
+        with getattr(torch, SETTINGS["mode"])():
+            compiled(*args, **named)
+    return compiled
 
 
 def _as_float(value: Any) -> Any:

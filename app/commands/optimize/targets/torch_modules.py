@@ -16,6 +16,8 @@ from app.commands.optimize.targets.target import BuildContext, Built, LeftOut
 
 MAX_DYNAMIC_SIZE = 4096
 IMAGE_DIMENSIONS = 4
+MAX_EXAMPLES = 2
+"""The most shapes for which a compiled model is called when it loads."""
 
 
 def needs_module(kind: str) -> str:
@@ -78,24 +80,33 @@ def build_torchao(context: BuildContext, config: str, options: Mapping[str, Any]
 
 
 def build_compile(context: BuildContext) -> Built:
-    """The module compiled by inductor, whose cache goes into the archive: a first request compiles nothing."""
+    """The module compiled by inductor; what it caches goes into the archive.
+
+    Examples go with it, with which the model is called when it loads: what the cache lacks is compiled then.
+    """
     import torch
 
     options = {"dynamic": True} if _is_dynamic(context.recording) else {}
-    with load_archive(context.archive, lambda line: None) as loaded, quiet(), torch.inference_mode():
+    examples = _examples(context.recording)
+    with load_archive(context.archive, lambda line: None) as loaded, quiet():
         (live,) = loaded.models()
         compiled = torch.compile(traceable(live.value), **options)
-        for call in context.recording.calls[:8]:
-            compiled(*[torch.from_numpy(array) for array in call.inputs.values()])
+        with getattr(torch, context.recording.mode)():
+            for args, named in examples:
+                compiled(*args, **named)
     artifacts = torch.compiler.save_cache_artifacts()
     if artifacts is None:
         raise LeftOut("inductor has compiled nothing of it")
     cache = context.folder / "compile_cache.bin"
     cache.write_bytes(artifacts[0])
-    return Built(
-        "compile", {"compile_cache.bin": str(cache)}, {"cache": "compile_cache.bin", "options": options},
-        notes=[f"the cache is for torch {torch.__version__} on {platform.machine()}; elsewhere it compiles anew"],
-    )  # fmt: skip
+    torch.save(examples, context.folder / "compile_examples.pt")
+    files = {file.name: str(file) for file in (cache, context.folder / "compile_examples.pt")}
+    settings = {"cache": "compile_cache.bin", "examples": "compile_examples.pt", "mode": context.recording.mode}
+    notes = [
+        f"the cache is for torch {torch.__version__} on {platform.machine()}; elsewhere it compiles anew",
+        "a C++ compiler is needed where it loads, and loading waits for it",
+    ]
+    return Built("compile", files, {**settings, "options": options}, notes=notes)
 
 
 def build_pt2(context: BuildContext) -> Built:
@@ -134,6 +145,19 @@ def _exported(module: Any, recording: Recording, dynamic: Mapping[str, Mapping[i
     )
     variadic = isinstance(module, TorchScriptGraph)
     return torch.export.export(module, args, dynamic_shapes=((shapes,) if variadic else shapes) if names else None)
+
+
+def _examples(recording: Recording) -> list[tuple[list[Any], dict[str, Any]]]:
+    """Arguments of one call of each shape, as the handler gives them: without names, and by their names."""
+    import torch
+
+    found = {tuple(array.shape for array in call.inputs.values()): call for call in reversed(recording.calls)}
+    examples = []
+    for call in list(found.values())[-MAX_EXAMPLES:]:
+        tensors = [(name, torch.from_numpy(array)) for name, array in call.inputs.items()]
+        args = [tensor for _, tensor in tensors[: recording.positional]]
+        examples.append((args, {**dict(tensors[recording.positional :]), **recording.constants}))
+    return examples
 
 
 def _is_dynamic(recording: Recording) -> bool:

@@ -19,10 +19,11 @@ from app.commands.optimize.recording import (
 
 def test_a_recording_is_read_as_it_was_written(tmp_path: Path) -> None:
     call = ModelCall(2, {"x": np.ones((2, 3))}, [np.zeros(2)], True)
-    Recording([call], [Answer(200, b"{}", True)], "tuple:1", 1).save(tmp_path / "r.npz")
+    Recording([call], [Answer(200, b"{}", True)], "tuple:1", 1, mode="inference_mode").save(tmp_path / "r.npz")
     read = Recording.load(tmp_path / "r.npz")
     assert read.answers == [Answer(200, b"{}", True)]
     assert (read.structure, read.positional, read.calls[0].rows) == ("tuple:1", 1, 2)
+    assert read.mode == "inference_mode"
     assert np.array_equal(read.calls[0].inputs["x"], call.inputs["x"])
 
 
@@ -38,6 +39,15 @@ def test_calls_are_recorded_and_replaced_by_neighbours() -> None:
     assert torch.equal(plain, torch.ones(1, 2))
     assert not torch.equal(changed, torch.tensor([[1.0, 5.0]]))
     assert [call.is_neighbour for call in recorder.calls] == [False, True]
+
+
+@pytest.mark.parametrize("mode", ["inference_mode", "no_grad", "enable_grad"])
+def test_the_gradient_mode_of_the_handler_is_recorded(mode: str) -> None:
+    recorder = Recorder()
+    recorder.is_active = True
+    with getattr(torch, mode)():
+        RecordingModel(torch.nn.Identity(), ["x"], recorder)(torch.ones(1))
+    assert recorder.mode == mode
 
 
 @pytest.mark.parametrize(
