@@ -1,6 +1,6 @@
 """A model: a name, its versions, and their default."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from handler.job import Input, Output
@@ -47,14 +47,16 @@ class Model:
             raise VersionNotFound(self.name, number) from None
 
     def submit(
-        self, request: Input, request_id: str, version: str | None = None, client: str | None = None
-    ) -> PendingReply:
-        """Accept a request, for the version that it names or the traffic rules choose. `client` is its address.
+        self, request: Input, request_id: str, version: str | None = None, client: str | None = None,
+        metadata: Sequence[tuple[str, str]] = (),
+    ) -> PendingReply:  # fmt: skip
+        """Accept a request, for the version that it names or the traffic rules choose.
 
-        Raises VersionNotFound and NoWorker.
+        `client` is its address, `metadata` is headers that rules see and handlers do not. Raises VersionNotFound and
+        NoWorker.
         """
         if version is None and self.traffic is not None:
-            return self.traffic.submit(request, request_id, client)
+            return self.traffic.submit(request, request_id, client, metadata)
         return self.choose(version).submit(request, request_id, version or "default")
 
     async def predict(

@@ -7,14 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import Any
-from urllib.parse import unquote
 
 import grpc
 
 from app.errors import is_expected
 from app.grpc.errors import Failure, failure
 from app.grpc.messages import CLASSES, methods
-from app.logging.access_log import Client
+from app.grpc.routing import client_of, current_context
 from app.model_server import ModelServer
 from app.tracing.trace_context import TRACEPARENT
 from app.tracing.tracer import TracedCall, current_call
@@ -23,7 +22,6 @@ LOG = logging.getLogger("marserve.grpc")
 PREDICTION_METHODS = {"Predictions", "StreamPredictions", "StreamPredictions2", "ModelInfer"}
 CANCELLED_STATUS = 499
 """The HTTP status that stands for a call which its client cancelled."""
-PEER = re.compile(r"ipv[46]:\[?(?P<host>.+?)\]?:(?P<port>\d+)")
 
 
 class Edge:
@@ -83,6 +81,7 @@ class Edge:
         started = perf_counter()
         try:
             self._check(path, context)
+            current_context.set(context)
             if self._server.tracer is not None:
                 current_call.set(TracedCall(self._server.tracer, _sent(context, TRACEPARENT), f"gRPC /{path}"))
             yield
@@ -110,7 +109,7 @@ class Edge:
     def _record(self, path: str, context: Any, status: int, code: grpc.StatusCode, started: float) -> None:
         """Count and log a call before it is answered, so that a client finds itself counted."""
         self._server.metrics.record_status(status)
-        client = _client(context.peer())
+        client = client_of(context.peer())
         self._server.logs.access.write(client, "gRPC", path.encode(), "2.0", code.value[0], started)
 
 
@@ -118,12 +117,6 @@ def _sent(context: Any, name: str) -> str:
     """The first value of that name that came with a call, "" without one."""
     sent = context.invocation_metadata() or ()
     return next((str(value) for key, value in sent if key == name), "")
-
-
-def _client(peer: str) -> Client:
-    """Host and port of "ipv4:127.0.0.1:5000" or "ipv6:%5B::1%5D:5000"."""
-    match = PEER.fullmatch(unquote(peer))
-    return (match["host"], int(match["port"])) if match else None
 
 
 def _snake(name: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from app.errors import BadRequest
+from app.grpc import routing
 from app.grpc.errors import failure
 from app.grpc.messages import INFERENCE, RPC, message
 from app.http.request import new_request_id
@@ -90,7 +91,7 @@ async def predict(registry: Registry, request: Any, given: Input, request_id: st
     model = await registry.find_model(request.model_name)
 
     def submit(given: Input) -> PendingReply:
-        return model.submit(given, request_id, request.model_version or None)
+        return routing.submit(model, given, request_id, request.model_version or None)
 
     call = current_call.get()
     if call is None or (origin := call.tracer.sample(call.traceparent)) is None:

@@ -1,29 +1,37 @@
 """A request to a model as traffic rules look at it."""
 
 import json
+from collections.abc import Sequence
 from http.cookies import CookieError, SimpleCookie
+from itertools import chain
 from typing import Any
 
 from handler.job import Input
 
+Headers = Sequence[tuple[str, str]]
 MAX_BODY_BYTES = 1 << 20
 """Larger bodies are not searched for a key: such a request is assigned by chance."""
 BODY_PARTS = ("body", "data")
 
 
 class InputRequest:
-    """The RoutedRequest of an input; `client` is the address that it came from."""
+    """The RoutedRequest of an input; `client` is the address that it came from.
 
-    def __init__(self, request: Input, client: str | None = None) -> None:
+    `metadata` is what came with a call of gRPC: rules read it as headers, handlers never see it.
+    """
+
+    def __init__(self, request: Input, client: str | None = None, metadata: Headers = ()) -> None:
         self._input = request
         self._client = client
+        self._metadata = metadata
 
     def __repr__(self) -> str:
         return f"<InputRequest from {self._client}>"
 
     def header(self, name: str) -> str | None:
         """The value of a header by its lower-case name."""
-        return next((value for key, value in self._input.headers if key.lower() == name), None)
+        lines = chain(self._input.headers, self._metadata)
+        return next((value for key, value in lines if key.lower() == name), None)
 
     def cookie(self, name: str) -> str | None:
         """The value of a cookie."""

@@ -1,7 +1,7 @@
 """The traffic of one model between its versions: rules, shadow and rollout together."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from time import monotonic
 from typing import Any
@@ -69,9 +69,11 @@ class ModelTraffic:
             used |= {self.rollout.plan.old, self.rollout.plan.new}
         return used
 
-    def submit(self, request: Input, request_id: str, client: str | None = None) -> PendingReply:
+    def submit(
+        self, request: Input, request_id: str, client: str | None = None, metadata: Sequence[tuple[str, str]] = ()
+    ) -> PendingReply:
         """Accept a request that names no version; the reply says which one serves. Raises NoWorker."""
-        chosen = self._chooser.choose(InputRequest(request, client))
+        chosen = self._chooser.choose(InputRequest(request, client, metadata))
         version = self._default() if chosen is None else self._versions[chosen]
         try:
             reply = version.submit(request, request_id, "default" if chosen is None else chosen)

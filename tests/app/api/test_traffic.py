@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from app.grpc.inference import predict as grpc_predict
-from handler.job import Input, Output, Part
 from tests.conftest import MakeArchive
 from tests.support.serving import Client, serving
 
@@ -100,14 +98,6 @@ async def test_every_front_asks_the_same_rules(store: Path, archive: MakeArchive
         ):
             response = await client.http.post(path, content="x", headers=TEXT)
             assert (path, response.text) == (path, "2.0")
-
-        class Request:
-            model_name, model_version = "m", ""
-
-        given = Input((Part("body", "", b"x"),))
-        answer = await grpc_predict(client.application.registry, Request, given, "id")
-        assert isinstance(answer, Output)
-        assert bytes(answer.body) == b"2.0"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from google.protobuf.empty_pb2 import Empty
 
-from app.grpc.calls import _client
 from tests.conftest import MakeArchive
 from tests.support.grpc_client import ASKED, failure, grpc_serving, prediction, stubs
 
@@ -90,15 +89,3 @@ async def test_a_defect_tells_the_client_nothing_and_the_log_everything(
         monkeypatch.undo()
     assert (code, "NoneType" in details) == ("INTERNAL", False)
     assert "'NoneType' object is not callable" in (tmp_path / "ts_log.log").read_text()
-
-
-@pytest.mark.parametrize(
-    ("peer", "client"),
-    [
-        ("ipv4:127.0.0.1:5000", ("127.0.0.1", 5000)),
-        ("ipv6:%5B::1%5D:5000", ("::1", 5000)),
-        ("unix:/a/socket", None),
-    ],
-)
-def test_a_client_is_known_by_its_address(peer: str, client: tuple[str, int] | None) -> None:
-    assert _client(peer) == client
