@@ -28,6 +28,8 @@ class Model:
         self.versions: dict[str, ModelVersion] = {}
         self.default = ""
         self.traffic: ModelTraffic | None = None
+        self.is_restoring = False
+        """True while further versions, or the traffic that they had before a restart, are still to come."""
         """Decides which version serves a request that names none; None as long as nothing was ever set."""
 
     def __repr__(self) -> str:

@@ -114,10 +114,8 @@ class Registry:
         return self.model(name).choose(version)
 
     async def find(self, name: str, version: str | None = None) -> ModelVersion:
-        """Resolve, and wait for a model that is not there yet while the server starts."""
-        if name not in self._models and not self.started.is_set():
-            await self.started.wait()
-        return self.resolve(name, version)
+        """Resolve, and wait for a model that is not there yet, or not yet whole, while the server starts."""
+        return (await self.find_model(name)).choose(version)
 
     def page(self, start: int, limit: int) -> tuple[Sequence[Model], int | None]:
         """At most `limit` models by name and the start of the next page; without the functions of workflows."""
@@ -127,7 +125,8 @@ class Registry:
 
     async def find_model(self, name: str) -> Model:
         """The model of that name, which is waited for while the server starts; raises ModelNotFound."""
-        if name not in self._models and not self.started.is_set():
+        model = self._models.get(name)
+        if (model is None or model.is_restoring) and not self.started.is_set():
             await self.started.wait()
         return self.model(name)
 
@@ -152,6 +151,8 @@ class Registry:
         """Declare the start-up models registered."""
         for name, state in self._kept_traffic.items():
             self._restore_traffic(name, state)
+        for name in self._restored & self._models.keys():
+            self._models[name].is_restoring = False
         self.started.set()
         self._save("startup")
 
@@ -240,6 +241,7 @@ class Registry:
             self.startup_models.add(version.name)
         if registration.state is not None:
             self._restored.add(name)
+            model.is_restoring = not self.started.is_set()
             if registration.state.get("defaultVersion"):
                 model.set_default(version.version)
             if registration.state.get("traffic"):

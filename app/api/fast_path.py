@@ -107,7 +107,9 @@ class PredictionFastPath(FastPath):
             return None
         name, _, version = path[len(PREFIX) :].rstrip("/").partition("/")
         model = self._models.get(name)
-        return None if model is None or "/" in version else (model, version or None)
+        if model is None or model.is_restoring or "/" in version:
+            return None
+        return model, version or None
 
 
 def _starter(server: ModelServer) -> "InferenceStarter | None":

@@ -189,10 +189,10 @@ class ModelTraffic:
         weights = {plan.old: 1 - share, plan.new: share} if share else {}
         self._apply(replace(self._chooser.rules, weights=weights))
 
-    def _set_shadow(self, on: bool) -> None:
+    def _set_shadow(self, share: float) -> None:
         assert self.rollout is not None
         plan = self.rollout.plan
-        shadow = Shadow(plan.new, 1.0, plan.tolerance) if on else self.rules.shadow
+        shadow = Shadow(plan.new, share, plan.tolerance) if share else self.rules.shadow
         self._apply(replace(self._chooser.rules, shadow=shadow))
 
     def _finish(self, version: str) -> None:

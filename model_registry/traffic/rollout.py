@@ -9,6 +9,10 @@ from model_registry.traffic.guards import RegressionGuards
 from model_registry.traffic.latencies import RecentLatencies
 from model_registry.traffic.rollout_plan import RolloutPlan, limits_to_json
 
+SHADOW_PART_IN_STEPS = 0.1
+"""The part of the old version's requests that the new one still answers as a shadow during the steps, where agreement
+was asked for: a version may begin to answer differently later."""
+
 State = Literal["shadowing", "stepping", "completed", "rolled_back", "aborted"]
 
 
@@ -57,13 +61,15 @@ class VersionFigures:
 
 
 class Rollout:
-    """Moves traffic by `set_share` (0 to 1, of the new version) and `set_shadow`; `finish` is called once, at its end.
+    """Moves traffic by `set_share` and `set_shadow`; `finish` is called once, at its end.
+
+    Both get a part, 0 to 1, of the requests: those that the new version answers, and those that it is shown besides.
 
     `finish` gets the version that serves from then on. The old version is never unloaded by a rollout.
     """
 
     def __init__(
-        self, plan: RolloutPlan, set_share: Callable[[float], object], set_shadow: Callable[[bool], object],
+        self, plan: RolloutPlan, set_share: Callable[[float], object], set_shadow: Callable[[float], object],
         finish: Callable[[str], object], on_change: Callable[[], object], progress: Progress | None = None,
     ) -> None:  # fmt: skip
         self.plan = plan
@@ -91,10 +97,17 @@ class Rollout:
             return self.plan.steps[self.progress.step] / 100
         return 1.0 if self.progress.state == "completed" else 0.0
 
+    @property
+    def shadow_share(self) -> float:
+        """The part of the old version's requests, 0 to 1, that the new one answers as a shadow."""
+        if self.progress.state == "shadowing":
+            return 1.0
+        is_compared = self.plan.shadow_first and self.progress.state == "stepping" and self.share < 1
+        return SHADOW_PART_IN_STEPS if is_compared else 0.0
+
     def start(self) -> None:
         """Begin, or go on where `progress` says."""
-        self._set_shadow(self.progress.state == "shadowing")
-        self._set_share(self.share)
+        self._move_traffic()
         self._on_change()
 
     def observe(self, version: str, seconds: float, *, failed: bool) -> None:
@@ -106,14 +119,13 @@ class Rollout:
             self.guards.observe_old(seconds, failed=failed)
         else:
             self.guards.observe_new(seconds, failed=failed)
-            self._count()
+            self._judge(counts=self.progress.state == "stepping")
 
     def observe_shadow(self, agrees: bool) -> None:
         """Add a comparison of a shadowed answer."""
         if self.is_active:
             self.guards.observe_shadow(agrees=agrees)
-            if self.progress.state == "shadowing":
-                self._count()
+            self._judge(counts=self.progress.state == "shadowing")
 
     def pause(self) -> None:
         """Stay at the present share until `resume`; the guards go on watching."""
@@ -145,19 +157,19 @@ class Rollout:
             "limits": limits_to_json(plan.limits),
         }
 
-    def _count(self) -> None:
+    def _judge(self, *, counts: bool) -> None:
+        """Go back if a guard says so; go on if this observation `counts` and is the step's last."""
         reason = self.guards.verdict
         if reason is not None:
             self._end("rolled_back", reason)
             return
-        self.answers_in_step += 1
+        self.answers_in_step += counts
         if self.answers_in_step >= self.plan.hold and not self.progress.is_paused:
             self._advance()
 
     def _advance(self) -> None:
         self.answers_in_step = 0
         if self.progress.state == "shadowing":
-            self._set_shadow(False)
             self._change(state="stepping")
         elif self.progress.step + 1 < len(self.plan.steps):
             self._change(step=self.progress.step + 1)
@@ -165,11 +177,15 @@ class Rollout:
             self._change(state="completed")
             self._finish(self.plan.new)
             return
+        self._move_traffic()
+
+    def _move_traffic(self) -> None:
+        self._set_shadow(self.shadow_share)
         self._set_share(self.share)
 
     def _end(self, state: State, reason: str) -> None:
         if self.is_active:
-            self._set_shadow(False)
+            self._set_shadow(0.0)
             self._set_share(0.0)
             self._change(state=state, reason=reason)
             self._finish(self.plan.old)

@@ -2,9 +2,10 @@
 
 from math import exp, inf, log, log1p
 
-ALTERNATIVES = (2.0, 4.0, 8.0, 20.0)
-"""Multiples of the allowed rate for which evidence is collected, with equal shares of the capital."""
-MAX_ALTERNATIVE = 0.9
+ALTERNATIVES = (2.0, 4.0, 10.0, 18.0)
+"""Multiples of the allowed odds for which evidence is collected, with equal shares of the capital."""
+FIRST_CAPITAL = 0.8
+"""The part of the capital with which the first test begins; the later ones share the rest."""
 RESTART_OBSERVATIONS = 200
 """Observations after which another test begins beside the first: a version that turns bad late is not protected by the
 good record that it had before."""
@@ -48,8 +49,7 @@ class SequentialTest:
     def observe(self, *, event: bool, allowed: float) -> None:
         """Add an observation, of which an event was allowed with this probability (above 0, below 1)."""
         self.observations += 1
-        highest = max(allowed, MAX_ALTERNATIVE)
-        rates = [min(multiple * allowed, highest) for multiple in ALTERNATIVES]
+        rates = [multiple * allowed / (1 + (multiple - 1) * allowed) for multiple in ALTERNATIVES]
         steps = [log(rate / allowed) if event else log1p(-rate) - log1p(-allowed) for rate in rates]
         self._ratios = [[ratio + step for ratio, step in zip(row, steps, strict=True)] for row in self._ratios]
         if event:
@@ -58,7 +58,9 @@ class SequentialTest:
             self._begin_test()
 
     def _begin_test(self) -> None:
-        """Begin another test, with its share of the capital: 1/2 + 1/6 + 1/12 + ... = 1."""
+        """Begin another test, with its share of the capital: 4/5, then 1/5 of 1/2 + 1/6 + 1/12 + ... = 1."""
+        restarts = self._begun
+        capital = (1 - FIRST_CAPITAL) / (restarts * (restarts + 1)) if restarts else FIRST_CAPITAL
         self._begun += 1
-        share = -log(self._begun * (self._begun + 1) * len(ALTERNATIVES))
-        self._ratios = [*self._ratios[:1], *self._ratios[1:][-(MAX_RESTARTED - 1) :], [share] * len(ALTERNATIVES)]
+        row = [log(capital / len(ALTERNATIVES))] * len(ALTERNATIVES)
+        self._ratios = [*self._ratios[:1], *self._ratios[1:][-(MAX_RESTARTED - 1) :], row]

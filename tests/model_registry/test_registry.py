@@ -109,6 +109,26 @@ async def test_a_model_of_the_start_is_waited_for(store: Path, archive: MakeArch
         assert await finding is version
 
 
+async def test_a_model_whose_traffic_is_restored_is_found_when_all_of_it_is_there(
+    store: Path, archive: MakeArchive
+) -> None:
+    for number in ("1.0", "2.0"):
+        archive("m", ECHO, version=number, file=f"m-{number}.mar")
+    async with serving(store) as client:
+        registry = client.application.registry
+        registry.started.clear()
+        state = {"defaultVersion": True, "traffic": {"rules": {"weights": {"2.0": 1}}}}
+        await registry.register(Registration("m-1.0.mar", initial_workers=1, state=state))
+        asking = asyncio.create_task(client.predict("m", "x"))
+        finding = asyncio.create_task(registry.find_model("m"))
+        second = await registry.register(Registration("m-2.0.mar", initial_workers=1, state={}))
+        assert not finding.done()
+        assert not asking.done()
+        registry.mark_started()
+        assert "2.0" in (await finding).versions
+        assert (await asking).headers["x-marserve-version"] == second.version
+
+
 @pytest.mark.parametrize(
     ("registration", "error"),
     [

@@ -16,7 +16,7 @@ MARSERVE = [sys.executable, "-c", "import sys; from app.cli import main; sys.exi
 
 
 class Server:
-    """A process that is started by `with` and does not outlive it; `port` is one that was free."""
+    """A process that is started by `with`, also once more, and does not outlive it; `port` is one that was free."""
 
     def __init__(self, command: Sequence[str], folder: Path, environ: Mapping[str, str] | None = None) -> None:
         self.port = free_port()
@@ -27,16 +27,18 @@ class Server:
             "PORT": str(self.port),
             "PYTHONUNBUFFERED": "1",
         }
-        self._listens = Event()
 
     @classmethod
-    def of(cls, store: Path, *models: str, environ: Mapping[str, str] | None = None) -> "Server":
+    def of(
+        cls, store: Path, *models: str, options: Sequence[str] = (), environ: Mapping[str, str] | None = None
+    ) -> "Server":
         """`marserve serve` on the archives of a store, with its temporary files beside the store."""
         temporary = store.parent / "temporary"
         temporary.mkdir(exist_ok=True)
         root = str(Path(__file__).parents[2])
         variables = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": root, **(environ or {})}
-        return cls([*MARSERVE, "serve", "--model-store", str(store), "--models", *models], store.parent, variables)
+        command = [*MARSERVE, "serve", *options, "--model-store", str(store), "--models", *models]
+        return cls(command, store.parent, variables)
 
     @property
     def url(self) -> str:
@@ -44,11 +46,12 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> "Server":
+        self._listens = Event()
         self.process = subprocess.Popen(
             self._command, cwd=self._folder, env=self._environ, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        self._reader = Thread(target=self._read, daemon=True)
+        self._reader = Thread(target=self._read, args=(self.process, self._listens), daemon=True)
         self._reader.start()
         return self
 
@@ -74,11 +77,11 @@ class Server:
         self.process.send_signal(number)
         return self.process.wait(TIMEOUT_SECONDS)
 
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        with self.process.stdout as output:
+    def _read(self, process: "subprocess.Popen[str]", listens: Event) -> None:
+        assert process.stdout is not None
+        with process.stdout as output:
             for line in output:
                 self.lines.append(line)
                 if line == "Model server started.\n":
-                    self._listens.set()
-        self._listens.set()
+                    listens.set()
+        listens.set()

@@ -2,20 +2,20 @@
 
 from dataclasses import dataclass, field
 
-from model_registry.traffic.rollout import Progress, Rollout
+from model_registry.traffic.rollout import SHADOW_PART_IN_STEPS, Progress, Rollout
 from model_registry.traffic.rollout_plan import RolloutPlan
 
 
 @dataclass
 class Model:
     share: float = -1.0
-    is_shadowing: bool = False
+    shadow_share: float = 0.0
     default: str = ""
     saved: list[Progress] = field(default_factory=list)
 
     def roll_out(self, plan: RolloutPlan, progress: Progress | None = None) -> Rollout:
         rollout = Rollout(
-            plan, lambda share: setattr(self, "share", share), lambda on: setattr(self, "is_shadowing", on),
+            plan, lambda share: setattr(self, "share", share), lambda share: setattr(self, "shadow_share", share),
             lambda version: setattr(self, "default", version), lambda: self.saved.append(rollout.progress), progress,
         )  # fmt: skip
         rollout.start()
@@ -45,10 +45,23 @@ def test_shares_rise_and_the_new_version_becomes_the_default() -> None:
 def test_the_shadow_comes_first_where_it_is_asked_for() -> None:
     model = Model()
     rollout = model.roll_out(RolloutPlan("1.0", "2.0", hold=10, shadow_first=True))
-    assert (model.is_shadowing, model.share) == (True, 0.0)
+    assert (model.shadow_share, model.share) == (1.0, 0.0)
     for _ in range(10):
         rollout.observe_shadow(agrees=True)
-    assert (model.is_shadowing, model.share) == (False, 0.01)
+    assert (model.shadow_share, model.share) == (SHADOW_PART_IN_STEPS, 0.01)
+
+
+def test_a_version_that_differs_only_in_the_steps_goes_back_where_agreement_was_asked_for() -> None:
+    model = Model()
+    plan = RolloutPlan("1.0", "2.0", steps=(1, 100), hold=10, shadow_first=True)
+    rollout = model.roll_out(plan, Progress("stepping"))
+    assert model.shadow_share == SHADOW_PART_IN_STEPS
+    for _ in range(20):
+        rollout.observe_shadow(agrees=False)
+    assert (model.shadow_share, model.share, rollout.progress.state) == (0.0, 0.0, "rolled_back")
+    rollout = model.roll_out(plan, Progress("stepping"))
+    answer(rollout, 10)
+    assert (model.shadow_share, model.share) == (0.0, 1.0)
 
 
 def test_a_worse_version_gives_everything_back_at_once() -> None:
