@@ -125,8 +125,7 @@ class Registry:
 
     async def find_model(self, name: str) -> Model:
         """The model of that name, which is waited for while the server starts; raises ModelNotFound."""
-        model = self._models.get(name)
-        if (model is None or model.is_restoring) and not self.started.is_set():
+        if (model := self._models.get(name)) is None or model.is_restoring:
             await self.started.wait()
         return self.model(name)
 

@@ -1,6 +1,7 @@
 """Archives that declare their tensors, for the fronts of the Open Inference Protocol."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from handler.job import Input
@@ -28,7 +29,11 @@ async def find_tensors(
     from model_registry.tensors.routed_version import RoutedVersion
 
     found = await tensors_of(traffic.choose(InputRequest(Input((), headers), client)), headers)
-    return None if found is None else RoutedVersion(found, traffic)
+    shadow = None
+    if traffic.mirror is not None:
+        with suppress(TensorError):  # a shadow that cannot be asked fails no request
+            shadow = await tensors_of(traffic.mirror.shadow, headers)
+    return None if found is None else RoutedVersion(found, traffic, shadow)
 
 
 async def tensors_of(version: ModelVersion, headers: Headers = ()) -> Any:

@@ -86,9 +86,15 @@ class ModelTraffic:
         return reply
 
     def choose(self, request: RoutedRequest) -> Any:
-        """The version that serves a request of tensors, which is not mirrored."""
+        """The version that serves a request of tensors."""
         chosen = self._chooser.choose(request)
         return self._default() if chosen is None or chosen not in self._versions else self._versions[chosen]
+
+    def mirror_for(self, version: str) -> ShadowMirror | None:
+        """The mirror that a request which this version serves is given to besides, drawn by the shadow's share."""
+        mirror = self.mirror
+        is_drawn = mirror is not None and version != mirror.shadow.version and self._chooser.is_shadowed()
+        return mirror if is_drawn else None
 
     def observe(self, version: str, seconds: float, *, failed: bool) -> None:
         """Let a rollout know what became of a request."""
@@ -149,8 +155,8 @@ class ModelTraffic:
             self.start_rollout(plan, Progress.from_json(state["rollout"]["progress"]))
 
     def _watch(self, version: ModelVersion, request: Input, request_id: str, reply: PendingReply) -> None:
-        arrived, mirror, on_answer, sampling = monotonic(), self.mirror, None, reply.observer
-        if mirror is not None and version is not mirror.shadow and self._chooser.is_shadowed():
+        arrived, mirror, on_answer, sampling = monotonic(), self.mirror_for(version.version), None, reply.observer
+        if mirror is not None:
             on_answer = mirror.mirror(version, request, request_id)
 
         def observe(outcome: Outcome) -> None:

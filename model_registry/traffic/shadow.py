@@ -66,21 +66,44 @@ class ShadowMirror:
 
     def mirror(self, real: ModelVersion, request: Input, request_id: str) -> Callable[[Outcome], None] | None:
         """The observer of the reply to a request that goes to the real version; None where the request is dropped."""
-        if self._pending >= MAX_PENDING:
-            self._count_dropped()
+        if not self.reserve():
             return None
-        self._pending += 1
         submitted = monotonic()
 
         def on_answer(outcome: Outcome) -> None:
             seconds = monotonic() - submitted
             if isinstance(outcome, ResponseStream) or len(real.batcher) > real.batcher.batch_size:
-                self._drop()
+                self.drop()
             else:
-                self._old_latencies.observe(seconds)
+                self.observe_old(seconds)
                 self._submit(request, request_id, _response(outcome))
 
         return on_answer
+
+    def reserve(self) -> bool:
+        """Take a place among the requests in flight; False, and counted as dropped, where there is none."""
+        if self._pending >= MAX_PENDING:
+            self._count_dropped()
+            return False
+        self._pending += 1
+        return True
+
+    def observe_old(self, seconds: float) -> None:
+        """Add the latency of a real answer."""
+        self._old_latencies.observe(seconds)
+
+    def drop(self) -> None:
+        """Give the place of a request back that the shadow does not answer."""
+        self._pending -= 1
+        self._count_dropped()
+
+    def finish(
+        self, request_id: str, old: Response, new: Response, seconds: float, request: Input | None = None
+    ) -> None:
+        """Compare the answers to a request, and give its place back; the shadow took so many seconds."""
+        self._pending -= 1
+        self._new_latencies.observe(seconds)
+        self._compare(request_id, old, new, request)
 
     def describe(self) -> dict[str, Any]:
         """The counts and latencies, in milliseconds."""
@@ -103,33 +126,28 @@ class ShadowMirror:
         try:
             reply = self.shadow.submit(request._replace(times=None), request_id, "shadow")
         except (RegistryError, HandlerError):
-            self._drop()
+            self.drop()
             return
 
         def on_answer(outcome: Outcome) -> None:
-            self._pending -= 1
             if isinstance(outcome, ResponseStream):
                 reply.detach()
-                self._count_dropped()
+                self.drop()
                 return
-            self._new_latencies.observe(monotonic() - submitted)
-            self._compare(request, request_id, old, _response(outcome))
+            self.finish(request_id, old, _response(outcome), monotonic() - submitted, request)
 
         reply.set_callback(on_answer)
-
-    def _drop(self) -> None:
-        self._pending -= 1
-        self._count_dropped()
 
     def _count_dropped(self) -> None:
         self.dropped += 1
         self.shadow.metrics.series.count_shadow_answer("dropped")
 
-    def _compare(self, request: Input, request_id: str, old: Response, new: Response) -> None:
+    def _compare(self, request_id: str, old: Response, new: Response, request: Input | None) -> None:
         differences = compare(old, new, self.tolerance)
         if differences:
             self.differed += 1
-            kept = _text(b"\n".join(bytes(part.value) for part in request.parts)) if self._keep_requests else None
+            parts = request.parts if request is not None and self._keep_requests else ()
+            kept = _text(b"\n".join(bytes(part.value) for part in parts)) if parts else None
             self.samples.append(Disagreement(request_id, differences, _text(old.body), _text(new.body), kept))
         else:
             self.agreed += 1

@@ -93,7 +93,8 @@ class RepositoryModels:
             return newest
         if model.traffic is None:
             return model.versions.get(model.default, newest)  # type: ignore[return-value] # it is published as one
-        return RoutedVersion(model.traffic.choose(request()), model.traffic)
+        mirror = model.traffic.mirror
+        return RoutedVersion(model.traffic.choose(request()), model.traffic, mirror and mirror.shadow)
 
     def is_model_ready(self, name: str, number: int = -1) -> bool:
         """Whether a version serves, any for -1."""

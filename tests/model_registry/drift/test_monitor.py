@@ -1,5 +1,9 @@
 """Samples of live traffic: at a bounded rate, in windows, against a profile or to become one."""
 
+from types import SimpleNamespace
+from typing import Any, cast
+
+from handler.job import Input, Output
 from model_registry.drift.monitor import DriftMonitor
 from model_registry.drift.profile import Profile
 
@@ -12,6 +16,15 @@ def test_samples_are_taken_at_a_bounded_rate() -> None:
         now = step / 100
         taken += monitor.is_due()
     assert 45 <= taken <= 51
+
+
+def test_samples_that_take_long_are_taken_more_rarely() -> None:
+    times = iter([0.0, 0.0, 1.0, 1.5, 40.0, 52.0])
+    monitor, reply = DriftMonitor(clock=lambda: next(times)), cast(Any, SimpleNamespace(observer=None))
+    assert monitor.is_due()
+    monitor.watch(Input(()), reply)
+    reply.observer(Output(b"{}"))  # from 1.0 to 1.5
+    assert [monitor.is_due(), monitor.is_due()] == [False, True]
 
 
 def test_the_first_window_becomes_the_profile_and_the_next_are_scored() -> None:
