@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from model_registry.traffic.guards import RegressionGuards
+from model_registry.traffic.guards.regression_guards import RegressionGuards
 from model_registry.traffic.latencies import RecentLatencies
 from model_registry.traffic.rollout_plan import RolloutPlan, limits_to_json
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from model_registry.errors import InvalidTrafficRule
-from model_registry.traffic.guard_limits import GuardLimits
+from model_registry.traffic.guards.guard_limits import GuardLimits
 from model_registry.traffic.tolerance import DEFAULT_TOLERANCE, Tolerance, parse_tolerance
 
 MAX_STEPS = 50

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model_registry.traffic.guard_limits import GuardLimits
-from model_registry.traffic.guards import RegressionGuards
+from model_registry.traffic.guards.guard_limits import GuardLimits
+from model_registry.traffic.guards.regression_guards import RegressionGuards
 from model_registry.traffic.rollout_plan import RolloutPlan
 
 OLD_PER_NEW = 4

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from model_registry.errors import InvalidTrafficRule
-from model_registry.traffic.guard_limits import GuardLimits
+from model_registry.traffic.guards.guard_limits import GuardLimits
 from model_registry.traffic.rollout_plan import RolloutPlan, parse_plan
 
 

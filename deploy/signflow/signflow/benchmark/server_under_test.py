@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
@@ -82,10 +83,14 @@ class ServerUnderTest:
         """Register the archive with these options, and return when its workers are ready."""
         if "sign" in json.dumps(self._manage("GET", "/models")):
             self._manage("DELETE", "/models/sign")
-        self._manage(
-            "POST", "/models", url="sign.mar", initial_workers=options.workers, batch_size=options.batch,
-            max_batch_delay=options.delay, synchronous="true",
-        )  # fmt: skip
+        try:
+            self._manage(
+                "POST", "/models", url="sign.mar", initial_workers=options.workers, batch_size=options.batch,
+                max_batch_delay=options.delay, synchronous="true",
+            )  # fmt: skip
+        except urllib.error.HTTPError as error:
+            cause = error.read().decode(errors="replace").strip()
+            raise RuntimeError(f"{self.name} could not load sign.mar: {cause}") from error
 
     def cpu_seconds(self) -> float:
         """Processor time of the server's processes so far; NaN where there is no /proc."""

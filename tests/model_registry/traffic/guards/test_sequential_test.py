@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from model_registry.traffic.sequential_test import SequentialTest
+from model_registry.traffic.guards.sequential_test import SequentialTest
 
 
 def rejected_after(rate: float, allowed: float, seed: int, observations: int, alpha: float = 0.05) -> int | None:

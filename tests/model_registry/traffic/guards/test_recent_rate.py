@@ -1,6 +1,6 @@
 """The old version's rate of an event: its bound, and bursts."""
 
-from model_registry.traffic.recent_rate import BURST_ANSWERS, RECENT_ANSWERS, RecentRate
+from model_registry.traffic.guards.recent_rate import BURST_ANSWERS, RECENT_ANSWERS, RecentRate
 
 
 def observe(rate: RecentRate, event: bool, count: int) -> None:

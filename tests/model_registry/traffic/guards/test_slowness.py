@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from model_registry.traffic.guards.recent_rate import BURST_ANSWERS
+from model_registry.traffic.guards.slowness import MIN_SECONDS, SlownessTest
 from model_registry.traffic.latencies import RecentLatencies
-from model_registry.traffic.recent_rate import BURST_ANSWERS
-from model_registry.traffic.slowness import MIN_SECONDS, SlownessTest
 
 
 def judge(quantile: float, factor: float, spread: float, scale: float = 0.01, answers: int = 1000) -> int | None:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from model_registry.traffic.guard_limits import GuardLimits
-from model_registry.traffic.guards import MIN_REFERENCE, RegressionGuards
+from model_registry.traffic.guards.guard_limits import GuardLimits
+from model_registry.traffic.guards.regression_guards import MIN_REFERENCE, RegressionGuards
 
 
 def judge(seed: int, *, errors: float = 0.0, factor: float = 1.0, answers: int = 1000) -> tuple[int, str | None]:

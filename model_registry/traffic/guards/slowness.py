@@ -1,8 +1,8 @@
 """The latencies of a new version beside a quantile of the old one's."""
 
+from model_registry.traffic.guards.recent_rate import RecentRate
+from model_registry.traffic.guards.sequential_test import SequentialTest
 from model_registry.traffic.latencies import RecentLatencies
-from model_registry.traffic.recent_rate import RecentRate
-from model_registry.traffic.sequential_test import SequentialTest
 
 REFRESH_ANSWERS = 50
 """Answers of the old version after which its quantile is computed again."""

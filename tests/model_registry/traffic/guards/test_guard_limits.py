@@ -1,6 +1,6 @@
 """The limits of a rollout that says nothing about them."""
 
-from model_registry.traffic.guard_limits import GuardLimits
+from model_registry.traffic.guards.guard_limits import GuardLimits
 from model_registry.traffic.rollout_plan import parse_plan
 
 

@@ -1,10 +1,10 @@
 """The guards of a rollout: the new version's errors, latency and agreement beside those of the old one."""
 
-from model_registry.traffic.guard_limits import GuardLimits
+from model_registry.traffic.guards.guard_limits import GuardLimits
+from model_registry.traffic.guards.recent_rate import RECENT_ANSWERS, RecentRate
+from model_registry.traffic.guards.sequential_test import SequentialTest
+from model_registry.traffic.guards.slowness import SlownessTest
 from model_registry.traffic.latencies import RecentLatencies
-from model_registry.traffic.recent_rate import RECENT_ANSWERS, RecentRate
-from model_registry.traffic.sequential_test import SequentialTest
-from model_registry.traffic.slowness import SlownessTest
 
 MIN_REFERENCE = 100
 """Answers of the old version before which nothing is judged."""
