@@ -1,8 +1,8 @@
-"""Two versions of a model under load over HTTP and gRPC: what rules, shadows and rollouts must keep, and do they.
+"""Tries rules, shadows and rollouts on two versions of a model, under load over HTTP and gRPC.
 
     python -m tests.system.traffic_drills --rate 300 --seconds 10
 
-Each drill starts a server of its own, and says in a line of a table what it saw. The exit status is 1 if one failed.
+Each drill starts a server of its own, and writes a line of a table. The exit status is 1 if one failed.
 """
 
 import argparse
@@ -39,7 +39,7 @@ class Load(NamedTuple):
 
 
 class Serving:
-    """A server with both versions, the new one of which behaves as told, and the load on it."""
+    """A server with both versions, and the load on it."""
 
     def __init__(self, server: Server, grpc_port: int, load: Load) -> None:
         self.server, self.seconds = server, load.seconds
