@@ -5,11 +5,11 @@ from math import prod
 from typing import Any, NamedTuple
 
 from app.open_inference.infer_parameters import InferParameters
-from app.open_inference.json_values import array_member, member, object_or_empty, parse_json, string_member, unsigned
+from app.open_inference.json_values import array_member, object_or_empty, parse_json, string_member, unsigned
 from app.open_inference.output_format import OutputFormat, Regions, output_formats, region_of
 from app.open_inference.tensor_data import array_of
 from handler.tensors.datatypes import BY_NAME, BYTES, Datatype
-from handler.tensors.errors import TensorError
+from handler.tensors.errors import TensorError, invalid
 from handler.tensors.requests import TensorRequest
 from handler.tensors.signature import Signature
 from handler.tensors.strings import LENGTH
@@ -43,7 +43,7 @@ def parse_infer_request(
     values = header if isinstance(header, dict) else {}
     request_id = string_member(values, "id") if "id" in values else ""
     given = InferParameters.of_body(values)
-    inputs = [_input(each, tail, regions) for each in array_member(header, "inputs")]
+    inputs = _inputs(header, tail, regions, request_id)
     tail.check_end()
     formats = output_formats(values)
     request = TensorRequest(
@@ -97,9 +97,19 @@ class _Tail:
             raise TensorError(f"unexpected additional input data for model '{self._model}'")
 
 
+def _inputs(header: Any, tail: _Tail, regions: Regions, request_id: str) -> list[Tensor]:
+    inputs: dict[str, Tensor] = {}
+    for each in array_member(header, "inputs"):
+        tensor = _input(each, tail, regions)
+        if tensor.name in inputs:
+            raise invalid(f"input '{tensor.name}' already exists in request", request_id)
+        inputs[tensor.name] = tensor
+    return list(inputs.values())
+
+
 def _input(values: Any, tail: _Tail, regions: Regions) -> Tensor:
     parameters = object_or_empty(values, "parameters") if isinstance(values, dict) else {}
-    _check_content(values, parameters)
+    _check_content(values if isinstance(values, dict) else {}, parameters)
     name, datatype_name = string_member(values, "name"), string_member(values, "datatype")
     shape: Shape = tuple(unsigned(size, "shape") for size in array_member(values, "shape"))
     datatype = BY_NAME.get(datatype_name)
@@ -115,14 +125,12 @@ def _input(values: Any, tail: _Tail, regions: Regions) -> Tensor:
 
 
 def _json_input(values: Any, name: str, datatype: Datatype, shape: Shape) -> Tensor:
-    if prod(shape) == 0:
+    if not shape or prod(shape) == 0:  # a tensor without dimensions counts no elements in Triton
         return Tensor(name, datatype, shape, raw=b"")
     return Tensor(name, datatype, shape, array=array_of(array_member(values, "data"), name, datatype, shape))
 
 
-def _check_content(values: Any, parameters: Mapping[str, Any]) -> None:
-    if not isinstance(values, dict):
-        member(values, "name")
+def _check_content(values: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
     given = [f"'{name}'" for name, where in (
         ("data", values), ("binary_data_size", parameters), ("shared_memory_region", parameters),
     ) if name in where]  # fmt: skip

@@ -49,6 +49,11 @@ class ModelState:
             if self.versions[number].state == "READY"
         }
 
+    def newest(self) -> Served | None:
+        """The version with the largest number of those that serve."""
+        number = max((number for number, version in self.versions.items() if version.state == "READY"), default=None)
+        return None if number is None else self.versions[number].served
+
 
 class ModelStates:
     """All models of the repositories by their names."""
@@ -86,13 +91,14 @@ class ModelStates:
         model, about = self._models.get(name), f"Request for unknown model: '{name}'"
         if model is None or not model.versions:
             raise TensorError(f"{about} is not found", Code.NOT_FOUND)
-        ready = model.ready()
-        if number in ready:
-            return ready[number]
         if number == -1:
-            if not ready:
+            newest = model.newest()
+            if newest is None:
                 raise TensorError(f"{about} has no available versions", Code.NOT_FOUND)
-            return next(reversed(ready.values()))
+            return newest
+        version = model.versions.get(number)
+        if version is not None and version.state == "READY" and version.served is not None:
+            return version.served
         if number not in model.versions:
             raise TensorError(f"{about} version {number} is not found", Code.NOT_FOUND)
         raise TensorError(f"{about} version {number} is not at ready state", Code.UNAVAILABLE)

@@ -1,9 +1,10 @@
-"""TorchScript models and exported programs (`.pt2`): one module for each instance.
+"""TorchScript models, and `.pt2` files (exported programs, packages of AOTInductor): one module for each instance.
 
 The conventions by which tensors find their places, and the words of errors, are those of Triton's pytorch backend.
 """
 
 import re
+import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -20,6 +21,8 @@ from handler.tensors.tensor import Array
 INDEXED = re.compile(r".*__(\d+)")
 """A name that says its place: "INPUT__0"."""
 EXPORTED = ".pt2"
+COMPILED = "/data/aotinductor/"
+"""The folder of a `.pt2` file that AOTInductor has compiled."""
 THREADS = "INTRA_OP_THREAD_COUNT"
 
 
@@ -144,8 +147,25 @@ def _scripted(path: Path, device: str) -> tuple[Any, Sequence[str]]:
 def _exported(path: Path) -> tuple[Any, Sequence[str]]:
     import torch
 
+    if _is_compiled(path):
+        return _compiled(path)
     program = torch.export.load(str(path))
     return program.module(), program.graph_signature.user_inputs
+
+
+def _compiled(path: Path) -> tuple[Any, Sequence[str]]:
+    """A package of AOTInductor, whose arguments have names only where they are passed by them."""
+    import torch
+    from torch.utils import _pytree as pytree
+
+    model = torch._inductor.aoti_load_package(str(path))  # noqa: SLF001 (torch documents it so)
+    given, _ = model.loader.get_call_spec()
+    return model, [str(index) for index in range(pytree.treespec_loads(given).num_leaves)]
+
+
+def _is_compiled(path: Path) -> bool:
+    with zipfile.ZipFile(path) as package:
+        return any(COMPILED in name for name in package.namelist())
 
 
 def _takes_dict(module: Any) -> bool:

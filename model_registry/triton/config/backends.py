@@ -3,7 +3,7 @@
 The rules are those of `AutoCompleteBackendFields` in Triton's core.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from model_registry.triton.config.config_forms import InvalidConfig
@@ -22,6 +22,8 @@ class Backend(NamedTuple):
 
 ONNX = Backend("onnxruntime", "onnxruntime_onnx", "model.onnx")
 PYTORCH = Backend("pytorch", "pytorch_libtorch", "model.pt")
+EXPORTED = Backend("pytorch", "pytorch_libtorch", "model.pt2")
+"""Programs of torch.export, and packages of AOTInductor: Triton does not look for them by itself."""
 PYTHON = Backend("python", "", "model.py")
 BACKENDS = (
     Backend("tensorflow", "tensorflow_savedmodel", "model.savedmodel"),
@@ -31,6 +33,7 @@ BACKENDS = (
     Backend("openvino", "", "model.xml"),
     PYTORCH,
     PYTHON,
+    EXPORTED,
 )
 """Every backend that Triton knows by a file's name, in the order in which it looks."""
 SERVED = {backend.name: backend for backend in (ONNX, PYTORCH, PYTHON)}
@@ -58,11 +61,15 @@ def complete_backend(config: Any, files: Collection[str]) -> None:
 def _backend_of(config: Any, files: Collection[str]) -> Backend | None:
     """The backend by its platform, its name, or a file of its own; None for one that Triton does not know either."""
     if config.platform:
-        return next((backend for backend in BACKENDS if backend.platform == config.platform), None)
+        return _with_file([backend for backend in BACKENDS if backend.platform == config.platform], files)
     if config.backend:
-        named = [backend for backend in BACKENDS if backend.name == config.backend]
-        return next((backend for backend in named if backend.file in files), named[0] if named else None)
+        return _with_file([backend for backend in BACKENDS if backend.name == config.backend], files)
     return next((backend for backend in BACKENDS if backend.file in files), None)
+
+
+def _with_file(backends: Sequence[Backend], files: Collection[str]) -> Backend | None:
+    """The one whose file is there, else the first."""
+    return next((backend for backend in backends if backend.file in files), backends[0] if backends else None)
 
 
 def _named_backend(config: Any) -> str:

@@ -9,6 +9,9 @@ from model_registry.triton.config.backends import ONNX, PYTHON
 
 LOG = logging.getLogger("marserve.repository")
 PACKED_ENVIRONMENT = "EXECUTION_ENV_PATH"
+ISOLATION = "ISOLATION"
+"""The parameter that says where a Python model's instances run, as an archive's model-config.yaml says it."""
+ON_THREADS = ("thread", "auto", "")
 IGNORED_ACCELERATORS = "the execution accelerators of model '%s' have no effect: ONNX Runtime takes its own providers"
 
 
@@ -32,4 +35,10 @@ def _reasons(config: Any) -> Iterator[str]:
         yield (
             f"the packed environment of {PACKED_ENVIRONMENT} cannot be used here; install what it holds beside the "
             "server, or start a server in that environment"
+        )
+    isolation = config.parameters[ISOLATION].string_value if ISOLATION in config.parameters else ""
+    if config.backend == PYTHON.name and isolation.lower() not in ON_THREADS:
+        yield (
+            f"its parameter {ISOLATION} is '{isolation}', but the instances of a Python model are threads of the "
+            "server: leave the parameter out or say 'thread', or pack the code as an archive with isolation: process"
         )

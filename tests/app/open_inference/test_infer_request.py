@@ -76,7 +76,7 @@ def test_outputs_that_are_not_listed_have_one_form() -> None:
     ([plain("A", parameters={"binary_data_size": 8})], b"", "But set 'data' 'binary_data_size'"),
     ([{"name": "A", "shape": [1], "datatype": "FP32"}], b"", "But no field is set"),
     ([{"shape": [1], "datatype": "FP32", "data": [1]}], b"", "non-existing object member 'name'"),
-    ([1], b"", "non-existing object member 'name'"),
+    ([1], b"", "But no field is set"),
 ])  # fmt: skip
 def test_wrong_inputs_are_refused(inputs: list[Any], raw: bytes, words: str) -> None:
     with pytest.raises(TensorError) as caught:
@@ -95,3 +95,19 @@ def test_bytes_alone_are_the_only_input() -> None:
     assert parsed.default.is_binary
     with pytest.raises(TensorError, match="Raw request must only have 1 input"):
         parse_infer_request(b"", None, PAIR, OneRegion(), {})
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "words"), [
+    ([3], [], "But no field is set"),
+    ([plain("A"), plain("A")], 3, "input 'A' already exists in request"),
+    ([plain("A", shape=[]), plain("B", data=["x"])], [], "non-number as double"),
+])  # fmt: skip
+def test_of_two_faults_the_one_is_named_that_triton_names(inputs: list[Any], outputs: Any, words: str) -> None:
+    with pytest.raises(TensorError, match=words):
+        parse(*inputs, outputs=outputs)
+
+
+def test_elements_of_a_tensor_without_dimensions_are_not_read() -> None:
+    asked = parse(plain("A", shape=[]), plain("B"))
+    with pytest.raises(TensorError, match="input 'A' has no shape"):
+        PAIR.check(asked.request)

@@ -13,6 +13,8 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Protocol
 
+import uvloop
+
 from app.commands.tritonserver.configuration import settings_of
 from app.commands.tritonserver.flags import parser
 from app.errors import CannotListen
@@ -44,7 +46,7 @@ class ServerThread:
 
     def __init__(self, flags: Sequence[str]) -> None:
         self._flags = flags
-        self._loop = asyncio.new_event_loop()
+        self._loop = uvloop.new_event_loop()  # as the command has it
         self._stop = asyncio.Event()
         self._is_started = Event()
         self._status: int | None = None

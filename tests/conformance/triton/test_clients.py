@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from tests.conformance.triton import grpc_fuzz
 from tests.conformance.triton.fuzz import play
 from tests.conformance.triton.servers import ServerThread
 from tests.support.dockerfile import ROOT
@@ -120,3 +121,10 @@ def test_tensors_that_lie_are_refused(ports: Ports) -> None:
     assert not wrong
     assert statuses.keys() <= {200, 400, 500}
     assert statuses[400] > 100
+
+
+def test_tensors_that_lie_over_grpc_are_the_clients_mistake(ports: Ports) -> None:
+    codes, wrong = grpc_fuzz.play(ports.grpc, range(400))
+    assert not wrong
+    assert codes["OK"] > 20
+    assert codes["INVALID_ARGUMENT"] > 100

@@ -1,5 +1,6 @@
 """TorchScript models and exported programs: how tensors find their places."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -102,3 +103,21 @@ def test_results_are_checked(tmp_path: Path) -> None:
         model.compute(dict(ones), ["OUTPUT__7"])
     with pytest.raises(TensorError, match="PyTorch execute failure"):
         model.compute({**ones, "first": np.ones((1, 3), np.float32)}, ["OUTPUT__0"])
+
+
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # of the compiler itself
+@pytest.mark.skipif(shutil.which("g++") is None, reason="AOTInductor compiles with g++")
+def test_a_package_of_aotinductor_is_a_model_too(tmp_path: Path) -> None:
+    program = torch.export.export(AddSub(), (torch.ones(1, 2), torch.ones(1, 2)))
+    torch._inductor.aoti_compile_and_package(program, package_path=str(tmp_path / "model.pt2"))
+    model = loaded(tmp_path / "model.pt2", {"A": (FP32, [2]), "B": (FP32, [2])}, OUTPUTS)
+    ones = np.ones((1, 2), np.float32)
+    assert model.compute({"B": ones, "A": 3 * ones}, ["OUTPUT__1"])["OUTPUT__1"].tolist() == [[2, 2]]
+    with pytest.raises(TensorError, match="expects 1 inputs, model provides 2"):
+        loaded(tmp_path / "model.pt2", {"A": (FP32, [2])}, OUTPUTS)
+
+
+def test_a_file_that_is_no_package_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.pt2").write_bytes(b"none")
+    with pytest.raises(TensorError, match="failed to load model 'm'"):
+        loaded(tmp_path / "model.pt2", {"A": (FP32, [2])}, OUTPUTS)

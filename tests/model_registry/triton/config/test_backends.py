@@ -9,6 +9,9 @@ from model_registry.triton.config.config_forms import InvalidConfig, config_of_t
 @pytest.mark.parametrize(("text", "files", "completed"), [
     ("", ["model.onnx"], ("onnxruntime", "onnxruntime_onnx", "model.onnx")),
     ("", ["model.pt", "model.py"], ("pytorch", "pytorch_libtorch", "model.pt")),
+    ("", ["model.pt2"], ("pytorch", "pytorch_libtorch", "model.pt2")),
+    ('platform: "pytorch_libtorch"', ["model.pt2"], ("pytorch", "pytorch_libtorch", "model.pt2")),
+    ('backend: "pytorch"', ["model.pt2", "model.pt"], ("pytorch", "pytorch_libtorch", "model.pt")),
     ("", ["model.py", "weights.bin"], ("python", "", "model.py")),
     ("", ["model.graphdef"], ("tensorflow", "tensorflow_graphdef", "model.graphdef")),
     ('platform: "onnxruntime_onnx"', ["model.py"], ("onnxruntime", "onnxruntime_onnx", "model.onnx")),
