@@ -1,6 +1,6 @@
 """Writes prompter.mar, artist.mar and pictures.war: `python -m handler.examples.pictures.build STORE`.
 
-Without further options both models are small and made here, in half a minute.
+Without further options both models are small and made here, in about a minute.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Writes retriever.mar, writer.mar and rag.war: `python -m handler.examples.rag.build STORE`.
 
-Without further options all models are small and made here, in half a minute.
+Without further options all models are small and made here, in about a minute.
 """
 
 import argparse
