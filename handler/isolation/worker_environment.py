@@ -63,7 +63,8 @@ class WorkerEnvironment:
         self.changed_variables = self._variables.changed
         self.need = ProcessNeed(write_line, can_move=can_move)
         self._exit_callbacks = ExitCallbacks(write_line)
-        self._has_served = False
+        self.is_checked = False
+        """Set by the first `check_need`."""
 
     def __repr__(self) -> str:
         return f"<WorkerEnvironment of {self.label}: {self.namespace}, {self._folder}>"
@@ -94,10 +95,11 @@ class WorkerEnvironment:
     def check_need(self, now: float) -> None:
         """Raise ProcessRequired if there is a reason, whatever the archive's code has made of the exception.
 
-        Called after each batch; `now` is that of `time.perf_counter`.
+        Called after the first batch, after one at a time `now` of `time.perf_counter` when a check is due, and where
+        there is a reason.
         """
-        if now >= PATCH_WATCH.due_at or not self._has_served:
-            self._has_served = True
+        if now >= PATCH_WATCH.due_at or not self.is_checked:
+            self.is_checked = True
             PATCH_WATCH.check(self.need)
         if self.need.reason:
             self.need.check()

@@ -10,6 +10,7 @@ from handler.batching.thread_governor import ThreadGovernor, Tuning, log_decisio
 from handler.devices import onnx_sessions
 from handler.devices.allocator import disable_malloc_trim
 from handler.devices.device_thread import device_executor
+from handler.isolation.process.patched_modules import PATCH_WATCH
 from handler.isolation.torch.torch_state import TorchState
 from handler.isolation.worker_environment import WorkerEnvironment
 from handler.job import Deliver, Job
@@ -76,8 +77,9 @@ class ThreadService:
             else:
                 outcomes = self._call(self._service.predict, jobs, deliver)
         finally:
-            ended_at = perf_counter()
-            self._environment.check_need(ended_at)
+            ended_at, environment = perf_counter(), self._environment
+            if ended_at >= PATCH_WATCH.due_at or not environment.is_checked or environment.need.reason:
+                environment.check_need(ended_at)
         self._governor.record(len(jobs), ended_at - started_at)
         return outcomes
 
