@@ -1,7 +1,7 @@
 """The workers of one model version: scaled, watched for hanging, replaced when they die."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from handler.batching.batcher import Batcher
 from handler.errors import ChildFailed
@@ -9,6 +9,7 @@ from handler.job import Deliver
 from handler.log_record import pack_record
 from handler.metrics.model_metrics import ModelMetrics
 from handler.workers.load_remedies import remedy_for
+from handler.workers.restart_backoff import STABLE_SECONDS, RestartBackoff
 from handler.workers.spec import WorkerSpec
 from handler.workers.traces import own_traceback
 from handler.workers.worker import Worker
@@ -17,25 +18,18 @@ CallLater = Callable[[float, Callable[[], object]], object]
 """Calls a function after so many seconds, on the thread of the pool."""
 
 
-def restart_delays() -> Iterator[float]:
-    """Seconds before each successive restart: at once, then 1, 1, 2, 3, 5, 8, ... as TorchServe does."""
-    yield 0.0
-    delay, following = 1, 1
-    while True:
-        yield float(delay)
-        delay, following = following, min(delay + following, 1597)
-
-
 class WorkerPool:
     """Keeps a number of workers alive. All methods belong to one thread; `on_end` is called on others.
 
-    `new_spec` makes the specification of a worker from its index. A worker that dies is replaced; a load that keeps
-    failing is tried again, ever later, until `retry_seconds` after the first failure.
+    `new_spec` makes the specification of a worker from its index. A worker that dies is replaced, ever later where
+    workers keep dying before they have served for `stable_seconds`; a load that keeps failing is tried again, ever
+    later, until `retry_seconds` after the first failure.
     """
 
     def __init__(
         self, new_spec: Callable[[int], WorkerSpec], batcher: Batcher, metrics: ModelMetrics, deliver: Deliver, *,
         on_end: Callable[[Worker], object], call_later: CallLater, retry_seconds: float = 300.0,
+        stable_seconds: float = STABLE_SECONDS,
     ) -> None:  # fmt: skip
         self._new_spec = new_spec
         self._batcher = batcher
@@ -44,7 +38,7 @@ class WorkerPool:
         self._on_end = on_end
         self._call_later = call_later
         self._retry_seconds = retry_seconds
-        self._delays = restart_delays()
+        self._backoff = RestartBackoff(stable_seconds)
         self._failing_since: float | None = None
         self.workers: list[Worker] = []
         self._stopped: list[Worker] = []
@@ -91,15 +85,14 @@ class WorkerPool:
         if worker not in self.workers:
             return
         failure = worker.loaded.exception()
-        if failure is not None:
-            self._report(worker, failure)
         if failure is None:
-            self._failing_since, self._delays, self._reported_cause = None, restart_delays(), ""
-        elif self._failing_since is None:
-            self._failing_since = time.monotonic()
+            self._failing_since, self._reported_cause = None, ""
+        else:
+            self._report(worker, failure)
+            self._failing_since = self._failing_since or time.monotonic()
         is_given_up = self._failing_since is not None and time.monotonic() - self._failing_since >= self._retry_seconds
         if not is_given_up:
-            self._start(worker.spec.index, next(self._delays))
+            self._start(worker.spec.index, self._delay_after(worker))
         self._stop(worker)  # last: a worker that could not be replaced is replaced later
         if is_given_up:
             reason = f"loading has failed for {self._retry_seconds:g} s"
@@ -145,6 +138,15 @@ class WorkerPool:
         else:
             worker.start()
         return worker
+
+    def _delay_after(self, worker: Worker) -> float:
+        """Seconds until the successor of a worker that has ended is started."""
+        if worker.loaded.exception() is not None:
+            return self._backoff.after_failed_load()
+        delay = self._backoff.after_death(time.monotonic() - worker.ready_since, len(self.workers))
+        if delay:
+            worker.spec.write_line("stderr", f"Workers keep dying; the next one is started in {delay:g} s.")
+        return delay
 
     def _stop(self, worker: Worker) -> None:
         self.workers.remove(worker)

@@ -75,6 +75,7 @@ class Worker(Consumer):
         self.spec = spec
         self.started_at = time.time()
         self.loading_since = time.monotonic() + delay
+        self.ready_since = self.loading_since
         self.loaded: Future[None] = Future()
         """Resolves when the service is loaded; fails with LoadFailed."""
         self.abandoned = False
@@ -188,6 +189,7 @@ class Worker(Consumer):
         self._metrics.record_load(self.spec.label, (time.monotonic() - started_at) * 1000)
         self.spec.write_line("stdout", "Torch worker started.")
         if not self.loaded.done():
+            self.ready_since = time.monotonic()
             self.loaded.set_result(None)
 
     def _new_service(self, spec: WorkerSpec) -> Any:

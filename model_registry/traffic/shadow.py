@@ -9,7 +9,7 @@ from typing import Any
 from handler.errors import HandlerError
 from handler.job import Input, Output
 from model_registry.errors import RegistryError
-from model_registry.reply import ResponseStream
+from model_registry.reply import PendingReply, ResponseStream
 from model_registry.traffic.comparison import Difference, Response, compare
 from model_registry.traffic.latencies import RecentLatencies
 from model_registry.traffic.tolerance import Tolerance
@@ -41,7 +41,8 @@ class ShadowMirror:
     """Gives answered requests of one version to another, and compares.
 
     A request is mirrored once its real answer is there, so that it never waits for the shadow; while more than a batch
-    of real requests waits, or too many mirrored ones are in flight, it is dropped and counted.
+    of real requests waits, too many mirrored ones are in flight, or no worker of the shadow is ready, it is dropped and
+    counted. With the last ready worker those that wait for one are dropped too: each might be the end of the next.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class ShadowMirror:
         self._on_compared = on_compared
         self._keep_requests = keep_requests
         self._pending = 0
+        self._waiting: set[PendingReply] = set()
         self._old_latencies, self._new_latencies = RecentLatencies(), RecentLatencies()
 
     def __repr__(self) -> str:
@@ -82,7 +84,7 @@ class ShadowMirror:
 
     def reserve(self) -> bool:
         """Take a place among the requests in flight; False, and counted as dropped, where there is none."""
-        if self._pending >= MAX_PENDING:
+        if self._pending >= MAX_PENDING or not self.shadow.pool.ready_count:
             self._count_dropped()
             return False
         self._pending += 1
@@ -130,13 +132,24 @@ class ShadowMirror:
             return
 
         def on_answer(outcome: Outcome) -> None:
+            self._waiting.discard(reply)
             if isinstance(outcome, ResponseStream):
                 reply.detach()
                 self.drop()
                 return
             self.finish(request_id, old, _response(outcome), monotonic() - submitted, request)
+            if not self.shadow.pool.ready_count:
+                self._drop_waiting()
 
+        self._waiting.add(reply)
         reply.set_callback(on_answer)
+
+    def _drop_waiting(self) -> None:
+        """Withdraw all requests that the shadow has not answered."""
+        waiting, self._waiting = self._waiting, set()
+        for reply in waiting:
+            reply.detach()
+            self.drop()
 
     def _count_dropped(self) -> None:
         self.dropped += 1

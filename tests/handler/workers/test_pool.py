@@ -1,13 +1,12 @@
 """The workers of a version: as many as there should be, replaced when they die, given up when they hang."""
 
 from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from handler.workers.pool import WorkerPool, restart_delays
+from handler.workers.pool import WorkerPool
 from handler.workers.worker import Worker
 from tests.support.load import until
 from tests.support.one_version import WorkerFixture
@@ -44,11 +43,6 @@ def make(tmp_path: Path) -> Iterator[Make]:
             worker.join_or_abandon(10)
 
 
-def test_restarts_are_delayed_as_in_torchserve() -> None:
-    assert list(islice(restart_delays(), 8)) == [0, 1, 1, 2, 3, 5, 8, 13]
-    assert max(islice(restart_delays(), 30)) == 1597
-
-
 def test_it_starts_and_stops_workers_until_there_are_enough(make: Make) -> None:
     pool = make().pool
     first, second, third = pool.scale(3)
@@ -71,6 +65,32 @@ def test_a_worker_that_dies_is_replaced_at_its_index_at_once(make: Make) -> None
     (replacement,) = fixture.pool.workers
     assert replacement is not worker
     assert replacement.spec.index == 0
+    assert fixture.later == []
+
+
+def test_workers_that_keep_dying_are_replaced_ever_later(make: Make) -> None:
+    fixture = make("import sys\ndef handle(data, context):\n    return data and sys.exit(1)")
+    fixture.pool.scale(1)
+    delays = []
+    for _ in range(5):
+        fixture.workers.submit("x")
+        until(lambda: len(fixture.ended) == 1)
+        fixture.pool.replace_worker(fixture.ended.pop())
+        delays += [seconds for seconds, _ in fixture.later] or [0.0]
+        for _, call in fixture.later:
+            call()
+        fixture.later.clear()
+    assert delays == [0, 0, 1, 2, 3]
+    assert fixture.workers.lines[-1] == "Workers keep dying; the next one is started in 3 s."
+
+
+def test_workers_that_have_served_for_long_are_replaced_at_once(make: Make) -> None:
+    fixture = make("import sys\ndef handle(data, context):\n    return data and sys.exit(1)", stable_seconds=0.0)
+    fixture.pool.scale(1)
+    for _ in range(4):
+        fixture.workers.submit("x")
+        until(lambda: len(fixture.ended) == 1)
+        fixture.pool.replace_worker(fixture.ended.pop())
     assert fixture.later == []
 
 

@@ -34,7 +34,9 @@ def outputs(value: int) -> TensorResponse:
 
 def mirror() -> ShadowMirror:
     series = SimpleNamespace(count_shadow_answer=lambda outcome: None)
-    version: Any = SimpleNamespace(version="2", metrics=SimpleNamespace(series=series))
+    version: Any = SimpleNamespace(
+        version="2", metrics=SimpleNamespace(series=series), pool=SimpleNamespace(ready_count=1)
+    )
     return ShadowMirror(version, Tolerance())
 
 

@@ -103,6 +103,35 @@ async def test_a_shadow_without_workers_is_dropped(store: Path, archive: MakeArc
         assert (mirror.dropped, mirror.agreed, mirror.differed) == (2, 0, 0)
 
 
+async def test_what_waits_for_a_shadow_is_dropped_with_its_last_worker(
+    store: Path, archive: MakeArchive, tmp_path: Path
+) -> None:
+    archive("old", ECHO)
+    gate = tmp_path / "gate"
+    archive(
+        "new",
+        f"""
+        import pathlib, sys, time
+        def handle(data, context):
+            while data and not pathlib.Path({str(gate)!r}).exists():
+                time.sleep(0.01)
+            return data and sys.exit(1)
+        """,
+        version="2.0",
+    )
+    async with serving(store) as client:
+        real, shadow = await versions(client)
+        mirror = ShadowMirror(shadow, Tolerance())
+        (first,) = shadow.pool.workers
+        await mirrored(mirror, real, b"a", b"b", b"c")
+        gate.touch()
+        await until(lambda: mirror.dropped == 2)
+        assert (mirror.differed, mirror.agreed) == (1, 0)
+        await until(lambda: shadow.batcher.is_idle and first not in shadow.pool.workers)
+        await until(lambda: shadow.pool.ready_count == 1)  # its successor has nothing to die of
+        assert mirror.describe()["dropped"] == 2
+
+
 async def test_a_shadow_that_hangs_is_given_a_bounded_number(store: Path, archive: MakeArchive, tmp_path: Path) -> None:
     archive("old", ECHO)
     gate = tmp_path / "gate"
