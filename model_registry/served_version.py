@@ -72,6 +72,11 @@ class ServedVersion:
         return not self._was_scaled or self.pool.alive_count >= self.config.min_workers
 
     @property
+    def is_ready(self) -> bool:
+        """Whether a request would be served now."""
+        return self.pool.ready_count > 0
+
+    @property
     def batch_threads(self) -> int:
         """The threads that compute a batch, in the worker that has most; 0 without workers."""
         return max((worker.threads for worker in self.pool.workers), default=0)

@@ -75,7 +75,6 @@ class Worker(Consumer):
         self.spec = spec
         self.started_at = time.time()
         self.loading_since = time.monotonic() + delay
-        self.ready_since = self.loading_since
         self.loaded: Future[None] = Future()
         """Resolves when the service is loaded; fails with LoadFailed."""
         self.abandoned = False
@@ -203,8 +202,7 @@ class Worker(Consumer):
         return ThreadService(spec, fail) if spec.policy is None else MovableService(spec, spec.policy, fail)
 
     def _serve(self, batch: Batch) -> None:
-        serve = self._serve_continuously if self.spec.service.continuous else self._serve_once
-        serve(batch)
+        (self._serve_continuously if self.spec.service.continuous else self._serve_once)(batch)
 
     def _finish_all(self) -> None:
         """Answer what is in hand when the worker stops: nothing, since a batch is served at a time."""
@@ -251,8 +249,8 @@ class Worker(Consumer):
         """
         if not isinstance(outcome, StreamChunk) or not isinstance(outcome.output, Output):
             return True
-        window = job.window = job.window or StreamWindow()
-        batch = self.batch
+        window, batch = job.window or StreamWindow(), self.batch
+        job.window = window
         while not window.wait(READER_WAIT_SECONDS):
             if batch is not None:
                 batch.progressed_at = time.monotonic()

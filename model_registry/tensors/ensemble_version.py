@@ -73,6 +73,11 @@ class EnsembleVersion(ServedVersion):
         return await super().drain(seconds)
 
     @property
+    def is_ready(self) -> bool:
+        """Whether it takes requests, which the workers of other models serve."""
+        return self._is_open
+
+    @property
     def _is_idle(self) -> bool:
         return not self._runs
 

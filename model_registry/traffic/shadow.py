@@ -84,7 +84,7 @@ class ShadowMirror:
 
     def reserve(self) -> bool:
         """Take a place among the requests in flight; False, and counted as dropped, where there is none."""
-        if self._pending >= MAX_PENDING or not self.shadow.pool.ready_count:
+        if self._pending >= MAX_PENDING or not self.shadow.is_ready:
             self._count_dropped()
             return False
         self._pending += 1
@@ -138,7 +138,7 @@ class ShadowMirror:
                 self.drop()
                 return
             self.finish(request_id, old, _response(outcome), monotonic() - submitted, request)
-            if not self.shadow.pool.ready_count:
+            if not self.shadow.is_ready:
                 self._drop_waiting()
 
         self._waiting.add(reply)

@@ -25,6 +25,7 @@ async def test_an_ensemble_answers_by_its_steps_and_ends_idle(tmp_path: Path) ->
         assert repositories is not None
         version: Any = repositories.states.find("ens_math")
         assert isinstance(version, EnsembleVersion)
+        assert version.is_ready
         future: asyncio.Future[TensorResponse] = asyncio.get_running_loop().create_future()
         run = version.submit_tensors(REQUEST, lambda response, is_final: future.set_result(response))
         response = await future
@@ -35,6 +36,7 @@ async def test_an_ensemble_answers_by_its_steps_and_ends_idle(tmp_path: Path) ->
         assert response.parameters == SEQUENCE_PARAMETERS
         assert "0 steps under way" in repr(run)
         assert await version.drain(1)
+        assert not version.is_ready
         with pytest.raises(TensorError, match="takes no more requests") as refused:
             version.submit_tensors(REQUEST, lambda *response: None)
         assert refused.value.code == Code.UNAVAILABLE

@@ -35,7 +35,7 @@ def outputs(value: int) -> TensorResponse:
 def mirror() -> ShadowMirror:
     series = SimpleNamespace(count_shadow_answer=lambda outcome: None)
     version: Any = SimpleNamespace(
-        version="2", metrics=SimpleNamespace(series=series), pool=SimpleNamespace(ready_count=1)
+        version="2", metrics=SimpleNamespace(series=series), is_ready=True
     )
     return ShadowMirror(version, Tolerance())
 
