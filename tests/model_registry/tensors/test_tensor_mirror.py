@@ -34,9 +34,7 @@ def outputs(value: int) -> TensorResponse:
 
 def mirror() -> ShadowMirror:
     series = SimpleNamespace(count_shadow_answer=lambda outcome: None)
-    version: Any = SimpleNamespace(
-        version="2", metrics=SimpleNamespace(series=series), is_ready=True
-    )
+    version: Any = SimpleNamespace(version="2", metrics=SimpleNamespace(series=series), is_ready=True)
     return ShadowMirror(version, Tolerance())
 
 
