@@ -1,12 +1,13 @@
 """The workers of a version: as many as there should be, replaced when they die, given up when they hang."""
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from handler.workers.pool import WorkerPool
+from handler.workers.pool import RESTARTS_AT_ONCE, STABLE_SECONDS, RestartBackoff, WorkerPool, restart_delays
 from handler.workers.worker import Worker
 from tests.support.load import until
 from tests.support.one_version import WorkerFixture
@@ -41,6 +42,32 @@ def make(tmp_path: Path) -> Iterator[Make]:
     for fixture in made:
         for worker in fixture.pool.stop():
             worker.join_or_abandon(10)
+
+
+def test_restarts_after_failed_loads_are_delayed_as_in_torchserve() -> None:
+    assert list(islice(restart_delays(), 8)) == [0, 1, 1, 2, 3, 5, 8, 13]
+    assert max(islice(restart_delays(), 30)) == 1597
+
+
+def test_each_worker_that_dies_early_is_replaced_at_once_a_few_times_only() -> None:
+    backoff = RestartBackoff()
+    at_once = RESTARTS_AT_ONCE * 2
+    assert [backoff.after_death(0.1, 2) for _ in range(at_once + 8)] == [0] * at_once + [1, 2, 3, 5, 8, 13, 13, 13]
+    assert repr(backoff) == "<RestartBackoff after 12 early deaths>"
+
+
+def test_a_worker_that_had_served_for_long_is_replaced_at_once_and_the_waits_begin_anew() -> None:
+    backoff = RestartBackoff()
+    early = [backoff.after_death(0, 1) for _ in range(5)]
+    assert backoff.after_death(STABLE_SECONDS, 1) == 0
+    assert [backoff.after_death(0, 1) for _ in range(5)] == early == [0, 0, 1, 2, 3]
+
+
+def test_the_waits_of_loads_begin_anew_after_one_that_succeeded() -> None:
+    backoff = RestartBackoff()
+    assert [backoff.after_failed_load() for _ in range(4)] == [0, 1, 1, 2]
+    backoff.after_death(0, 1)
+    assert backoff.after_failed_load() == 0
 
 
 def test_it_starts_and_stops_workers_until_there_are_enough(make: Make) -> None:
