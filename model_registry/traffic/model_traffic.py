@@ -170,11 +170,13 @@ class ModelTraffic:
 
     def _apply(self, rules: TrafficRules) -> None:
         self._chooser = TrafficChooser(rules)
-        shadow = rules.shadow
+        shadow, mirror = rules.shadow, self.mirror
         if shadow is None:
             self.mirror = None
-        elif self.mirror is None or not self.mirror.is_for(self._versions[shadow.version], shadow.tolerance):
+        elif mirror is None or not mirror.is_for(self._versions[shadow.version], shadow.tolerance):
             self.mirror = ShadowMirror(self._versions[shadow.version], shadow.tolerance, self._observe_shadow)
+        if mirror is not None and mirror is not self.mirror:
+            mirror.drop_waiting()
         self._show_shares()
 
     def _show_shares(self) -> None:

@@ -107,6 +107,13 @@ class ShadowMirror:
         self._new_latencies.observe(seconds)
         self._compare(request_id, old, new, request)
 
+    def drop_waiting(self) -> None:
+        """Withdraw all requests that the shadow has not answered."""
+        waiting, self._waiting = self._waiting, set()
+        for reply in waiting:
+            reply.detach()
+            self.drop()
+
     def describe(self) -> dict[str, Any]:
         """The counts and latencies, in milliseconds."""
         compared = self.agreed + self.differed
@@ -139,17 +146,10 @@ class ShadowMirror:
                 return
             self.finish(request_id, old, _response(outcome), monotonic() - submitted, request)
             if not self.shadow.is_ready:
-                self._drop_waiting()
+                self.drop_waiting()
 
         self._waiting.add(reply)
         reply.set_callback(on_answer)
-
-    def _drop_waiting(self) -> None:
-        """Withdraw all requests that the shadow has not answered."""
-        waiting, self._waiting = self._waiting, set()
-        for reply in waiting:
-            reply.detach()
-            self.drop()
 
     def _count_dropped(self) -> None:
         self.dropped += 1

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from handler.job import Input, Output, Part
+from model_registry.traffic.rules import Shadow, TrafficRules
 from model_registry.traffic.shadow import MAX_PENDING, ShadowMirror
 from model_registry.traffic.tolerance import Tolerance
 from model_registry.version import ModelVersion
@@ -23,6 +24,14 @@ FAILS = """
     def handle(data, context):
         if data:
             raise ValueError("no")
+"""
+
+HANGS = """
+    import pathlib, time
+    def handle(data, context):
+        while data and not pathlib.Path({gate!r}).exists():
+            time.sleep(0.01)
+        return [row["body"] for row in data or []]
 """
 
 
@@ -132,20 +141,31 @@ async def test_what_waits_for_a_shadow_is_dropped_with_its_last_worker(
         assert mirror.describe()["dropped"] == 2
 
 
+async def test_what_waits_for_a_shadow_is_dropped_with_its_rule(
+    store: Path, archive: MakeArchive, tmp_path: Path
+) -> None:
+    archive("old", ECHO)
+    archive("new", HANGS.format(gate=str(tmp_path / "gate")), version="2.0")
+    async with serving(store) as client:
+        _, shadow = await versions(client)
+        traffic = client.application.registry.traffic("m")
+        traffic.set_rules(TrafficRules(weights={"1.0": 1}, shadow=Shadow("2.0", 1.0)))
+        mirror = traffic.mirror
+        assert mirror is not None
+        for body in (b"a", b"b", b"c"):
+            await traffic.submit(Input((Part("body", "", body),)), "id").future
+        assert mirror.dropped == 0
+        traffic.clear_rules()
+        assert mirror.dropped == 3
+        (tmp_path / "gate").touch()
+        await until(lambda: shadow.batcher.is_idle)
+        assert mirror.describe()["agreed"] == 0
+
+
 async def test_a_shadow_that_hangs_is_given_a_bounded_number(store: Path, archive: MakeArchive, tmp_path: Path) -> None:
     archive("old", ECHO)
     gate = tmp_path / "gate"
-    archive(
-        "new",
-        f"""
-        import pathlib, time
-        def handle(data, context):
-            while data and not pathlib.Path({str(gate)!r}).exists():
-                time.sleep(0.01)
-            return [row["body"] for row in data or []]
-        """,
-        version="2.0",
-    )
+    archive("new", HANGS.format(gate=str(gate)), version="2.0")
     async with serving(store) as client:
         real, shadow = await versions(client)
         mirror = ShadowMirror(shadow, Tolerance())
