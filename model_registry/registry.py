@@ -280,7 +280,7 @@ class Registry:
         self, version: ModelVersion, min_workers: int, max_workers: int, wait: bool, *, keep: bool = False
     ) -> None:
         loading = [worker.loaded for worker in version.start_scaling(min_workers, max_workers)]
-        self._reports.start(report_loading(f"{version.name} {version.version}", loading))
+        self._reports.start(report_loading(version.name, version.version, loading))
         if not wait:
             return
         try:

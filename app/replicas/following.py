@@ -1,7 +1,6 @@
 """A replica from its start on: the first models, and then whatever the others change."""
 
 import logging
-import random
 from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, cast
@@ -11,6 +10,7 @@ import anyio
 from app.initial_models.startup import Explain, register_all
 from app.settings.model import Settings
 from handler.metrics.server_metrics import Metrics
+from handler.server_random import RANDOM
 from model_registry.errors import RegistryError
 from model_registry.registration import Registration
 from model_registry.registry import Registry
@@ -62,7 +62,7 @@ async def follow_state(own: Registry, settings: Settings) -> None:
     await registry.started.wait()
     last_beat = -registry.heartbeat_interval
     while True:
-        await anyio.sleep(settings.state_interval * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311
+        await anyio.sleep(settings.state_interval * RANDOM.uniform(1 - JITTER, 1 + JITTER))
         await registry.follow()
         if monotonic() - last_beat >= registry.heartbeat_interval and await registry.beat():
             last_beat = monotonic()

@@ -1,6 +1,5 @@
 """The trace of one request: its times, and the spans that they become when its outcome is there."""
 
-import random
 from collections.abc import Callable, Iterable, Iterator
 from time import monotonic, time
 from typing import Any, NamedTuple
@@ -9,6 +8,7 @@ from app.errors import describe_error
 from app.tracing.trace_context import TRACEPARENT, TraceContext
 from handler.job import Input, Output
 from handler.job_times import JobTimes
+from handler.server_random import RANDOM
 from model_registry.reply import ResponseStream
 
 SERVER_ERROR = 500
@@ -113,4 +113,4 @@ class RequestTrace(JobTimes):
 
 
 def _new_span_id() -> int:
-    return random.getrandbits(64) or 1
+    return RANDOM.getrandbits(64) or 1

@@ -1,9 +1,9 @@
 """The decision whether a request is traced: the standard samplers of OTEL_TRACES_SAMPLER, for a microsecond."""
 
-import random
 from collections.abc import Mapping
 
 from app.tracing.trace_context import TraceContext
+from handler.server_random import RANDOM
 
 TRACE_ID_LIMIT = 1 << 64
 """The lower 8 bytes of a trace id are compared with a ratio of this, as the SDKs do."""
@@ -46,9 +46,9 @@ class Sampler:
 
     def new_trace_id(self) -> int | None:
         """The id of a trace that begins here; None where it is not sampled."""
-        if random.random() >= self.ratio:  # noqa: S311 (no secret)
+        if RANDOM.random() >= self.ratio:
             return None
-        return random.getrandbits(64) << 64 | random.randrange(max(1, self._bound)) or 1  # noqa: S311
+        return RANDOM.getrandbits(64) << 64 | RANDOM.randrange(max(1, self._bound)) or 1
 
     def samples(self, parent: TraceContext) -> bool:
         """Whether a request of that caller is traced."""

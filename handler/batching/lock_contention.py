@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from random import uniform
 from threading import Lock, Thread, get_ident
 from time import monotonic, perf_counter, sleep, thread_time
+
+from handler.server_random import RANDOM
 
 RUN_QUEUE = Path("/proc/thread-self/schedstat")
 """Linux: nanoseconds that the calling thread has run, and has been ready to run without a core."""
@@ -65,7 +66,7 @@ class LockProbe:
     def _run(self) -> None:
         while self._probed:
             involved = set(self.running.values())
-            wait = self._sample(uniform(MIN_SLEEP_SECONDS, MAX_SLEEP_SECONDS))  # noqa: S311
+            wait = self._sample(RANDOM.uniform(MIN_SLEEP_SECONDS, MAX_SLEEP_SECONDS))
             involved.update(self.running.values())
             with self._lock:
                 self._probed = [each for each in self._probed if each.record(wait, involved)]

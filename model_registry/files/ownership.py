@@ -64,11 +64,14 @@ class OwnedFolders:
 
     def make(self, parent: Path) -> Path:
         """Make and lock a new folder, named by 32 hexadecimal digits, and its parents; raises OSError."""
-        parent.mkdir(parents=True, exist_ok=True)
         while True:
             folder = parent / _new_name()
+            parent.mkdir(parents=True, exist_ok=True)
             folder.mkdir(mode=0o700)
-            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            except FileNotFoundError:  # a server that starts now took it for abandoned
+                continue
             if _lock(lock, folder):
                 self._locks[folder] = lock
                 return folder

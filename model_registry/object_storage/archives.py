@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import random
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from re import Pattern
 from threading import Event, Lock
 from typing import IO
 
+from handler.server_random import RANDOM
 from model_registry.errors import ArchiveNotFound, DownloadFailed
 from model_registry.files.atomic_file import atomic_file
 from model_registry.files.copying import TooLarge
@@ -132,7 +132,7 @@ class ObjectArchives:
         """Wait before the next attempt, ever longer; raises the reason after the last one."""
         if attempt == MAX_ATTEMPTS - 1:
             raise reason
-        seconds = FIRST_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311
+        seconds = FIRST_PAUSE_SECONDS * 2**attempt * RANDOM.uniform(0.5, 1.5)
         LOG.warning("%s; %d bytes are here, and it goes on in %.1f s.", reason, done, seconds)
         if self._is_closed.wait(seconds):
             raise STOPPED

@@ -1,12 +1,12 @@
 """A replica's view of the document: read when it has changed, changed by compare-and-set. All calls block."""
 
 import logging
-import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from threading import Lock
 
+from handler.server_random import RANDOM
 from model_registry.object_storage.bucket import Tag
 from model_registry.object_storage.errors import ObjectChanged, ObjectNotFound, StorageError
 from model_registry.state.document import Document
@@ -62,7 +62,7 @@ class SharedDocument:
                     self._tag = self._store.write(stored.to_bytes(), self._tag)
                 except ObjectChanged:
                     self.conflict_count += 1
-                    self._pause(FIRST_PAUSE_SECONDS * 2 ** min(attempt, 6) * random.uniform(0.5, 1.5))  # noqa: S311
+                    self._pause(FIRST_PAUSE_SECONDS * 2 ** min(attempt, 6) * RANDOM.uniform(0.5, 1.5))
                 except StorageError as error:
                     raise StateUnavailable(f"Nothing was changed. {error}") from error
                 else:

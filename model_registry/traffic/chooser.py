@@ -4,9 +4,9 @@ from bisect import bisect
 from collections.abc import Callable
 from hashlib import blake2b
 from itertools import accumulate
-from random import random
 from typing import Protocol
 
+from handler.server_random import RANDOM
 from model_registry.traffic.rules import Key, TrafficRules
 
 _HASH_RANGE = float(1 << 64)
@@ -35,7 +35,7 @@ class TrafficChooser:
     their order, and a key its place between 0 and 1.
     """
 
-    def __init__(self, rules: TrafficRules, draw: Callable[[], float] = random) -> None:
+    def __init__(self, rules: TrafficRules, draw: Callable[[], float] = RANDOM.random) -> None:
         self.rules = rules
         self._draw = draw
         self._versions = tuple(version for version, weight in rules.weights.items() if weight)

@@ -15,6 +15,7 @@ from model_registry.archive.manifest import MANIFEST_FILE
 from model_registry.archive.model_yaml import LIBRARY_KEYS, SETTINGS, readable_model_config, similar_key
 from model_registry.config import ModelConfig
 
+DERIVED = {"in_process", "workers_are_default"}  # fields that no key sets
 ALWAYS_SHOWN = (
     "min_workers", "max_workers", "batch_size", "max_batch_delay", "response_timeout", "startup_timeout",
     "job_queue_size",
@@ -133,7 +134,7 @@ def _in_force(config: ModelConfig) -> dict[str, Any]:
     return {
         keys.get(field, field): value
         for field, value in asdict(config).items()
-        if field in ALWAYS_SHOWN or (value != defaults[field] and field != "in_process")
+        if field in ALWAYS_SHOWN or (value != defaults[field] and field not in DERIVED)
     }
 
 

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -50,6 +51,24 @@ def test_what_a_running_server_uses_stays(tmp_path: Path) -> None:
     folders.remove(folder)
     assert repr(folders) == "<OwnedFolders 0>"
     assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_a_server_that_clears_while_another_makes_folders_takes_none(tmp_path: Path) -> None:
+    folders, has_ended = OwnedFolders(), threading.Event()
+
+    def clear() -> None:
+        while not has_ended.is_set():
+            clear_abandoned(tmp_path)
+
+    clearing = threading.Thread(target=clear)
+    clearing.start()
+    try:
+        made = [folders.make(tmp_path) for _ in range(200)]
+    finally:
+        has_ended.set()
+        clearing.join()
+    assert all(folder.is_dir() for folder in made)
+    folders.remove_all()
 
 
 def test_what_is_not_ours_stays(tmp_path: Path) -> None:
