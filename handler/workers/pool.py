@@ -20,7 +20,7 @@ STABLE_SECONDS = 10.0
 """A worker that has served for so long has not died of its start."""
 RESTARTS_AT_ONCE = 2
 """Early deaths of each worker of a pool after which it is replaced without a wait."""
-_DEATH_DELAYS = 1.0, 2.0, 3.0, 5.0, 8.0, 13.0
+_DEATH_DELAYS = 1.0, 2.0, 3.0, 5.0, 8.0
 
 
 def restart_delays() -> Iterator[float]:
@@ -35,9 +35,9 @@ def restart_delays() -> Iterator[float]:
 class RestartBackoff:
     """Chooses the waits of one pool.
 
-    After failed loads they are TorchServe's. A worker that dies once it has loaded is replaced at once, as there, but
-    not for ever: where workers keep dying before they have served for `stable_seconds`, their starts would take the
-    processor from all other models.
+    After failed loads they are TorchServe's. A worker that dies once it has loaded is replaced at once, but not for ever:
+    where workers keep dying before they have served for `stable_seconds`, their starts would take the processor from
+    all other models.
     """
 
     def __init__(self, stable_seconds: float = STABLE_SECONDS) -> None:

@@ -52,7 +52,7 @@ def test_restarts_after_failed_loads_are_delayed_as_in_torchserve() -> None:
 def test_each_worker_that_dies_early_is_replaced_at_once_a_few_times_only() -> None:
     backoff = RestartBackoff()
     at_once = RESTARTS_AT_ONCE * 2
-    assert [backoff.after_death(0.1, 2) for _ in range(at_once + 8)] == [0] * at_once + [1, 2, 3, 5, 8, 13, 13, 13]
+    assert [backoff.after_death(0.1, 2) for _ in range(at_once + 8)] == [0] * at_once + [1, 2, 3, 5, 8, 8, 8, 8]
     assert repr(backoff) == "<RestartBackoff after 12 early deaths>"
 
 
