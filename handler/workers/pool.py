@@ -35,9 +35,9 @@ def restart_delays() -> Iterator[float]:
 class RestartBackoff:
     """Chooses the waits of one pool.
 
-    After failed loads they are TorchServe's. A worker that dies once it has loaded is replaced at once, but not for ever:
-    where workers keep dying before they have served for `stable_seconds`, their starts would take the processor from
-    all other models.
+    After failed loads they are TorchServe's. A worker that dies once it has loaded is replaced at once, but not for
+    ever: where workers keep dying before they have served for `stable_seconds`, their starts would take the processor
+    from all other models.
     """
 
     def __init__(self, stable_seconds: float = STABLE_SECONDS) -> None:
