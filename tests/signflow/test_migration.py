@@ -1,11 +1,14 @@
 """The migration page, tried: a layout like SignFlow's, its commands and its configuration."""
 
+import asyncio
 import json
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -119,6 +122,27 @@ async def test_packed_started_and_registered_as_the_page_says_it_predicts(server
     log = (backend / "server.log").read_text()
     assert "metrics_format is ignored" in log
     assert "since 0.11.1" not in log
+
+
+@pytest.mark.anyio
+async def test_the_client_of_the_page_answers_by_the_shared_pipeline_without_a_server() -> None:
+    """The names are those that the function of the backend has."""
+    code = re.search(r"^    _global_torchserve_client = .*?^    \)$", PAGE, re.MULTILINE | re.DOTALL)
+    assert code is not None
+
+    class Pipeline:
+        def _infer_window(self, window: np.ndarray) -> tuple[str, float, list[object]]:
+            return f"{len(window)} frames", 0.5, []
+
+    names = {
+        "asyncio": asyncio, "TorchServeClient": TorchServeClient, "get_or_create_pipeline": Pipeline,
+        "settings": SimpleNamespace(torchserve_url=f"http://127.0.0.1:{free_port()}"), "timeout_seconds": 2.0,
+    }  # fmt: skip
+    exec(textwrap.dedent(code[0]), names)
+    client = names["_global_torchserve_client"]
+    assert isinstance(client, TorchServeClient)
+    async with client:
+        assert await client.predict(np.zeros((64, 469), np.float32)) == ("64 frames", 0.5, [])
 
 
 def test_every_key_without_effect_stands_on_the_page(backend: Path) -> None:

@@ -178,7 +178,7 @@ class TorchServeClient:
         try:
             async with asyncio.timeout(self.timeout_seconds):
                 return bool((await self.session.get(f"{self.base_url}/ping")).status_code == 200)
-        except (httpx.HTTPError, TimeoutError):
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
             return False
 
     async def predict(self, window: np.ndarray, model_name: str = "") -> tuple[str, float, list[dict[str, Any]]]:

@@ -64,6 +64,7 @@ def test_the_picture_the_progress_and_who_leaves_are_shown_and_the_sign_is_trans
         assert not page.evaluate("document.querySelector('#video').hidden")
         page.evaluate("window.finishLoading()")
         page.until("document.querySelector('#caption').textContent === 'Nobody is seen'")
+        page.until("document.querySelector('#figure').classList.contains('faded')")
         page.until("document.querySelectorAll('#predictions li').length === 1")
         assert page.evaluate("document.querySelector('#predictions li').dataset.prediction") == "hello"
         assert page.evaluate("window.pictureWidth") == 640
@@ -78,6 +79,28 @@ def test_a_camera_that_is_refused_is_said(tmp_path: Path) -> None:
     with opened(tmp_path, tmp_path / "library") as page:
         page.until("document.querySelector('#trouble').textContent.startsWith('No webcam: ')")
         assert page.evaluate("document.querySelector('#webcam').textContent") == "Use the webcam"
+        page.evaluate("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
+        page.evaluate("document.querySelector('#webcam').click()")
+        page.until("document.querySelector('#trouble').textContent.includes('pages of https and of localhost')")
+
+
+def test_a_webcam_that_is_stopped_while_its_library_loads_stays_stopped(tmp_path: Path) -> None:
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "holistic.js").write_text(LIBRARY)
+    with opened(tmp_path, tmp_path / "library", *CAMERA) as page:
+        page.until("document.querySelector('#progress').textContent === 'Loading model.tflite'")
+        page.evaluate("document.querySelector('#stop').click()")
+        page.evaluate("document.querySelector('#webcam').click()")  # no second one beside it
+        page.evaluate("window.finishLoading()")
+        page.until("document.querySelector('#webcam').textContent === 'Use the webcam'")
+        assert page.evaluate(
+            "[document.querySelector('#video').hidden, document.querySelector('#progress').hidden]"
+        ) == [
+            True,
+            True,
+        ]
+        assert page.evaluate("document.querySelector('#caption').textContent") == "Choose a sign"
+        assert page.problems == []
 
 
 @pytest.mark.skipif(HOLISTIC is None, reason="MARSERVE_HOLISTIC names no folder of @mediapipe/holistic")

@@ -120,6 +120,8 @@ async def test_the_health_check_asks_ping() -> None:
     async with make_client(server) as client:
         assert [await client.health_check() for _ in range(3)] == [True, False, False]
     assert {request.url.path for request in server.requests} == {"/ping"}
+    async with TorchServeClient("http://no port:here") as client:
+        assert not await client.health_check()
 
 
 async def test_what_the_local_pipeline_raises_reaches_the_caller() -> None:

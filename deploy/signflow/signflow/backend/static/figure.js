@@ -3,6 +3,13 @@ const ARMS = [[11, 13], [13, 15], [12, 14], [14, 16]];
 const FINGERS = [1, 5, 9, 13, 17].map((knuckle) => [0, knuckle, knuckle + 1, knuckle + 2, knuckle + 3]);
 const PALM = [0, 5, 9, 13, 17], TORSO = [11, 12, 24, 23];
 const TRAIL_FRAMES = 24;
+const RESTING = {
+  pose: {
+    2: [.52, .33], 5: [.48, .33], 7: [.53, .34], 8: [.47, .34], 9: [.51, .365], 10: [.49, .365],
+    11: [.62, .45], 12: [.38, .45], 13: [.66, .61], 14: [.34, .61], 15: [.58, .74], 16: [.42, .74], 23: [.58, .75], 24: [.42, .75],
+  },
+  hands: { left: null, right: null },
+};
 
 export class Figure {
   constructor(canvas) {
@@ -24,6 +31,12 @@ export class Figure {
     for (const arm of ARMS) this.line(arm.map((point) => pose[point]), body, 9);
     this.drawFace(pose, body);
     for (const [side, wrist] of [["left", 15], ["right", 16]]) this.drawHand(side, hands[side], pose[wrist]);
+  }
+
+  // Until there are landmarks: they need not begin where this figure stands.
+  drawResting() {
+    this.draw(RESTING);
+    this.view = null;
   }
 
   drawHand(side, points, wrist) {

@@ -3,15 +3,16 @@ import { Figure } from "./figure.js";
 import { FRAMES_PER_SECOND, Session, fetchJson, fetchPerformance } from "./session.js";
 import { Signers } from "./signers.js";
 import { NOBODY, Webcam } from "./webcam.js";
-import { StateDisplay, duration, element, percent, reasonOf, renderPrediction, tag } from "./view.js";
+import { StateDisplay, describeServer, duration, element, isFailureOfServer, percent, reasonOf, renderPrediction, sourceChip, tag } from "./view.js";
 
-const HISTORY_LENGTH = 12, RESTS = 12, PAUSE_FRAMES = 24;
+const HISTORY_LENGTH = 12, RESTS = 12, PAUSE_FRAMES = 24, STATUS_TIMEOUT_MS = 2000;
+const START_WEBCAM = "Use the webcam", START_SIGNERS = "20 signers";
 const query = new URLSearchParams(location.search);
 const figure = new Figure(element("figure")), stateDisplay = new StateDisplay(element("state"));
 const queue = [];  // frames to be sent, each with its sign
 const sentence = [];
 let signs = [], seed = Number(query.get("seed") || 1), isPlayingOn = !query.has("play");
-let session, webcam, signers, live, playing = "", performed = "", correct = 0, known = 0, sent = [];
+let session, webcam, signers, live, playing = "", performed = "", failure = "", correct = 0, known = 0, sent = [];
 
 const listeners = {
   open: () => showTrouble(""),
@@ -25,6 +26,8 @@ const listeners = {
     showTrouble("");
     showPrediction({ ...message, performed });
     performed = "";
+    failure = isFailureOfServer(message) ? reasonOf(message) : "";
+    showStatus();
   },
 };
 
@@ -33,19 +36,16 @@ function showTrouble(text) {
 }
 
 function showPrediction(message) {
-  const { prediction, confidence, performed, source, reason, milliseconds, version } = message;
+  const { prediction, confidence, performed, source, reason, milliseconds } = message;
   const isCorrect = performed === prediction;
   known += Boolean(performed);
   correct += Boolean(performed) && isCorrect;
   element("score").textContent = known ? `${correct} of ${known} as performed` : "";
   renderPrediction(element("prediction"), message);
-  const mark = tag("span", isCorrect ? "✓" : performed ? "✗" : "·", isCorrect ? "right" : "wrong");
+  const mark = performed ? tag("span", isCorrect ? "✓" : "✗", isCorrect ? "right" : "wrong") : tag("span", "·");
   mark.title = performed ? `performed: ${performed}` : "";
-  const chip = tag("span", source === "local" ? "local" : `server ${version}`.trim(), "source");
-  chip.dataset.source = source;
-  chip.title = reasonOf(message);
   const item = tag("li", "");
-  item.append(mark, tag("span", prediction), tag("span", percent(confidence)), tag("span", duration(milliseconds)), chip);
+  item.append(mark, tag("span", prediction), tag("span", percent(confidence)), tag("span", duration(milliseconds)), sourceChip(message));
   Object.assign(item.dataset, { prediction, source, reason, performed });
   element("predictions").prepend(item);
   while (element("predictions").children.length > HISTORY_LENGTH) element("predictions").lastChild.remove();
@@ -55,6 +55,7 @@ function showPrediction(message) {
 
 function showSentence() {
   element("tokens").replaceChildren(...sentence.map((token) => tag("span", token)));
+  element("tokens").scrollTop = element("tokens").scrollHeight;  // the latest sign is in sight
   element("undo").disabled = element("clear").disabled = !sentence.length;
 }
 
@@ -78,6 +79,7 @@ function tick() {
   if (!next.frame) return;
   session.send(next.frame);
   sent.push(now);
+  element("figure").classList.toggle("faded", next.frame === NOBODY && webcam.isRunning);
   if (next.frame !== NOBODY) figure.draw(next.frame);
 }
 
@@ -93,15 +95,23 @@ function playOn() {
 }
 
 function turnTo(sign) {
-  playing = element("caption").textContent = sign;
+  playing = sign;
+  showCaption();
   if (sign) figure.clear();
   for (const button of element("signs").children) button.classList.toggle("playing", button.textContent === sign);
+}
+
+function showCaption() {
+  const isBusy = isPlayingOn || webcam?.isRunning;
+  element("caption").textContent = playing || (signers.isRunning ? "20 others are signing" : isBusy ? "" : "Choose a sign");
 }
 
 function setPlayingOn(wanted) {
   isPlayingOn = wanted;
   element("play").setAttribute("aria-pressed", wanted);
-  if (!wanted) queue.splice(0, queue.length, ...queue.filter(({ sign }) => sign && sign === playing).slice(-RESTS));
+  if (wanted) return;
+  queue.splice(0, queue.length, ...queue.filter(({ sign }) => sign && sign === playing).slice(-RESTS));
+  showCaption();
 }
 
 async function useWebcam(library) {
@@ -109,6 +119,7 @@ async function useWebcam(library) {
     webcam.stop();
     return;
   }
+  if (element("webcam").textContent !== START_WEBCAM) return;  // it has not stopped yet
   setPlayingOn(false);
   const onProgress = (text, part) => {
     element("progress").hidden = !text;
@@ -121,30 +132,33 @@ async function useWebcam(library) {
   });
   element("webcam").textContent = "Stop the webcam";
   try {
-    await webcam.run();
+    const ended = webcam.run();
+    showCaption();
+    await ended;
   } catch (reason) {
     showTrouble(`No webcam: ${reason.message ?? reason}`);
   }
-  element("webcam").textContent = "Use the webcam";
-  element("caption").textContent = "";
+  element("webcam").textContent = START_WEBCAM;
+  showCaption();
   queue.push(...Array(RESTS).fill({ frame: NOBODY, sign: "" }));
 }
 
 async function setFlags(change) {
   const options = { method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify(change) };
-  await fetchJson("flags", options);
+  await fetchJson("flags", options).catch((reason) => {
+    element("flag").checked = !element("flag").checked;
+    showTrouble(`The flag is as before: ${reason.message}`);
+  });
   await showStatus();
 }
 
 async function showStatus() {
-  const status = await fetchJson("status").catch(() => null);
-  if (!status) return;
-  element("flag").checked = status.use_torchserve;
-  const probe = status.seconds_until_probe ? `next probe in ${Math.ceil(status.seconds_until_probe)} s` : "probing";
-  const [state, text] = !status.use_torchserve ? ["off", "Model server: flag off"]
-    : status.circuit === "closed" ? ["well", "Model server: in use"] : ["open", `Model server: circuit open, ${probe}`];
+  const status = await fetchJson("status", { signal: AbortSignal.timeout(STATUS_TIMEOUT_MS) }).catch(() => null);
+  element("flag").disabled = !status;
+  if (status) element("flag").checked = status.use_torchserve;
+  const [state, text] = describeServer(status, failure);
   element("server").dataset.state = state;
-  element("server").textContent = text;
+  element("server").textContent = `Model server: ${text}`;
 }
 
 async function toggleSigners() {
@@ -152,20 +166,24 @@ async function toggleSigners() {
     signers.stop();
     return;
   }
-  setPlayingOn(false);
+  if (element("start-load").textContent !== START_SIGNERS) return;  // they have not stopped yet
   element("start-load").textContent = "Stop the signers";
-  await signers.run(element("together").checked).catch((reason) => showTrouble(reason.message));
-  element("start-load").textContent = "20 signers";
+  const ended = signers.run(element("together").checked);
+  setPlayingOn(false);
+  await ended.catch((reason) => showTrouble(reason.message));
+  element("start-load").textContent = START_SIGNERS;
+  showCaption();
 }
 
 async function start() {
+  figure.drawResting();
   renderPrediction(element("prediction"), null);
   signs = await fetchJson("signs");
   for (const sign of signs) {
     const onclick = () => { setPlayingOn(false); perform(sign); };
     element("signs").append(Object.assign(tag("button", sign), { onclick }));
   }
-  signers = new Signers(signs, element("load"), element("batches"));
+  signers = new Signers(signs, element("load"));
   element("play").onclick = () => setPlayingOn(true);
   element("stop").onclick = () => { webcam?.stop(); setPlayingOn(false); };
   element("undo").onclick = () => { sentence.pop(); showSentence(); };

@@ -1,5 +1,6 @@
 // How values are shown.
 const SHOWN_MS = 450;  // each state of the session at least
+const LONGEST_WAIT = 3;  // states
 const REASONS = {
   flag_off: "the flag is off",
   rollout: "this user is not in the rollout",
@@ -29,19 +30,37 @@ export function reasonOf({ reason, seconds_until_probe: wait }) {
   return REASONS[reason] ?? (reason ? `the server answered ${reason.replace("status_", "")}` : "");
 }
 
+// Whether the server was asked for a translation, and did not give it.
+export const isFailureOfServer = ({ source, reason }) => source === "local" && !["flag_off", "rollout"].includes(reason);
+
+// A state and its words; `failure` is why the latest sign was translated locally, empty if the server was not at fault.
+export function describeServer(status, failure) {
+  if (!status) return ["off", "unknown, for the backend does not answer"];
+  const { use_torchserve: isWanted, circuit, seconds_until_probe: wait } = status;
+  if (!isWanted) return ["off", "flag off"];
+  if (circuit !== "closed") return ["open", `circuit open, ${wait ? `next probe in ${Math.ceil(wait)} s` : "probing"}`];
+  const isFailing = failure && !failure.startsWith("the circuit");
+  return isFailing ? ["open", `in use, but the last time ${failure}`] : ["well", "in use"];
+}
+
+// Who translated; the server names the version where a traffic rule chose it.
+export function sourceChip(message) {
+  const { source, version } = message;
+  const chip = tag("span", source === "local" ? "local" : `server ${version}`.trim(), "source");
+  chip.dataset.source = source;
+  chip.title = reasonOf(message) || (version ? "" : "the default version");
+  return chip;
+}
+
 // Without a message, an outline of what is to come.
 export function renderPrediction(place, message) {
   const { prediction = "Watching …", confidence = 0, alternatives = [{}, {}, {}], source, performed } = message ?? {};
   const sign = tag("div", prediction, message ? "sign" : "sign empty");
-  if (message) {
-    const chip = tag("span", source === "local" ? "local" : `server ${message.version}`.trim(), "source");
-    chip.dataset.source = source;
-    sign.append(chip);
-  }
+  if (message) sign.append(sourceChip(message));
   const facts = message && [performed && `performed: ${performed}`, `${message.frames} frames`, duration(message.milliseconds), message.device && `on ${message.device}`];
   const why = tag("div", message && source === "local" ? `Local: ${reasonOf(message)}` : "", "why");
   const bars = [{ sign: message ? prediction : "", confidence }, ...alternatives].map(renderBar);
-  place.replaceChildren(sign, tag("div", facts ? facts.filter(Boolean).join(" · ") : "the first sign is being performed", "facts"), why, ...bars);
+  place.replaceChildren(sign, tag("div", facts ? facts.filter(Boolean).join(" · ") : "a sign is translated when it ends", "facts"), why, ...bars);
 }
 
 function renderBar({ sign = "", confidence = 0 }) {
@@ -63,6 +82,7 @@ export class StateDisplay {
   }
 
   showNext() {
+    this.waiting.splice(0, this.waiting.length - LONGEST_WAIT);  // of quick signs, the latest
     const state = this.waiting.shift();
     this.isShowing = Boolean(state);
     if (!state) return;

@@ -4,14 +4,17 @@ export const NOBODY = { pose: Array(33).fill([null, null, null]), hands: { left:
 export class Webcam {
   // `onProgress(text, part)` tells what is being loaded; `onFrame(frame, isSomebody)` gets each frame.
   constructor(library, video, onProgress, onFrame) {
-    Object.assign(this, { library, video, onProgress, onFrame, isRunning: false });
+    Object.assign(this, { library, video, onFrame, isRunning: false });
+    this.onProgress = (text, part) => { if (this.isRunning || !text) onProgress(text, part); };
   }
 
   async run() {
     this.isRunning = true;
     try {
+      if (!navigator.mediaDevices) throw new Error("browsers open it on pages of https and of localhost alone");
       this.onProgress("Waiting for the camera", .1);
       this.video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
+      if (!this.isRunning) return;  // it was stopped while the browser asked
       this.video.hidden = false;
       await this.video.play();
       const holistic = await this.load();
@@ -50,6 +53,7 @@ export class Webcam {
   }
 
   receive({ poseLandmarks, leftHandLandmarks, rightHandLandmarks }) {
+    if (!this.isRunning) return;
     this.onProgress("", 1);
     const points = (landmarks) => landmarks?.map(({ x, y, z }) => [x, y, z]) ?? null;
     const hands = { left: points(leftHandLandmarks), right: points(rightHandLandmarks) };
