@@ -140,7 +140,7 @@ def test_the_page_plays_by_itself_and_nothing_on_it_is_empty(tmp_path: Path, sto
         assert page.problems == []
 
 
-def test_a_page_that_waits_for_a_choice_shows_a_figure_and_says_so(tmp_path: Path, store: Path) -> None:
+def test_a_page_that_waits_for_a_choice_or_for_its_backend_says_so(tmp_path: Path, store: Path) -> None:
     with opened(tmp_path, store, "&play=") as (page, _):
         assert page.evaluate(
             "(({ canvas, pen }) => pen.getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean))"
@@ -151,12 +151,8 @@ def test_a_page_that_waits_for_a_choice_shows_a_figure_and_says_so(tmp_path: Pat
         page.until("document.querySelector('#caption').textContent === 'hello'")
         page.until(f"{ITEMS}.length === 1")
         page.until("document.querySelector('#caption').textContent === 'Choose a sign'")
-        assert page.problems == []
-
-
-def test_a_backend_that_is_gone_is_said_and_a_flag_that_is_refused_stays(tmp_path: Path, store: Path) -> None:
-    server = "document.querySelector('#server')"
-    with opened(tmp_path, store, "&play=") as (page, _):
+        # The backend is gone: it is said, and the flag stays.
+        server = "document.querySelector('#server')"
         page.evaluate("window.ask = window.fetch; window.fetch = () => Promise.reject(new Error('no connection'))")
         click(page, "#flag")
         page.until(f"{server}.textContent === 'Model server: unknown, for the backend does not answer'")
@@ -169,9 +165,12 @@ def test_a_backend_that_is_gone_is_said_and_a_flag_that_is_refused_stays(tmp_pat
         page.evaluate("window.fetch = window.ask")
         page.until(f"{server}.textContent === 'Model server: in use'")
         assert not page.evaluate("document.querySelector('#flag').disabled")
+        assert page.problems == []
 
 
-def test_long_times_do_not_wrap_and_a_phone_needs_no_scrolling_sideways(tmp_path: Path, store: Path) -> None:
+def test_long_times_do_not_break_the_layout_of_a_phone_and_long_lists_not_that_of_a_screen(
+    tmp_path: Path, store: Path
+) -> None:
     with opened(tmp_path, store, "&play=hello") as (page, _):
         assert page.evaluate(
             "import('/static/view.js').then(({ duration }) => [6.13, 999.4, 1002.8, 61000].map(duration))"
@@ -183,14 +182,12 @@ def test_long_times_do_not_wrap_and_a_phone_needs_no_scrolling_sideways(tmp_path
         page.call("Emulation.setDeviceMetricsOverride", width=375, height=700, deviceScaleFactor=1, mobile=True)
         assert page.evaluate("document.documentElement.scrollWidth") <= 375
         assert page.evaluate(f"{ITEMS}[0].offsetHeight") == height
-        page.evaluate("document.querySelectorAll('#load td').forEach((cell) => { cell.textContent = '999.4 ms'; })")
+        times = "document.querySelectorAll('#load td:nth-of-type(2), #load td:nth-of-type(3)')"
+        page.evaluate(f"{times}.forEach((cell) => {{ cell.textContent = '999.4 ms'; }})")
         page.evaluate("document.querySelector('#with-server').classList.add('running')")
-        assert page.evaluate(f"{right('#load table')} <= {right('#load')}")
-
-
-def test_the_page_does_not_move_as_signs_join_and_the_latest_is_in_sight(tmp_path: Path, store: Path) -> None:
-    with opened(tmp_path, store, "&play=hello") as (page, _):
-        page.until(f"{ITEMS}.length === 1")
+        assert page.evaluate(f"{right('#load table')} < {right('#batches')} + 1")
+        # On a wide one the history does not move the page, and the latest sign of a long sentence is in sight.
+        page.call("Emulation.setDeviceMetricsOverride", width=1100, height=800, deviceScaleFactor=1, mobile=False)
         height = page.evaluate("document.documentElement.scrollHeight")
         copy = f"document.querySelector('#predictions').append({ITEMS}[0].cloneNode(true))"
         page.evaluate(f"for (let i = 0; i < 11; i++) {copy}")
@@ -199,7 +196,7 @@ def test_the_page_does_not_move_as_signs_join_and_the_latest_is_in_sight(tmp_pat
         for number in (2, 3):
             click_sign(page, "please")
             page.until(f"document.querySelectorAll('#tokens span').length === {number}")
-        assert page.evaluate(f"{bottom('#tokens span:last-child')} <= {bottom('#tokens')}")
+        assert page.evaluate(f"{bottom('#tokens span:last-child')} < {bottom('#tokens')} + 1")
 
 
 def test_twenty_signers_show_their_times_with_and_without_the_server_and_the_batches(
