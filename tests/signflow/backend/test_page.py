@@ -91,6 +91,7 @@ def test_the_page_says_who_translates_and_why(tmp_path: Path, store: Path) -> No
         page.until(f"{ITEMS}.length === 1")
         assert page.evaluate(f"[{ITEMS}[0].dataset.prediction, {ITEMS}[0].dataset.source]") == ["again", "local"]
         assert text(page, "#latest .why") == "Local: the flag is off"
+        assert text(page, "#predictions .source") == "local: flag off"
         click(page, "#flag")
         page.until("document.querySelector('#server').textContent === 'Model server: in use'")
         server.kill()
@@ -102,6 +103,11 @@ def test_the_page_says_who_translates_and_why(tmp_path: Path, store: Path) -> No
             click_sign(page, "hello")
             page.until(f"{ITEMS}.length === {number}")
             assert text(page, "#latest .why").startswith(f"Local: {reason}")
+        assert page.evaluate(f"{ITEMS}.slice(0, 3).map((item) => item.lastChild.textContent)") == [
+            "local: circuit",
+            "local: refused",
+            "local: refused",
+        ]
         page.until(
             "document.querySelector('#server').textContent.startsWith('Model server: circuit open, next probe in ')"
         )
@@ -182,6 +188,11 @@ def test_long_times_do_not_break_the_layout_of_a_phone_and_long_lists_not_that_o
         page.call("Emulation.setDeviceMetricsOverride", width=375, height=700, deviceScaleFactor=1, mobile=True)
         assert page.evaluate("document.documentElement.scrollWidth") <= 375
         assert page.evaluate(f"{ITEMS}[0].offsetHeight") == height
+        page.evaluate(f"{ITEMS}[0].children[1].textContent = 'thank you'")
+        page.evaluate(f"{ITEMS}[0].lastChild.textContent = 'local: flag off'")
+        assert page.evaluate(
+            f"(({{ scrollWidth, clientWidth }}) => scrollWidth <= clientWidth)({ITEMS}[0].children[1])"
+        )
         times = "document.querySelectorAll('#load td:nth-of-type(2), #load td:nth-of-type(3)')"
         page.evaluate(f"{times}.forEach((cell) => {{ cell.textContent = '999.4 ms'; }})")
         page.evaluate("document.querySelector('#with-server').classList.add('running')")

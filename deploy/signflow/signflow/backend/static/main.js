@@ -45,7 +45,7 @@ function showPrediction(message) {
   const mark = performed ? tag("span", isCorrect ? "✓" : "✗", isCorrect ? "right" : "wrong") : tag("span", "·");
   mark.title = performed ? `performed: ${performed}` : "";
   const item = tag("li", "");
-  item.append(mark, tag("span", prediction), tag("span", percent(confidence)), tag("span", duration(milliseconds)), sourceChip(message));
+  item.append(mark, tag("span", prediction), tag("span", percent(confidence)), tag("span", duration(milliseconds)), sourceChip(message, true));
   Object.assign(item.dataset, { prediction, source, reason, performed });
   element("predictions").prepend(item);
   while (element("predictions").children.length > HISTORY_LENGTH) element("predictions").lastChild.remove();

@@ -1,14 +1,15 @@
 // How values are shown.
 const SHOWN_MS = 450;  // each state of the session at least
 const LONGEST_WAIT = 3;  // states
-const REASONS = {
-  flag_off: "the flag is off",
-  rollout: "this user is not in the rollout",
-  timeout: "the server did not answer in time",
-  connect: "the connection was refused",
-  slow: "the server was slower than the local model",
-  protocol: "the connection broke",
-  answer: "the server's answer could not be read",
+const REASONS = {  // in a word, and in a sentence
+  flag_off: ["flag off", "the flag is off"],
+  rollout: ["rollout", "this user is not in the rollout"],
+  timeout: ["timeout", "the server did not answer in time"],
+  connect: ["refused", "the connection was refused"],
+  slow: ["slow", "the server was slower than the local model"],
+  protocol: ["broken", "the connection broke"],
+  answer: ["invalid", "the server's answer could not be read"],
+  circuit_open: ["circuit", "the circuit is open, a probe is under way"],
 };
 
 export const element = (id) => document.getElementById(id);
@@ -23,11 +24,8 @@ export function tag(name, text, kind = "") {
 }
 
 export function reasonOf({ reason, seconds_until_probe: wait }) {
-  if (reason === "circuit_open") {
-    const until = new Date(Date.now() + 1000 * wait).toLocaleTimeString();
-    return wait ? `the circuit is open until ${until}` : "the circuit is open, a probe is under way";
-  }
-  return REASONS[reason] ?? (reason ? `the server answered ${reason.replace("status_", "")}` : "");
+  if (reason === "circuit_open" && wait) return `the circuit is open until ${new Date(Date.now() + 1000 * wait).toLocaleTimeString()}`;
+  return REASONS[reason]?.[1] ?? (reason ? `the server answered ${reason.replace("status_", "")}` : "");
 }
 
 // Whether the server was asked for a translation, and did not give it.
@@ -43,10 +41,11 @@ export function describeServer(status, failure) {
   return isFailing ? ["open", `in use, but the last time ${failure}`] : ["well", "in use"];
 }
 
-// Who translated; the server names the version where a traffic rule chose it.
-export function sourceChip(message) {
-  const { source, version } = message;
-  const chip = tag("span", source === "local" ? "local" : `server ${version}`.trim(), "source");
+// Who translated, perhaps with the reason; the server names the version where a traffic rule chose it.
+export function sourceChip(message, isReasonShown = false) {
+  const { source, version, reason } = message;
+  const why = isReasonShown ? `: ${REASONS[reason]?.[0] ?? reason.replace("status_", "")}` : "";
+  const chip = tag("span", source === "local" ? `local${why}` : `server ${version}`.trim(), "source");
   chip.dataset.source = source;
   chip.title = reasonOf(message) || (version ? "" : "the default version");
   return chip;
