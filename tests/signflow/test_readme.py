@@ -1,4 +1,4 @@
-"""What the example's README names: files, commands of the Makefile, variables, extras."""
+"""Names in the example's README: files, commands of the Makefile, variables, extras."""
 
 import re
 import tomllib
