@@ -7,7 +7,8 @@ Row = tuple[str, float, str]
 """A label, a length and the text after the bar."""
 
 _WIDTH, _LABEL, _ROW, _HEADING = 800, 330, 30, 44
-_COLOURS = ("#7f8c8d", "#2f7d5b", "#7fb59b", "#b5651d", "#d8b08c")
+_COLOURS = {"marserve": "#2f7d5b", "TorchServe": "#b5651d", "no server": "#7f8c8d"}
+_OTHER = "#7fb59b"
 
 
 def render_charts(title: str, subtitle: str, charts: Sequence[tuple[str, Sequence[Row]]]) -> str:
@@ -16,7 +17,7 @@ def render_charts(title: str, subtitle: str, charts: Sequence[tuple[str, Sequenc
     for heading, rows in charts:
         drawn.append(_text(16, top + 28, heading, 'font-size="15" font-weight="600"'))
         longest = max((length for _, length, _ in rows), default=0) or 1
-        drawn += [_bar(number, top + _HEADING + _ROW * number, row, longest) for number, row in enumerate(rows)]
+        drawn += [_bar(top + _HEADING + _ROW * number, row, longest) for number, row in enumerate(rows)]
         top += _HEADING + _ROW * len(rows) + 8
     box = f'viewBox="0 0 {_WIDTH} {top + 12}" width="{_WIDTH}" height="{top + 12}"'
     head = _text(16, 32, title, 'font-size="20" font-weight="700"') + _text(
@@ -29,13 +30,14 @@ def render_charts(title: str, subtitle: str, charts: Sequence[tuple[str, Sequenc
     )
 
 
-def _bar(number: int, top: int, row: Row, longest: float) -> str:
+def _bar(top: int, row: Row, longest: float) -> str:
     label, length, text = row
     width = (_WIDTH - _LABEL - 110) * length / longest
+    colour = next((colour for name, colour in _COLOURS.items() if name in label), _OTHER)
     return (
         _text(_LABEL - 8, top + 19, label, 'text-anchor="end" font-size="13"')
         + f'<rect x="{_LABEL}" y="{top + 4}" width="{width:.1f}" height="{_ROW - 8}" rx="3"'
-        f' fill="{_COLOURS[number % len(_COLOURS)]}"/>' + _text(_LABEL + width + 8, top + 19, text, 'font-size="13"')
+        f' fill="{colour}"/>' + _text(_LABEL + width + 8, top + 19, text, 'font-size="13"')
     )
 
 
