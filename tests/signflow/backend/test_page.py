@@ -223,6 +223,7 @@ def test_twenty_signers_show_their_times_with_and_without_the_server_and_the_bat
         lost = "[...document.querySelectorAll('#load tbody tr')].map((row) => Number(row.children[5].textContent))"
         assert page.evaluate(lost) == [0, 0]  # what was signed to its end before the stop is waited for
         assert text(page, "#locally") == ""
+        assert text(page, "#server") == "Model server: in use"
         page.take_picture(tmp_path / "page.png")
         assert page.problems == []
 

@@ -26,10 +26,14 @@ const listeners = {
     showTrouble("");
     showPrediction({ ...message, performed });
     performed = "";
-    failure = isFailureOfServer(message) ? reasonOf(message) : "";
+    rememberFailure(message);
     showStatus();
   },
 };
+
+function rememberFailure(message) {
+  failure = isFailureOfServer(message) ? reasonOf(message) : "";
+}
 
 function showTrouble(text) {
   element("trouble").textContent = text;
@@ -183,7 +187,7 @@ async function start() {
     const onclick = () => { setPlayingOn(false); perform(sign); };
     element("signs").append(Object.assign(tag("button", sign), { onclick }));
   }
-  signers = new Signers(signs, element("load"));
+  signers = new Signers(signs, element("load"), rememberFailure);
   element("play").onclick = () => setPlayingOn(true);
   element("stop").onclick = () => { webcam?.stop(); setPlayingOn(false); };
   element("undo").onclick = () => { sentence.pop(); showSentence(); };

@@ -6,8 +6,9 @@ const SIGNERS = 20, LANE_SECONDS = 8, RESTS = 12, REST_FRAMES = 6, GRACE_MS = 30
 const LANES = [{ row: "with-server", translate: "server" }, { row: "without-server", translate: "local" }];
 
 export class Signers {
-  constructor(signs, card) {
-    Object.assign(this, { signs, card, isRunning: false });
+  // `onTranslation(message)` gets the translations for which the server was asked.
+  constructor(signs, card, onTranslation) {
+    Object.assign(this, { signs, card, onTranslation, isRunning: false });
   }
 
   async run(areTogether) {
@@ -77,11 +78,12 @@ export class Signers {
 
 // One simulated user; all of a class perform the same signs at the same time.
 class Signer {
-  constructor(number, translate, { frames, areTogether }, result) {
+  constructor(number, translate, { frames, areTogether, onTranslation }, result) {
     Object.assign(this, { number, frames, areTogether, result, pending: 0, sentAt: [], queue: [], sign: 0, isEnding: false });
     if (!areTogether) this.queue = Array(3 * number).fill(null);
     const listeners = {
       prediction: (message) => {
+        if (translate === "server") onTranslation(message);
         if (message.source === "local") Object.assign(result, { locally: result.locally + 1, reason: reasonOf(message) });
         result.latencies.push(performance.now() - this.sentAt[message.last_frame + REST_FRAMES - 1]);
         this.finish();
