@@ -1,5 +1,6 @@
 """A server inside a test: settings to answers with no socket between."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -36,6 +37,12 @@ class Client:
     async def describe(self, model: str) -> dict[str, Any]:
         """The description of a model's default version."""
         return (await self.http.get(f"/models/{model}")).json()[0]  # type: ignore[no-any-return]
+
+
+async def until_loaded(application: ModelServer) -> None:
+    """Wait until no worker loads any more."""
+    while any(version.is_loading for version in application.registry.versions()):
+        await asyncio.sleep(0.001)
 
 
 @asynccontextmanager

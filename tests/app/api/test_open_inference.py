@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.serving import serving
+from tests.support.serving import serving, until_loaded
 
 pytestmark = pytest.mark.anyio
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 async def test_archives_have_metadata_and_readiness(store: Path, archive: Any) -> None:
     archive("echo", "def handle(data, context):\n    return [row['body'] for row in data] if data else None\n")
     async with serving(store, "echo.mar", one_port=True) as client:
-        await client.manage("PUT", "/models/echo", min_worker=1, synchronous="true")
+        await until_loaded(client.application)
         assert (await client.http.get("/v2/models/echo")).json()["versions"] == ["1.0"]
         assert (await client.http.get("/v2/models/echo/versions/1.0/ready")).json() == {"name": "echo", "ready": True}
         assert (await client.http.get("/v2/models/none/ready")).status_code == 404

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeArchive
-from tests.support.serving import Client, serving
+from tests.support.serving import Client, serving, until_loaded
 
 pytestmark = pytest.mark.anyio
 VERSION = """
@@ -208,6 +208,7 @@ async def test_shares_shadow_answers_and_rollouts_are_metrics(store: Path, archi
     for version in ("1.0", "2.0"):
         archive("m", VERSION.format(version), version=version, file=f"{version}.mar")
     async with serving(store, "1.0.mar", "2.0.mar", one_port=True, marserve_metrics=True) as client:
+        await until_loaded(client.application)  # before that there is no shadow
         rules = {"weights": {"1.0": 3, "2.0": 1}, "shadow": {"version": "2.0"}}
         (await client.http.put("/models/m/traffic", json=rules)).raise_for_status()
         text = (await client.http.get("/metrics")).text

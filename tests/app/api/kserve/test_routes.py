@@ -13,7 +13,7 @@ from app.application import create_apps
 from app.model_server import ModelServer
 from app.settings.types import ListenAddress
 from tests.conftest import MakeArchive
-from tests.support.serving import serving
+from tests.support.serving import serving, until_loaded
 
 pytestmark = pytest.mark.anyio
 KSERVE = ListenAddress("http", "127.0.0.1", 8090)
@@ -90,7 +90,8 @@ async def test_requests_do_not_share_batches(store: Path, archive: MakeArchive) 
 
 async def test_metadata(store: Path, archive: MakeArchive) -> None:
     archive("m", ROWS)
-    async with asking(store, "m.mar") as (http, _):
+    async with asking(store, "m.mar") as (http, server):
+        await until_loaded(server)
         described = {"name": "m", "versions": ["1.0"], "platform": "", "inputs": [], "outputs": []}
         assert (await http.get("/v2/models/m")).json() == described
         assert (await http.get("/v2/models/m/versions/1.0/ready")).status_code == 200
