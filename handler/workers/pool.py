@@ -16,10 +16,8 @@ from handler.workers.worker import Worker
 
 CallLater = Callable[[float, Callable[[], object]], object]
 """Calls a function after so many seconds, on the thread of the pool."""
-STABLE_SECONDS = 10.0
-"""A worker that has served for so long has not died of its start."""
 RESTARTS_AT_ONCE = 2
-"""Early deaths of each worker of a pool after which it is replaced without a wait."""
+"""Deaths of each worker of a pool, before it has served a batch, after which it is replaced without a wait."""
 _DEATH_DELAYS = 1.0, 2.0, 3.0, 5.0, 8.0
 
 
@@ -36,12 +34,11 @@ class RestartBackoff:
     """Chooses the waits of one pool.
 
     After failed loads they are TorchServe's. A worker that dies once it has loaded is replaced at once, but not for
-    ever: where workers keep dying before they have served for `stable_seconds`, their starts would take the processor
+    ever: where workers keep dying and none of the pool has served a single batch, their starts would take the processor
     from all other models.
     """
 
-    def __init__(self, stable_seconds: float = STABLE_SECONDS) -> None:
-        self._stable_seconds = stable_seconds
+    def __init__(self) -> None:
         self._load_delays = restart_delays()
         self._early_deaths = 0
         self._death_delays: Iterator[float] = iter(())
@@ -53,13 +50,10 @@ class RestartBackoff:
         """Seconds until the load is tried again."""
         return next(self._load_delays)
 
-    def after_death(self, served_seconds: float, workers: int) -> float:
-        """Seconds until the next start, after the death of one of so many workers that had loaded."""
+    def after_death(self, workers: int, *, has_served: bool) -> float:
+        """Seconds until the next start, after the death of one of so many workers; `has_served` is true of any."""
         self._load_delays = restart_delays()
-        if served_seconds >= self._stable_seconds:
-            self._early_deaths = 0
-        else:
-            self._early_deaths += 1
+        self._early_deaths = 0 if has_served else self._early_deaths + 1
         if self._early_deaths <= RESTARTS_AT_ONCE * workers:
             self._death_delays = chain(_DEATH_DELAYS, repeat(_DEATH_DELAYS[-1]))
             return 0.0
@@ -70,14 +64,13 @@ class WorkerPool:
     """Keeps a number of workers alive. All methods belong to one thread; `on_end` is called on others.
 
     `new_spec` makes the specification of a worker from its index. A worker that dies is replaced, ever later where
-    workers keep dying before they have served for `stable_seconds`; a load that keeps failing is tried again, ever
-    later, until `retry_seconds` after the first failure.
+    workers keep dying before they have served a batch; a load that keeps failing is tried again, ever later, until
+    `retry_seconds` after the first failure.
     """
 
     def __init__(
         self, new_spec: Callable[[int], WorkerSpec], batcher: Batcher, metrics: ModelMetrics, deliver: Deliver, *,
         on_end: Callable[[Worker], object], call_later: CallLater, retry_seconds: float = 300.0,
-        stable_seconds: float = STABLE_SECONDS,
     ) -> None:  # fmt: skip
         self._new_spec = new_spec
         self._batcher = batcher
@@ -86,7 +79,7 @@ class WorkerPool:
         self._on_end = on_end
         self._call_later = call_later
         self._retry_seconds = retry_seconds
-        self._backoff = RestartBackoff(stable_seconds)
+        self._backoff = RestartBackoff()
         self._failing_since: float | None = None
         self.workers: list[Worker] = []
         self._stopped: list[Worker] = []
@@ -191,7 +184,8 @@ class WorkerPool:
         """Seconds until the successor of a worker that has ended is started."""
         if worker.loaded.exception() is not None:
             return self._backoff.after_failed_load()
-        delay = self._backoff.after_death(time.monotonic() - worker.ready_since, len(self.workers))
+        has_served = any(each.has_served for each in self.workers)
+        delay = self._backoff.after_death(len(self.workers), has_served=has_served)
         if delay:
             worker.spec.write_line("stderr", f"Workers keep dying; the next one is started in {delay:g} s.")
         return delay

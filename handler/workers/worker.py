@@ -77,7 +77,7 @@ class Worker(Consumer):
         self.loading_since = time.monotonic() + delay
         self.loaded: Future[None] = Future()
         """Resolves when the service is loaded; fails with LoadFailed."""
-        self.abandoned = False
+        self.abandoned = self.has_served = False
         self._batcher = batcher
         self._metrics = metrics
         self._deliver = deliver
@@ -188,7 +188,6 @@ class Worker(Consumer):
         self._metrics.record_load(self.spec.label, (time.monotonic() - started_at) * 1000)
         self.spec.write_line("stdout", "Torch worker started.")
         if not self.loaded.done():
-            self.ready_since = time.monotonic()
             self.loaded.set_result(None)
 
     def _new_service(self, spec: WorkerSpec) -> Any:
@@ -229,7 +228,7 @@ class Worker(Consumer):
     def _predict(self, batch: Batch) -> Sequence[Any]:
         started_at, concurrent = time.monotonic(), self._batcher.expected_in_flight > 1
         outcomes = self._service.predict(batch.jobs, self._deliver_chunk, concurrent=concurrent)
-        ended_at = time.monotonic()
+        ended_at, self.has_served = time.monotonic(), True
         self._metrics.record_batch(len(batch.jobs), (ended_at - started_at) * 1000)
         if any(map(attrgetter("times"), batch.jobs)):
             record_times(batch.jobs, self.spec.label, self._service.last_times, started_at, ended_at)

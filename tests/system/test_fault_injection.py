@@ -12,6 +12,7 @@ from unittest.mock import patch
 import pytest
 
 from handler.batching.autotuner import Autotuner
+from handler.workers import pool
 from tests.conftest import MakeArchive
 from tests.support.raw_connections import Endpoint, RawConnection, opened
 from tests.support.serving import Client, serving
@@ -105,6 +106,12 @@ PROCESS_STEPS = (
     "handler.workers.process.child_process:ChildProcess.write_printed",
     "handler.workers.process.child_process:ChildProcess.close",
 )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that keep dying, as some steps make them, are replaced soon all the same."""
+    monkeypatch.setattr(pool, "_DEATH_DELAYS", (0.01,))
 
 
 @contextmanager

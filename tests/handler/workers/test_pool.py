@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from handler.workers.pool import RESTARTS_AT_ONCE, STABLE_SECONDS, RestartBackoff, WorkerPool, restart_delays
+from handler.workers.pool import RESTARTS_AT_ONCE, RestartBackoff, WorkerPool, restart_delays
 from handler.workers.worker import Worker
 from tests.support.load import until
 from tests.support.one_version import WorkerFixture
@@ -49,24 +49,25 @@ def test_restarts_after_failed_loads_are_delayed_as_in_torchserve() -> None:
     assert max(islice(restart_delays(), 30)) == 1597
 
 
-def test_each_worker_that_dies_early_is_replaced_at_once_a_few_times_only() -> None:
+def test_each_worker_that_dies_before_a_batch_is_served_is_replaced_at_once_a_few_times_only() -> None:
     backoff = RestartBackoff()
     at_once = RESTARTS_AT_ONCE * 2
-    assert [backoff.after_death(0.1, 2) for _ in range(at_once + 8)] == [0] * at_once + [1, 2, 3, 5, 8, 8, 8, 8]
+    delays = [backoff.after_death(2, has_served=False) for _ in range(at_once + 8)]
+    assert delays == [0] * at_once + [1, 2, 3, 5, 8, 8, 8, 8]
     assert repr(backoff) == "<RestartBackoff after 12 early deaths>"
 
 
-def test_a_worker_that_had_served_for_long_is_replaced_at_once_and_the_waits_begin_anew() -> None:
+def test_a_worker_that_had_served_is_replaced_at_once_and_the_waits_begin_anew() -> None:
     backoff = RestartBackoff()
-    early = [backoff.after_death(0, 1) for _ in range(5)]
-    assert backoff.after_death(STABLE_SECONDS, 1) == 0
-    assert [backoff.after_death(0, 1) for _ in range(5)] == early == [0, 0, 1, 2, 3]
+    early = [backoff.after_death(1, has_served=False) for _ in range(5)]
+    assert backoff.after_death(1, has_served=True) == 0
+    assert [backoff.after_death(1, has_served=False) for _ in range(5)] == early == [0, 0, 1, 2, 3]
 
 
 def test_the_waits_of_loads_begin_anew_after_one_that_succeeded() -> None:
     backoff = RestartBackoff()
     assert [backoff.after_failed_load() for _ in range(4)] == [0, 1, 1, 2]
-    backoff.after_death(0, 1)
+    backoff.after_death(1, has_served=True)
     assert backoff.after_failed_load() == 0
 
 
@@ -111,10 +112,23 @@ def test_workers_that_keep_dying_are_replaced_ever_later(make: Make) -> None:
     assert fixture.workers.lines[-1] == "Workers keep dying; the next one is started in 3 s."
 
 
-def test_workers_that_have_served_for_long_are_replaced_at_once(make: Make) -> None:
-    fixture = make("import sys\ndef handle(data, context):\n    return data and sys.exit(1)", stable_seconds=0.0)
+SERVES_ONCE = """
+import sys
+served = []
+def handle(data, context):
+    if served:
+        sys.exit(1)
+    served.extend(data or ())
+    return data and ["x"] * len(data)
+"""
+
+
+def test_workers_that_have_served_are_replaced_at_once(make: Make) -> None:
+    fixture = make(SERVES_ONCE)
     fixture.pool.scale(1)
     for _ in range(4):
+        fixture.workers.submit("x")
+        until(lambda: fixture.pool.workers[0].has_served)
         fixture.workers.submit("x")
         until(lambda: len(fixture.ended) == 1)
         fixture.pool.replace_worker(fixture.ended.pop())
