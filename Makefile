@@ -22,7 +22,7 @@ mirror PIP_INDEX_URL; then run make again.
 endef
 export NO_PYTHON NO_VENV NO_PACKAGES
 
-.PHONY: serve triton install test lint clean $(PARTS)
+.PHONY: serve triton install test test-long lint clean $(PARTS)
 serve: install
 	$(BIN)/marserve serve --port $(PORT)
 
@@ -32,14 +32,18 @@ triton: .venv/tested
 	$(BIN)/marserve serve --model-repository build/triton --port $(PORT) --grpc-port 8001
 
 install: .venv/installed
-test: .venv/tested lint
-	@$(MAKE) --no-print-directory --keep-going --jobs=$(JOBS) $(PARTS)
+test: .venv/tested
+	@$(MAKE) --no-print-directory --keep-going --jobs=$(JOBS) lint $(PARTS)
+
+# The tests that take longest, of things that shorter ones in `make test` try, too.
+test-long: .venv/tested
+	$(BIN)/python -m pytest -q -m long tests
 
 # A process for each part: what one leaves behind in torch or numpy is no matter of the others. The many servers that the
 # tests start find their modules compiled. A part without a failure says so in one line.
 $(PARTS): export PYTHONDONTWRITEBYTECODE :=
 $(PARTS): .venv/tested
-	@log=$$(mktemp); if $(BIN)/python -m pytest -q $@ > $$log 2>&1; \
+	@log=$$(mktemp); if $(BIN)/python -m pytest -q -m "not long" $@ > $$log 2>&1; \
 	then echo "$@: $$(tail -n 1 $$log)"; rm $$log; else echo "$@:"; cat $$log; rm $$log; exit 1; fi
 
 lint: .venv/tested

@@ -1,6 +1,7 @@
 """The middleware around the routes, as another ASGI server drives it."""
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -142,7 +143,7 @@ async def test_every_response_is_logged_and_counted_once(store: Path, tmp_path: 
         client.application.logs.access.flush()
         lines = (tmp_path / "access_log.log").read_text().splitlines()
         assert len(lines) == 1
-        assert lines[0].endswith('/10.0.0.1:5 "POST /ping HTTP/1.1" 200 0')
+        assert re.search(r'/10\.0\.0\.1:5 "POST /ping HTTP/1\.1" 200 \d+$', lines[0])
 
 
 async def test_other_kinds_of_connections_pass(store: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_result_without_a_translation_has_no_percentile() -> None:
     assert (result.signs_per_second, result.correct_share, result.late_share) == (0, 0, 0)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_command_measures_a_server_and_the_backend_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -63,6 +63,7 @@ def test_an_export_that_computes_something_else_is_refused(tmp_path: Path, monke
         export.main([str(tmp_path / "transformer.onnx")])
 
 
+@pytest.mark.long
 def test_training_learns(name: str) -> None:
     signs = make_signs(6)[::2]
     lines: list[str] = []

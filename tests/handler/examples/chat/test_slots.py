@@ -21,6 +21,7 @@ def continuations(model: slots.SlotModel, count: int) -> list[list[int]]:
     return made
 
 
+@pytest.mark.long
 def test_a_compiled_step_has_one_shape_and_the_same_tokens() -> None:
     shapes = []
 
