@@ -55,7 +55,7 @@ class ServedVersion:
         self._watch = watch or LoopWatch()
         self.is_watched = False
         self._was_scaled = False
-        self._hang_timer: asyncio.TimerHandle | None = None
+        self._hang_timer: asyncio.Handle | None = None
         self._drained: asyncio.Future[None] | None = None
         metrics.watch(batcher.__len__, lambda: self.pool.ready_count, lambda: self.pool.abandoned_count)
         metrics.series.watch_controllers(
@@ -180,8 +180,8 @@ class ServedVersion:
         if not self.is_watched:
             self._watch.add(self)
         self._pacer.submit(job)
-        if self._hang_timer is None:
-            self._check_hung()
+        if self._hang_timer is None:  # soon, not now: it delivers outcomes, for which the caller is not ready yet
+            self._hang_timer = self._loop.call_soon(self._on_hang_timer)
 
     def _deliver(self, outcomes: JobOutcomes) -> None:
         try:
@@ -238,6 +238,7 @@ class ServedVersion:
             self._hang_timer.cancel()
         timeout = self.config.response_timeout
         try:
+            self._pacer.recover()
             remaining = self.pool.abandon_hung(timeout, self.config.startup_timeout, just_started)
         except Exception:
             LOG.exception("%s %s: workers are not checked; it will be tried again.", self.name, self.version)
@@ -245,14 +246,15 @@ class ServedVersion:
         if remaining is None and self.batcher.is_idle:
             self._hang_timer = None
         else:  # a batch taken meanwhile is not due before a whole timeout has passed
-            seconds = max(MIN_CHECK_SECONDS, min(timeout, remaining or timeout))
-            self._hang_timer = self._loop.call_later(seconds, self._on_hang_timer)
+            self._check_hung_after(min(timeout, remaining or timeout))
+
+    def _check_hung_after(self, seconds: float) -> None:
+        self._hang_timer = self._loop.call_later(max(MIN_CHECK_SECONDS, seconds), self._on_hang_timer)
 
     def _on_hang_timer(self) -> None:
         self._hang_timer = None
         try:
-            self._pacer.recover()  # here alone: a caller that submits is not ready for its outcome yet
             self._check_hung()
         finally:
             if self._hang_timer is None and not self._is_idle:  # the check has failed
-                self._hang_timer = self._loop.call_later(RETRY_SECONDS, self._on_hang_timer)
+                self._check_hung_after(RETRY_SECONDS)

@@ -40,7 +40,7 @@ class KServeApis(OpenInferenceApis):
         return message(TRITON, "ModelMetadataResponse")(name=request.name, versions=self._models.versions(request.name))
 
     async def model_infer(self, request: Any) -> Any:
-        """A prediction; a blank id is no id."""
+        """A prediction; an id of white space counts as none."""
         if not request.inputs:
             raise BadRequest("The request has no inputs.")
         self._models.check_ready(request.model_name, request.model_version or None)

@@ -1,4 +1,4 @@
-"""The gRPC services of each API; those of tensors are imported with their first call."""
+"""The gRPC services of each API; on a server of archives those of tensors are imported with their first call."""
 
 import grpc
 
@@ -14,12 +14,13 @@ from model_registry.server_defaults import SequenceHeaders
 def services(api: str, server: ModelServer) -> dict[str, grpc.GenericRpcHandler]:
     """The services of an API by their full names."""
     if api == "kserve":
-        return {TRITON_SERVICE: LazyService(TRITON_SERVICE, lambda: _kserve(server))}
+        return {TRITON_SERVICE: _kserve(server)}
     if api == "management":
         return _management(server)
     triton = server.settings.triton
-    torchserve = {} if triton is not None and triton.is_alone else _inference(server)
-    return {**torchserve, TRITON_SERVICE: LazyService(TRITON_SERVICE, lambda: _triton(server))}
+    if triton is None:
+        return {**_inference(server), TRITON_SERVICE: LazyService(TRITON_SERVICE, lambda: _triton(server))}
+    return {**({} if triton.is_alone else _inference(server)), TRITON_SERVICE: _triton(server)}
 
 
 def _inference(server: ModelServer) -> dict[str, grpc.GenericRpcHandler]:

@@ -64,12 +64,14 @@ class LockProbe:
                 self._probed.clear()
 
     def _run(self) -> None:
-        while self._probed:
+        is_probing = True
+        while is_probing:
             involved = set(self.running.values())
             wait = self._sample(RANDOM.uniform(MIN_SLEEP_SECONDS, MAX_SLEEP_SECONDS))
             involved.update(self.running.values())
-            with self._lock:
+            with self._lock:  # the end, too: `add` starts another thread for what comes after it
                 self._probed = [each for each in self._probed if each.record(wait, involved)]
+                is_probing = bool(self._probed)
 
 
 class LockContention:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.system.traffic_drills import Load, hung_shadow, killed_server, shares_and_users
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 LOAD = Load(rate=100, seconds=0.5)
 
 

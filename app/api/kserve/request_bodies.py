@@ -42,8 +42,8 @@ def check_first_protocol(value: Any, envelope: str | None) -> None:
 def tensors_body(body: bytes | bytearray, header_length: str) -> bytes:
     """The body of a request of the second protocol, whose tensors are all in JSON; raises BadRequest.
 
-    `header_length` is the length of its JSON in bytes where raw tensors follow. A blank id is no id: the handler's
-    envelope then takes that of the request.
+    `header_length` is the length of its JSON in bytes where raw tensors follow. An id of white space counts as none:
+    the handler's envelope then takes that of the request.
     """
     length = _length(header_length, len(body))
     value, tail = parse_json(memoryview(body)[:length]), memoryview(body)[length:]

@@ -210,7 +210,6 @@ def test_long_times_do_not_break_the_layout_of_a_phone_and_long_lists_not_that_o
         assert page.evaluate(f"{bottom('#tokens span:last-child')} < {bottom('#tokens')} + 1")
 
 
-@pytest.mark.long
 def test_twenty_signers_show_their_times_with_and_without_the_server_and_the_batches(
     tmp_path: Path, store: Path
 ) -> None:
