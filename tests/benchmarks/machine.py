@@ -6,7 +6,7 @@ import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -60,26 +60,43 @@ def headline(machine: dict[str, Any]) -> str:
 
 
 class Tree:
-    """A process and its descendants: the processes of its session."""
+    """A process and its descendants: the processes of its session, and those that they have started."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
 
     def pids(self) -> list[int]:
         """The ids of the processes that run."""
-        return [pid for pid, session, _ in _processes() if session == self.pid]
+        return [each.pid for each in self._members()]
 
     def cpu(self) -> float:
         """Seconds of all cores that they and their ended children have used."""
-        return sum(ticks for _, session, ticks in _processes() if session == self.pid) / TICK
+        return sum(each.ticks for each in self._members()) / TICK
 
     def memory(self) -> int:
         """Bytes in memory, with shared pages divided among their processes (PSS)."""
         return sum(map(_pss, self.pids()))
 
+    def _members(self) -> list["Process"]:
+        processes, known = _processes(), {self.pid}
+        while True:
+            members = [each for each in processes if each.pid in known or {each.session, each.parent} & known]
+            if len(members) == len(known & {each.pid for each in processes}):
+                return members
+            known |= {each.pid for each in members}
 
-def _processes() -> list[tuple[int, int, int]]:
-    """Process id, session and ticks of every process."""
+
+class Process(NamedTuple):
+    """A process of the machine; its ticks are of the processor's time, those of its ended children included."""
+
+    pid: int
+    parent: int
+    session: int
+    ticks: int
+
+
+def _processes() -> list[Process]:
+    """Every process."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -87,7 +104,7 @@ def _processes() -> list[tuple[int, int, int]]:
                 fields = (entry / "stat").read_text().rpartition(")")[2].split()
             except OSError:  # it has just ended
                 continue
-            found.append((int(entry.name), int(fields[3]), sum(map(int, fields[11:15]))))
+            found.append(Process(int(entry.name), int(fields[1]), int(fields[3]), sum(map(int, fields[11:15]))))
     return found
 
 
