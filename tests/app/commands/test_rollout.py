@@ -72,7 +72,7 @@ def test_a_good_version_is_rolled_out_without_a_failed_request(
 def test_a_bad_version_goes_back(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--archive", "m-3.0.mar", "--steps", "50,100", "--hold", "100000")
     assert rollout_under_load(server, "3.0", *words)[0] == 4
-    assert "3.0 rolled back, because more than" in capsys.readouterr().out
+    assert "3.0 rolled back, because " in capsys.readouterr().out  # of its errors, or of the time that they take
     assert default(server) == "1.0"
 
 
