@@ -14,6 +14,7 @@ LONG_WAIT_SECONDS = 0.001  # the lock is free sooner between the steps of the ev
 LONG_WAITS_FRACTION = 0.45  # of a round's samples; models that compute outside of the lock come to 0.1
 MIN_BATCH_SECONDS = 0.002  # of computing: shorter batches lose as much on their way to a process
 ROUND_SAMPLES = 60  # about 0.7 s
+MIN_ROUND_SAMPLES = 20  # where a busy machine lets the round take no more before it is over
 MAX_ROUND_SECONDS = 3.0
 REQUIRED_ROUNDS = 2  # one after the other
 SETTLING_SECONDS = 0.5  # before a first round, and before one that may confirm another
@@ -136,7 +137,7 @@ class LockContention:
         self._probe.add(self)
 
     def _end_round(self) -> None:
-        is_kept = self._samples == ROUND_SAMPLES and self._long_waits >= LONG_WAITS_FRACTION * ROUND_SAMPLES
+        is_kept = self._samples >= MIN_ROUND_SAMPLES and self._long_waits >= LONG_WAITS_FRACTION * self._samples
         is_long = self._batches > 0 and self._cpu_seconds >= MIN_BATCH_SECONDS * self._batches
         self._found_rounds = self._found_rounds + 1 if is_kept and is_long else 0
         if self._found_rounds:

@@ -10,6 +10,8 @@ import pytest
 from handler.batching import lock_contention
 from handler.batching.lock_contention import (
     MAX_REST_SECONDS,
+    MAX_ROUND_SECONDS,
+    MIN_ROUND_SAMPLES,
     ROUND_SAMPLES,
     SETTLING_SECONDS,
     LockContention,
@@ -43,6 +45,7 @@ class Version:
         self.now, self.cpu = 100.0, 1.0
         self.probe = Probe()
         self.allowed, self.questions = True, 0
+        self.sample_seconds = SAMPLE_SECONDS
         self.contention = LockContention(self.probe, self.may_move)
         self.rounds = 0
         monkeypatch.setattr(lock_contention, "monotonic", lambda: self.now)
@@ -59,7 +62,7 @@ class Version:
             self.now, self.cpu = self.now + batches.wall, self.cpu + batches.cpu
             self.contention.finish(started_at)
             while sampled_at < self.now:
-                sampled_at += SAMPLE_SECONDS
+                sampled_at += self.sample_seconds
                 waited += batches.long_waits
                 is_long, waited = waited >= 1, waited % 1
                 self.sample(0.004 if is_long else 0.0001, {self.contention, *others})
@@ -89,6 +92,19 @@ def test_code_that_keeps_the_lock_is_found_within_its_first_seconds(version: Ver
 )
 def test_other_code_is_not(version: Version, batches: Batches) -> None:
     version.serve(10 * MAX_REST_SECONDS, batches)
+    assert version.rounds > 1
+    assert not version.questions
+
+
+def test_code_that_keeps_the_lock_is_found_on_a_busy_machine(version: Version) -> None:
+    version.sample_seconds = 0.1
+    version.serve(10.0, Batches())
+    assert version.contention.is_found
+
+
+def test_few_samples_decide_nothing(version: Version) -> None:
+    version.sample_seconds = MAX_ROUND_SECONDS / (MIN_ROUND_SAMPLES - 2)
+    version.serve(10 * MAX_REST_SECONDS, Batches(long_waits=1.0))
     assert version.rounds > 1
     assert not version.questions
 
