@@ -4,11 +4,12 @@ IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name $(IS_NEW_ENOUGH) 2>/dev/null && echo $$name && break; done)
 PORT ?= 8080
-JOBS ?= 4
+JOBS ?= 3
 BIN := .venv/bin
 PARTS := tests/conformance tests/app tests/signflow tests/system tests/handler tests/model_registry tests/deploy tests/shim tests/docs \
 	tests/benchmarks tests/campaign tests/structure tests/test_marserve.py
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
+# Modules are compiled when they are first imported: most of torch's never are.
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-compile --constraint constraints.txt
 
 define NO_PYTHON
 marserve needs Python 3.11 or later; install one, or name the one that you have: make PYTHON=/path/to/python3.12

@@ -9,7 +9,7 @@ from tests.campaign.__main__ import run
 from tests.campaign.mutations import mutate, shrink
 from tests.campaign.phases import PHASES
 
-SECONDS = 10.0
+SECONDS = 5.0
 SEED = 20261130
 
 

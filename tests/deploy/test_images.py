@@ -181,14 +181,14 @@ def _size(folder: Path) -> int:
     return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_onnx_image_is_small_and_holds_no_torch(image: Path) -> None:
     packages = image / "opt" / "marserve"
     assert _size(packages) < LIMIT
     assert not list(packages.rglob("site-packages/torch"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_onnx_image_serves_without_privileges_from_a_read_only_tree(image: Path, archive: MakeArchive) -> None:
     path = archive("hello", "def handle(data, context):\n    return data and ['hello'] * len(data)\n")
     home, temporary = _home(image, path), image / "tmp"

@@ -162,7 +162,13 @@ class Handler:
 
 
 @pytest.mark.skipif(cpu_budget() < 2, reason="threads lose nothing on one core")
-@pytest.mark.parametrize("registration", [{}, {"initial_workers": 1}], ids=["default workers", "one worker"])
+@pytest.mark.parametrize(
+    "registration",
+    [
+        pytest.param({}, id="default workers"),
+        pytest.param({"initial_workers": 1}, id="one worker", marks=pytest.mark.long),
+    ],
+)
 async def test_code_that_keeps_the_interpreters_lock_moves_while_it_serves(
     store: Path, archive: MakeArchive, capfd: pytest.CaptureFixture[str], registration: dict[str, int]
 ) -> None:

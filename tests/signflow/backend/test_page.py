@@ -146,6 +146,7 @@ def test_the_page_plays_by_itself_and_nothing_on_it_is_empty(tmp_path: Path, sto
         assert page.problems == []
 
 
+@pytest.mark.long
 def test_a_page_that_waits_for_a_choice_or_for_its_backend_says_so(tmp_path: Path, store: Path) -> None:
     with opened(tmp_path, store, "&play=") as (page, _):
         assert page.evaluate(
@@ -174,6 +175,7 @@ def test_a_page_that_waits_for_a_choice_or_for_its_backend_says_so(tmp_path: Pat
         assert page.problems == []
 
 
+@pytest.mark.long
 def test_long_times_do_not_break_the_layout_of_a_phone_and_long_lists_not_that_of_a_screen(
     tmp_path: Path, store: Path
 ) -> None:
@@ -228,6 +230,7 @@ def test_twenty_signers_show_their_times_with_and_without_the_server_and_the_bat
         assert page.problems == []
 
 
+@pytest.mark.long
 def test_signers_who_find_no_server_are_not_counted_as_its_users(tmp_path: Path, store: Path) -> None:
     with opened(tmp_path, store, "&play=", TORCHSERVE_FAILURES="1", TORCHSERVE_COOLDOWN_MS="60000") as (page, server):
         server.kill()

@@ -105,6 +105,7 @@ def test_results_are_checked(tmp_path: Path) -> None:
         model.compute({**ones, "first": np.ones((1, 3), np.float32)}, ["OUTPUT__0"])
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # of the compiler itself
 @pytest.mark.skipif(shutil.which("g++") is None, reason="AOTInductor compiles with g++")
 def test_a_package_of_aotinductor_is_a_model_too(tmp_path: Path) -> None:
