@@ -143,7 +143,9 @@ class LoopPacer:
 
     def _record(self, rows: int) -> None:
         now = monotonic()
-        if self._batcher.expected_in_flight > 1 and self._batcher.median_batch_seconds < QUICK_BATCH_SECONDS:
+        # A worker that takes each job while the loop reads the next one sees one in flight; the loop sees them all.
+        in_flight = max(rows, self._batcher.expected_in_flight)
+        if in_flight > 1 and self._batcher.median_batch_seconds < QUICK_BATCH_SECONDS:
             self._autotuner.record(rows, now - self._delivered_at)
             self._batcher.deferred = self._autotuner.choose()
         else:

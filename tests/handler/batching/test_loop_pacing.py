@@ -40,6 +40,7 @@ class Bench:
         self.pacer = LoopPacer(asyncio.get_running_loop(), self.batcher, self._deliver, autotuner)
         self.delivered: list[list[str]] = []
         self.changed = asyncio.Event()
+        self.served = 0
 
     def _deliver(self, outcomes: JobOutcomes) -> None:
         self.delivered.append([job.request_id for job, _ in outcomes])
@@ -63,6 +64,7 @@ class Bench:
             work(batch)
             if self.batcher.finish(batch):
                 self.pacer.receive([(job, Output(b"")) for job in batch.jobs])
+                self.served += len(batch.jobs)
 
     def submit(self, *names: str) -> None:
         """Jobs of these names, all in one iteration of the loop."""
@@ -183,6 +185,20 @@ async def test_a_lone_client_is_served_without_pacing() -> None:
             bench.submit("lone")
             await bench.answered(number + 1)
         assert not bench.batcher.deferred
+
+
+async def test_requests_that_come_together_are_paced_though_each_was_served_before_the_next() -> None:
+    bench = Bench(Autotuner((True,)))
+    with bench.worker():
+        for number in range(HISTORY_BATCHES):
+            bench.submit("lone")
+            await bench.answered(number + 1)
+        for number in (1, 2):
+            bench.submit("quick")
+            block_until(lambda served=HISTORY_BATCHES + number: bench.served == served)  # type: ignore[misc]
+        await bench.answered(HISTORY_BATCHES + 2)
+        assert bench.batcher.expected_in_flight == 1
+        assert bench.batcher.deferred
 
 
 async def test_slow_batches_are_not_paced() -> None:
