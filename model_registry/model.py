@@ -28,9 +28,9 @@ class Model:
         self.versions: dict[str, ModelVersion] = {}
         self.default = ""
         self.traffic: ModelTraffic | None = None
+        """Rules and rollouts, with what they show; None as long as nothing was ever asked of them."""
         self.is_restoring = False
         """True while further versions, or the traffic that they had before a restart, are still to come."""
-        """Decides which version serves a request that names none; None as long as nothing was ever set."""
 
     def __repr__(self) -> str:
         return f"<Model {self.name}: {', '.join(self.versions)}; default {self.default}>"
@@ -57,9 +57,14 @@ class Model:
         `client` is its address, `metadata` is headers that rules see and handlers do not. Raises VersionNotFound and
         NoWorker.
         """
-        if version is None and self.traffic is not None:
+        if version is None and self.traffic is not None and not self.traffic.is_idle:
             return self.traffic.submit(request, request_id, client, metadata)
         return self.choose(version).submit(request, request_id, version or "default")
+
+    @property
+    def active_traffic(self) -> "ModelTraffic | None":
+        """The traffic, where it decides which version serves a request that names none; else the default does."""
+        return None if self.traffic is None or self.traffic.is_idle else self.traffic
 
     async def predict(
         self, request: Input, request_id: str, version: str | None = None, client: str | None = None

@@ -224,6 +224,9 @@ class Registry:
         self._save("shutdown")
         self._registering.cancel()
         self._reports.cancel()
+        for model in self._models.values():
+            if model.traffic is not None and model.traffic.mirror is not None:
+                model.traffic.mirror.drop_waiting()
         versions = [version for version in self.versions() if self._models[version.name].role != "repository"]
         self._models.clear()
         await asyncio.gather(*(version.close(seconds) for version in versions), self._closing.wait())

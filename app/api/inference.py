@@ -58,7 +58,7 @@ async def infer_v2(request: Request) -> Response:
     number, client = request.path_params.get("model_version"), request.client.host if request.client else None
     try:
         headers = handler_headers(request, PREDICT)
-        served = await find_tensors(server.registry, name, number, headers, client)
+        served = await find_tensors(server.registry, name, number, headers, client, request.body)
         if served is not None:
             from app.open_inference.infer_call import respond  # numpy comes with it
 

@@ -106,7 +106,7 @@ async def _asked(version: ModelVersion, request: Request) -> Any:
     await declared_tensors(version)
     registry, number = ModelServer.of(request.scope).registry, request.path_params.get("version")
     client = request.client.host if request.client else None
-    return await find_tensors(registry, version.name, number, request.headers.items(), client)
+    return await find_tensors(registry, version.name, number, request.headers.items(), client, request.body)
 
 
 async def _find(request: Request) -> ModelVersion:

@@ -64,13 +64,13 @@ async def predict(request: Request) -> Response:
     workflow = _workflows(request).find(request.path_params["name"])
     parts = parse_body(await request.body(), header(request.scope, b"content-type"))
     given = Input(parts, handler_headers(request), keeps_spelling(request.scope))
-    tracer = ModelServer.of(request.scope).tracer
+    tracer, client = ModelServer.of(request.scope).tracer, request.client.host if request.client else None
     if tracer is None or (origin := tracer.sample(header(request.scope, b"traceparent"))) is None:
-        return _response(await workflow.predict(given))
+        return _response(await workflow.predict(given, client=client))
     trace = tracer.workflow(origin, f"{request.method} /wfpredict/{{name}}", request.state.request_id)
     request.state.reply_headers = ((TRACERESPONSE, str(trace.context)),)
     with trace.finishing():
-        response = _response(await workflow.predict(given, trace.observe_node))
+        response = _response(await workflow.predict(given, trace.observe_node, client))
     response.raw_headers.append((TRACERESPONSE.encode(), str(trace.context).encode()))
     return response
 

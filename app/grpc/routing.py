@@ -25,7 +25,7 @@ def client_of(peer: str) -> Client:
 
 def submit(model: Model, given: Input, request_id: str, version: str | None) -> PendingReply:
     """Accept a request, as Model.submit does."""
-    if version is not None or model.traffic is None:
+    if version is not None or model.active_traffic is None:
         return model.submit(given, request_id, version)
     context = current_context.get()
     client = client_of(context.peer())

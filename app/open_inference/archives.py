@@ -1,10 +1,10 @@
 """Archives that declare their tensors, for the fronts of the Open Inference Protocol."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
-from handler.job import Input
+from handler.job import Input, Part
 from handler.tensors.errors import TensorError
 from model_registry.registry import Registry
 from model_registry.traffic.input_request import InputRequest
@@ -14,21 +14,25 @@ PLATFORM = "archive"
 MICROSECONDS = 1000
 """Of a millisecond."""
 Headers = Iterable[tuple[str, str]]
+Body = Callable[[], Awaitable[bytes]]
 
 
 async def find_tensors(
-    registry: Registry, name: str, number: str | None, headers: Headers = (), client: str | None = None
-) -> Any:
+    registry: Registry, name: str, number: str | None, headers: Headers = (), client: str | None = None,
+    body: Body | None = None,
+) -> Any:  # fmt: skip
     """The version that answers a request of tensors, by its number or as traffic rules say.
 
-    None where the archive declares no tensors. Raises ModelNotFound, VersionNotFound and TensorError.
+    `body` is called only where there are rules, which may ask for a key in it. None where the archive declares no
+    tensors. Raises ModelNotFound, VersionNotFound and TensorError.
     """
-    version, traffic = await registry.find(name, number), registry.model(name).traffic
+    version, traffic = await registry.find(name, number), registry.model(name).active_traffic
     if number is not None or traffic is None:
         return await tensors_of(version, headers)
     from model_registry.tensors.routed_version import RoutedVersion
 
-    found = await tensors_of(traffic.choose(InputRequest(Input((), headers), client)), headers)
+    parts = () if body is None else (Part("body", "", await body()),)
+    found = await tensors_of(traffic.choose(InputRequest(Input(parts, tuple(headers)), client)), headers)
     shadow = None
     if traffic.mirror is not None:
         with suppress(TensorError):  # a shadow that cannot be asked fails no request

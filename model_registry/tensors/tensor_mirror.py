@@ -10,6 +10,7 @@ from handler.tensors.errors import Code, TensorError
 from handler.tensors.requests import NO_SEQUENCE, TensorRequest, TensorResponse
 from handler.tensors.tensor import Tensor
 from model_registry.tensors.served_tensors import ServedTensors
+from model_registry.tensors.tensor_reply import PendingResponses
 from model_registry.traffic.comparison import MAX_JSON_BYTES, Response
 from model_registry.traffic.shadow import ShadowMirror
 
@@ -31,6 +32,7 @@ class MirroredTensors:
         self._request = request
         self._started = monotonic()
         self._is_whole = True
+        self._pending: PendingResponses | None = None
 
     def __repr__(self) -> str:
         return f"<MirroredTensors to {self._shadow.version}>"
@@ -50,16 +52,27 @@ class MirroredTensors:
             self._mirror.drop()
             return
         self._mirror.observe_old(monotonic() - self._started)
-        old, submitted = _response(response), monotonic()
+        self._submit(_response(response))
+
+    def detach(self) -> None:
+        """Withdraw the request from the shadow."""
+        if self._pending is not None:
+            self._pending.cancel()
+
+    def _submit(self, old: Response) -> None:
+        submitted = monotonic()
 
         def receive(answer: TensorResponse, is_final: bool) -> None:
             if is_final:
+                self._mirror.end_waiting(self)
                 self._mirror.finish(str(uuid4()), old, _response(answer), monotonic() - submitted)
 
+        self._mirror.wait_for(self)
         try:
-            self._shadow.submit_tensors(self._request, receive)
+            self._pending = self._shadow.submit_tensors(self._request, receive)
         except TensorError as error:
             if error.code is Code.UNAVAILABLE:
+                self._mirror.end_waiting(self)
                 self._mirror.drop()
             else:
                 receive(TensorResponse(error=error), is_final=True)

@@ -42,14 +42,11 @@ class ModelTraffic:
         self._set_default = set_default
         self._on_change = on_change
         self._chooser = TrafficChooser(NO_RULES)
+        self.is_idle = True
+        """Whether the default version serves every request, and no other has to do with them."""
 
     def __repr__(self) -> str:
         return f"<ModelTraffic of {self.name}: {self._chooser}, {self.rollout or 'no rollout'}>"
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing but the default version has to do with the model's requests."""
-        return self.rules == NO_RULES and not (self.rollout is not None and self.rollout.is_active)
 
     @property
     def default_version(self) -> str:
@@ -170,6 +167,7 @@ class ModelTraffic:
 
     def _apply(self, rules: TrafficRules) -> None:
         self._chooser = TrafficChooser(rules)
+        self.is_idle = rules == NO_RULES
         shadow, mirror = rules.shadow, self.mirror
         if shadow is None:
             self.mirror = None

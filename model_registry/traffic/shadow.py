@@ -4,12 +4,12 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 from handler.errors import HandlerError
 from handler.job import Input, Output
 from model_registry.errors import RegistryError
-from model_registry.reply import PendingReply, ResponseStream
+from model_registry.reply import ResponseStream
 from model_registry.traffic.comparison import Difference, Response, compare
 from model_registry.traffic.latencies import RecentLatencies
 from model_registry.traffic.tolerance import Tolerance
@@ -23,6 +23,13 @@ FAILED = Response(500, b"")
 """The response that any failure counts as."""
 
 Outcome = Output | ResponseStream | Exception
+
+
+class ShadowRequest(Protocol):
+    """A request that the shadow has, and has not answered yet."""
+
+    def detach(self) -> None:
+        """Withdraw it: its answer is not wanted any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,7 @@ class ShadowMirror:
         self._on_compared = on_compared
         self._keep_requests = keep_requests
         self._pending = 0
-        self._waiting: set[PendingReply] = set()
+        self._waiting: set[ShadowRequest] = set()
         self._old_latencies, self._new_latencies = RecentLatencies(), RecentLatencies()
 
     def __repr__(self) -> str:
@@ -99,6 +106,14 @@ class ShadowMirror:
         self._pending -= 1
         self._count_dropped()
 
+    def wait_for(self, request: ShadowRequest) -> None:
+        """Withdraw this request, if what waits for the shadow is dropped before it is answered."""
+        self._waiting.add(request)
+
+    def end_waiting(self, request: ShadowRequest) -> None:
+        """Its answer is here: there is nothing to withdraw any more."""
+        self._waiting.discard(request)
+
     def finish(
         self, request_id: str, old: Response, new: Response, seconds: float, request: Input | None = None
     ) -> None:
@@ -106,12 +121,14 @@ class ShadowMirror:
         self._pending -= 1
         self._new_latencies.observe(seconds)
         self._compare(request_id, old, new, request)
+        if not self.shadow.is_ready:
+            self.drop_waiting()
 
     def drop_waiting(self) -> None:
         """Withdraw all requests that the shadow has not answered."""
         waiting, self._waiting = self._waiting, set()
-        for reply in waiting:
-            reply.detach()
+        for request in waiting:
+            request.detach()
             self.drop()
 
     def describe(self) -> dict[str, Any]:
@@ -139,16 +156,14 @@ class ShadowMirror:
             return
 
         def on_answer(outcome: Outcome) -> None:
-            self._waiting.discard(reply)
+            self.end_waiting(reply)
             if isinstance(outcome, ResponseStream):
                 reply.detach()
                 self.drop()
                 return
             self.finish(request_id, old, _response(outcome), monotonic() - submitted, request)
-            if not self.shadow.is_ready:
-                self.drop_waiting()
 
-        self._waiting.add(reply)
+        self.wait_for(reply)
         reply.set_callback(on_answer)
 
     def _count_dropped(self) -> None:

@@ -91,10 +91,10 @@ class RepositoryModels:
         model = self._registry.get(name)
         if number >= 0 or model is None or model.role != "repository":
             return newest
-        if model.traffic is None:
+        traffic = model.active_traffic
+        if traffic is None:
             return model.versions.get(model.default, newest)  # type: ignore[return-value] # it is published as one
-        mirror = model.traffic.mirror
-        return RoutedVersion(model.traffic.choose(request()), model.traffic, mirror and mirror.shadow)
+        return RoutedVersion(traffic.choose(request()), traffic, traffic.mirror and traffic.mirror.shadow)
 
     def is_model_ready(self, name: str, number: int = -1) -> bool:
         """Whether a version serves, any for -1."""

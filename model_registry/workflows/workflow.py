@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 from uuid import uuid4
 
 from handler.errors import HandlerError
@@ -17,6 +18,14 @@ from model_registry.workflows.spec import Node, WorkflowSpec
 LOG = logging.getLogger("marserve.workflows")
 Observe = Callable[[str, Input], Input]
 """Takes the name of a node and a request to it, and returns the request to send."""
+
+
+class _Call(NamedTuple):
+    """A request to a workflow, and what goes with it to each node."""
+
+    request: Input
+    observe: Observe | None
+    client: str | None
 
 
 class Workflow:
@@ -36,16 +45,19 @@ class Workflow:
         """The name under which a node is registered."""
         return f"{self.spec.name}__{node.name}"
 
-    async def predict(self, request: Input, observe: Observe | None = None) -> dict[str, bytes]:
+    async def predict(
+        self, request: Input, observe: Observe | None = None, client: str | None = None
+    ) -> dict[str, bytes]:
         """The bodies of the last nodes, by their names; statuses and headers of nodes do not count.
 
         The first node gets the request, any other the bodies of its parents: as "body" if there is one, else each under
-        its node's name; `observe` may change each before it is sent. Raises NodeFailed.
+        its node's name; `observe` may change each before it is sent. `client` is the address for the traffic rules of
+        the nodes. Raises NodeFailed.
         """
-        dag, answers = self.spec.dag, dict[str, asyncio.Task[bytes]]()
+        call, dag, answers = _Call(request, observe, client), self.spec.dag, dict[str, asyncio.Task[bytes]]()
         for node in dag.order:
             parents = {parent: answers[parent] for parent in dag.parents[node]}
-            answers[node] = asyncio.create_task(self._call_after(parents, node, request, observe))
+            answers[node] = asyncio.create_task(self._call_after(parents, node, call))
         try:  # no TaskGroup: in Python 3.11 one that fails leaves its caller's task marked as cancelled
             await asyncio.gather(*answers.values())
         finally:
@@ -53,23 +65,23 @@ class Workflow:
                 answer.cancel()
         return {node: answers[node].result() for node in dag.ends}
 
-    async def _call_after(
-        self, parents: Mapping[str, asyncio.Task[bytes]], name: str, request: Input, observe: Observe | None
-    ) -> bytes:
+    async def _call_after(self, parents: Mapping[str, asyncio.Task[bytes]], name: str, call: "_Call") -> bytes:
         bodies = {parent: await answer for parent, answer in parents.items()}
-        return await self._call(self.spec.nodes[name], _row(request, bodies) if bodies else request, observe)
+        row = _row(call.request, bodies) if bodies else call.request
+        return await self._call(self.spec.nodes[name], row, call)
 
-    async def _call(self, node: Node, row: Input, observe: Observe | None) -> bytes:
+    async def _call(self, node: Node, row: Input, call: "_Call") -> bytes:
         for _ in range(1 + node.config.retries):
             try:
                 async with asyncio.timeout(node.config.timeout / 1000):
-                    return await self._call_once(node, row if observe is None else observe(node.name, row))
+                    given = row if call.observe is None else call.observe(node.name, row)
+                    return await self._call_once(node, given, call.client)
             except (HandlerError, RegistryError, TimeoutError) as error:
                 LOG.warning("Workflow %s: node %s failed: %r", self.spec.name, node.name, error)
         raise NodeFailed(node.name)
 
-    async def _call_once(self, node: Node, row: Input) -> bytes:
-        answer = await self._registry.model(self.model_name(node)).predict(row, str(uuid4()))
+    async def _call_once(self, node: Node, row: Input, client: str | None) -> bytes:
+        answer = await self._registry.model(self.model_name(node)).predict(row, str(uuid4()), client=client)
         if isinstance(answer, ResponseStream):
             return b"".join([piece async for piece in answer])
         return answer.body

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 from app.grpc.open_inference import OpenInferenceApis
 from app.grpc.triton.infer_request import parse_infer_request
 from app.grpc.triton.infer_response import FINAL_RESPONSE, response_message
-from app.grpc.triton.lookup import ModelLookup
+from app.grpc.triton.lookup import CallHeaders, ModelLookup
 from app.grpc.triton.raw_contents import InferMessage, Response, StreamMessage
 from app.open_inference.infer_request import InferRequest
 from app.open_inference.shared_memory import SharedMemory
@@ -18,15 +18,6 @@ from model_registry.tensors.served_tensors import ServedTensors
 from model_registry.tensors.tensor_reply import PendingResponses
 
 LOG = logging.getLogger("marserve.grpc")
-
-
-class CallHeaders(NamedTuple):
-    """The metadata of a call."""
-
-    sent: Callable[[], Iterable[tuple[str, str]]]
-    """Returns all of it."""
-    forwarded: Mapping[str, str] = {}
-    """The part that becomes parameters of requests."""
 
 
 class InferenceApis:
@@ -43,7 +34,7 @@ class InferenceApis:
         await self._models.wait_started()
         if self._models.is_archive(fields.model_name):
             return await self.archive_infer(message, headers)
-        served = self._models.route(fields.model_name, fields.model_version, headers.sent)
+        served = self._models.route(fields.model_name, fields.model_version, headers)
         if served.model.is_decoupled:
             raise TensorError(
                 "ModelInfer RPC doesn't support models with decoupled transaction policy", Code.UNSUPPORTED
@@ -53,7 +44,7 @@ class InferenceApis:
     async def archive_infer(self, message: InferMessage, headers: CallHeaders) -> InferMessage:
         """The response of an archive: of tensors where it declares some, else its handler gets them as JSON."""
         fields = message.fields
-        served = await self._models.find_archive(fields.model_name, fields.model_version, headers.sent())
+        served = await self._models.find_archive(fields.model_name, fields.model_version, headers)
         if served is not None:
             return await self._infer(served, message, headers)
         if message.raw and not fields.raw_input_contents:
@@ -89,7 +80,7 @@ class InferenceApis:
     ) -> PendingResponses:  # fmt: skip
         """Submit a request of a stream: its responses are sent, then its end is reported. Raises TensorError."""
         fields = message.fields
-        served = self._models.route(fields.model_name, fields.model_version, headers.sent)
+        served = self._models.route(fields.model_name, fields.model_version, headers)
         asked, given = parse_infer_request(message, served.name, self._regions, headers.forwarded)
 
         def receive(response: TensorResponse, is_final: bool) -> None:

@@ -1,9 +1,10 @@
 """The models that a call of gRPC asks for, by name and by a version that is a text."""
 
 import re
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
+from app.grpc.routing import client_of
 from app.model_server import ModelServer
 from app.open_inference.archives import find_tensors
 from handler.job import Input
@@ -13,7 +14,6 @@ from model_registry.traffic.input_request import InputRequest
 from model_registry.triton.model_states import Served
 from model_registry.triton.repository_models import RepositoryModels
 
-Headers = Iterable[tuple[str, str]]
 NUMBER = re.compile(r"\s*([+-]?\d+)")
 """The part of a string that C++ reads as a number: what follows is passed over."""
 LARGEST = 2**63
@@ -33,6 +33,23 @@ def version_of(text: str) -> int:
     if int(found[1]) < 0:
         raise TensorError(f"invalid model version specified '{text}' , {EXPECTED}")
     return int(found[1])
+
+
+class CallHeaders(NamedTuple):
+    """The metadata of a call, and the client that it came from."""
+
+    sent: Callable[[], Iterable[tuple[str, str]]]
+    """Returns all of it."""
+    forwarded: Mapping[str, str]
+    """The part that becomes parameters of requests."""
+    peer: Callable[[], str]
+    """Returns the client as gRPC names it."""
+
+    @property
+    def client(self) -> str | None:
+        """The client's address, without its port."""
+        client = client_of(self.peer())
+        return client[0] if client else None
 
 
 class ModelLookup:
@@ -59,14 +76,16 @@ class ModelLookup:
         """Whether a request for that name goes to the registry's archives."""
         return not self._is_alone and self._is_archive(name)
 
-    async def find_archive(self, name: str, version: str, headers: Headers) -> Any:
+    async def find_archive(self, name: str, version: str, headers: CallHeaders) -> Any:
         """The version of an archive that declares tensors, None for any other; raises the errors of the registry."""
-        return await find_tensors(self._registry, name, version or None, headers)
+        return await find_tensors(self._registry, name, version or None, headers.sent(), headers.client)
 
     def find(self, name: str, version: str) -> Served:
         """The version of that name and number, the newest without one; raises TensorError."""
         return self.repositories.find(name, version_of(version))
 
-    def route(self, name: str, version: str, headers: Callable[[], Headers]) -> Served | RoutedVersion:
+    def route(self, name: str, version: str, headers: CallHeaders) -> Served | RoutedVersion:
         """The version that answers a request with those headers; raises TensorError."""
-        return self.repositories.route(name, version_of(version), lambda: InputRequest(Input((), headers())))
+        return self.repositories.route(
+            name, version_of(version), lambda: InputRequest(Input((), headers.sent()), headers.client)
+        )

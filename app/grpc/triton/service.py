@@ -10,9 +10,9 @@ from app.grpc.calls import Edge
 from app.grpc.errors import Failure, failure
 from app.grpc.messages import TRITON, TRITON_SERVICE
 from app.grpc.open_inference import OpenInferenceApis
-from app.grpc.triton.inference import CallHeaders, InferenceApis
+from app.grpc.triton.inference import InferenceApis
 from app.grpc.triton.live_apis import LiveApis
-from app.grpc.triton.lookup import ModelLookup
+from app.grpc.triton.lookup import CallHeaders, ModelLookup
 from app.grpc.triton.raw_contents import read_request, write_response, write_stream_response
 from app.grpc.triton.server_apis import ServerApis
 from app.model_server import ModelServer
@@ -117,7 +117,8 @@ class TritonEdge(Edge):
             return [(name, _text(value)) for name, value in context.invocation_metadata() or ()]
 
         pattern = self._pattern
-        return CallHeaders(sent, {name: text for name, text in sent() if pattern.fullmatch(name)} if pattern else {})
+        forwarded = {name: text for name, text in sent() if pattern.fullmatch(name)} if pattern else {}
+        return CallHeaders(sent, forwarded, context.peer)
 
 
 def _text(value: str | bytes) -> str:

@@ -19,7 +19,7 @@ class RecentRate:
         self._burst = burst
         self._events: deque[bool] = deque(maxlen=RECENT_ANSWERS)
         self._latest: deque[bool] = deque(maxlen=BURST_ANSWERS)
-        self._count = 0
+        self._count = self._latest_count = 0
 
     def __repr__(self) -> str:
         return f"<RecentRate {self._count} of {len(self._events)}>"
@@ -28,15 +28,17 @@ class RecentRate:
         """Add an answer."""
         if len(self._events) == RECENT_ANSWERS:
             self._count -= self._events[0]
+        if len(self._latest) == BURST_ANSWERS:
+            self._latest_count -= self._latest[0]
         self._events.append(event)
         self._latest.append(event)
         self._count += event
+        self._latest_count += event
 
     @property
     def upper(self) -> float:
         """An upper bound of the rate that it exceeds only by chance: of all answers, and of the latest in a burst."""
-        latest = sum(self._latest)
-        bound = _upper_bound(self._count, len(self._events))
+        bound, latest = _upper_bound(self._count, len(self._events)), self._latest_count
         return max(bound, _upper_bound(latest, len(self._latest))) if latest >= self._burst else bound
 
 

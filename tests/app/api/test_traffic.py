@@ -100,6 +100,27 @@ async def test_every_front_asks_the_same_rules(store: Path, archive: MakeArchive
             assert (path, response.text) == (path, "2.0")
 
 
+async def test_keys_are_found_in_bodies_of_tensors(store: Path, archive: MakeArchive) -> None:
+    handler = "def handle(data, context):\n    return data and [{'y': row['x']} for row in data]\n"
+    spec = "[{name: %s, datatype: INT32, shape: [-1, 1]}]"
+    config = f"tensors: {{inputs: {spec % 'x'}, outputs: {spec % 'y'}}}\n"
+    for version in ("1.0", "2.0"):
+        archive("m", handler, version=version, file=f"m-{version}.mar", config=config)
+    async with serving(store, one_port=True) as client:
+        for version in ("1.0", "2.0"):
+            assert (await client.register(f"m-{version}.mar")).status_code == 200
+        await put(client, "/models/m/traffic", {"weights": {"1.0": 1, "2.0": 1}, "key": {"json": "parameters.user"}})
+
+        async def version(user: int) -> str:
+            tensor = {"name": "x", "datatype": "INT32", "shape": [1, 1], "data": [7]}
+            request = {"parameters": {"user": user}, "inputs": [tensor]}
+            return str((await client.http.post("/v2/models/m/infer", json=request)).json()["model_version"])
+
+        first = [await version(user) for user in range(12)]
+        assert set(first) == {"1.0", "2.0"}
+        assert [await version(user) for user in range(12)] == first
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [

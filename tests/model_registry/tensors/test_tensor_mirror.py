@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from app.grpc.messages import CLASSES
+from app.settings.triton import TritonSettings
 from handler.tensors.datatypes import BY_NAME
 from handler.tensors.errors import Code, TensorError
 from handler.tensors.requests import SequencePosition, TensorRequest, TensorResponse
@@ -15,7 +17,9 @@ from handler.tensors.tensor import Tensor
 from model_registry.tensors.tensor_mirror import MirroredTensors
 from model_registry.traffic.shadow import MAX_PENDING, ShadowMirror
 from model_registry.traffic.tolerance import Tolerance
+from model_registry.triton.options import RepositoryOptions
 from tests.conftest import MakeArchive
+from tests.support.grpc_client import grpc_serving
 from tests.support.repositories import copy_models, serving_repository
 from tests.support.serving import serving
 
@@ -92,9 +96,26 @@ def test_a_shadow_that_hangs_is_given_a_bounded_number() -> None:
     assert (started.count(None), to.dropped) == (3, 3)
 
 
+def test_what_waits_for_a_shadow_is_withdrawn_with_its_rule() -> None:
+    cancelled: list[bool] = []
+    pending = SimpleNamespace(cancel=lambda: cancelled.append(True))
+    to, silent = mirror(), shadow(lambda on_response: pending)
+    mirrored = MirroredTensors.start(to, silent, TensorRequest([]))
+    assert mirrored is not None
+    mirrored.receive(outputs(1), True)
+    to.drop_waiting()
+    to.drop_waiting()
+    assert (cancelled, counts(to)) == ([True], (0, 0, 1))
+
+
 async def compared(client: Any, path: str, request: Any, name: str) -> dict[str, Any]:
     """The shadow's counts once a request has been compared."""
     assert (await client.http.post(path, json=request)).status_code == 200
+    return await shadow_counts(client, name)
+
+
+async def shadow_counts(client: Any, name: str) -> dict[str, Any]:
+    """The shadow's counts, as soon as there are some."""
     async with asyncio.timeout(20):
         while True:
             shadow = (await client.http.get(f"/models/{name}/traffic")).json()["shadow"]
@@ -126,3 +147,28 @@ async def test_models_of_repositories_are_shadowed(tmp_path: Path) -> None:
         shadow = await compared(client, "/v2/models/versions_all/infer", {"inputs": [tensor]}, "versions_all")
         assert shadow["version"] == "3"
         assert shadow["dropped"] == 0
+
+
+@pytest.mark.anyio
+async def test_requests_over_grpc_are_shadowed_and_their_peer_is_the_address_of_a_key(
+    tmp_path: Path, store: Path, archive: MakeArchive
+) -> None:
+    for version in ("1.0", "2.0"):
+        archive("m", HANDLER.format(1), version=version, file=f"{version}.mar", config=CONFIG)
+    repository = TritonSettings(RepositoryOptions([copy_models(tmp_path / "repository", "versions_all")]))
+    async with grpc_serving(store, "1.0.mar", triton=repository, one_port=True) as client:
+        await client.manage("RegisterModel", url="2.0.mar", initial_workers=1, synchronous=True)
+        for name, old, new, tensor in (
+            ("m", "1.0", "2.0", {"name": "x", "shape": [1, 1]}),
+            ("versions_all", "1", "3", {"name": "IN", "shape": [1]}),
+        ):
+            weights = {"weights": {old: 1}, "shadow": {"version": new, "share": 1}}
+            (await client.http.put(f"/models/{name}/traffic", json=weights)).raise_for_status()
+            request = CLASSES["inference.ModelInferRequest"](model_name=name, raw_input_contents=[bytes([7, 0, 0, 0])])
+            request.inputs.add(datatype="INT32", **tensor)
+            await client.triton.ModelInfer(request, timeout=30)
+            assert (await shadow_counts(client, name))["dropped"] == 0, name
+            by_address = {"weights": {old: 1, new: 1}, "key": {"address": True}}
+            (await client.http.put(f"/models/{name}/traffic", json=by_address)).raise_for_status()
+            versions = {(await client.triton.ModelInfer(request, timeout=30)).model_version for _ in range(10)}
+            assert len(versions) == 1, name

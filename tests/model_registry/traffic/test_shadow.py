@@ -141,8 +141,9 @@ async def test_what_waits_for_a_shadow_is_dropped_with_its_last_worker(
         assert mirror.describe()["dropped"] == 2
 
 
-async def test_what_waits_for_a_shadow_is_dropped_with_its_rule(
-    store: Path, archive: MakeArchive, tmp_path: Path
+@pytest.mark.parametrize("end", ["rule", "server"])
+async def test_what_waits_for_a_shadow_is_dropped_with_its_rule_and_with_the_server(
+    store: Path, archive: MakeArchive, tmp_path: Path, end: str
 ) -> None:
     archive("old", ECHO)
     archive("new", HANGS.format(gate=str(tmp_path / "gate")), version="2.0")
@@ -155,9 +156,15 @@ async def test_what_waits_for_a_shadow_is_dropped_with_its_rule(
         for body in (b"a", b"b", b"c"):
             await traffic.submit(Input((Part("body", "", body),)), "id").future
         assert mirror.dropped == 0
-        traffic.clear_rules()
+        if end == "rule":
+            traffic.clear_rules()
+        else:
+            closing = asyncio.create_task(client.application.registry.close(20))
+            await asyncio.sleep(0)
         assert mirror.dropped == 3
         (tmp_path / "gate").touch()
+        if end == "server":
+            await closing
         await until(lambda: shadow.batcher.is_idle)
         assert mirror.describe()["agreed"] == 0
 
