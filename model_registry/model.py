@@ -84,6 +84,11 @@ class Model:
             self.traffic = ModelTraffic(self.name, self.versions, self.choose, self.set_default, on_change)
         return self.traffic
 
+    def withdraw_shadowed(self) -> None:
+        """Drop what still waits for a shadow: the server stops."""
+        if self.traffic is not None and self.traffic.mirror is not None:
+            self.traffic.mirror.drop_waiting()
+
     def check_unused(self, version: str) -> None:
         """Raise VersionInTraffic for a version that rules or a rollout need."""
         if self.traffic is not None and version in self.traffic.versions_in_use:

@@ -63,8 +63,7 @@ class Registry:
     @property
     def is_healthy(self) -> bool:
         """True if every default version has its workers and few enough threads hang."""
-        defaults = (model.choose() for model in self._models.values())
-        return all(version.is_healthy for version in defaults) and self.is_within_hung_limit
+        return all(model.choose().is_healthy for model in self._models.values()) and self.is_within_hung_limit
 
     @property
     def is_within_hung_limit(self) -> bool:
@@ -225,8 +224,7 @@ class Registry:
         self._registering.cancel()
         self._reports.cancel()
         for model in self._models.values():
-            if model.traffic is not None and model.traffic.mirror is not None:
-                model.traffic.mirror.drop_waiting()
+            model.withdraw_shadowed()
         versions = [version for version in self.versions() if self._models[version.name].role != "repository"]
         self._models.clear()
         await asyncio.gather(*(version.close(seconds) for version in versions), self._closing.wait())
@@ -269,14 +267,13 @@ class Registry:
 
     async def _install_and_start(self, version: ModelVersion, registration: Registration) -> None:
         """Install the packages that the version requires, then start its workers."""
-        config = version.config
         if self._factory.installs(version.archive):
             version.start_scaling(0, 0)  # if pip fails, the version stays without workers, as in TorchServe
             obstacles = await install(version.archive, version.name)
             if version not in self.versions():
                 raise ModelNotFound(version.name)
             isolate_packages(version, obstacles)
-        await self._start_workers(version, config.min_workers, config.max_workers, registration.wait)
+        await self._start_workers(version, version.config.min_workers, version.config.max_workers, registration.wait)
         self._changed(registration.role)
 
     async def _start_workers(

@@ -46,6 +46,7 @@ class RayOptions:
             raise ConfigurationError(
                 "Ray Serve: num_replicas is a fixed number; leave it out, or min_ and max_replicas"
             )
+        _check_resources(ray)
         return cls(targets, settings, ray)
 
     def deployment(self, drain_seconds: float) -> dict[str, Any]:
@@ -61,6 +62,18 @@ class RayOptions:
             "health_check_period_s": HEALTH_SECONDS, "health_check_timeout_s": HEALTH_TIMEOUT_SECONDS,
             **({"autoscaling_config": autoscaling} if autoscaling else replicas),
         }  # fmt: skip
+
+
+def _check_resources(ray: Mapping[str, Any]) -> None:
+    """Raise ConfigurationError for cores and GPUs that Ray would refuse only when replicas start."""
+    for key in ("num_cpus", "num_gpus"):
+        value = ray.get(key, 0)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
+        if not is_number or (key == "num_gpus" and value > 1 and value != int(value)):
+            raise ConfigurationError(
+                f"Ray Serve: {key} of a replica is {value!r}; it is a number, such as 0.33 for three replicas on one, "
+                "and above 1 GPU a whole one"
+            )
 
 
 def _text(value: object) -> str:

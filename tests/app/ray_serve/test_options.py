@@ -37,7 +37,8 @@ def test_models_are_named_or_all(models: object, targets: tuple[str, ...], loade
 
 @pytest.mark.parametrize(
     ("arguments", "word"),
-    [({"model": "m.mar"}, "unknown argument model;"), ({"num_replicas": 2, "min_replicas": 1}, "fixed")],
+    [({"model": "m.mar"}, "unknown argument model;"), ({"num_replicas": 2, "min_replicas": 1}, "fixed")]
+    + [({"num_gpus": value}, "num_gpus of a replica is") for value in (1.5, -1, "0.5", float("nan"), True)],
 )
 def test_wrong_arguments_are_named(arguments: dict[str, object], word: str) -> None:
     with pytest.raises(ConfigurationError, match=word):
