@@ -89,6 +89,11 @@ class Model:
         if self.traffic is not None and self.traffic.mirror is not None:
             self.traffic.mirror.drop_waiting()
 
+    def check_no_rollout(self) -> None:
+        """Raise RolloutConflict during a rollout: what it goes back to must not become another version."""
+        if self.traffic is not None:
+            self.traffic.check_no_rollout()
+
     def check_unused(self, version: str) -> None:
         """Raise VersionInTraffic for a version that rules or a rollout need."""
         if self.traffic is not None and version in self.traffic.versions_in_use:

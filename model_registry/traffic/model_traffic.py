@@ -101,7 +101,7 @@ class ModelTraffic:
     def set_rules(self, rules: TrafficRules) -> None:
         """Put rules in force; raises VersionNotLoaded, and RolloutConflict during a rollout."""
         rules.check_loaded(self._versions)
-        self._refuse_during_rollout()
+        self.check_no_rollout()
         self.rules = rules
         self._apply(rules)
         LOG.info("Model %s: traffic rules %s.", self.name, rules.to_json())
@@ -109,7 +109,7 @@ class ModelTraffic:
 
     def clear_rules(self) -> None:
         """Give all requests to the default version again; raises RolloutConflict during a rollout."""
-        self._refuse_during_rollout()
+        self.check_no_rollout()
         self.rules = NO_RULES
         self._apply(NO_RULES)
         LOG.info("Model %s: no traffic rules.", self.name)
@@ -117,7 +117,7 @@ class ModelTraffic:
 
     def start_rollout(self, plan: RolloutPlan, progress: Progress | None = None) -> Rollout:
         """Begin a rollout, or go on with one; raises VersionNotLoaded, and RolloutConflict during another."""
-        self._refuse_during_rollout()
+        self.check_no_rollout()
         TrafficRules(weights={plan.old: 1, plan.new: 1}).check_loaded(self._versions)
         self.rollout = Rollout(plan, self._set_share, self._set_shadow, self._finish, self._on_rollout_change, progress)
         if self.rollout.is_active:
@@ -135,6 +135,13 @@ class ModelTraffic:
         if self.rollout is None or not self.rollout.is_active:
             raise RolloutConflict(f"No rollout of model {self.name} is in progress.")
         return self.rollout
+
+    def check_no_rollout(self) -> None:
+        """Raise RolloutConflict while a rollout is in progress."""
+        if self.rollout is not None and self.rollout.is_active:
+            raise RolloutConflict(
+                f"A rollout of model {self.name} to version {self.rollout.plan.new} is in progress; abort it first."
+            )
 
     def to_json(self) -> dict[str, Any]:
         """The state to be kept over a restart."""
@@ -221,12 +228,6 @@ class ModelTraffic:
         if self.rollout.plan.webhook and not self.rollout.is_active:
             notify(self.rollout.plan.webhook, {"modelName": self.name, **self.rollout.describe()})
         self._on_change()
-
-    def _refuse_during_rollout(self) -> None:
-        if self.rollout is not None and self.rollout.is_active:
-            raise RolloutConflict(
-                f"A rollout of model {self.name} to version {self.rollout.plan.new} is in progress; abort it first."
-            )
 
 
 def _version_header(chosen: str | None) -> Headers:

@@ -10,6 +10,7 @@ from model_registry.traffic.tolerance import DEFAULT_TOLERANCE, Tolerance, parse
 
 MAX_STEPS = 50
 MAX_HOLD = 1_000_000_000
+SMALLEST_LIMIT = 1e-9
 MEMBERS = frozenset({"from", "to", "steps", "hold", "shadowFirst", "limits", "webhook", "tolerance"})
 LIMITS = {"errorIncrease": "error_increase", "p95Increase": "p95_increase", "disagreement": "disagreement",
           "falseAlarmRate": "false_alarm_rate"}  # fmt: skip
@@ -94,7 +95,8 @@ def _hold(value: object) -> int:
 
 def _steps(value: object) -> tuple[float, ...]:
     numbers = value if isinstance(value, list) and len(value) <= MAX_STEPS else []
-    steps = tuple(float(each) for each in numbers if isinstance(each, int | float) and not isinstance(each, bool))
+    known = [each for each in numbers if isinstance(each, int | float) and not isinstance(each, bool)]
+    steps = tuple(float(each) for each in known if 0 < each <= 100)
     rising = all(low < high for low, high in zip((0.0, *steps), steps, strict=False))
     if not steps or len(steps) != len(numbers) or not rising or steps[-1] != 100:
         raise InvalidTrafficRule("steps", "a list of percentages that rise to 100, such as [1, 5, 25, 100]")
@@ -107,8 +109,10 @@ def _limits(value: object) -> GuardLimits:
     for name, number in members.items():
         if name not in LIMITS:
             raise InvalidTrafficRule("limits", f"an object with {', '.join(LIMITS)}")
-        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number < 10:
-            raise InvalidTrafficRule(f"limits.{name}", "a number above 0 and below 10, such as 0.05 for 5 %")
+        if isinstance(number, bool) or not isinstance(number, int | float) or not SMALLEST_LIMIT <= number < 10:
+            raise InvalidTrafficRule(
+                f"limits.{name}", f"a number from {SMALLEST_LIMIT:g} to below 10, such as 0.05 for 5 %"
+            )
         limits[LIMITS[name]] = float(number)
     if not limits.get("false_alarm_rate", 0.5) < 1 or not limits.get("disagreement", 0.5) < 1:
         raise InvalidTrafficRule("limits", "probabilities below 1 for falseAlarmRate and disagreement")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from model_registry.errors import InvalidTrafficRule, VersionNotLoaded
-from model_registry.traffic.tolerance import DEFAULT_TOLERANCE, Tolerance, parse_tolerance
+from model_registry.traffic.tolerance import DEFAULT_TOLERANCE, Tolerance, parse_number, parse_tolerance
 
 KeySource = Literal["header", "cookie", "json", "address"]
 KEY_SOURCES: tuple[KeySource, ...] = ("header", "cookie", "json", "address")
@@ -106,7 +106,9 @@ def parse_rules(text: object) -> TrafficRules:
 
 
 def _weights(value: object) -> dict[str, float]:
-    weights = {version: _number(weight, f"weights.{version}") for version, weight in _object(value, "weights").items()}
+    weights = {
+        version: parse_number(weight, f"weights.{version}") for version, weight in _object(value, "weights").items()
+    }
     if weights and not sum(weights.values()):
         raise InvalidTrafficRule("weights", "at least one weight above 0")
     return weights
@@ -140,9 +142,7 @@ def _condition(value: object, place: str) -> Condition:
 
 def _shadow(value: object) -> Shadow:
     members = _object(value, "shadow", {"version", "share", "tolerance"})
-    share = _number(members.get("share", 1), "shadow.share")
-    if share > 1:
-        raise InvalidTrafficRule("shadow.share", "a number from 0 to 1")
+    share = parse_number(members.get("share", 1), "shadow.share", 1)
     tolerance = parse_tolerance(members.get("tolerance", {}), "shadow.tolerance")
     return Shadow(_string(members.get("version"), "shadow.version", empty=False), share, tolerance)
 
@@ -160,9 +160,3 @@ def _string(value: object, place: str, *, empty: bool = True) -> str:
     if not isinstance(value, str) or len(value) > MAX_NAME_LENGTH or not (value or empty):
         raise InvalidTrafficRule(place, f"a string of {0 if empty else 1} to {MAX_NAME_LENGTH} characters")
     return value
-
-
-def _number(value: object, place: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        raise InvalidTrafficRule(place, "a number not below 0")
-    return float(value)

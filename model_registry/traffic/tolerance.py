@@ -8,6 +8,7 @@ from model_registry.errors import InvalidTrafficRule
 MAX_PATHS = 50
 MAX_PATH_LENGTH = 200
 MAX_TOP_K = 1000
+LARGEST_NUMBER = 1e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +45,17 @@ def parse_tolerance(value: object, place: str) -> Tolerance:
     if unknown:
         raise InvalidTrafficRule(place, "an object with relative, absolute, ignored and topK")
     return Tolerance(
-        relative=_number(members.get("relative", DEFAULT_TOLERANCE.relative), f"{place}.relative"),
-        absolute=_number(members.get("absolute", DEFAULT_TOLERANCE.absolute), f"{place}.absolute"),
+        relative=parse_number(members.get("relative", DEFAULT_TOLERANCE.relative), f"{place}.relative"),
+        absolute=parse_number(members.get("absolute", DEFAULT_TOLERANCE.absolute), f"{place}.absolute"),
         ignored=_paths(members.get("ignored", []), f"{place}.ignored"),
         top_k=_top_k(members.get("topK", 0), f"{place}.topK"),
     )
 
 
-def _number(value: object, place: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        raise InvalidTrafficRule(place, "a number not below 0")
+def parse_number(value: object, place: str, largest: float = LARGEST_NUMBER) -> float:
+    """Read a number from 0 to `largest`, the member of the rules at `place`; raises InvalidTrafficRule."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= largest:
+        raise InvalidTrafficRule(place, f"a number from 0 to {largest:g}")
     return float(value)
 
 

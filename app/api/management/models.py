@@ -101,7 +101,8 @@ async def scale_workers(registry: Registry, name: str, version: str | None, para
 
 
 async def set_default(registry: Registry, name: str, version: str) -> Confirmation:
-    """Make a version the default. Raises ModelNotFound or UnknownDefault."""
+    """Make a version the default. Raises ModelNotFound, UnknownDefault, and RolloutConflict during a rollout."""
+    registry.model(name).check_no_rollout()
     await registry.change_default(name, version)
     return Confirmation(f'Default version successfully updated for model "{name}" to "{version}"')
 

@@ -196,6 +196,8 @@ async def test_a_rollout_is_paused_resumed_and_aborted(store: Path, archive: Mak
     async with two_versions(store, archive) as client:
         await put(client, "/models/m/rollout", {"to": "2.0", "steps": [50, 100], "hold": 1})
         assert (await put(client, "/models/m/rollout/pause", None))["state"] == "paused"
+        refused = await client.http.put("/models/m/2.0/set-default")
+        assert (refused.status_code, "abort it first" in refused.text) == (409, True)
         await served(client, 20)
         assert (await put(client, "/models/m/rollout/resume", None))["share"] == 0.5
         told = (await client.http.delete("/models/m/rollout")).json()

@@ -36,6 +36,8 @@ def test_a_plan_is_read_and_written_back() -> None:
         ({"to": "2.0", "steps": []}, "steps"),
         ({"to": "2.0", "steps": [5, 1, 100]}, "steps"),
         ({"to": "2.0", "steps": [0, 100]}, "steps"),
+        ({"to": "2.0", "steps": [10**400]}, "steps"),
+        ({"to": "2.0", "limits": {"falseAlarmRate": 5e-324}}, "limits.falseAlarmRate"),
         ({"to": "2.0", "steps": [1, 50]}, "steps"),
         ({"to": "2.0", "steps": [1, "5", 100]}, "steps"),
         ({"to": "2.0", "hold": 0}, "hold"),
