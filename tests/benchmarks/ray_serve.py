@@ -7,12 +7,10 @@ Ray needs a machine of its own: with few cores its proxy and the load generator 
 """
 
 import argparse
-import json
 import os
 import subprocess
 import tempfile
 import time
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Any
 
 from tests.support.processes import Server
 from tests.support.ray_cluster import deploy, ray_cluster
+from tests.support.version_archive import write_archive
 
 BATCH, DELAY_MS = 16, 5
 BASE_SECONDS, ROW_SECONDS = 0.002, 0.0002
@@ -69,16 +68,7 @@ def model_store() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder, "store")
         store.mkdir()
-        described = {
-            "modelName": "m",
-            "handler": "handler.py",
-            "modelVersion": "1.0",
-            "configFile": "model-config.yaml",
-        }
-        with zipfile.ZipFile(store / "m.mar", "w") as out:
-            out.writestr("MAR-INF/MANIFEST.json", json.dumps({"runtime": "python", "model": described}))
-            out.writestr("handler.py", SOURCE)
-            out.writestr("model-config.yaml", f"batchSize: {BATCH}\nmaxBatchDelay: {DELAY_MS}\n")
+        write_archive(store / "m.mar", "m", "1.0", SOURCE, f"batchSize: {BATCH}\nmaxBatchDelay: {DELAY_MS}\n")
         yield store
 
 

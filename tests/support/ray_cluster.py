@@ -13,8 +13,11 @@ ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled", "RAY
 
 
 @contextmanager
-def ray_cluster(cores: int = 4) -> Iterator[str]:
-    """The address of Serve's proxy, while the block runs. Ray's paths of sockets have to be short."""
+def ray_cluster(cores: int = 4, gpus: int = 0) -> Iterator[str]:
+    """The address of Serve's proxy, while the block runs; Ray believes in so many GPUs.
+
+    Ray's paths of sockets have to be short.
+    """
     os.environ |= ENVIRONMENT
     import ray
     from ray import serve
@@ -22,8 +25,8 @@ def ray_cluster(cores: int = 4) -> Iterator[str]:
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
         ray.init(
-            num_cpus=cores, include_dashboard=False, log_to_driver=False, object_store_memory=OBJECT_STORE_BYTES,
-            _temp_dir=folder, logging_level="ERROR",
+            num_cpus=cores, num_gpus=gpus, include_dashboard=False, log_to_driver=False, logging_level="ERROR",
+            object_store_memory=OBJECT_STORE_BYTES, _temp_dir=folder,
         )  # fmt: skip
         try:
             serve.start(http_options={"host": "127.0.0.1", "port": port})

@@ -3,7 +3,6 @@
 import asyncio
 import random
 import time
-from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -106,9 +105,3 @@ class TrafficLoad:
 def _is_broken(error: grpc.aio.AioRpcError) -> bool:
     """Whether the connection failed, not the model: such an error has no message of the server's."""
     return error.code() is grpc.StatusCode.UNAVAILABLE and "InternalServerException" not in (error.details() or "")
-
-
-def quantile(answers: Sequence[Answer], part: float) -> float:
-    """The milliseconds within which this part of the answers came."""
-    ordered = sorted(1000 * answer.seconds for answer in answers)
-    return ordered[min(len(ordered) - 1, int(part * len(ordered)))]

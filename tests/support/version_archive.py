@@ -43,10 +43,15 @@ PROCESSES = {"hangs", "dies"}
 
 def write_version(path: Path, model: str, version: str, behaviour: Behaviour = "good", good_answers: int = 0) -> None:
     """Write the archive of a version that behaves like that after so many good answers of a worker."""
-    manifest = {"modelName": model, "handler": "handler.py", "modelVersion": version, "configFile": "model-config.yaml"}
     isolation = "process" if behaviour in PROCESSES else "thread"
     handler = HANDLER.format(behaviour=behaviour, good_answers=good_answers, version=version)
+    write_archive(path, model, version, handler, CONFIG.format(isolation, 5 if isolation == "process" else 60))
+
+
+def write_archive(path: Path, model: str, version: str, handler: str, config: str) -> None:
+    """Write an archive of one module and a model-config.yaml."""
+    manifest = {"modelName": model, "handler": "handler.py", "modelVersion": version, "configFile": "model-config.yaml"}
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("MAR-INF/MANIFEST.json", json.dumps({"model": manifest}))
         archive.writestr("handler.py", handler)
-        archive.writestr("model-config.yaml", CONFIG.format(isolation, 5 if isolation == "process" else 60))
+        archive.writestr("model-config.yaml", config)

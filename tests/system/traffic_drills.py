@@ -8,7 +8,6 @@ Each drill starts a server of its own, and writes a line of a table. The exit st
 import argparse
 import asyncio
 import signal
-import statistics
 import sys
 import tempfile
 from collections import Counter
@@ -19,14 +18,16 @@ from typing import Any, NamedTuple
 
 import httpx2
 
+from tests.benchmarks.jobs import Body
+from tests.benchmarks.open_loop import OpenLoop, Record, arrivals, percentile, plan, statuses
 from tests.support.free_ports import free_port
 from tests.support.processes import TIMEOUT_SECONDS, Server
-from tests.support.traffic_load import MODEL, Answer, TrafficLoad, quantile
+from tests.support.traffic_load import MODEL, Answer, TrafficLoad
 from tests.support.version_archive import Behaviour, write_version
 
 OLD, NEW = "1.0", "2.0"
 SHARE = 0.3
-SHADOW_PAIRS = 3
+SHADOW_PAIRS = 6
 """Phases without a shadow, each beside one with it."""
 KEYED = {"weights": {OLD: 1 - SHARE, NEW: SHARE}, "key": {"header": "x-user"}}
 
@@ -165,20 +166,21 @@ async def _bad_canary(load: Load, behaviour: Behaviour, reason: str, **plan: Any
 
 
 async def _bad_shadow(load: Load, behaviour: Behaviour) -> str:
-    without: list[float] = []
-    with_shadow: list[float] = []
-    async with serving(load, behaviour) as served:
-        await served.load.send(served.seconds / 2)
+    """Phases with and without the shadow in turn; the clients are light, so that theirs is not the longest wait."""
+    kinds: dict[bool, list[Record]] = {False: [], True: []}
+    async with serving(load, behaviour) as served, OpenLoop(served.server.port) as clients:
         for number in range(2 * SHADOW_PAIRS):
             is_shadowed = number % 4 in (1, 2)
             rules = {"weights": {OLD: 1}, **({"shadow": {"version": NEW}} if is_shadowed else {})}
             await served.manage("PUT", f"{MODEL}/traffic", rules)
-            answers = await served.load.send(served.seconds)
-            assert {answer.outcome for answer in answers} == {OLD}, Counter(answer.outcome for answer in answers)
-            (with_shadow if is_shadowed else without).append(quantile(answers, 0.99))
-    alone, beside = statistics.median(without), statistics.median(with_shadow)
-    p99 = f"p99 {alone:.1f} ms without, {beside:.1f} ms with the shadow ({beside / alone:.2f})"
-    return f"{len(served.load.answers)} answers, 0 failed; {p99}"
+            times = arrivals(load.rate, load.seconds, seed=number)
+            kinds[is_shadowed] += await clients.send(
+                plan(MODEL, f"/predictions/{MODEL}", [Body("text/plain", b"a")], times)
+            )
+    alone, beside = kinds.values()
+    assert statuses([*alone, *beside]).keys() == {200}, statuses([*alone, *beside])
+    seen = (f"p{part} {percentile(alone, part):.1f} -> {percentile(beside, part):.1f} ms" for part in (50, 95, 99))
+    return f"{len(alone)} answers without and {len(beside)} with the shadow, 0 failed; {', '.join(seen)}"
 
 
 def _check_share(answers: Sequence[Answer]) -> float:
