@@ -136,3 +136,22 @@ def test_only_the_store_and_allowed_addresses_are_served(archives: ObjectArchive
     assert served.serves("gs://free/m.mar")
     for url in ("s3://models/production/m.mar", "s3://models/m.mar", "s3://other/prod/m.mar", "gs://f/m.mar", "m.mar"):
         assert not served.serves(url)
+
+
+@pytest.mark.parametrize(
+    "key", ["../secret.mar", "%2e%2e/secret.mar", "a/..%2f..%2fsecret.mar", "..", "\\..\\secret.mar"]
+)
+def test_no_key_leads_out_of_the_store(s3: ObjectStoreServer, archives: ObjectArchives, key: str) -> None:
+    s3.objects["/models/secret.mar"] = CONTENT
+    with pytest.raises((ArchiveNotFound, DownloadFailed)):
+        archives.fetch(f"s3://models/prod/{key}")
+    assert s3.count("GET") == 0
+
+
+def test_names_of_files_that_are_odd_and_listings_that_are_long(
+    s3: ObjectStoreServer, archives: ObjectArchives
+) -> None:
+    s3.objects["/models/prod/x y+ü.mar"] = CONTENT
+    assert archives.fetch("s3://models/prod/x y+ü.mar").read_bytes() == CONTENT
+    s3.objects |= {f"/models/prod/{number}.mar": b"" for number in range(3000)}
+    assert len(archives.names()) == 3002

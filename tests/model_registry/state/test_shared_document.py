@@ -1,6 +1,7 @@
 """The protocol of the document: two writers, a store that fails, answers that get lost; and no update is ever lost."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from model_registry.object_storage.bucket import Tag
 from model_registry.object_storage.errors import ObjectChanged, ObjectNotFound, StorageError
 from model_registry.state.document import Document, VersionState
-from model_registry.state.document_store import FileDocumentStore, StoredHeartbeat
+from model_registry.state.document_store import FileDocumentStore, StoredHeartbeat, document_store
 from model_registry.state.errors import StateConflict, StateUnavailable
 from model_registry.state.shared_document import SharedDocument
+from tests.support.object_store import object_store
 
 ROUNDS = 200
 NUMBERS = st.sampled_from(["1.0", "2.0", "3.0"])
@@ -144,6 +146,34 @@ def test_two_writers_lose_nothing_in_200_rounds(tmp_path: Path) -> None:
     assert document.revision == 2 * (ROUNDS + ROUNDS // 2)
     for index in range(2):
         assert list(document.models[f"m{index}"].versions) == [str(number) for number in range(0, ROUNDS, 2)]
+
+
+def test_five_writers_lose_nothing_on_an_object_store_that_refuses_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("obstore", reason="object storage needs the extra cloud")
+    with object_store(monkeypatch) as s3:
+        writers = [SharedDocument(document_store("s3://bucket/state.json", tmp_path)) for _ in range(5)]
+
+        def write(index: int) -> None:
+            for number in range(6):
+                if not index:
+                    s3.failures = 1
+                version = VersionState(f"{number}.mar")
+                _persist(
+                    writers[index],
+                    lambda document, number=number, version=version: document.with_version(
+                        f"m{index}", str(number), version
+                    ),
+                )
+
+        with ThreadPoolExecutor(len(writers)) as threads:
+            list(threads.map(write, range(len(writers))))
+        document = SharedDocument(document_store("s3://bucket/state.json", tmp_path)).read()
+    assert document is not None
+    assert {name: len(model.versions) for name, model in document.models.items()} == {
+        f"m{index}": 6 for index in range(5)
+    }
 
 
 def test_a_writer_that_is_always_overtaken_gives_up() -> None:
