@@ -1,15 +1,15 @@
-"""Replicas on Ray Serve under a load curve, each with a third of a GPU that Ray is told of.
+"""Replicas on Ray Serve under a load curve, each with a third of one GPU.
 
     python -m tests.benchmarks.ray_autoscaling --seconds 30
 
 A replica answers 20 requests a second, one at a time. Requests are sent when they are due: few, more than two replicas
-can answer, few again. A line each second; the exit status is 1 if a request failed or no replica was added.
+can answer, few again. A line each second; the exit status is 1 if no replica was
+added or removed, or if a request was lost; those that a full queue refuses are not.
 """
 
 import argparse
 import asyncio
 import sys
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,7 +45,7 @@ class Watch:
 
 
 async def send_curve(port: int, seconds: float) -> bool:
-    """Send the three parts of the curve; True where nothing failed, and replicas came and went."""
+    """Send the three parts of the curve; True where no request was lost, and replicas came and went."""
     watch, is_right = Watch(), True
     watching = asyncio.create_task(watch.run())
     async with OpenLoop(port, timeout=60) as loop:
@@ -56,7 +56,7 @@ async def send_curve(port: int, seconds: float) -> bool:
             replicas = "".join(map(str, watch.counts[first:]))
             p50, p95 = percentile(records, 50), percentile(records, 95)
             print(f"{rate:>4.0f}/s  {statuses(records)}  p50 {p50:.0f} ms, p95 {p95:.0f} ms  replicas {replicas}")
-            is_right &= Counter(statuses(records)).keys() == {200}
+            is_right &= statuses(records).keys() <= {200, 503}
     watching.cancel()
     return is_right and max(watch.counts) == OPTIONS["max_replicas"] and watch.counts[-1] == OPTIONS["min_replicas"]
 

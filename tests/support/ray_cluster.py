@@ -14,7 +14,7 @@ ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled", "RAY
 
 @contextmanager
 def ray_cluster(cores: int = 4, gpus: int = 0) -> Iterator[str]:
-    """The address of Serve's proxy, while the block runs; Ray believes in so many GPUs.
+    """The address of Serve's proxy, while the block runs; Ray counts on so many GPUs, real or not.
 
     Ray's paths of sockets have to be short.
     """
