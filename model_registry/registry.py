@@ -11,12 +11,7 @@ from model_registry.archive.archive import Archive
 from model_registry.archive.opener import ArchiveOpener
 from model_registry.archive.packages import install
 from model_registry.config import ModelConfig
-from model_registry.errors import (
-    Conflict,
-    ModelNotFound,
-    RegistryError,
-    WorkersFailed,
-)
+from model_registry.errors import Conflict, ModelNotFound, RegistryError, WorkersFailed
 from model_registry.loading.factory import ModelFactory
 from model_registry.loading.worker_start import MANAGER, isolate_packages, wait_for_workers
 from model_registry.model import Model
@@ -267,13 +262,14 @@ class Registry:
 
     async def _install_and_start(self, version: ModelVersion, registration: Registration) -> None:
         """Install the packages that the version requires, then start its workers."""
+        config = version.config  # as registered: scaling changes the version's
         if self._factory.installs(version.archive):
             version.start_scaling(0, 0)  # if pip fails, the version stays without workers, as in TorchServe
             obstacles = await install(version.archive, version.name)
             if version not in self.versions():
                 raise ModelNotFound(version.name)
             isolate_packages(version, obstacles)
-        await self._start_workers(version, version.config.min_workers, version.config.max_workers, registration.wait)
+        await self._start_workers(version, config.min_workers, config.max_workers, registration.wait)
         self._changed(registration.role)
 
     async def _start_workers(
