@@ -6,8 +6,6 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 PORT ?= 8080
 JOBS ?= 3
 BIN := .venv/bin
-PARTS := tests/conformance tests/app tests/signflow tests/system tests/handler tests/model_registry tests/deploy tests/shim tests/docs \
-	tests/benchmarks tests/campaign tests/structure tests/test_marserve.py
 # Modules are compiled when they are first imported: most of torch's never are.
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-compile --constraint constraints.txt
 
@@ -23,7 +21,7 @@ mirror PIP_INDEX_URL; then run make again.
 endef
 export NO_PYTHON NO_VENV NO_PACKAGES
 
-.PHONY: serve triton install test test-long lint clean $(PARTS)
+.PHONY: serve triton install test test-long lint clean
 serve: install
 	$(BIN)/marserve serve --port $(PORT)
 
@@ -34,18 +32,11 @@ triton: .venv/tested
 
 install: .venv/installed
 test: .venv/tested
-	@$(MAKE) --no-print-directory --keep-going --jobs=$(JOBS) lint $(PARTS)
+	@$(BIN)/python -m tests.run --jobs $(JOBS)
 
 # The tests that take longest, of things that shorter ones in `make test` try, too.
 test-long: .venv/tested
 	$(BIN)/python -m pytest -q -m long tests
-
-# A process for each part: what one leaves behind in torch or numpy is no matter of the others. The many servers that the
-# tests start find their modules compiled. A part without a failure says so in one line.
-$(PARTS): export PYTHONDONTWRITEBYTECODE :=
-$(PARTS): .venv/tested
-	@log=$$(mktemp); if $(BIN)/python -m pytest -q -m "not long" $@ > $$log 2>&1; \
-	then echo "$@: $$(tail -n 1 $$log)"; rm $$log; else echo "$@:"; cat $$log; rm $$log; exit 1; fi
 
 lint: .venv/tested
 	$(BIN)/ruff format --check .

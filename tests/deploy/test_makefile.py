@@ -1,6 +1,5 @@
 """`make install` with interpreters that are no good: one sentence each, with the cure."""
 
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -45,10 +44,3 @@ def test_an_interpreter_that_is_new_enough_is_chosen() -> None:
         ["make", "--dry-run", "--always-make", "install"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert "-m venv .venv" in done.stdout
-
-
-def test_every_test_is_in_a_part_of_make_test() -> None:
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", "")
-    [parts] = re.findall(r"^PARTS := (.*)$", makefile, re.MULTILINE)
-    files = [file.relative_to(ROOT) for file in (ROOT / "tests").rglob("test_*.py")]
-    assert [file for file in files if not any(file.is_relative_to(part) for part in parts.split())] == []
