@@ -1,6 +1,7 @@
 """Workers that start on threads go on in processes when what their code does needs one."""
 
 import asyncio
+import logging
 import os
 from pathlib import Path
 from time import sleep
@@ -206,25 +207,25 @@ async def test_code_that_keeps_the_interpreters_lock_moves_while_it_serves(
 
 @pytest.mark.skipif(cpu_budget() < 2, reason="threads lose nothing on one core")
 async def test_a_worker_that_loads_in_no_process_stays_a_thread(
-    store: Path, archive: MakeArchive, capfd: pytest.CaptureFixture[str]
+    store: Path, archive: MakeArchive, caplog: pytest.LogCaptureFixture
 ) -> None:
     archive("m", SPINS.format(initialize=f"assert os.getpid() == {os.getpid()}, 'it knows one process'"))
+    logging.getLogger("marserve.loading").addHandler(caplog.handler)
     async with serving(store, marserve_metrics="true") as client:
         wait_for_lock(client)
         await client.register("m.mar", synchronous="true")
-        answers, output = set[str](), ""
+        answers = set[str]()
 
         async def predict() -> None:
-            nonlocal output
-            while "stays a thread" not in output:
+            while not any("stays a thread" in line for line in caplog.messages):
                 answers.add((await client.predict("m")).text)
-                output += capfd.readouterr().out
 
         async with asyncio.timeout(120):
             await asyncio.gather(*(predict() for _ in range(8)))
         assert (await client.describe("m"))["batching"]["processes"] == 0
+    logging.getLogger("marserve.loading").removeHandler(caplog.handler)
     assert answers == {str(os.getpid())}
-    assert "it knows one process" in output
+    assert any("it knows one process" in line for line in caplog.messages)
 
 
 @pytest.mark.skipif(cpu_budget() < 2, reason="it is not watched on one core")
