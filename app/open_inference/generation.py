@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from math import prod
 from typing import Any
 
 from starlette.requests import Request
@@ -9,13 +10,15 @@ from starlette.types import Receive, Scope, Send
 
 from app.http.responses import RawResponse, TorchServeResponse
 from app.open_inference.errors import JSON, REASONS, raw_error
-from app.open_inference.infer_parameters import InferParameters
+from app.open_inference.infer_parameters import check_kind
 from app.open_inference.infer_response import dumped, response_header
-from app.open_inference.json_values import internal, parse_json
-from app.open_inference.tensor_data import array_of, elements_of, flat
+from app.open_inference.json_values import internal, parse_json, string_member
+from app.open_inference.tensor_data import array_of, check_strings, elements_of, flat
+from handler.tensors.datatypes import BYTES
+from handler.tensors.errors import TensorError, invalid
 from handler.tensors.requests import Parameter, TensorRequest, TensorResponse
-from handler.tensors.signature import Signature
-from handler.tensors.tensor import Tensor
+from handler.tensors.signature import ANY, Signature
+from handler.tensors.tensor import Shape, Tensor
 from model_registry.tensors.served_tensors import ServedTensors
 from model_registry.tensors.tensor_reply import PendingResponses
 
@@ -54,30 +57,67 @@ async def _started(served: ServedTensors, request: Request) -> tuple[TensorReque
 
 
 def _request(values: Any, signature: Signature) -> TensorRequest:
-    """The members named like inputs are these; all others are parameters."""
+    """The members named like inputs are these; all others are parameters, the id as well."""
     if not isinstance(values, dict):
         raise internal("attempt to get members for non-object")
-    inputs, parameters = [], dict[str, Any]()
+    request_id = string_member(values, "id") if "id" in values else ""
+    asked = _Members(signature, request_id)
     for name, value in values.items():
-        if name in signature.inputs:
-            inputs.append(_input(name, value, signature))
-        elif name == "parameters" and isinstance(value, dict):
-            parameters |= {key: each for key, each in value.items() if key not in signature.inputs}
-            inputs += [_input(key, each, signature) for key, each in value.items() if key in signature.inputs]
-        elif name != "id":
-            parameters[name] = value
-    given = InferParameters.of_body({"parameters": parameters})
-    return TensorRequest(
-        inputs, id=str(values.get("id", "")), parameters=given.own, sequence=given.sequence, priority=given.priority,
-        timeout=given.timeout,
-    )  # fmt: skip
+        if name == "parameters" and name not in signature.inputs:
+            asked.add_nested(name, value)
+        else:
+            asked.add(name, value)
+    return TensorRequest(list(asked.inputs.values()), id=request_id, parameters=asked.parameters)
 
 
-def _input(name: str, value: Any, signature: Signature) -> Tensor:
-    spec = signature.inputs[name]
-    elements = flat(value) if isinstance(value, list) else [value]
-    shape = (1, len(elements)) if signature.max_batch_size else (len(elements),)
-    return Tensor(name, spec.datatype, shape, array=array_of(elements, name, spec.datatype, shape))
+class _Members:
+    """The inputs and parameters among the members of a body."""
+
+    def __init__(self, signature: Signature, request_id: str) -> None:
+        self.inputs: dict[str, Tensor] = {}
+        self.parameters: dict[str, Parameter] = {}
+        self._signature = signature
+        self._request_id = request_id
+
+    def add(self, name: str, value: Any) -> None:
+        """Take a member; raises TensorError."""
+        spec = self._signature.inputs.get(name)
+        if spec is None:
+            check_kind(name, value)
+            self.parameters[name] = value
+            return
+        elements = flat(value) if isinstance(value, list) else [value]
+        if spec.datatype is BYTES:
+            check_strings(elements)
+        dims = (ANY, *spec.dims) if self._signature.max_batch_size else spec.dims
+        shape = _padded(name, dims, len(value) if isinstance(value, list) else 1)
+        if name in self.inputs:
+            raise invalid(f"input '{name}' already exists in request", self._request_id)
+        self.inputs[name] = Tensor(name, spec.datatype, shape, array=array_of(elements, name, spec.datatype, shape))
+
+    def add_nested(self, keyword: str, values: Any) -> None:
+        """Take the members of an object; raises TensorError, which names the keyword."""
+        if not isinstance(values, dict):
+            raise internal(
+                f"Expected JSON object for keyword: '{keyword}': attempt to access JSON non-object as object"
+            )
+        try:
+            for name, value in values.items():
+                self.add(name, value)
+        except TensorError as error:
+            raise TensorError(f"Converting keyword: '{keyword}': {error.message}", error.code) from None
+
+
+def _padded(name: str, dims: Shape, count: int) -> Shape:
+    """The shape of so many elements: what fixed dimensions leave is the last variable one's; raises TensorError."""
+    left, rest = divmod(count, max(1, prod(size for size in dims if size != ANY)))
+    shape: list[int] = []
+    for size in reversed(dims):
+        shape.append(left if size == ANY else size)
+        left = 1 if size == ANY else left
+    if rest or left != 1:
+        raise TensorError(f"The schema can not convert input '{name}' to tensor with proper shape")
+    return tuple(reversed(shape))
 
 
 async def _responses(

@@ -12,6 +12,7 @@ from app.open_inference.compression import accepted_encoding, compressed, decomp
 from app.open_inference.errors import JSON, raw_error
 from app.open_inference.infer_request import InferRequest, parse_infer_request
 from app.open_inference.infer_response import InferBody, render_response
+from app.open_inference.json_values import leading_number
 from app.open_inference.shared_memory import SharedMemory
 from handler.tensors.errors import Code, TensorError
 from handler.tensors.requests import TensorResponse
@@ -113,10 +114,7 @@ def header_length(value: str | None, size: int) -> int | None:
     """The length of the JSON in a body of that size, None if it is all of it; raises TensorError."""
     if value is None:
         return None
-    try:
-        length = int(value)
-    except ValueError:
-        return 0  # as Triton reads it
+    length = leading_number(value) or 0
     if not 0 <= length <= size:
         raise TensorError(f"inference header size should be in range (0, {size}), got: {length}")
     return length

@@ -1,10 +1,10 @@
 """The parameters of an inference request: the server's own, and those that the model gets."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from app.open_inference.json_values import UNSIGNED, internal, is_unsigned, unsigned, wrong_kind
-from handler.tensors.errors import TensorError
+from handler.tensors.errors import Code, TensorError
 from handler.tensors.requests import NO_SEQUENCE, Parameter, SequencePosition
 
 RESERVED = "triton_"
@@ -26,20 +26,23 @@ class InferParameters(NamedTuple):
     @classmethod
     def of_body(cls, values: Mapping[str, Any]) -> "InferParameters":
         """Those of a body; raises TensorError."""
-        given = values.get("parameters")
-        if given is None:
+        if "parameters" not in values:
             return cls(NO_SEQUENCE, 0, 0, False, {})
+        given = values["parameters"]
         if not isinstance(given, dict):
             raise internal("failed to get request params.: attempt to get members for non-object")
-        own = dict(given)
+        servers, own = dict[str, Any](), dict[str, Parameter]()
+        for name, value in given.items():
+            if name in READERS:
+                servers[name] = READERS[name](value, name)
+            else:
+                check_parameter(name, value)
+                own[name] = value
         sequence = SequencePosition(
-            _sequence_id(own.pop("sequence_id", 0)), _switch(own, "sequence_start"), _switch(own, "sequence_end")
+            servers.get("sequence_id", 0), servers.get("sequence_start", False), servers.get("sequence_end", False)
         )
-        priority, timeout = (unsigned(own.pop(name, 0), name) for name in ("priority", "timeout"))
-        is_binary = _switch(own, "binary_data_output")
-        for name, value in own.items():
-            check_parameter(name, value)
-        return cls(sequence, priority, timeout, is_binary, own)
+        is_binary = servers.get("binary_data_output", False)
+        return cls(sequence, servers.get("priority", 0), servers.get("timeout", 0), is_binary, own)
 
 
 def check_parameter(name: str, value: Any) -> None:
@@ -48,13 +51,18 @@ def check_parameter(name: str, value: Any) -> None:
         raise TensorError(
             "parameter keys starting with 'triton_' are reserved for Triton usage and should not be specified."
         )
+    check_kind(name, value)
+
+
+def check_kind(name: str, value: Any) -> None:
+    """Raise TensorError for a parameter that is null, an array or an object."""
     if not isinstance(value, bool | int | float | str):
         raise TensorError(f"parameter '{name}' has invalid type. It should be either 'int', 'bool', or 'string'.")
 
 
-def _sequence_id(value: Any) -> int | str:
+def _sequence_id(value: Any, name: str) -> int | str:
     if not is_unsigned(value) and not isinstance(value, str):
-        raise wrong_kind("sequence_id", "string")
+        raise wrong_kind(name, "string")
     return check_correlation_id(value)
 
 
@@ -63,12 +71,19 @@ def check_correlation_id(value: int | str) -> int | str:
     if isinstance(value, int):
         return value % UNSIGNED
     if len(value.encode("utf-8", "replace")) > MAX_SEQUENCE_ID:
-        raise TensorError(f"string correlation ID cannot be longer than {MAX_SEQUENCE_ID} characters")
+        message = f"string correlation ID cannot be longer than {MAX_SEQUENCE_ID} characters"
+        raise TensorError(message, Code.UNSUPPORTED)
     return value
 
 
-def _switch(values: dict[str, Any], name: str) -> bool:
-    value = values.pop(name, False)
+def _switch(value: Any, name: str) -> bool:
     if not isinstance(value, bool):
         raise wrong_kind(name, "boolean")
     return value
+
+
+READERS: Mapping[str, Callable[[Any, str], Any]] = {
+    "sequence_id": _sequence_id, "sequence_start": _switch, "sequence_end": _switch, "priority": unsigned,
+    "timeout": unsigned, "binary_data_output": _switch,
+}  # fmt: skip
+"""The server's own parameters, and what makes them of JSON."""

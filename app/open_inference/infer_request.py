@@ -8,7 +8,7 @@ from app.open_inference.infer_parameters import InferParameters
 from app.open_inference.json_values import array_member, object_or_empty, parse_json, string_member, unsigned
 from app.open_inference.output_format import OutputFormat, Regions, output_formats, region_of
 from app.open_inference.tensor_data import array_of
-from handler.tensors.datatypes import BY_NAME, BYTES, Datatype
+from handler.tensors.datatypes import BY_NAME, BYTES, UNKNOWN, Datatype
 from handler.tensors.errors import TensorError, invalid
 from handler.tensors.requests import TensorRequest
 from handler.tensors.signature import Signature
@@ -39,13 +39,13 @@ def parse_infer_request(
         return _raw_request(body, signature)
     view = memoryview(body)
     header = parse_json(body if header_length is None else view[:header_length])
-    tail = _Tail(view[header_length or len(view) :], has_header=header_length is not None, model=signature.model)
+    tail = _Tail(view[header_length or len(view) :], signature.model)
     values = header if isinstance(header, dict) else {}
     request_id = string_member(values, "id") if "id" in values else ""
     given = InferParameters.of_body(values)
     inputs = _inputs(header, tail, regions, request_id)
     tail.check_end()
-    formats = output_formats(values)
+    formats = output_formats(values, regions)
     request = TensorRequest(
         inputs,
         tuple(formats),
@@ -62,6 +62,12 @@ def _raw_request(body: Body, signature: Signature) -> InferRequest:
     """The whole body is the only input of a model; its answer is binary."""
     spec = signature.only_input("")
     shape = signature.shape_of_raw(spec, len(body), "")
+    if spec.datatype is not BYTES and len(body) != (expected := prod(shape) * spec.datatype.size):
+        raise invalid(
+            f"input byte size mismatch for input 'raw_input' for model '{signature.model}'. Expected {expected}, got "
+            f"{len(body)}",
+            "",
+        )
     raw = LENGTH.pack(len(body)) + bytes(body) if spec.datatype is BYTES else body
     tensor = Tensor(spec.name, spec.datatype, shape, raw=raw)
     return InferRequest(TensorRequest([tensor]), {}, OutputFormat(is_binary=True))
@@ -70,19 +76,13 @@ def _raw_request(body: Body, signature: Signature) -> InferRequest:
 class _Tail:
     """The raw tensors behind the JSON, taken in order."""
 
-    def __init__(self, view: memoryview, *, has_header: bool, model: str) -> None:
+    def __init__(self, view: memoryview, model: str) -> None:
         self._view = view
-        self._has_header = has_header
         self._model = model
         self._at = 0
 
     def take(self, name: str, size: int) -> memoryview:
         """The bytes of the next tensor."""
-        if size and not self._has_header:
-            raise TensorError(
-                "must specify valid 'Infer-Header-Content-Length' in request header and 'binary_data_size' when "
-                "passing inputs in binary data format"
-            )
         missing = size - (len(self._view) - self._at)
         if missing > 0:
             raise TensorError(
@@ -97,34 +97,41 @@ class _Tail:
             raise TensorError(f"unexpected additional input data for model '{self._model}'")
 
 
+class _Head(NamedTuple):
+    """The description of an input, without its elements."""
+
+    name: str
+    datatype: Datatype
+    shape: Shape
+    parameters: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, values: Any) -> "_Head":
+        """That of a member of `inputs`; raises TensorError."""
+        parameters = object_or_empty(values, "parameters") if isinstance(values, dict) else {}
+        _check_content(values if isinstance(values, dict) else {}, parameters)
+        name, datatype = string_member(values, "name"), BY_NAME.get(string_member(values, "datatype"), UNKNOWN)
+        return cls(name, datatype, tuple(unsigned(size, "shape") for size in array_member(values, "shape")), parameters)
+
+
 def _inputs(header: Any, tail: _Tail, regions: Regions, request_id: str) -> list[Tensor]:
     inputs: dict[str, Tensor] = {}
     for each in array_member(header, "inputs"):
-        tensor = _input(each, tail, regions)
-        if tensor.name in inputs:
-            raise invalid(f"input '{tensor.name}' already exists in request", request_id)
-        inputs[tensor.name] = tensor
+        head = _Head.of(each)
+        if head.name in inputs:
+            raise invalid(f"input '{head.name}' already exists in request", request_id)
+        inputs[head.name] = _input(each, head, tail, regions)
     return list(inputs.values())
 
 
-def _input(values: Any, tail: _Tail, regions: Regions) -> Tensor:
-    parameters = object_or_empty(values, "parameters") if isinstance(values, dict) else {}
-    _check_content(values if isinstance(values, dict) else {}, parameters)
-    name, datatype_name = string_member(values, "name"), string_member(values, "datatype")
-    shape: Shape = tuple(unsigned(size, "shape") for size in array_member(values, "shape"))
-    datatype = BY_NAME.get(datatype_name)
-    if datatype is None:
-        raise TensorError(f"invalid datatype for input {name}")
-    region = region_of(parameters)
-    if region is not None:
-        return Tensor(name, datatype, shape, raw=regions.view(region))
+def _input(values: Any, head: _Head, tail: _Tail, regions: Regions) -> Tensor:
+    name, datatype, shape, parameters = head
     if "binary_data_size" in parameters:
         size = unsigned(parameters["binary_data_size"], "binary_data_size")
         return Tensor(name, datatype, shape, raw=tail.take(name, size))
-    return _json_input(values, name, datatype, shape)
-
-
-def _json_input(values: Any, name: str, datatype: Datatype, shape: Shape) -> Tensor:
+    region = region_of(parameters)
+    if region is not None:
+        return Tensor(name, datatype, shape, raw=regions.view(region))
     if not shape or prod(shape) == 0:  # a tensor without dimensions counts no elements in Triton
         return Tensor(name, datatype, shape, raw=b"")
     return Tensor(name, datatype, shape, array=array_of(array_member(values, "data"), name, datatype, shape))

@@ -65,7 +65,8 @@ def _output(
         write_to_region(tensor, wanted.region, regions)
     elif wanted.is_binary:
         described["parameters"] = {"binary_data_size": tensor.byte_size}
-        raw.append(tensor.raw)
+        if tensor.byte_size:  # a response without a byte behind its JSON is called JSON
+            raw.append(tensor.raw)
     else:
         described["data"] = elements_of(tensor)
     return described

@@ -1,7 +1,9 @@
 """JSON bodies and their members, with Triton's errors for what is no JSON or of another kind."""
 
 import json
+import re
 from collections.abc import Mapping
+from math import isinf
 from typing import Any
 
 import orjson
@@ -9,6 +11,7 @@ import orjson
 from app.open_inference.rapidjson import describe_error
 from handler.tensors.errors import Code, TensorError
 
+LEADING_NUMBER = re.compile(r"\s*([+-]?[0-9]{1,20})")
 UNSIGNED = 2**64
 SIGNED = 2**63
 
@@ -19,11 +22,19 @@ def parse_json(body: bytes | bytearray | memoryview) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         pass
+    text = bytes(body).partition(b"\0")[0]  # where RapidJSON sees its end
     try:
-        return json.loads(bytes(body))
+        return json.loads(text, parse_float=_finite)
     except (ValueError, RecursionError):
-        words = describe_error(bytes(body))
+        words = describe_error(text)
         raise internal(f"failed to parse the request JSON buffer: {words}") from None
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if isinf(value):
+        raise ValueError(text)
+    return value
 
 
 def dump_json(value: Any) -> bytes:
@@ -49,11 +60,11 @@ def member(values: Any, name: str) -> Any:
 
 
 def string_member(values: Any, name: str) -> str:
-    """A member that is a string; raises TensorError."""
+    """A member that is a string, up to a first NUL, where C sees its end; raises TensorError."""
     value = member(values, name)
     if not isinstance(value, str):
         raise wrong_kind(name, "string")
-    return value
+    return value.partition("\0")[0] if "\0" in value else value
 
 
 def array_member(values: Any, name: str) -> list[Any]:
@@ -74,6 +85,12 @@ def unsigned(value: Any, name: str) -> int:
     if not is_unsigned(value):
         raise wrong_kind(name, "unsigned-integer")
     return int(value)
+
+
+def leading_number(text: str) -> int | None:
+    """The integer at the start of a text, as C reads it: what follows does not count. None where there is none."""
+    found = LEADING_NUMBER.match(text)
+    return int(found[1]) if found else None
 
 
 def object_or_empty(values: Mapping[str, Any], name: str) -> dict[str, Any]:

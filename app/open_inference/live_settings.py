@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from app.open_inference.json_values import internal, is_unsigned
+from app.open_inference.json_values import internal, is_unsigned, leading_number
 from app.open_inference.shared_memory import SharedMemory
 from app.settings.triton import LogSettings, TritonSettings
 from handler.tensors.errors import Code, TensorError
@@ -15,7 +15,7 @@ LOGGER = "marserve"
 LEVELS = ("OFF", "TIMESTAMPS", "TENSORS")
 COUNTS = ("trace_rate", "trace_count", "log_frequency")
 CHANGEABLE = ("trace_level", *COUNTS)
-UNSIGNED_32 = 2**32
+SIGNED_32 = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,8 @@ class LiveSettings:
         }
 
     def change_log(self, changes: Mapping[str, Any]) -> None:
-        """Change log settings; unknown ones are ignored. Raises TensorError."""
+        """Change log settings; unknown ones, and None, are ignored. Raises TensorError, and then changes nothing."""
+        changes = {name: value for name, value in changes.items() if value is not None}
         if "log_file" in changes:
             raise TensorError("log file location can not be updated through network protocol", Code.UNSUPPORTED)
         switches = {name: changes[f"log_{name}"] for name in ("info", "warning", "error") if f"log_{name}" in changes}
@@ -66,6 +67,8 @@ class LiveSettings:
         if not is_unsigned(level):
             raise internal("attempt to access JSON non-unsigned-integer as unsigned-integer")
         form = changes.get("log_format", self._log.format)
+        if not isinstance(form, str):
+            raise internal("attempt to access JSON non-string as string")
         if form not in FORMATS:
             raise TensorError(f"invalid argument for --log_format, got: {form}", Code.UNAVAILABLE)
         self._log = replace(self._log, **switches, verbose_level=level, format=form)
@@ -82,17 +85,10 @@ class LiveSettings:
             raise TensorError("trace file location can not be updated through network protocol", Code.UNSUPPORTED)
         known = {name: value for name, value in changes.items() if name in CHANGEABLE}
         for name in COUNTS:
-            value = known.get(name)
-            if value is not None and not _is_number(value):
-                raise TensorError(f"Unable to parse '{name}', got: {value}")
-            if value is not None and name != "trace_count":
-                known[name] = str(int(value) % UNSIGNED_32)
-        levels = known.get("trace_level")
-        if levels is not None:
-            chosen = tuple(level for level in levels if level in LEVELS)
-            known["trace_level"] = chosen or ("OFF",)
-            if chosen and chosen != ("OFF",) and not self._trace.trace_file:
-                raise TensorError("Attempting to set invalid trace setting :trace file name is not given")
+            if known.get(name) is not None:
+                known[name] = _count(name, known[name])
+        if known.get("trace_level") is not None:
+            known["trace_level"] = self._levels(known["trace_level"])
         if model is None:
             defaults = asdict(TraceSettings())
             self._trace = replace(self._trace, **{
@@ -105,6 +101,18 @@ class LiveSettings:
                 own.pop(name, None)
             else:
                 own[name] = value
+
+    def _levels(self, values: Any) -> tuple[str, ...]:
+        if not isinstance(values, list):
+            raise internal("attempt to access JSON non-array as array")
+        if not all(isinstance(value, str) for value in values):
+            raise internal("attempt to access JSON non-string as string")
+        if "OFF" in values and len(values) > 1:
+            raise TensorError("Expect only one trace level 'OFF' is specified")
+        chosen = tuple(value for value in values if value in LEVELS) or ("OFF",)
+        if chosen != ("OFF",) and not self._trace.trace_file:
+            raise TensorError("Attempting to set invalid trace setting :trace file name is not given")
+        return chosen
 
 
 def apply_log_settings(settings: LogSettings) -> None:
@@ -120,5 +128,17 @@ def apply_log_settings(settings: LogSettings) -> None:
     logging.getLogger(LOGGER).setLevel(level)
 
 
-def _is_number(text: Any) -> bool:
-    return isinstance(text, str) and text.removeprefix("-").isdigit()
+def _count(name: str, text: Any) -> str:
+    """A number as clients see it, read as C's stoi does; those that cannot be negative wrap around."""
+    if not isinstance(text, str):
+        raise internal("attempt to access JSON non-string as string")
+    number = leading_number(text)
+    if number is None:
+        raise TensorError(f"Unable to parse '{name}', got: {text}")
+    is_signed = name == "trace_count"
+    if not -SIGNED_32 <= number < SIGNED_32:
+        bounds = f"-1, {SIGNED_32 - 1}" if is_signed else f"0, {2 * SIGNED_32 - 1}"
+        raise TensorError(f"Unable to parse '{name}', value is out of range [ {bounds} ], got: {text}")
+    if is_signed and number < -1:
+        raise TensorError(f"Unable to parse '{name}'. Expecting value >= -1, got:{text}")
+    return str(number if is_signed else number % (2 * SIGNED_32))

@@ -7,12 +7,12 @@ from app.open_inference.json_values import (
     array_member,
     internal,
     is_unsigned,
-    member,
     object_or_empty,
     string_member,
     unsigned,
     wrong_kind,
 )
+from handler.tensors.errors import TensorError
 
 
 class Region(NamedTuple):
@@ -40,30 +40,50 @@ class OutputFormat(NamedTuple):
     """The shared memory to write to."""
 
 
-def output_formats(values: Mapping[str, Any]) -> dict[str, OutputFormat]:
-    """The formats of the outputs that a body lists, by their names; raises TensorError."""
-    if "outputs" not in values:
-        return {}
-    return {string_member(each, "name"): _format(each) for each in array_member(values, "outputs")}
+def output_formats(values: Mapping[str, Any], regions: Regions) -> dict[str, OutputFormat]:
+    """The formats of the outputs that a body lists, by their names; raises TensorError.
+
+    Of an output that is listed twice the first format counts.
+    """
+    formats: dict[str, OutputFormat] = {}
+    for each in array_member(values, "outputs") if "outputs" in values else ():
+        name = string_member(each, "name")
+        formats.setdefault(name, _format(each, regions))
+    return formats
 
 
-def _format(values: Mapping[str, Any]) -> OutputFormat:
+def _format(values: Mapping[str, Any], regions: Regions) -> OutputFormat:
     parameters = object_or_empty(values, "parameters")
+    if "shared_memory_region" in parameters:
+        _check_region_alone(parameters)
     classes = parameters.get("classification", 0)
     if not is_unsigned(classes):
         raise internal(
             "Unable to set 'classification': attempt to access JSON non-unsigned-integer as unsigned-integer"
         )
+    region = region_of(parameters)
+    if region is not None:
+        regions.view(region)
+        return OutputFormat(region=region)
     is_binary = parameters.get("binary_data", False)
     if not isinstance(is_binary, bool):
         raise wrong_kind("binary_data", "boolean")
-    return OutputFormat(is_binary, classes, region_of(parameters))
+    return OutputFormat(is_binary, classes)
+
+
+def _check_region_alone(parameters: Mapping[str, Any]) -> None:
+    if "classification" in parameters:
+        raise TensorError("Output can't set both 'shared_memory_region' and 'classification'")
+    is_binary = parameters.get("binary_data", False)
+    if not isinstance(is_binary, bool):
+        raise internal("Unable to set 'binary_data': attempt to access JSON non-boolean as boolean")
+    if is_binary:
+        raise TensorError("Output can't set both 'shared_memory_region' and 'binary_data'")
 
 
 def region_of(parameters: Mapping[str, Any]) -> Region | None:
-    """The shared memory that an input or output names; raises TensorError."""
-    if "shared_memory_region" not in parameters:
-        return None
-    name = string_member(parameters, "shared_memory_region")
-    size = unsigned(member(parameters, "shared_memory_byte_size"), "shared_memory_byte_size")
-    return Region(name, size, unsigned(parameters.get("shared_memory_offset", 0), "shared_memory_offset"))
+    """The shared memory that an input or output names; raises TensorError, also for a piece of no region."""
+    name = string_member(parameters, "shared_memory_region") if "shared_memory_region" in parameters else None
+    offset = unsigned(parameters.get("shared_memory_offset", 0), "shared_memory_offset")
+    size = unsigned(parameters.get("shared_memory_byte_size", 0), "shared_memory_byte_size")
+    return None if name is None else Region(name, size, offset)

@@ -1,6 +1,7 @@
 """The words of RapidJSON for a body that is not JSON, with the offset at which it stops reading."""
 
 import re
+from math import isinf
 
 BLANKS = b" \t\r\n"
 NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)")
@@ -77,7 +78,7 @@ class _Reader:
             if self._peek() != b":":
                 raise _Failed("Missing a colon after a name of object member.", self._at)
             self._at += 1
-            if not self._goes_on(depth, b"}", "Missing a comma or } after an object member."):
+            if not self._goes_on(depth, b"}", "Missing a comma or '}' after an object member."):
                 return
 
     def _array(self, depth: int) -> None:
@@ -86,7 +87,7 @@ class _Reader:
         if self._peek() == b"]":
             self._at += 1
             return
-        while self._goes_on(depth, b"]", "Missing a comma or ] after an array element."):
+        while self._goes_on(depth, b"]", "Missing a comma or ']' after an array element."):
             pass
 
     def _goes_on(self, depth: int, end: bytes, words: str) -> bool:
@@ -107,7 +108,7 @@ class _Reader:
             if sign == b"":
                 raise _Failed("Missing a closing quotation mark in string.", self._at)
             if sign < b" ":
-                raise _Failed("Invalid encoding in string.", self._at)
+                raise _Failed("Invalid escape character in string.", self._at)
             if sign == b"\\":
                 self._escape()
             self._at += 1
@@ -133,12 +134,14 @@ class _Reader:
         number = NUMBER.match(self._body, self._at)
         if number is None:
             raise _Failed("Invalid value.", self._literal_end())
-        self._at = number.end()
+        start, self._at = self._at, number.end()
         if self._peek() == b".":
             self._digits(1, "Miss fraction part in number.")
         if self._peek() in (b"e", b"E"):
             signed = self._body[self._at + 1 : self._at + 2] in (b"+", b"-")
             self._digits(1 + signed, "Miss exponent in number.")
+        if isinf(float(self._body[start : self._at])):
+            raise _Failed("Number too big to be stored in double.", start)
 
     def _literal_end(self) -> int:
         """The length of the part of a broken literal that is one."""

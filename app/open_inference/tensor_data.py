@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from app.open_inference.json_values import SIGNED, UNSIGNED, internal, wrong_kind
-from handler.tensors.datatypes import BF16, BOOL, BY_NAME, BYTES, Datatype
+from handler.tensors.datatypes import BF16, BOOL, BY_NAME, BYTES, UNKNOWN, Datatype
 from handler.tensors.errors import TensorError
 from handler.tensors.tensor import Array, Shape, Tensor
 
@@ -24,11 +24,13 @@ def array_of(data: list[Any], name: str, datatype: Datatype, shape: Shape) -> Ar
             f"receiving {datatype.name} data via JSON is not supported. Please use the binary data format for input "
             f"{name}"
         )
-    elements = flat(data)
+    if datatype is UNKNOWN:
+        raise TensorError(f"invalid datatype for input {name}")
+    elements, count = flat(data), prod(shape)
     if datatype is BYTES:
         return _strings(elements, shape)
-    _check_kinds(set(map(type, elements)), datatype)
-    if len(elements) != prod(shape):
+    _check_kinds(set(map(type, elements[:count])), datatype)
+    if len(elements) != count:
         raise internal("Unable to parse 'data': Shape does not match true shape of 'data' field")
     return _numbers(elements, datatype).reshape(shape)
 
@@ -78,9 +80,14 @@ def _numbers(elements: list[Any], datatype: Datatype) -> Array:
     return np.array(elements, wide).astype(datatype.dtype, copy=False)
 
 
-def _strings(elements: list[Any], shape: Shape) -> Array:
+def check_strings(elements: list[Any]) -> None:
+    """Raise TensorError where an element is no string."""
     if not set(map(type, elements)) <= {str}:
         raise internal("Unable to parse JSON bytes array: attempt to access JSON non-string as string")
+
+
+def _strings(elements: list[Any], shape: Shape) -> Array:
+    check_strings(elements)
     array = np.empty(len(elements), object)
     array[:] = [element.encode("utf-8", "surrogatepass") for element in elements]
     # The number of strings is checked later, in other words than that of numbers.

@@ -1,6 +1,7 @@
 """The inputs and outputs of a model, and the check that every request passes whatever protocol it came by.
 
-The order of the checks and their words are those of Triton's `InferenceRequest::Normalize`.
+The order of the checks and their words are those of Triton's `InferenceRequest::Normalize`, which goes through a
+request's inputs from the last to the first.
 """
 
 from collections.abc import Mapping, Sequence
@@ -61,7 +62,8 @@ class Signature:
         self._check_outputs(request)
         self._check_names(request)
         rows = self._rows_of(request) if self.max_batch_size else 1
-        inputs = [self._checked(tensor, request.id) for tensor in request.inputs]
+        inputs = [self._checked(tensor, request.id) for tensor in reversed(request.inputs)]
+        inputs.reverse()
         return request._replace(
             inputs=inputs,
             outputs=request.outputs or self._output_names,
@@ -103,9 +105,9 @@ class Signature:
         return (1, *shape) if self.max_batch_size else shape
 
     def _check_outputs(self, request: TensorRequest) -> None:
-        for name in request.outputs:
-            if name not in self.outputs:
-                raise TensorError(f"unexpected inference output '{name}' for model '{self.model}'")
+        unknown = [name for name in request.outputs if name not in self.outputs]
+        if unknown:
+            raise TensorError(f"unexpected inference output '{min(unknown)}' for model '{self.model}'")
 
     def _check_names(self, request: TensorRequest) -> None:
         names: dict[str, None] = {}
@@ -114,8 +116,8 @@ class Signature:
                 raise invalid(f"input '{tensor.name}' already exists in request", request.id)
             names[tensor.name] = None
         if not self._required <= len(names) <= self._count:
-            raise invalid(self._wrong_count(list(names)), request.id)
-        for name in names:
+            raise invalid(self._wrong_count([*reversed(names)]), request.id)
+        for name in reversed(names):
             if name not in self.inputs:
                 raise TensorError(f"unexpected inference input '{name}' for model '{self.model}'")
 
@@ -135,7 +137,7 @@ class Signature:
     def _rows_of(self, request: TensorRequest) -> int:
         """The batch dimension that all inputs share."""
         rows = 0
-        for tensor in reversed(request.inputs):  # so Triton names the same one of two that differ
+        for tensor in reversed(request.inputs):
             if not tensor.shape:
                 raise invalid(
                     f"input '{tensor.name}' has no shape but model requires batch dimension for '{self.model}'",
@@ -162,17 +164,17 @@ class Signature:
                 request_id,
             )
         batch, shape = self._split(tensor.shape)
-        if min(tensor.shape, default=0) < 0:
-            raise invalid(
-                f"All input dimensions should be specified for input '{tensor.name}' for model '{self.model}', got "
-                f"{_written(tensor.shape)}",
-                request_id,
-            )
         if not _fits(shape, spec.dims):
             expected = (ANY, *spec.dims) if self.max_batch_size else spec.dims
             raise invalid(
                 f"unexpected shape for input '{tensor.name}' for model '{self.model}'. Expected {_written(expected)}, "
                 f"got {_written(tensor.shape)}. {BATCH_NOTE if self.max_batch_size else ''}",
+                request_id,
+            )
+        if min(tensor.shape, default=0) < 0:
+            raise invalid(
+                f"All input dimensions should be specified for input '{tensor.name}' for model '{self.model}', got "
+                f"{_written(tensor.shape)}",
                 request_id,
             )
         self._check_size(tensor, prod(shape) * max((1, *batch)), request_id)

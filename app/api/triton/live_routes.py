@@ -1,5 +1,6 @@
 """Logging, tracing and shared memory over HTTP."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -10,7 +11,7 @@ from app.model_server import ModelServer
 from app.open_inference.errors import raw_empty, raw_json
 from app.open_inference.json_values import internal, is_unsigned, parse_json
 from app.open_inference.live_settings import LiveSettings
-from handler.tensors.errors import TensorError
+from handler.tensors.errors import Code, TensorError
 
 
 def live_settings_of(request: Request) -> LiveSettings:
@@ -38,9 +39,12 @@ async def tracing(request: Request) -> RawResponse:
 
 async def region_status(request: Request) -> RawResponse:
     """The registered regions, or one of them."""
+    name = request.path_params["region"]
     if request.path_params["kind"] == "cuda":
+        if name is not None:
+            raise TensorError(f"Unable to find cuda shared memory region: '{name}'", Code.NOT_FOUND)
         return raw_json([])
-    found = live_settings_of(request).shared_memory.status(request.path_params["region"])
+    found = live_settings_of(request).shared_memory.status(name)
     return raw_json([region.described() for region in found])
 
 
@@ -48,18 +52,17 @@ async def register_region(request: Request) -> RawResponse:
     """Register a region of shared memory."""
     if request.path_params["kind"] == "cuda":
         raise TensorError("CUDA shared memory is not supported: register system shared memory")
-    body, name = await _object(request), request.path_params["region"]
+    name = request.path_params["region"]
     if name is None:
-        raise TensorError("'region' is needed to register shared memory")
-    for field in ("key", "byte_size"):
-        if field not in body:
-            raise TensorError(f"Shared memory register request has no '{field}' field")
-    if not isinstance(body["key"], str):
+        raise TensorError("'region name' is necessary to register system shared memory region")
+    body = await _object(request)
+    key = _field(body, "key")
+    if not isinstance(key, str):
         raise internal("attempt to access JSON non-string as string")
-    offset, size = body.get("offset", 0), body["byte_size"]
+    offset, size = body.get("offset", 0), _field(body, "byte_size")
     if not is_unsigned(offset) or not is_unsigned(size):
         raise internal("attempt to access JSON non-unsigned-integer as unsigned-integer")
-    live_settings_of(request).shared_memory.register(name, body["key"], offset, size)
+    live_settings_of(request).shared_memory.register(name, key, offset, size)
     return raw_empty(is_json=True)
 
 
@@ -70,7 +73,12 @@ async def unregister_region(request: Request) -> RawResponse:
     return raw_empty(is_json=True)
 
 
+def _field(body: Mapping[str, Any], name: str) -> Any:
+    if name not in body:
+        raise TensorError(f"Shared memory register request has no '{name}' field")
+    return body[name]
+
+
 async def _object(request: Request) -> dict[str, Any]:
-    body = await request.body()
-    value = parse_json(body) if body else {}
+    value = parse_json(await request.body())
     return value if isinstance(value, dict) else {}

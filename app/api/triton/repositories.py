@@ -49,8 +49,10 @@ def described(entry: Any) -> dict[str, str]:
 async def load(request: Request) -> RawResponse:
     """Load a model; the answer comes when it serves."""
     _check_repository(request)
-    parameters = (await _object(request)).get("parameters")
-    override = _override(parameters) if isinstance(parameters, dict) else None
+    parameters = (await _object(request)).get("parameters", {})
+    if not isinstance(parameters, dict):
+        raise internal("attempt to get members for non-object")
+    override = _override(parameters)
     await repositories_of(request).load_model(request.path_params["model"], override)
     return raw_empty(is_json=True)
 
@@ -80,10 +82,10 @@ def _override(parameters: dict[str, Any]) -> Override | None:
         return None
     files = {}
     for name, value in parameters.items():
-        if name != "config" and not name.startswith(FILE):
-            raise internal("unexpected error on creating Triton parameter")
         if not isinstance(value, str):
             raise internal("attempt to access JSON non-string as string")
+        if name != "config" and not name.startswith(FILE):
+            raise internal("unexpected error on creating Triton parameter")
         if name != "config":
             files[name.removeprefix(FILE)] = _decoded(value)
     return Override(parameters.get("config", ""), files)

@@ -69,18 +69,21 @@ def read_format(name: str, given: Mapping[str, Any]) -> OutputFormat:
 
 def read_region(tensor: str, given: Mapping[str, Any]) -> Region | None:
     """The shared memory that an input or output names; raises TensorError."""
-    if "shared_memory_region" not in given:
-        return None
     about = f" for tensor '{tensor}'"
+    if "shared_memory_region" not in given:
+        for name in ("shared_memory_offset", "shared_memory_byte_size"):
+            if name in given:
+                raise TensorError(f"'{name}' can not be specified without 'shared_memory_region' parameter{about}")
+        return None
     name = _value("shared_memory_region", given["shared_memory_region"], "string_param", about=about)
+    offset = 0
+    if "shared_memory_offset" in given:
+        offset = _value("shared_memory_offset", given["shared_memory_offset"], "int64_param", about=about)
     if "shared_memory_byte_size" not in given:
         raise TensorError(
             f"'shared_memory_byte_size' must be specified along with 'shared_memory_region' parameter{about}"
         )
     size = _value("shared_memory_byte_size", given["shared_memory_byte_size"], "int64_param", about=about)
-    offset = 0
-    if "shared_memory_offset" in given:
-        offset = _value("shared_memory_offset", given["shared_memory_offset"], "int64_param", about=about)
     if size < 0 or offset < 0:
         raise TensorError(f"Invalid offset + byte size for shared memory region: '{name}'")
     return Region(name, size, offset)

@@ -10,7 +10,7 @@ from app.grpc.triton.raw_contents import InferMessage
 from app.open_inference.infer_request import InferRequest
 from app.open_inference.output_format import OutputFormat, Regions
 from handler.tensors.datatypes import BY_NAME, BYTES, UNKNOWN, Datatype
-from handler.tensors.errors import TensorError
+from handler.tensors.errors import TensorError, invalid
 from handler.tensors.requests import TensorRequest
 from handler.tensors.tensor import Array, Raw, Shape, Tensor
 
@@ -36,15 +36,28 @@ def parse_infer_request(
     """The request of a message; `forwarded` headers become parameters, and win. Raises TensorError."""
     fields = message.fields
     given = read_parameters(fields.parameters)
+    _check_names(fields)
     raw = iter(message.raw)
     has_raw = bool(message.raw)
     inputs = [_input(each, raw, model, regions, has_raw=has_raw) for each in fields.inputs]
-    formats = {each.name: read_format(each.name, each.parameters) for each in fields.outputs}
+    formats: dict[str, OutputFormat] = {}
+    for each in fields.outputs:
+        wanted = read_format(each.name, each.parameters)
+        if formats.get(each.name, BINARY) == BINARY:  # an output that is listed twice
+            formats[each.name] = wanted
     request = TensorRequest(
         inputs, tuple(formats), fields.id, parameters={**given.own, **forwarded} if forwarded else given.own,
         sequence=given.sequence, priority=given.priority, timeout=given.timeout,
     )  # fmt: skip
     return InferRequest(request, formats, BINARY), given
+
+
+def _check_names(fields: Any) -> None:
+    names = set[str]()
+    for each in fields.inputs:
+        if each.name in names:
+            raise invalid(f"input '{each.name}' already exists in request", fields.id)
+        names.add(each.name)
 
 
 def _input(values: Any, raw: Iterator[Raw], model: str, regions: Regions, *, has_raw: bool) -> Tensor:
@@ -69,7 +82,11 @@ def _input(values: Any, raw: Iterator[Raw], model: str, regions: Regions, *, has
 def _typed(name: str, datatype: Datatype, shape: Shape, contents: Any, about: str) -> Tensor:
     given = [field for field in CONTENTS if len(getattr(contents, field))]
     wanted = FIELD_BY_TYPE.get(datatype.name)
-    for field in given:
+    for number, field in enumerate(given):
+        if number:
+            raise TensorError(
+                f"unexpected explicit tensor data for input tensor {about}, binary data was already supplied."
+            )
         if field != wanted:
             raise TensorError(
                 f"unexpected explicit tensor data for input tensor {about} of type '{CONTENTS[field][0]}', expected "

@@ -40,7 +40,29 @@ async def test_an_error_of_the_model_is_an_event_too(tmp_path: Path) -> None:
     assert (status, text.split("\n\n")[1]) == (200, 'data: {"error":"failed on purpose"}')
 
 
-@pytest.mark.parametrize(("body", "status"), [([], 500), ({"INPUT0": {}}, 500), ({"INPUT0": [1, 2]}, 400)])
-async def test_wrong_bodies_are_refused(tmp_path: Path, body: Any, status: int) -> None:
+async def test_variable_dimensions_take_what_fixed_ones_leave(tmp_path: Path) -> None:
+    status, text = await ask(tmp_path, "add_sub", "generate", {"INPUT0": [1] * 8, "INPUT1": [2] * 8})
+    assert (status, json.loads(text)["OUTPUT0"]) == (200, [3.0] * 8)
+
+
+@pytest.mark.parametrize(("body", "status", "words"), [
+    ([], 500, "attempt to get members for non-object"),
+    ({"INPUT0": {}}, 400, "The schema can not convert input 'INPUT0' to tensor with proper shape"),
+    ({"INPUT0": [1, 2]}, 400, "The schema can not convert input 'INPUT0' to tensor with proper shape"),
+    ({"INPUT0": [1, 2, 3, "x"]}, 500, "Unable to parse 'data': attempt to access JSON non-number as double"),
+    ({**ONE, "id": 1}, 500, "Unable to parse 'id': attempt to access JSON non-string as string"),
+    ({**ONE, "a": None}, 400, "parameter 'a' has invalid type. It should be either 'int', 'bool', or 'string'."),
+    ({**ONE, "parameters": 1}, 500, "Expected JSON object for keyword: 'parameters': attempt to access JSON non-"),
+    ({"parameters": {"a": []}}, 400, "Converting keyword: 'parameters': parameter 'a' has invalid type."),
+    ({**ONE, "parameters": ONE}, 400, "Converting keyword: 'parameters': [request id: <id_unknown>] input 'INPUT0' "),
+])  # fmt: skip
+async def test_wrong_bodies_are_refused(tmp_path: Path, body: Any, status: int, words: str) -> None:
     answered, text = await ask(tmp_path, "add_sub", "generate", body)
-    assert (answered, "error" in json.loads(text)) == (status, True)
+    assert (answered, json.loads(text)["error"][: len(words)]) == (status, words)
+
+
+async def test_members_that_are_no_inputs_are_parameters(tmp_path: Path) -> None:
+    given = {"MODE": "x", "sequence_id": 7, "priority": "low", "id": "i", "parameters": {"b": 2.5}}
+    status, text = await ask(tmp_path, "parameters", "generate", given)
+    seen = json.loads(json.loads(text)["JSON"])
+    assert (status, seen) == (200, {"sequence_id": 7, "priority": "low", "id": "i", "b": 2.5})

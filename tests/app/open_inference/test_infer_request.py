@@ -62,6 +62,17 @@ def test_shared_memory_is_an_input() -> None:
     assert parse(given).request.inputs[0].array.tolist() == [[1, 2]]
 
 
+def test_a_request_of_bytes_alone_has_the_size_of_its_input() -> None:
+    alone = signature({"A": (FP32, [2])}, {"Y": (FP32, [2])}, 8)
+    assert parse_infer_request(RAW, 0, alone, OneRegion(), {}).request.inputs[0].array.tolist() == [[1, 2]]
+    with pytest.raises(TensorError, match="input 'raw_input' for model"):
+        parse_infer_request(RAW[:7], 0, alone, OneRegion(), {})
+
+
+def test_names_end_at_a_nul() -> None:
+    assert [each.name for each in parse(plain("A\0x")).request.inputs] == ["A"]
+
+
 def test_outputs_that_are_not_listed_have_one_form() -> None:
     assert parse(plain("A"), parameters={"binary_data_output": True}).default == OutputFormat(is_binary=True)
 
@@ -70,7 +81,10 @@ def test_outputs_that_are_not_listed_have_one_form() -> None:
     ([binary("A"), binary("B")], RAW, "unexpected size for input 'B', expecting 8 additional bytes for model 'm'"),
     ([binary("A")], RAW + b"x", "unexpected additional input data for model 'm'"),
     ([binary("A", -1)], RAW, "Unable to parse 'binary_data_size'"),
-    ([binary("A")], b"", "must specify valid 'Infer-Header-Content-Length'"),
+    ([binary("A")], b"", "unexpected size for input 'A', expecting 8 additional bytes for model 'm'"),
+    ([binary("A"), binary("A")], RAW, "input 'A' already exists in request"),
+    ([{**plain("A", datatype="FLOAT"), "data": 1}], b"", "attempt to access JSON non-array as array"),
+    ([plain("A", data=[1, 2, "x"])], b"", "Unable to parse 'data': Shape does not match true shape"),
     ([plain("A", datatype="FLOAT")], b"", "invalid datatype for input A"),
     ([plain("A", shape=[-1])], b"", "Unable to parse 'shape'"),
     ([plain("A", parameters={"binary_data_size": 8})], b"", "But set 'data' 'binary_data_size'"),

@@ -1,5 +1,6 @@
 """Settings that clients change while the server runs."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,9 +45,26 @@ def test_trace_settings_of_a_model_are_its_own_until_taken_back(settings: LiveSe
 
 
 @pytest.mark.parametrize(
-    "changes", [{"trace_rate": "x"}, {"trace_count": 3}, {"trace_level": ["TENSORS"]}, {"trace_file": "f"}]
+    ("changes", "words"),
+    [
+        ({"trace_rate": "x"}, "Unable to parse 'trace_rate', got: x"),
+        ({"trace_count": 3}, "attempt to access JSON non-string as string"),
+        ({"trace_count": "-2"}, "Unable to parse 'trace_count'. Expecting value >= -1, got:-2"),
+        ({"trace_count": "2147483648"}, "value is out of range [ -1, 2147483647 ]"),
+        ({"log_frequency": "-9999999999"}, "value is out of range [ 0, 4294967295 ]"),
+        ({"trace_level": ["TENSORS"]}, "trace file name is not given"),
+        ({"trace_level": "OFF"}, "attempt to access JSON non-array as array"),
+        ({"trace_level": ["OFF", "TENSORS"]}, "Expect only one trace level 'OFF' is specified"),
+        ({"trace_file": "f"}, "can not be updated through network protocol"),
+    ],
 )
-def test_wrong_trace_settings_are_refused(settings: LiveSettings, changes: dict[str, Any]) -> None:
-    with pytest.raises(TensorError):
+def test_wrong_trace_settings_are_refused(settings: LiveSettings, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(TensorError, match=re.escape(words)):
         settings.change_trace(None, changes)
     assert settings.trace(None)["trace_rate"] == "1000"
+
+
+@pytest.mark.parametrize(("given", "seen"), [(" 5x", "5"), ("1.5", "1"), ("-1", "4294967295"), ("+5", "5")])
+def test_numbers_are_read_as_c_reads_them(settings: LiveSettings, given: str, seen: str) -> None:
+    settings.change_trace(None, {"trace_rate": given})
+    assert settings.trace(None)["trace_rate"] == seen

@@ -50,7 +50,7 @@ def test_a_model_without_batching_counts_a_request_as_one() -> None:
     (PAIR, [floats("A", 1, 4)], ("expected 2 inputs but got 1 inputs for model 'pair'. Got input(s) ['A'], but missing "
      "required input(s) ['B']. Please provide all required input(s).")),
     (PAIR, [floats(name, 1, 4) for name in "ABC"], ("expected 2 inputs but got 3 inputs for model 'pair'. Got input(s) "
-     "['A','B','C'], but missing required input(s) ]. Please provide all required input(s).")),
+     "['C','B','A'], but missing required input(s) ]. Please provide all required input(s).")),
     (CHOICE, [], ("expected number of inputs between 1 and 2 but got 0 inputs for model 'choice'. Got input(s) [], but "
      "missing required input(s) ['X']. Please provide all required input(s).")),
     (PAIR, [floats("A", 1, 4), floats("A", 1, 4)], "input 'A' already exists in request"),

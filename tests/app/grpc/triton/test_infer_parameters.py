@@ -48,6 +48,8 @@ def test_outputs_are_wanted_in_a_region_or_as_classes() -> None:
     for wrong in (
         {"shared_memory_region": ("string", "r")},
         {**region, "shared_memory_offset": ("int64", -1)},
+        {"shared_memory_byte_size": ("int64", 8)},
+        {"shared_memory_offset": ("int64", 0)},
         {**region, "classification": ("int64", 1)},
         {"classification": ("int64", 0)},
         {"classification": ("string", "1")},
