@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from model_registry.state.heartbeats import Heartbeat
 from model_registry.state.reconciliation import Reconciliation
 from model_registry.state.replica_heartbeats import ReplicaHeartbeats
 from model_registry.state.shared_document import Change, SharedDocument
+from model_registry.state.traffic_pushes import TrafficPushes
 from model_registry.traffic.model_traffic import ModelTraffic
 from model_registry.traffic.rules import TrafficRules
 from model_registry.version import ModelVersion
@@ -48,7 +49,7 @@ class SharedRegistry(Registry):
         self._following = asyncio.Lock()
         self._shared: set[ModelVersion] = set()
         """Versions that the document has or had: others are just being registered, and not its business yet."""
-        self._pushes: dict[str, asyncio.Task[None]] = {}
+        self._pushes = TrafficPushes(self._store, self._report)
         self._replicas = ReplicaHeartbeats(documents)
         self.applied_revision = 0
         """The revision of the document that is in force here."""
@@ -124,8 +125,7 @@ class SharedRegistry(Registry):
 
     async def share_traffic(self, name: str) -> None:
         """Return when the last change of a model's traffic is stored; raises StateUnavailable, StateConflict."""
-        if name in self._pushes:
-            await self._pushes[name]
+        await self._pushes.wait(name)
 
     async def share(self) -> None:
         """Share from now on: follow the document, or make the first one of the models that are here.
@@ -177,6 +177,7 @@ class SharedRegistry(Registry):
     async def follow(self) -> None:
         """Take over what has changed. What fails leaves all as it was, is logged once, and kept in `state_error`."""
         try:
+            await self._pushes.flush()
             document = await asyncio.to_thread(self._document.read)
             self._read_at = monotonic()
             if document is not None and (document.revision != self.applied_revision or self.state_error):
@@ -273,17 +274,12 @@ class SharedRegistry(Registry):
         model = self._models.get(name)
         if self._is_shared and not self._is_following and model is not None and model.traffic is not None:
             rules = model.traffic.effective_rules
-            push = self._push(name, model.default, {} if rules == TrafficRules() else rules.to_json())
-            self._pushes[name] = asyncio.ensure_future(push)
-            self._pushes[name].add_done_callback(partial(self._push_ended, name))
+            self._pushes.push(name, model.default, {} if rules == TrafficRules() else rules.to_json())
 
-    async def _push(self, name: str, default: str, rules: Mapping[str, Any]) -> None:
-        async with self._changed_by(lambda document: document.with_rules(name, default, rules)):
+    async def _store(self, change: Change) -> None:
+        """Store a change that is in force here."""
+        async with self._changed_by(change):
             pass
-
-    def _push_ended(self, name: str, push: "asyncio.Task[None]") -> None:
-        if not push.cancelled() and push.exception() is not None:
-            self._report(f"the traffic of model {name} is not shared: {push.exception()}")  # and taken back
 
 
 def state_of(version: ModelVersion, registration: Registration) -> VersionState:

@@ -213,7 +213,8 @@ class ModelTraffic:
         assert self.rollout is not None
         if version == self.rollout.plan.new:
             self._set_default(version)
-            self.rules = replace(self.rules, weights={})
+            kept = replace(self.rules, weights={})
+            self.rules = kept if kept.versions else NO_RULES  # a key alone says nothing, and is not read again
         self._apply(self.rules)
 
     def _on_rollout_change(self) -> None:

@@ -129,11 +129,11 @@ class Rollout:
 
     def pause(self) -> None:
         """Stay at the present share until `resume`; the guards go on watching."""
-        self._change(is_paused=True)
+        self._set_paused(True)
 
     def resume(self) -> None:
         """Go on."""
-        self._change(is_paused=False)
+        self._set_paused(False)
 
     def abort(self, reason: str = "aborted on request") -> None:
         """Give all traffic back to the old version."""
@@ -168,16 +168,17 @@ class Rollout:
             self._advance()
 
     def _advance(self) -> None:
+        """Take the next step; the traffic has moved when it is reported."""
         self.answers_in_step = 0
-        if self.progress.state == "shadowing":
-            self._change(state="stepping")
-        elif self.progress.step + 1 < len(self.plan.steps):
-            self._change(step=self.progress.step + 1)
-        else:
-            self._change(state="completed")
+        if self.progress.state == "stepping" and self.progress.step + 1 == len(self.plan.steps):
+            self.progress = replace(self.progress, state="completed")
             self._finish(self.plan.new)
-            return
-        self._move_traffic()
+        else:
+            is_shadowing = self.progress.state == "shadowing"
+            step = self.progress.step if is_shadowing else self.progress.step + 1
+            self.progress = replace(self.progress, state="stepping", step=step)
+            self._move_traffic()
+        self._on_change()
 
     def _move_traffic(self) -> None:
         self._set_shadow(self.shadow_share)
@@ -187,9 +188,10 @@ class Rollout:
         if self.is_active:
             self._set_shadow(0.0)
             self._set_share(0.0)
-            self._change(state=state, reason=reason)
+            self.progress = replace(self.progress, state=state, reason=reason)
             self._finish(self.plan.old)
+            self._on_change()
 
-    def _change(self, **changes: Any) -> None:
-        self.progress = replace(self.progress, **changes)
+    def _set_paused(self, is_paused: bool) -> None:
+        self.progress = replace(self.progress, is_paused=is_paused)
         self._on_change()

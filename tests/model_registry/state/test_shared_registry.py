@@ -125,3 +125,56 @@ async def test_traffic_rules_reach_all(store: Path, archive: MakeArchive, tmp_pa
         await registry_of(clients[0]).follow()
         await converged(clients)
         assert await answers(clients) == ["1.0", "1.0"]
+
+
+@pytest.mark.parametrize("end", ["completed", "aborted"])
+async def test_the_end_of_a_rollout_reaches_all(store: Path, archive: MakeArchive, tmp_path: Path, end: str) -> None:
+    for number in ("1.0", "2.0"):
+        archive("m", SERVES.format(number), version=number, file=f"m-{number}.mar")
+    own_rules = {"weights": {"1.0": 1.0}, "experiment": "own"}
+    async with replicas(store, tmp_path / "state.json", 2) as clients:
+        await clients[0].register("m-1.0.mar")
+        await clients[0].register("m-2.0.mar", wait="fleet")
+        await clients[0].http.put("/models/m/traffic", json=own_rules)
+        plan = {"to": "2.0", "steps": [50, 100], "hold": 1}
+        assert (await clients[0].http.put("/models/m/rollout", json=plan)).status_code == 202
+        rollout = registry_of(clients[0]).traffic("m").active_rollout()
+        rollout.observe("2.0", 0.01, failed=False)
+        assert rollout.share == 1.0
+        if end == "aborted":
+            await clients[0].http.delete("/models/m/rollout")
+        else:
+            rollout.observe("2.0", 0.01, failed=False)
+        await registry_of(clients[0]).follow()
+        await registry_of(clients[1]).follow()
+        await converged(clients)
+        models = [registry_of(client).model("m") for client in clients]
+        assert [model.default for model in models] == (["2.0"] if end == "completed" else ["1.0"]) * 2
+        seen = [model.traffic.rules.weights if model.traffic is not None else {} for model in models]
+        assert seen == [{} if end == "completed" else own_rules["weights"]] * 2
+        assert await answers(clients) == [models[0].default] * 2
+
+
+async def test_a_rollout_that_went_back_while_the_store_was_away_stays_back(
+    store: Path, archive: MakeArchive, tmp_path: Path
+) -> None:
+    for number in ("1.0", "2.0"):
+        archive("m", SERVES.format(number), version=number, file=f"m-{number}.mar")
+    state, kept = tmp_path / "state.json", tmp_path / "kept.json"
+    async with replicas(store, state, 2, state_interval=1000) as clients:
+        await clients[0].register("m-1.0.mar")
+        await clients[0].register("m-2.0.mar")
+        await clients[0].http.put("/models/m/rollout", json={"to": "2.0", "steps": [99, 100], "hold": 1000})
+        for client in clients:
+            await registry_of(client).follow()
+        state.rename(kept)
+        state.mkdir()
+        assert (await clients[0].http.delete("/models/m/rollout")).json()["state"] == "aborted"
+        await registry_of(clients[0]).follow()
+        assert registry_of(clients[0]).state_error
+        state.rmdir()
+        kept.rename(state)
+        for client in clients:
+            await registry_of(client).follow()
+        assert not registry_of(clients[0]).state_error
+        assert [await answers(clients) for _ in range(5)] == [["1.0", "1.0"]] * 5

@@ -68,3 +68,12 @@ async def test_rules_stand_still_during_a_rollout_which_comes_back_with_the_stat
     traffic.restore(state)
     assert traffic.active_rollout().plan == rollout.plan
     traffic.active_rollout().abort()
+
+
+async def test_what_a_completed_rollout_leaves_can_be_read_after_a_restart(traffic: ModelTraffic) -> None:
+    traffic.set_rules(TrafficRules(weights={"1.0": 1}, experiment="own"))
+    rollout = traffic.start_rollout(RolloutPlan("1.0", "2.0", steps=(100,), hold=1))
+    rollout.observe("2.0", 0.01, failed=False)
+    assert (rollout.progress.state, traffic.default_version) == ("completed", "2.0")
+    traffic.restore(traffic.to_json())
+    assert traffic.is_idle

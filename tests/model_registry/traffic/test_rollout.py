@@ -12,11 +12,17 @@ class Model:
     shadow_share: float = 0.0
     default: str = ""
     saved: list[Progress] = field(default_factory=list)
+    changes: list[tuple[str, float, str]] = field(default_factory=list)
+    """State, share and default, as they were at each change."""
+
+    def save(self, rollout: Rollout) -> None:
+        self.saved.append(rollout.progress)
+        self.changes.append((rollout.progress.state, self.share, self.default))
 
     def roll_out(self, plan: RolloutPlan, progress: Progress | None = None) -> Rollout:
         rollout = Rollout(
             plan, lambda share: setattr(self, "share", share), lambda share: setattr(self, "shadow_share", share),
-            lambda version: setattr(self, "default", version), lambda: self.saved.append(rollout.progress), progress,
+            lambda version: setattr(self, "default", version), lambda: self.save(rollout), progress,
         )  # fmt: skip
         rollout.start()
         return rollout
@@ -109,3 +115,9 @@ def test_it_goes_on_where_it_was() -> None:
     assert again.share == 0.25
     answer(rollout, 10)
     assert again.share == 1.0
+
+
+def test_the_traffic_has_moved_when_a_change_is_reported() -> None:
+    model = Model()
+    answer(model.roll_out(PLAN), 30)
+    assert model.changes[1:] == [("stepping", 0.25, ""), ("stepping", 1.0, ""), ("completed", 1.0, "2.0")]
