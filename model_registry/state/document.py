@@ -57,7 +57,9 @@ class Document:
             raw = json.loads(text)
             if raw["format"] != FORMAT:
                 raise ValueError(f"its format is {raw['format']!r}, not {FORMAT}")
-            return cls(int(raw["revision"]), {name: _model(entry) for name, entry in raw["models"].items()})
+            if not _is_count(raw["revision"]):
+                raise ValueError(f"its revision is {raw['revision']!r}, not a number of changes")
+            return cls(raw["revision"], {name: _model(entry) for name, entry in raw["models"].items()})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InvalidDocument(f"The state document cannot be read: {error!r}") from error
 
@@ -122,15 +124,30 @@ class Document:
         return replace(self, models={**self.models, name: model})
 
 
-_FIELDS = {each.name for each in fields(VersionState)}
+_TEXTS = frozenset({"url", "handler", "runtime", "isolation"})
+_COUNTS = frozenset({"min_workers", "max_workers"})
+_FIELDS = frozenset(each.name for each in fields(VersionState))
 
 
 def _model(raw: Mapping[str, Any]) -> ModelState:
-    """Keys of versions that are unknown are passed over: a later release may have added them."""
-    versions = {
-        str(number): VersionState(**{key: value for key, value in entry.items() if key in _FIELDS})
-        for number, entry in raw["versions"].items()
-    }
+    versions = {str(number): _version(number, entry) for number, entry in raw["versions"].items()}
     if raw["default"] not in versions:
         raise ValueError(f"the default {raw['default']!r} is none of the versions {', '.join(versions)}")
     return ModelState(raw["default"], versions, dict(raw.get("rules") or {}))
+
+
+def _version(number: str, raw: Mapping[str, Any]) -> VersionState:
+    """Unknown keys are passed over: a later release may have added them."""
+    known = {key: value for key, value in raw.items() if key in _FIELDS}
+    for key, value in known.items():
+        if key in _TEXTS:
+            is_valid = isinstance(value, str)
+        else:
+            is_valid = _is_count(value) if key in _COUNTS else type(value) is int
+        if not is_valid:
+            raise ValueError(f"{key} of version {number} is {value!r}")
+    return VersionState(**known)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value >= 0

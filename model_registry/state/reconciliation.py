@@ -37,7 +37,7 @@ class Reconciliation:
         return f"<Reconciliation with revision {self._document.revision}>"
 
     async def apply(self) -> None:
-        """Put the document in force; raises the error of the first version that does not load."""
+        """Put the document in force; raises what is wrong with its rules, or the error of the first failed load."""
         rules = {name: _rules(model) for name, model in self._document.models.items()}
         loaded: list[ModelVersion] = []
         try:
@@ -45,7 +45,7 @@ class Reconciliation:
                 for number, version in model.versions.items():
                     if self._present(name, number) is None:
                         loaded.append(await self._load(name, number, version))
-        except RegistryError:
+        except Exception:
             for each in loaded:
                 await self._discard(each)
             raise
@@ -104,5 +104,7 @@ class Reconciliation:
 
 
 def _rules(model: ModelState) -> TrafficRules:
-    """The rules of a model; raises InvalidTrafficRule."""
-    return parse_rules(model.rules) if model.rules else TrafficRules()
+    """The rules of a model; raises InvalidTrafficRule, and VersionNotLoaded for a version that the model has not."""
+    rules = parse_rules(model.rules) if model.rules else TrafficRules()
+    rules.check_loaded(model.versions)
+    return rules

@@ -184,6 +184,8 @@ class SharedRegistry(Registry):
                 await self._follow(document)
         except RegistryError as error:
             self._report(str(error))
+        except Exception as error:  # a full disk, say, must not end the following for ever
+            self._report(repr(error))
         else:
             self._report("")
 

@@ -1,6 +1,7 @@
 """The document: read, changed, written."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 
@@ -32,6 +33,26 @@ def test_a_document_survives_its_bytes() -> None:
 def test_what_is_none_is_refused(content: bytes) -> None:
     with pytest.raises(InvalidDocument, match="cannot be read"):
         Document.parse(content)
+
+
+@pytest.mark.parametrize("revision", ["1e999", "NaN", "-1", "1.5", "true", "null", '"1"'])
+def test_a_revision_is_a_number_of_changes(revision: str) -> None:
+    with pytest.raises(InvalidDocument, match="cannot be read"):
+        Document.parse(b'{"format": 1, "models": {}, "revision": %b}' % revision.encode())
+
+
+@pytest.mark.parametrize("member", [*asdict(ONE)])
+@pytest.mark.parametrize("value", [True, 1.5, [], {}, None, float("inf"), "x", 3])
+def test_a_member_of_another_type_is_refused(member: str, value: object) -> None:
+    is_text = member in ("url", "handler", "runtime", "isolation")
+    raw = json.loads(BOTH.to_bytes())
+    raw["models"]["m"]["versions"]["1.0"][member] = value
+    content = json.dumps(raw).encode()
+    if value == ("x" if is_text else 3) and type(value) is (str if is_text else int):
+        assert getattr(Document.parse(content).models["m"].versions["1.0"], member) == value
+    else:
+        with pytest.raises(InvalidDocument, match=f"{member} of version"):
+            Document.parse(content)
 
 
 def test_changes_are_values_and_idempotent() -> None:

@@ -1,6 +1,7 @@
 """Replicas that share their models: a call on any of them reaches all."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,10 @@ async def test_an_archive_that_does_not_load_changes_nothing(store: Path, archiv
                     "broken": document.models["m"].__class__("1.0", {"1.0": broken.__class__("broken.mar")}),
                 },
             ).to_bytes(),
+            replace(
+                document.with_workers("m", "1.0", 2, 2).with_rules("m", "1.0", {"weights": {"9": 1}}),
+                revision=document.revision + 1,
+            ).to_bytes(),
         ):
             state.write_bytes(content)
             for client in clients:
@@ -84,6 +89,7 @@ async def test_an_archive_that_does_not_load_changes_nothing(store: Path, archiv
                 while registry_of(client).state_error:
                     await asyncio.sleep(0.01)
         assert all(registry_of(client).get("broken") is None for client in clients)
+        assert [registry_of(client).resolve("m").config.min_workers for client in clients] == [1, 1]
 
 
 async def test_a_change_that_others_exclude_is_a_conflict(store: Path, archive: MakeArchive, tmp_path: Path) -> None:
