@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from handler.tensors.errors import Code, TensorError
+from model_registry.triton.config.checks.ensemble_checks import check_wiring
 from model_registry.triton.config.config_forms import InvalidConfig
-from model_registry.triton.config.ensemble_checks import check_wiring
 from model_registry.triton.model_states import ModelState, ModelStates
 from model_registry.triton.repository import ModelDefinition, ModelRepository, Override
 from model_registry.triton.version_switch import Launcher, Publisher, VersionSwitch, load_failure

@@ -30,13 +30,14 @@ from model_registry.tensors.ensemble_version import EnsembleVersion
 from model_registry.tensors.response_cache import ResponseCache
 from model_registry.tensors.tensor_version import TensorModel, TensorVersion
 from model_registry.triton.config.backends import ONNX, PYTHON, SERVED
+from model_registry.triton.config.checks.sequence_controls import controls_of
+from model_registry.triton.config.checks.unsupported import check_supported
+from model_registry.triton.config.checks.validation import check_version
 from model_registry.triton.config.completion import complete_onnx, complete_python, needs_description
 from model_registry.triton.config.config_forms import json_of_config
 from model_registry.triton.config.defaults import fill_instance_groups
-from model_registry.triton.config.scheduling import controls_of, scheduler_of, states_of
+from model_registry.triton.config.scheduling import scheduler_of, states_of
 from model_registry.triton.config.signatures import signature_of
-from model_registry.triton.config.unsupported import check_supported
-from model_registry.triton.config.validation import check_version
 from model_registry.triton.config.warm_up import warm_up_requests
 from model_registry.triton.options import LaunchOptions
 from model_registry.triton.repository import ModelDefinition

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from model_registry.triton.config.backends import ENSEMBLE, complete_backend
+from model_registry.triton.config.checks.ensemble_checks import check_steps
+from model_registry.triton.config.checks.validation import check_config
 from model_registry.triton.config.config_forms import InvalidConfig, config_of_json, config_of_text
 from model_registry.triton.config.defaults import fill_defaults
-from model_registry.triton.config.ensemble_checks import check_steps
 from model_registry.triton.config.messages import ModelConfig
-from model_registry.triton.config.validation import check_config
 from model_registry.triton.config.version_policy import served_versions
 
 CONFIG_FILE = "config.pbtxt"

@@ -10,8 +10,8 @@ from app.http.responses import RawResponse
 from app.open_inference.errors import raw_empty, raw_json, raw_message
 from app.settings.triton import VERSION
 from model_registry.triton.config.config_forms import json_of_config
+from model_registry.triton.config.datatypes import datatype_in
 from model_registry.triton.config.signatures import metadata_shape
-from model_registry.triton.config.validation import datatype_in
 
 EXTENSIONS = [
     "classification", "sequence", "model_repository", "model_repository(unload_dependents)", "schedule_policy",

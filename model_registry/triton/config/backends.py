@@ -59,11 +59,11 @@ def complete_backend(config: Any, files: Collection[str]) -> None:
 
 
 def _backend_of(config: Any, files: Collection[str]) -> Backend | None:
-    """The backend by its platform, its name, or a file of its own; None for one that Triton does not know either."""
-    if config.platform:
-        return _with_file([backend for backend in BACKENDS if backend.platform == config.platform], files)
+    """The backend by its name, its platform, or a file of its own; None for one that Triton does not know either."""
     if config.backend:
         return _with_file([backend for backend in BACKENDS if backend.name == config.backend], files)
+    if config.platform:
+        return _with_file([backend for backend in BACKENDS if backend.platform == config.platform], files)
     return next((backend for backend in BACKENDS if backend.file in files), None)
 
 

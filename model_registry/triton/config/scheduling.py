@@ -1,6 +1,6 @@
 """The scheduler of a configuration: default, dynamic batching, or sequence batching."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from sys import maxsize
 from typing import Any, NamedTuple
@@ -8,17 +8,16 @@ from typing import Any, NamedTuple
 from handler.batching.batcher import Batcher
 from handler.batching.sequence_batcher import SequenceBatcher
 from handler.batching.sequences import SequenceLimits, Sequences
-from handler.tensors.datatypes import BY_NAME
-from handler.tensors.errors import Code, TensorError
+from handler.tensors.errors import TensorError
 from handler.tensors.request_queue import MICROSECONDS, BatchingRules, QueuePolicy, RequestQueue
 from handler.tensors.sequence_states import SequenceStates, StateSpec
-from model_registry.tensors.sequence_checks import Control, SequenceChecks
-from model_registry.triton.config.validation import datatype_in
+from model_registry.tensors.sequence_checks import SequenceChecks
+from model_registry.triton.config.checks.sequence_controls import controls_of
+from model_registry.triton.config.datatypes import datatype_in
+from model_registry.triton.config.files import read_bytes
 
 MAX_SEQUENCES = 10_000
 """Sequences of one version that may be under way at once."""
-KINDS = ("START", "READY", "END", "CORRID")
-"""Kinds of controls, by their numbers."""
 FOLDER = "initial_state"
 
 
@@ -78,29 +77,6 @@ def _sequence_scheduler(config: Any, *, adaptive: bool) -> Scheduler:
     return Scheduler(batcher, sequences=checks)
 
 
-def controls_of(config: Any) -> Sequence[Control]:
-    """The inputs by which a model learns about sequences; raises TensorError."""
-    return [_control(config, entry) for entry in config.sequence_batching.control_input]
-
-
-def _control(config: Any, entry: Any) -> Control:
-    if len(entry.control) != 1:
-        raise TensorError(f"sequence batching control '{entry.name}' must have exactly one control for {config.name}")
-    (control,) = entry.control
-    kind = KINDS[control.kind]
-    if kind == "CORRID":
-        datatype = datatype_in(config, control)
-        if datatype is None:
-            raise TensorError(f"sequence batching control '{entry.name}' must specify 'data_type' for {config.name}")
-        return Control(entry.name, kind, datatype)
-    for name, values in (
-        ("INT32", control.int32_false_true), ("FP32", control.fp32_false_true), ("BOOL", control.bool_false_true),
-    ):  # fmt: skip
-        if len(values) == len((False, True)):
-            return Control(entry.name, kind, BY_NAME[name], tuple(values))
-    raise TensorError(f"sequence batching control '{entry.name}' must have values for false and true for {config.name}")
-
-
 def states_of(config: Any, folder: Path) -> SequenceStates | None:
     """The implicit state of a configuration, None if it has none; raises TensorError."""
     states = config.sequence_batching.state
@@ -120,12 +96,9 @@ def _state(config: Any, state: Any, folder: Path) -> StateSpec:
     if not state.initial_state:
         return StateSpec(state.input_name, state.output_name, datatype, tuple(state.dims))
     initial = state.initial_state[0]
-    raw = None if initial.WhichOneof("state_data") == "zero_data" else _read(folder / FOLDER / str(initial.data_file))
+    raw = (
+        None
+        if initial.WhichOneof("state_data") == "zero_data"
+        else read_bytes(folder / FOLDER / str(initial.data_file))
+    )
     return StateSpec(state.input_name, state.output_name, datatype, tuple(initial.dims), raw)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise TensorError(f"failed to open file {path}: {error.strerror}", Code.NOT_FOUND) from error

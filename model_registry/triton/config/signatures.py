@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from handler.tensors.errors import Code, TensorError
 from handler.tensors.signature import Signature, TensorSpec
-from model_registry.triton.config.validation import datatype_in
+from model_registry.triton.config.datatypes import datatype_in
+from model_registry.triton.config.files import read_bytes
 
 
 def signature_of(config: Any, folder: Path) -> Signature:
@@ -31,9 +31,4 @@ def _spec(
 
 
 def _labels(folder: Path, file: str) -> Sequence[str]:
-    if not file:
-        return ()
-    try:
-        return (folder / file).read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise TensorError(f"failed to open file {folder / file}: {error.strerror}", Code.NOT_FOUND) from error
+    return read_bytes(folder / file).decode(errors="replace").splitlines() if file else ()

@@ -14,5 +14,5 @@ def served_versions(policy: Any, available: Iterable[int]) -> list[int]:
             listed = set(policy.specific.versions)
             return [version for version in versions if version in listed]
         case _:
-            count: int = policy.latest.num_versions
+            count: int = policy.latest.num_versions if policy.HasField("latest") else 1
             return versions[-count:] if count else []

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from handler.tensors.datatypes import BYTES, Datatype
-from handler.tensors.errors import Code, TensorError
+from handler.tensors.errors import TensorError
 from handler.tensors.requests import TensorRequest
 from handler.tensors.signature import Signature
 from handler.tensors.strings import encode_strings
 from handler.tensors.tensor import Raw, Tensor
-from model_registry.triton.config.validation import datatype_in
+from model_registry.triton.config.datatypes import datatype_in
+from model_registry.triton.config.files import read_bytes
 
 FOLDER = "warmup"
 
@@ -25,7 +26,7 @@ def warm_up_requests(config: Any, folder: Path, signature: Signature) -> Sequenc
 
 def _requests(config: Any, sample: Any, folder: Path, signature: Signature) -> Iterator[TensorRequest]:
     inputs = [_tensor(config, name, sample.inputs[name], folder) for name in sorted(sample.inputs)]
-    request = signature.check(TensorRequest(inputs, id=sample.name))
+    request = signature.check(TensorRequest(inputs))
     batch = sample.batch_size if config.max_batch_size > 0 else 1
     for _ in range(max(1, sample.count) * max(1, batch)):
         yield request
@@ -42,11 +43,7 @@ def _tensor(config: Any, name: str, sample: Any, folder: Path) -> Tensor:
 def _data(datatype: Datatype, count: int, sample: Any, folder: Path) -> Raw:
     kind = sample.WhichOneof("input_data_type")
     if kind == "input_data_file":
-        path = folder / FOLDER / str(sample.input_data_file)
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise TensorError(f"failed to open file {path}: {error.strerror}", Code.NOT_FOUND) from error
+        return read_bytes(folder / FOLDER / str(sample.input_data_file))
     if datatype is BYTES:
         return encode_strings([b"random" if kind == "random_data" else b""] * count)
     size: int = count * datatype.size

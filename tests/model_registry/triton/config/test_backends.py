@@ -19,6 +19,7 @@ from model_registry.triton.config.config_forms import InvalidConfig, config_of_t
     ('backend: "python" default_model_filename: "serve.py"', [], ("python", "", "serve.py")),
     ('backend: "own"', ["model.onnx"], ("own", "", "model.own")),
     ('name: "a.own"', [], ("own", "", "model.own")),
+    ('platform: "odd" backend: "python"', ["model.py"], ("python", "odd", "model.py")),
     ('platform: "ensemble"', [], ("", "ensemble", "")),
 ])  # fmt: skip
 def test_what_is_left_out_is_filled_in(text: str, files: list[str], completed: tuple[str, str, str]) -> None:

@@ -26,5 +26,5 @@ def test_a_configuration_says_names_types_and_shapes(tmp_path: Path) -> None:
 
 
 def test_labels_have_to_be_there(tmp_path: Path) -> None:
-    with pytest.raises(TensorError, match=r"failed to open file .*labels.txt"):
+    with pytest.raises(TensorError, match=r"failed to open text file for read .*labels.txt: No such file"):
         signature_of(config_of_text(TEXT), tmp_path)

@@ -11,6 +11,7 @@ from model_registry.triton.config.version_policy import served_versions
     ("latest { num_versions: 2 }", [3, 10]),
     ("latest { num_versions: 9 }", [1, 2, 3, 10]),
     ("latest { }", []),
+    ("", [10]),
     ("all { }", [1, 2, 3, 10]),
     ("specific { versions: [ 3, 1, 7 ] }", [1, 3]),
 ])  # fmt: skip

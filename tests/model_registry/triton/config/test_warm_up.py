@@ -32,7 +32,7 @@ def test_data_may_be_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("value", "words"), [
-    ('data_type: TYPE_FP32 dims: [ 2 ] input_data_file: "none"', "failed to open file"),
+    ('data_type: TYPE_FP32 dims: [ 2 ] input_data_file: "none"', "failed to open text file"),
     ("data_type: TYPE_FP32 dims: [ -1 ] zero_data: true", "fixed dims for 'X'"),
     ("data_type: TYPE_FP32 dims: [ 3 ] zero_data: true", "unexpected shape"),
     ("data_type: TYPE_INT32 dims: [ 2 ] random_data: true", "data-type is 'INT32'"),

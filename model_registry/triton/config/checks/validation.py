@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from math import prod
 from typing import Any
 
-from handler.tensors.datatypes import BY_CONFIG_NAME, Datatype
 from handler.tensors.errors import TensorError
 from model_registry.triton.config.backends import BACKENDS, ENSEMBLE
+from model_registry.triton.config.checks.sequence_controls import check_controls
 from model_registry.triton.config.config_forms import InvalidConfig
+from model_registry.triton.config.datatypes import datatype_in
 
 DIMENSIONS_OF_IMAGES = 3
 """Dimensions that the formats NHWC and NCHW need beside that of the batch."""
@@ -30,6 +31,7 @@ def check_config(config: Any, folder_name: str) -> None:
         _check_dynamic_batching(config)
     if config.HasField("sequence_batching"):
         _check_preferred(config, config.sequence_batching.oldest.preferred_batch_size, "sequence")
+        check_controls(config)
     if config.HasField("model_repository_agents"):
         raise InvalidConfig(f"model repository agents are not supported, so {config.name} is not served unchecked")
     if config.response_cache.enable and config.model_transaction_policy.decoupled:
@@ -43,9 +45,13 @@ def _check_platform(config: Any) -> None:
                 f"ensemble scheduling must be set for ensemble {config.name} whose platform is {ENSEMBLE}"
             )
         return
-    known = {backend.name: backend.platform for backend in BACKENDS}
+    if config.HasField("ensemble_scheduling"):
+        raise InvalidConfig(
+            f"ensemble scheduling cannot be set for model '{config.name}' whose platform is not {ENSEMBLE}"
+        )
+    known = {backend.name for backend in BACKENDS if backend.platform}
     named = {backend.name for backend in BACKENDS if backend.platform == config.platform}
-    if config.platform and known.keys() & {config.backend, *named} and config.backend not in named:
+    if config.platform and known & {config.backend, *named} and config.backend not in named:
         raise InvalidConfig(f"unexpected 'platform' and 'backend' pair, got:{config.platform}, {config.backend}")
 
 
@@ -101,8 +107,10 @@ def _check_tensor(config: Any, kind: str, tensor: Any) -> None:
         _check_reshape(config, about, tensor)
     if kind == "input" and tensor.format != tensor.FORMAT_NONE and len(tensor.dims) != DIMENSIONS_OF_IMAGES:
         raise TensorError(f"model input NHWC/NCHW require 3 dims for {config.name}")
-    if tensor.is_shape_tensor or tensor.is_non_linear_format_io:
-        raise TensorError(f"shape tensors are only supported for TensorRT platform, not for {about} of {config.name}")
+    if tensor.is_shape_tensor:
+        raise TensorError(f"shape tensors are only supported for TensorRT platform for {config.name}")
+    if tensor.is_non_linear_format_io:
+        raise TensorError(f"Non-linear IO format is only supported for the TensorRT platform for {config.name}")
 
 
 def _check_reshape(config: Any, about: str, tensor: Any) -> None:
@@ -116,6 +124,8 @@ def _check_reshape(config: Any, about: str, tensor: Any) -> None:
         raise TensorError(
             f"{about} reshape dimensions must be integer >= 1, or -1 to indicate a variable-size dimension"
         )
+    if (-1 in dims) != (-1 in shape):
+        raise TensorError(f"{about} has different size for dims and reshape for {config.name}")
     if dims.count(-1) != shape.count(-1):
         raise TensorError(
             f"{about} has different number of variable-size dimensions for dims and reshape for {config.name}"
@@ -137,9 +147,3 @@ def _check_group(config: Any, group: Any, gpu_count: int) -> None:
     for gpu in group.gpus:
         if gpu not in range(gpu_count):
             raise TensorError(f"{about} specifies invalid or unsupported gpu id {gpu}. There are {gpu_count} GPUs")
-
-
-def datatype_in(config: Any, tensor: Any) -> Datatype | None:
-    """The data type of an input or output of a configuration, None where it names none."""
-    name = config.DESCRIPTOR.file.enum_types_by_name["DataType"].values_by_number[tensor.data_type].name
-    return BY_CONFIG_NAME.get(name)

@@ -3,8 +3,8 @@
 import pytest
 
 from handler.tensors.errors import TensorError
+from model_registry.triton.config.checks.ensemble_checks import check_steps, check_wiring
 from model_registry.triton.config.config_forms import InvalidConfig, config_of_text
-from model_registry.triton.config.ensemble_checks import check_steps, check_wiring
 
 ADD = config_of_text(
     'name: "add" max_batch_size: 8 input [ { name: "A" data_type: TYPE_FP32 dims: 4 }, '

@@ -4,8 +4,8 @@ import pytest
 from google.protobuf import text_format
 
 from handler.tensors.errors import Code, TensorError
+from model_registry.triton.config.checks.unsupported import check_supported
 from model_registry.triton.config.messages import ModelConfig
-from model_registry.triton.config.unsupported import check_supported
 
 
 @pytest.mark.parametrize(

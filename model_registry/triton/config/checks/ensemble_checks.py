@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from handler.tensors.errors import TensorError
 from model_registry.triton.config.config_forms import InvalidConfig
-from model_registry.triton.config.validation import datatype_in
+from model_registry.triton.config.datatypes import datatype_in
 
 ANY = -1
 

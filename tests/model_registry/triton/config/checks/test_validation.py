@@ -3,8 +3,8 @@
 import pytest
 
 from handler.tensors.errors import TensorError
+from model_registry.triton.config.checks.validation import check_config, check_version
 from model_registry.triton.config.config_forms import InvalidConfig, config_of_text
-from model_registry.triton.config.validation import check_config, check_version
 
 X = 'input { name: "X" data_type: TYPE_FP32 dims: [ 4 ] }'
 
@@ -13,6 +13,8 @@ X = 'input { name: "X" data_type: TYPE_FP32 dims: [ 4 ] }'
     ('name: "n"', "unexpected directory name 'm' for model 'n', directory name must equal model name"),
     ("max_batch_size: -1", "'max_batch_size' must be non-negative value for m"),
     ('platform: "ensemble"', "ensemble scheduling must be set for ensemble m"),
+    ("ensemble_scheduling { }", "ensemble scheduling cannot be set for model 'm' whose platform is not ensemble"),
+    ('sequence_batching { control_input { } }', "sequence batching control tensor must have a name for m"),
     ('platform: "onnxruntime_onnx" backend: "python"', "unexpected 'platform' and 'backend' pair, got:onnxruntime"),
     ("max_batch_size: 4 dynamic_batching { preferred_batch_size: 8 }",
      "dynamic batching preferred size must be <= max batch size for m"),
@@ -47,9 +49,11 @@ def test_what_a_backend_takes_passes() -> None:
     ("output { data_type: TYPE_FP32 dims: 1 }", "model output must specify 'name' for m"),
     ('input { name: "IN" data_type: TYPE_FP32 dims: 1 format: FORMAT_NHWC }', "NHWC/NCHW require 3 dims for m"),
     ('input { name: "IN" data_type: TYPE_FP32 dims: 1 is_shape_tensor: true }', "shape tensors are only supported"),
+    ('input { name: "IN" data_type: TYPE_FP32 dims: 1 is_non_linear_format_io: true }', "Non-linear IO format is only"),
     ('input { name: "IN" data_type: TYPE_FP32 dims: 1 reshape { } }', "cannot have empty reshape"),
     ('input { name: "IN" data_type: TYPE_FP32 dims: 4 reshape { shape: [ 2, 3 ] } }', "different size for dims"),
-    ('input { name: "IN" data_type: TYPE_FP32 dims: 4 reshape { shape: [ 4, -1 ] } }', "different number of variable"),
+    ('input { name: "IN" data_type: TYPE_FP32 dims: 4 reshape { shape: [ 4, -1 ] } }', "has different size for dims"),
+    ('input { name: "IN" data_type: TYPE_FP32 dims: -1 reshape { shape: [ -1, -1 ] } }', "different number of"),
     ('input { name: "IN" data_type: TYPE_FP32 dims: 4 reshape { shape: [ 4, 0 ] } }', "reshape dimensions must be"),
     ('instance_group { name: "g" kind: KIND_GPU }', "instance group g of model m has kind KIND_GPU but no GPUs"),
     ('instance_group { name: "g" kind: KIND_CPU gpus: 0 }', "has kind KIND_CPU but specifies one or more GPUs"),

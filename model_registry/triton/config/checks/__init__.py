@@ -1,0 +1,1 @@
+"""Checks of configurations, in the words of Triton's core."""
