@@ -117,7 +117,7 @@ management_routes = [
     ApiRoute("/workflows", register_workflow, "POST", contract=Contract(query=WORKFLOW_REGISTRATION)),
     *(
         ApiRoute(path, endpoint, method, contract=Contract(answer))
-        for path in ("/workflows/{name}", "/workflows/{name}/{remaining:path}")
+        for path in ("/workflows/{name}", "/workflows/{name}/{version}")
         for method, endpoint, answer in (
             ("GET", describe_workflow, "WorkflowDescription"),
             ("DELETE", unregister_workflow, "Status"),

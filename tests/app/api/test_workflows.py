@@ -80,6 +80,8 @@ async def test_refusals_are_torchserves(store: Path) -> None:
         assert await refusal(url="cycle.war") == (400, "InvalidDAGException", "DAG should have only one start node")
         for method, path in (("PUT", "/workflows"), ("PUT", "/workflows/x"), ("POST", "/workflows/x")):
             assert (await client.manage(method, path)).status_code == 405
+        for path, kind in (("x/1.0", missing), ("x/1.0/y", "ResourceNotFoundException")):
+            assert (await client.http.get(f"/workflows/{path}")).json()["type"] == kind
         assert (await client.http.get("/wfpredict")).status_code == 404
     assert unpacked() == set()
 
