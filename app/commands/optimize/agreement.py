@@ -22,10 +22,14 @@ ANSWERS = Tolerance(relative=0.02, absolute=0.02)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The tolerance: a part of the top classes that must be the same, and a mean difference in deviations."""
+    """The tolerance: parts of the top classes and of the answers that must be the same, and a mean difference.
+
+    The mean is in deviations of the output. `answers` holds for all answers and for those of the samples alone.
+    """
 
     top1: float = 0.995
     mean: float = 0.02
+    answers: float = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,12 @@ class Agreement:
         allowed = limits.mean if self.top1 is None else max(limits.mean, CLASSIFIER_MEAN)
         if not self.mean <= allowed:
             return f"the mean difference of {self.mean:.2g} deviations exceeds {allowed:g}"
+        return self._rejection_of_answers(limits)
+
+    def _rejection_of_answers(self, limits: Limits) -> str:
+        for part, whose in ((self.sample_answers, "answers to the samples"), (self.answers, "answers")):
+            if part < limits.answers:
+                return f"{part:.2%} of the {whose} are equal after post-processing, fewer than {limits.answers:.2%}"
         return ""
 
     def as_json(self) -> dict[str, Any]:

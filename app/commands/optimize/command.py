@@ -80,6 +80,10 @@ def make_parser() -> argparse.ArgumentParser:
         "--tolerance", metavar="X", type=_positive, default=0.02,
         help="greatest mean difference of outputs without classes, in their deviations (default: 0.02)",
     )  # fmt: skip
+    add(
+        "--answers", metavar="PART", type=_part, default=0.8,
+        help="least part of answers that are equal after post-processing (default: 0.8)",
+    )  # fmt: skip
     add("--neighbours", metavar="N", type=int, default=400, help="neighbours of the samples to compare (default: 400)")
     add("--batch-sizes", metavar="N,...", type=_sizes, default=(1, 8), help="to measure throughput at (default: 1,8)")
     add("--seconds", metavar="S", type=_positive, default=0.5, help="for each batch size, three times (default: 0.5)")
@@ -101,8 +105,8 @@ def _optimize(arguments: argparse.Namespace, samples: Sequence[Path]) -> int:
 
     plan = Plan(
         arguments.archive, samples, arguments.targets, arguments.out or arguments.archive.absolute().parent,
-        Limits(arguments.top1, arguments.tolerance), arguments.neighbours, arguments.batch_sizes, arguments.seconds,
-        60 * arguments.minutes, 60 * arguments.target_minutes,
+        Limits(arguments.top1, arguments.tolerance, arguments.answers), arguments.neighbours, arguments.batch_sizes,
+        arguments.seconds, 60 * arguments.minutes, 60 * arguments.target_minutes,
     )  # fmt: skip
     session = OptimizeSession(plan, _show)
     if arguments.fresh:

@@ -42,6 +42,21 @@ def test_what_does_not_agree_is_rejected_with_its_reason(other: Recording, reaso
     assert any(part in rejection for part in reason.split("|"))
 
 
+def test_answers_that_differ_after_post_processing_are_rejected_though_the_outputs_agree() -> None:
+    original = recording(LOGITS)
+    bodies = [b'{"a": 1}'] * 3 + [b'{"a": 2}']
+    found = agreement(original, recording(LOGITS, bodies))
+    assert found.rejection(Limits()) == (
+        "75.00% of the answers to the samples are equal after post-processing, fewer than 80.00%"
+    )
+    assert found.rejection(Limits(answers=0.75)) == ""
+
+
+def test_answers_to_neighbours_count_as_well() -> None:
+    found = of_outputs([(LOGITS, LOGITS)], answers=0.5, samples=1.0)
+    assert found.rejection(Limits()) == "50.00% of the answers are equal after post-processing, fewer than 80.00%"
+
+
 def test_numbers_without_classes_have_a_limit_of_their_own() -> None:
     numbers = np.arange(10.0)
     assert of_outputs([(numbers, numbers + 0.001)]).rejection(Limits()) == ""
