@@ -135,7 +135,7 @@ def _marserve(words: Sequence[str]) -> int:
 
 def _marserve_serve(arguments: argparse.Namespace) -> int:
     with importing_modules():
-        from app.commands.serve_repositories import found_repositories, with_repositories
+        from app.commands.tritonserver.serve_repositories import found_repositories, with_repositories
         from app.initial_models.arguments import with_targets
         from app.initial_models.samples import with_samples
         from app.settings.loading import marserve_settings

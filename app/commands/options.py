@@ -2,6 +2,7 @@
 
 import argparse
 
+from app.commands.parser import CommandParser
 from app.commands.tritonserver.repository_flags import add_repository_flags
 
 _FORMAT = argparse.RawDescriptionHelpFormatter
@@ -57,7 +58,7 @@ Calls need the tokens of key_file.json, which is written at start, unless --disa
 
 def marserve_parser() -> argparse.ArgumentParser:
     """`marserve COMMAND`; the chosen one is `command` in the result, None without one."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="marserve",
         description="Serves TorchServe's model archives, handlers unchanged, at TorchServe's URLs.",
         epilog=_MARSERVE,

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.commands.parser import CommandParser
 from app.commands.progress import show_progress
 from app.commands.sample_requests import InvalidSample, Sample, read_samples
 from app.settings.errors import ConfigurationError
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """The options of `marserve profile`."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="marserve profile",
         description="Sends sample requests to a model and packs the distributions of requests and answers into its "
         "archive, so that a server can tell when live traffic drifts away from them.",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from app.commands.http_client import DEFAULT_URL, HttpClient, RequestRefused
+from app.commands.parser import CommandParser
 from app.commands.progress import show_progress
 from app.commands.sample_requests import Content
 
@@ -134,7 +135,7 @@ def _steps(text: str) -> list[float]:
 
 def make_parser() -> argparse.ArgumentParser:
     """The options of `marserve rollout`."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="marserve rollout",
         description="Gives a version of a model more of the traffic step by step, on a running server. It goes on only "
         "while the new version is no worse than the old one: errors, latency and agreement are watched.",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.commands.http_client import DEFAULT_URL, HttpClient, RequestRefused
+from app.commands.parser import CommandParser
 from app.commands.sample_requests import file_content
 
 EXIT_NOT_SWITCHED, EXIT_OLD_VERSION_REMAINS = 1, 3
@@ -160,7 +161,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """The options of `marserve switch`."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="marserve switch",
         description="Lets a version of a model take over on a running server, without a failed request: it is loaded "
         "beside the old one, tried, made the default, and then the old one is unregistered.",

@@ -84,6 +84,9 @@ def _handler_module(namespace: ArchiveModules, name: str) -> ModuleType:
 def _no_handler(folder: Path) -> str:
     if (folder / "MAR-INF" / "MANIFEST.json").exists():
         return "no handler is named: name one in MAR-INF/MANIFEST.json, or at registration with handler="
+    folders = [entry.name for entry in folder.iterdir() if entry.is_dir()]
+    if len(folders) == 1 and any((folder / folders[0] / name).exists() for name in ("MAR-INF", "handler.py")):
+        return f"no handler is named: the archive holds the folder {folders[0]}/; make it of what is in that folder"
     return f"no handler is named: {NO_MANIFEST}"
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from app.commands.check.report import format_inspection, format_result
+from app.commands.parser import CommandParser
 from app.commands.sample_requests import InvalidSample, Sample, add_archive, archive_samples
 from app.settings.errors import ConfigurationError
 
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """The options of `marserve check`."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="marserve check",
         description="Loads an archive without a server: what it holds, whether it works here, and how fast.",
         epilog=_EPILOG,

@@ -11,6 +11,7 @@ from app.commands.compare.comparison import Comparison, compare
 from app.commands.compare.differences import ALWAYS_DIFFERENT, Rule
 from app.commands.compare.report import as_json, as_lines, summary
 from app.commands.http_client import HttpClient, NoResponse
+from app.commands.parser import CommandParser
 from app.commands.progress import show_progress
 from app.commands.sample_requests import InvalidSample, Sample, read_samples
 
@@ -67,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """The options of `marserve compare`."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="marserve compare",
         description="Sends the same requests to two servers and shows the differences of their answers.",
         epilog=_EPILOG,

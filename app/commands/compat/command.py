@@ -1,6 +1,5 @@
 """`marserve compat`: the features of TorchServe that are here, with their evidence, and the differences on purpose."""
 
-import argparse
 import json
 import shutil
 import textwrap
@@ -9,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+
+from app.commands.parser import CommandParser
 
 COMPATIBILITY_FILE = Path(__file__).with_name("compatibility.json")
 """Written by `python -m tests.conformance.report`, and checked against the recordings by the tests."""
@@ -27,7 +28,7 @@ TorchServe, {steps} steps.
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Show the compatibility; returns the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="marserve compat",
         description="Shows which features of TorchServe are here, with their evidence, and what differs on purpose. The"
         " answers of a real TorchServe, recorded, are asked of every version of marserve.",

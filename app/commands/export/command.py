@@ -16,6 +16,7 @@ from app.commands.export.bare_model import InvalidModelFile, load_module
 from app.commands.export.input_spec import DYNAMIC_SIZES, InputSpec, InvalidInput
 from app.commands.export.onnx_check import OutputGap, WrongOutput, check_file, flat_outputs, open_onnx, output_gaps
 from app.commands.export.onnx_exporter import Exported, ExportFailed, Signature, export_onnx, short_reason
+from app.commands.parser import CommandParser
 
 EXIT_OK, EXIT_DIFFERENT, EXIT_IMPOSSIBLE = 0, 1, 2
 _EPILOG = """\
@@ -73,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """The options of `marserve export`."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="marserve export",
         description="Exports a bare model as ONNX, checks and runs the file, and compares its outputs.",
         epilog=_EPILOG,

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from app.commands.parser import CommandParser
 from model_registry.object_storage.errors import ObjectNotFound, StorageError
 from model_registry.state.document import Document
 from model_registry.state.document_store import document_store
@@ -23,7 +24,7 @@ Status: 0 all replicas that are alive have the newest revision; 1 some are behin
 
 def main(argv: Sequence[str]) -> int:
     """Show a state; returns the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="marserve fleet",
         description="Shows the replicas of a shared state.",
         epilog=_EXAMPLES,

@@ -1,10 +1,11 @@
 """`marserve new`: a folder with a handler that works, its test, and a sample request."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from string import Template
+
+from app.commands.parser import CommandParser
 
 TEMPLATE = Path(__file__).with_name("template")
 _NEXT_STEPS = """\
@@ -20,7 +21,7 @@ _NEXT_STEPS = """\
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the folder; returns the exit status, 1 if it is there already."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="marserve new", description="Writes a folder with a handler, a test of it, and a sample request."
     )
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="the folder to make; its name is the model's")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.commands.parser import CommandParser
 from app.commands.progress import show_progress
 from app.commands.tune.command import main as tune
 from app.initial_models.servable import check_target
@@ -61,7 +62,7 @@ def make_parser() -> argparse.ArgumentParser:
     from app.commands.optimize.targets.registry import TARGETS
 
     listed = "\n".join(f"  {target.name:<22} {target.title}" for target in TARGETS.values())
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="marserve optimize",
         description="Brings the model of an archive into faster forms, proves that they compute the same, measures"
         " them, and writes archives that drop in.",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
+from app.commands.parser import CommandParser
 from app.commands.sample_requests import InvalidSample, Sample, add_archive, archive_samples
 from app.commands.tune.report import Progress, Report
 from app.commands.tune.search_space import Axis, Measurement, Objective, Search, Setting
@@ -76,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """The options of `marserve tune`."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="marserve tune",
         description="Finds batch size, workers and threads for a model by measuring, and suggests a model-config.yaml.",
         epilog=_EPILOG,

@@ -1,6 +1,5 @@
 """`marserve verify`: the resources of this machine, and a tiny inference with each engine on each device."""
 
-import argparse
 import json
 import os
 import platform
@@ -9,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from app.commands.parser import CommandParser
 from app.commands.progress import show_progress
 from app.commands.verify.engine_probes import EngineReport, ProbeResult, probe_onnxruntime, probe_torch
 from app.release import version
@@ -49,7 +49,7 @@ class MachineReport:
 
 def main(argv: list[str], engines: Mapping[str, EngineProbe] = ENGINES) -> int:
     """Print the report; 0 if at least one engine infers on some device, else 1."""
-    parser = argparse.ArgumentParser(prog="marserve verify", description=__doc__)
+    parser = CommandParser(prog="marserve verify", description=__doc__)
     parser.add_argument("--json", action="store_true", help="for machines: the report as one JSON object")
     as_json = parser.parse_args(argv).json
     report = inspect_machine(engines)

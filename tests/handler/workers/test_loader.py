@@ -117,6 +117,14 @@ def test_an_archive_without_a_manifest_is_what_names_no_handler(load: Load, tmp_
         load("")
 
 
+def test_an_archive_of_a_folder_instead_of_its_files_is_told(load: Load, tmp_path: Path) -> None:
+    inner = tmp_path / "archive0" / "mine"
+    inner.mkdir(parents=True)
+    (inner / "handler.py").touch()
+    with pytest.raises(ValueError, match="the archive holds the folder mine/; make it of what is in that folder"):
+        load("")
+
+
 def test_a_handler_file_with_the_name_of_a_module_in_use_is_refused(load: Load) -> None:
     with pytest.raises(ImportError, match=r"/json.py hides a module that Python or the server needs; rename it"):
         load("json.py", json=CLASS)

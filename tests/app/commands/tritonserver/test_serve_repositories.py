@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from app.commands.options import marserve_parser
-from app.commands.serve_repositories import found_repositories, with_repositories
+from app.commands.tritonserver.serve_repositories import found_repositories, with_repositories
 from app.settings.errors import ConfigurationError
 from app.settings.model import Settings
 from tests.support.repositories import copy_models
