@@ -123,15 +123,23 @@ def _padded(name: str, dims: Shape, count: int) -> Shape:
 async def _responses(
     queue: "asyncio.Queue[tuple[TensorResponse, bool]]", pending: PendingResponses
 ) -> AsyncIterator[TensorResponse]:
-    """The responses that are not empty, as they come."""
+    """The responses that are not empty, as they come.
+
+    A client that leaves after the first one cancels the request: Triton notices when it writes. Before that nothing
+    reaches the model.
+    """
+    is_final = has_begun = False
     try:
-        is_final = False
         while not is_final:
             response, is_final = await queue.get()
             if not response.is_empty:
+                has_begun = True
                 yield response
     finally:
-        pending.abandon()
+        if has_begun:
+            pending.cancel()
+        else:
+            pending.abandon()
 
 
 async def _events(

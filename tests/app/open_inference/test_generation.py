@@ -1,11 +1,13 @@
 """The generate extension: one JSON object in, one out, or events."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.application import create_apps
 from tests.support.repositories import copy_models, serving_repository
 
 pytestmark = pytest.mark.anyio
@@ -66,3 +68,57 @@ async def test_members_that_are_no_inputs_are_parameters(tmp_path: Path) -> None
     status, text = await ask(tmp_path, "parameters", "generate", given)
     seen = json.loads(json.loads(text)["JSON"])
     assert (status, seen) == (200, {"sequence_id": 7, "priority": "low", "id": "i", "b": 2.5})
+
+
+ENDLESS = """
+import pathlib
+import time
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+
+class TritonPythonModel:
+    def execute(self, requests):
+        (request,) = requests
+        sender = request.get_response_sender()
+        sender.send(pb_utils.InferenceResponse([pb_utils.Tensor("OUT", np.array([1], np.int32))]))
+        while not sender.is_cancelled():
+            time.sleep(0.001)
+        (pathlib.Path(__file__).parent / "cancelled").touch()
+        sender.send(flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+"""
+
+
+async def test_a_client_that_leaves_after_an_event_cancels_the_request(tmp_path: Path) -> None:
+    folder = tmp_path / "repository" / "endless" / "1"
+    folder.mkdir(parents=True)
+    (folder / "model.py").write_text(ENDLESS)
+    (folder.parent / "config.pbtxt").write_text(
+        'backend: "python" input { name: "IN" data_type: TYPE_INT32 dims: 1 } '
+        'output { name: "OUT" data_type: TYPE_INT32 dims: 1 } model_transaction_policy { decoupled: true }'
+    )
+    leaving = asyncio.Event()
+    coming = [{"type": "http.request", "body": b'{"IN": 1}', "more_body": False}]
+
+    async def receive() -> Any:
+        if coming:
+            return coming.pop()
+        await leaving.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        if message.get("body"):
+            leaving.set()
+
+    async with serving_repository(folder.parents[1]) as client:
+        (app,) = create_apps(client.application).values()
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
+            "path": "/v2/models/endless/generate_stream", "raw_path": b"/v2/models/endless/generate_stream",
+            "query_string": b"", "root_path": "", "headers": [], "client": ("127.0.0.1", 5), "server": ("server", 80),
+        }  # fmt: skip
+        async with asyncio.timeout(60):
+            await app(scope, receive, send)
+            while not (folder / "cancelled").exists():
+                await asyncio.sleep(0.001)
