@@ -164,17 +164,17 @@ class Signature:
                 request_id,
             )
         batch, shape = self._split(tensor.shape)
+        if len(shape) == len(spec.dims) and min(tensor.shape, default=0) < 0:
+            raise invalid(
+                f"All input dimensions should be specified for input '{tensor.name}' for model '{self.model}', got "
+                f"{_written(tensor.shape)}",
+                request_id,
+            )
         if not _fits(shape, spec.dims):
             expected = (ANY, *spec.dims) if self.max_batch_size else spec.dims
             raise invalid(
                 f"unexpected shape for input '{tensor.name}' for model '{self.model}'. Expected {_written(expected)}, "
                 f"got {_written(tensor.shape)}. {BATCH_NOTE if self.max_batch_size else ''}",
-                request_id,
-            )
-        if min(tensor.shape, default=0) < 0:
-            raise invalid(
-                f"All input dimensions should be specified for input '{tensor.name}' for model '{self.model}', got "
-                f"{_written(tensor.shape)}",
                 request_id,
             )
         self._check_size(tensor, prod(shape) * max((1, *batch)), request_id)
